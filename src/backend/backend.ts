@@ -1,0 +1,256 @@
+/**
+ * The seam: what the control plane asks of an accelerator. The Python gRPC backend and the in-memory toy backend both
+ * implement {@link Backend} and pass the same contract tests. It speaks of log-probabilities and gradients, never of a loss.
+ */
+
+export interface CallOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
+}
+
+/** Long work: `done` of `total` (0 = not known) in `unit`s. */
+export interface Progress {
+  readonly stage: string;
+  readonly done: number;
+  readonly total: number;
+  readonly unit: string;
+}
+
+export interface ServerInfo {
+  readonly protocolVersion: number;
+  /** Random per process: another value means that all state is gone. */
+  readonly incarnation: string;
+  readonly serverVersion: string;
+  readonly device: string;
+  readonly deviceName: string;
+  readonly deviceMemoryBytes: number;
+  readonly deviceMemoryFreeBytes: number;
+  readonly threads: number;
+  readonly versions: Readonly<Record<string, string>>;
+  readonly processId: number;
+  readonly capabilities: readonly string[];
+  readonly peakMemoryBytes: number;
+}
+
+export type Quantization = 'none' | 'nf4' | 'int8';
+
+/** Everything that decides what numbers a model gives. */
+export interface ModelSpec {
+  /** A folder, a hub id, or a `.gguf` file. */
+  readonly source: string;
+  readonly revision?: string | undefined;
+  /** A PEFT adapter folder or hub id on top. */
+  readonly adapter?: string | undefined;
+  readonly quantization?: Quantization | undefined;
+  readonly dtype?: 'float32' | 'bfloat16' | 'float16' | undefined;
+  /** Jinja text in place of the tokenizer's own template. */
+  readonly chatTemplate?: string | undefined;
+  readonly attention?: string | undefined;
+}
+
+/** SHA-256 digests of contents, never of paths; `numericPath` is readable. */
+export interface ModelIdentity {
+  readonly weights: string;
+  readonly tokenizer: string;
+  readonly chatTemplate: string;
+  readonly numericPath: string;
+  readonly revision: string;
+}
+
+export interface LoadedModel {
+  readonly handle: string;
+  readonly identity: ModelIdentity;
+  readonly architecture: string;
+  readonly parameters: number;
+  readonly vocabulary: number;
+  readonly layers: number;
+  readonly hiddenSize: number;
+  readonly hasChatTemplate: boolean;
+  readonly memoryBytes: number;
+  readonly contextLength: number;
+  readonly layout: string;
+  readonly layoutNote: string;
+}
+
+export interface Message {
+  readonly role: string;
+  readonly content: string;
+}
+
+/** The text of one preference pair; `plain` lists hold one message each, used as it is plus an end-of-sequence token. */
+export interface PairText {
+  readonly prompt: readonly Message[];
+  readonly chosen: readonly Message[];
+  readonly rejected: readonly Message[];
+  readonly plain: boolean;
+}
+
+export type Truncation = 'keep_start' | 'drop' | 'paper' | 'keep_end_of_prompt';
+
+/** How text becomes tokens, apart from the model's own tokenizer. */
+export interface TokenRule {
+  readonly maxLength: number;
+  readonly truncation: Truncation;
+  readonly template: 'chat' | 'paper';
+  readonly returnTokens?: boolean | undefined;
+}
+
+export interface RowFacts {
+  readonly promptTokens: number;
+  readonly chosenTokens: number;
+  readonly rejectedTokens: number;
+  readonly truncatedPrompt: boolean;
+  readonly truncatedChosen: boolean;
+  readonly truncatedRejected: boolean;
+  readonly boundarySplit: boolean;
+  /** Why the row cannot be scored; `undefined` = usable. */
+  readonly unusable: string | undefined;
+  readonly rendered?:
+    | { readonly prompt: string; readonly chosen: string; readonly rejected: string }
+    | undefined;
+  readonly pieces?:
+    | { readonly prompt: readonly string[]; readonly chosen: readonly string[]; readonly rejected: readonly string[] }
+    | undefined;
+}
+
+/** Pairs tokenised for one model; later calls name a pair by its index. */
+export interface RowSet {
+  readonly handle: string;
+  readonly rows: readonly RowFacts[];
+}
+
+/** Log-probs of some rows of a row set, in nats, summed over response tokens; may be non-finite. */
+export interface ScoreChunk {
+  readonly rows: readonly number[];
+  readonly chosenLogps: readonly number[];
+  readonly rejectedLogps: readonly number[];
+}
+
+export interface GenerateOptions extends CallOptions {
+  readonly maxNewTokens: number;
+  /** 0 = greedy. */
+  readonly temperature?: number | undefined;
+  readonly topP?: number | undefined;
+  readonly seed?: number | undefined;
+  readonly adapterOff?: boolean | undefined;
+}
+
+export interface Generation {
+  readonly index: number;
+  readonly text: string;
+  readonly tokens: number;
+  readonly finished: boolean;
+}
+
+export interface LoraSpec {
+  readonly r: number;
+  readonly alpha: number;
+  readonly dropout: number;
+  /** Empty = PEFT's default for the architecture. */
+  readonly targetModules: readonly string[];
+}
+
+export interface TrainerSpec {
+  /** `undefined` = full fine-tuning. */
+  readonly lora: LoraSpec | undefined;
+  readonly seed: number;
+  readonly optimizer: 'adamw' | 'paged_adamw_8bit';
+  readonly adamBeta1: number;
+  readonly adamBeta2: number;
+  readonly adamEpsilon: number;
+  readonly checkpointing: 'off' | 'selective' | 'full' | 'auto';
+}
+
+export interface ForwardRequest {
+  readonly step: number;
+  /** Unique within the step. */
+  readonly microBatch: number;
+  readonly rows: readonly number[];
+  /** Of this micro-batch's dropout masks. */
+  readonly seed: number;
+}
+
+/** Log-probs interleaved: chosen, rejected of the first row, then of the next. */
+export interface ForwardResult {
+  readonly logps: Float64Array;
+  readonly seconds: number;
+}
+
+export interface CommitRequest {
+  readonly step: number;
+  /** Exactly these micro-batches are applied, or nothing is. */
+  readonly microBatches: readonly number[];
+  readonly learningRate: number;
+  readonly weightDecay: number;
+  /** 0 = no clipping. */
+  readonly maxGradNorm: number;
+}
+
+export interface CommitResult {
+  /** Before clipping. */
+  readonly gradNorm: number;
+  readonly seconds: number;
+  readonly peakMemoryBytes: number;
+  /** The gradient was not finite: nothing was applied. */
+  readonly skipped: boolean;
+}
+
+/**
+ * A step transaction: every `forward` of a step is answered by a `backward`, then one `commit` names them all.
+ * A frame that does not fit throws a {@link BackendFault} and changes nothing.
+ */
+export interface Trainer {
+  readonly trainableParameters: number;
+  readonly trainedModules: readonly string[];
+  readonly checkpointing: string;
+  /** Advice: prompt + chosen + rejected tokens that fit in one forward. */
+  readonly microBatchTokens: number;
+  /** Look-ahead: these rows will be asked for soon. */
+  prepare(rows: readonly number[]): void;
+  forward(request: ForwardRequest): Promise<ForwardResult>;
+  /** `gradients` = +dL/dlogp in the order of the log-probs. */
+  backward(step: number, microBatch: number, gradients: Float64Array): Promise<void>;
+  commit(request: CommitRequest): Promise<CommitResult>;
+  abort(step: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface Backend {
+  info(options?: CallOptions): Promise<ServerInfo>;
+  identifyModel(model: ModelSpec, options?: CallOptions): Promise<ModelIdentity>;
+  loadModel(model: ModelSpec, options?: CallOptions & { readonly forTraining?: boolean }): Promise<LoadedModel>;
+  unloadModel(modelHandle: string): Promise<void>;
+  registerRows(
+    modelHandle: string,
+    rows: Iterable<PairText> | AsyncIterable<PairText>,
+    rule: TokenRule,
+    options?: CallOptions,
+  ): Promise<RowSet>;
+  /** Streams chunks in the order they are computed. `rows` = all usable rows when absent. */
+  score(
+    rowSet: string,
+    options?: CallOptions & { readonly rows?: readonly number[]; readonly adapterOff?: boolean },
+  ): AsyncIterable<ScoreChunk>;
+  generate(
+    modelHandle: string,
+    prompts: readonly { readonly messages: readonly Message[]; readonly plain: boolean }[],
+    options: GenerateOptions,
+  ): AsyncIterable<Generation>;
+  createTrainer(modelHandle: string, rowSet: string, spec: TrainerSpec, options?: CallOptions): Promise<Trainer>;
+  exportModel(
+    modelHandle: string,
+    path: string,
+    options: CallOptions & { readonly merge: boolean; readonly modelCard: string },
+  ): Promise<readonly string[]>;
+  readDataset(
+    dataset: string,
+    options?: CallOptions & {
+      readonly split?: string;
+      readonly revision?: string;
+      readonly configuration?: string;
+      readonly limit?: number;
+    },
+  ): AsyncIterable<string>;
+  /** Ends the connection, and the process if this backend started it. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,38 @@
+/** What a backend refuses or fails at, with the reason a program can branch on. */
+import { MrpoError, type MrpoErrorOptions } from '../core/errors.js';
+
+export type FaultReason =
+  | 'model_not_found'
+  | 'model_invalid'
+  | 'chat_template_missing'
+  | 'unknown_handle'
+  | 'row_invalid'
+  | 'target_modules_unmatched'
+  | 'out_of_memory' // nothing was applied: replay the step with smaller micro-batches
+  | 'step_conflict' // the frame does not fit the open step; nothing was applied
+  | 'unsupported'
+  | 'path_refused'
+  | 'dataset_not_found'
+  | 'unreachable' // no backend answers at the address
+  | 'unauthenticated'
+  | 'protocol' // another protocol version, or frames that make no sense
+  | 'died' // the backend process ended; the message holds its last words
+  | 'failed'; // anything else that went wrong over there
+
+/** Reasons that are the user's input and not a failure of the machine. */
+const MODEL_REASONS: ReadonlySet<FaultReason> = new Set([
+  'model_not_found',
+  'model_invalid',
+  'chat_template_missing',
+  'target_modules_unmatched',
+]);
+
+export class BackendFault extends MrpoError {
+  override readonly name = 'BackendFault';
+  readonly reason: FaultReason;
+
+  constructor(reason: FaultReason, message: string, options: MrpoErrorOptions = {}) {
+    super(MODEL_REASONS.has(reason) ? 'model' : 'backend', message, options);
+    this.reason = reason;
+  }
+}

@@ -1,0 +1,217 @@
+/**
+ * The configuration of a run: one zod schema gives validation, defaults, TypeScript types and the JSON Schema that
+ * editors use. Names follow TRL and PEFT. {@link RunConfigInput} is what a user writes, {@link RunConfig} what the
+ * code reads: every default applied, frozen.
+ */
+import { z } from 'zod';
+
+const quantization = z
+  .enum(['none', 'nf4', 'int8'])
+  .default('none')
+  .describe('Weights in memory: none (as dtype), nf4 (bitsandbytes 4-bit, double quantisation), int8 (bitsandbytes 8-bit).');
+const dtype = z
+  .enum(['float32', 'bfloat16', 'float16'])
+  .optional()
+  .describe('Number format of the computation. Default: float32 on a CPU, bfloat16 on a GPU.');
+const chatTemplate = z
+  .string()
+  .min(1)
+  .optional()
+  .describe("Jinja chat template in place of the tokenizer's own. Needed when conversations meet a model without one.");
+
+const modelFields = {
+  model: z.string().min(1).describe('A Hugging Face folder, a hub id, or a .gguf file.'),
+  revision: z.string().min(1).optional().describe('Branch, tag or commit of a hub id.'),
+  adapter: z.string().min(1).optional().describe('PEFT adapter (folder or hub id) the model starts from.'),
+  quantization,
+  dtype,
+  chat_template: chatTemplate,
+};
+
+export const loraSchema = z.strictObject({
+  r: z.int().min(1).default(8).describe('Rank of the adapter matrices.'),
+  alpha: z.number().positive().default(16).describe('Scale: updates are multiplied by alpha / r.'),
+  dropout: z.number().min(0).max(0.99).default(0).describe('Dropout on the adapter input while training.'),
+  target_modules: z
+    .array(z.string().min(1))
+    .default([])
+    .describe("Module names that get an adapter, e.g. [q_proj, v_proj]. Empty: PEFT's default for the architecture."),
+});
+
+export const policySchema = z.strictObject({
+  ...modelFields,
+  lora: z
+    .union([z.literal('off'), loraSchema])
+    .prefault({})
+    .describe('Adapter to train; off = full fine-tuning of all weights.'),
+  gradient_checkpointing: z
+    .enum(['off', 'selective', 'full', 'auto'])
+    .default('auto')
+    .describe('Recompute activations to save memory: off, selective, full, or auto (by free memory).'),
+});
+
+export const referenceSchema = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[\w.-]+$/, 'letters, digits, dot, dash and underscore only')
+    .optional()
+    .describe('Name in reports. Default: the last part of the model path.'),
+  ...modelFields,
+  model: z
+    .string()
+    .min(1)
+    .describe('A folder, hub id or .gguf file; or "policy": the policy as it starts (RefM1), without a second copy.'),
+});
+
+export const dataSchema = z.strictObject({
+  train: z.string().min(1).describe('Preference file (.jsonl, .json, .csv, .parquet, each also .gz), or hub:ID[:split].'),
+  eval: z
+    .union([z.number().min(0).lt(1), z.int().min(1), z.string().min(1)])
+    .default(0.1)
+    .describe('Held-out pairs: a share of the training file (0.1), a number of pairs (200), or a file of its own.'),
+  format: z
+    .string()
+    .min(1)
+    .default('auto')
+    .describe('Form of the rows; auto recognises it from the first rows. `mrpo data FILE` lists the names.'),
+  columns: z
+    .strictObject({ prompt: z.string(), chosen: z.string(), rejected: z.string(), system: z.string().optional() })
+    .partial()
+    .optional()
+    .describe('Column names, for tables whose columns are called otherwise.'),
+  limit: z.int().min(1).optional().describe('Use only this many pairs, after the seeded shuffle of the split.'),
+  max_length: z.int().min(8).default(1024).describe('Tokens of prompt + response.'),
+  truncation: z
+    .enum(['keep_start', 'drop', 'paper', 'keep_end_of_prompt'])
+    .default('keep_start')
+    .describe("Pairs longer than max_length: cut the end, drop the pair, the paper's proportional rule, or cut the prompt's beginning."),
+  template: z
+    .enum(['chat', 'paper'])
+    .default('chat')
+    .describe("chat: each model's own chat template. paper: the authors' \"Human: ... Assistant: \" without BOS."),
+});
+
+export const clipSchema = z
+  .discriminatedUnion('mode', [
+    z.strictObject({ mode: z.literal('off') }),
+    z.strictObject({
+      mode: z.literal('fixed'),
+      epsilon: z.number().min(0).default(0.1).describe('Half-width of the band around RefM1, as a share of its log-prob.'),
+    }),
+    z.strictObject({
+      mode: z.literal('adaptive'),
+      epsilon_max: z.number().min(0).default(0.1).describe('Eq. 9: the two half-widths of a pair add up to this.'),
+    }),
+  ])
+  .describe('CTRO trust region: further references are clipped around the first (Eq. 8-9).');
+
+export const poolingSchema = z
+  .union([
+    z.enum(['harmonic', 'geometric', 'arithmetic', 'min', 'max']),
+    z.strictObject({ power: z.number().describe('Exponent p of the power mean; -1 harmonic, 0 geometric, 1 arithmetic.') }),
+  ])
+  .describe('How references become one virtual reference. harmonic is Proposition 1 of the paper.');
+
+export const weightsSchema = z
+  .union([
+    z.enum(['uniform', 'arwc', 'vdw', 'vaw', 'swcw', 'swcw-one-hot', 'tsw']),
+    z.array(z.number().min(0)).min(1),
+    z.strictObject({ method: z.literal('swcw'), window: z.int().min(1).default(1).describe('Batches averaged over.') }),
+    z.strictObject({
+      method: z.literal('tsw'),
+      prior: z.number().positive().default(5).describe('Beta(a, a) prior of each reference.'),
+      seed: z.int().default(0),
+    }),
+  ])
+  .describe('Weight of each reference: uniform, arwc (Eq. 10), a list that adds up to 1, or a published successor.');
+
+const objectiveFields = {
+  beta: z.number().positive().default(0.1).describe('Strength of the pull towards the reference, per nat.'),
+  normalization: z
+    .enum(['sum', 'token', 'byte'])
+    .default('sum')
+    .describe('Log-probs as sums (nats), per token, or per UTF-8 byte. Per token and per byte want a larger beta.'),
+  label_smoothing: z.number().min(0).lt(0.5).default(0).describe('Share of labels taken to be wrong (cDPO, robust).'),
+};
+
+export const objectiveSchema = z
+  .strictObject({
+    loss: z
+      .enum(['dpo', 'multi-dpo', 'mrpo', 'forward-kl', 'hypo', 'alpha-dpo', 'simpo', 'custom'])
+      .default('mrpo')
+      .describe('dpo uses the first reference only; multi-dpo (Eq. 11) and mrpo (Eq. 7) use all.'),
+    variant: z
+      .enum(['sigmoid', 'robust', 'ipo', 'hinge'])
+      .default('sigmoid')
+      .describe('Link between margin and loss. sigmoid with label_smoothing is cDPO.'),
+    ...objectiveFields,
+    clip: clipSchema.default({ mode: 'adaptive', epsilon_max: 0.1 }),
+    weights: weightsSchema.default('arwc'),
+    weights_on: z
+      .enum(['sum', 'token', 'byte'])
+      .default('sum')
+      .describe('What ARWC compares (Eq. 10): sums, log-probs per token, or per UTF-8 byte.'),
+    pooling: poolingSchema.default('harmonic'),
+    official_code: z
+      .boolean()
+      .default(false)
+      .describe("Reproduce the authors' released code: weights crossed, mean in epsilon, 1e-6 added. Two references."),
+    gamma: z.number().default(0.5).describe('simpo and alpha-dpo: target margin.'),
+    alpha: z.number().min(0).default(0.2).describe('alpha-dpo: weight of the normalised margin.'),
+    module: z.string().min(1).optional().describe('custom: path of a .ts or .js file whose default export is the loss.'),
+  })
+  .prefault({});
+
+export const trainingSchema = z
+  .strictObject({
+    learning_rate: z.number().min(0).default(1e-5).describe('Peak learning rate.'),
+    lr_scheduler_type: z.enum(['cosine', 'linear', 'constant']).default('cosine'),
+    warmup_ratio: z.number().min(0).max(1).default(0).describe('Share of all steps with a rising learning rate.'),
+    epochs: z.number().positive().default(3).describe('Passes over the training pairs.'),
+    max_steps: z.int().min(1).optional().describe('Stop after this many optimizer steps whatever the epochs.'),
+    batch_size: z.int().min(1).default(8).describe('Pairs per optimizer step, whatever the micro-batches.'),
+    micro_batch_tokens: z.int().min(1).optional().describe('Tokens per forward. Default: by free memory.'),
+    optim: z.enum(['adamw', 'paged_adamw_8bit']).default('adamw'),
+    adam_beta1: z.number().min(0).lt(1).default(0.9),
+    adam_beta2: z.number().min(0).lt(1).default(0.999),
+    adam_epsilon: z.number().positive().default(1e-8),
+    weight_decay: z.number().min(0).default(0),
+    max_grad_norm: z.number().min(0).default(1).describe('Clip the gradient norm; 0 = never.'),
+    eval_steps: z.int().min(1).optional().describe('Evaluate every so many steps. Default: at the start and after each epoch.'),
+    logging_steps: z.int().min(1).default(1).describe('Write training metrics every so many steps.'),
+    seed: z.int().min(0).default(0).describe('Of the split, the order, the adapter and dropout.'),
+  })
+  .prefault({});
+
+export const runSchema = z
+  .strictObject({
+    $schema: z.string().optional().describe('For editors; not read.'),
+    preset: z.string().min(1).optional().describe('Named settings to start from; `mrpo init --list-presets` names them.'),
+    policy: policySchema,
+    references: z
+      .array(referenceSchema)
+      .min(1)
+      .default([{ model: 'policy', quantization: 'none' }])
+      .describe('Reference models in order; the first is RefM1, which others are clipped around.'),
+    data: dataSchema,
+    objective: objectiveSchema,
+    training: trainingSchema,
+    generate: z
+      .strictObject({
+        samples: z.int().min(0).default(3).describe('Held-out prompts answered before and after training, for the report.'),
+        max_new_tokens: z.int().min(1).default(128),
+      })
+      .prefault({}),
+    output: z.string().min(1).default('runs/mrpo').describe('Run folder; must be new or empty.'),
+  })
+  .describe('A run of mrpo: policy, references, data, objective, training.');
+
+/** What a user may write. */
+export type RunConfigInput = z.input<typeof runSchema>;
+/** What the code reads: every default applied. */
+export type RunConfig = z.output<typeof runSchema>;
+export type PolicyConfig = RunConfig['policy'];
+export type ReferenceConfig = RunConfig['references'][number];
+export type DataConfig = RunConfig['data'];
+export type ObjectiveConfig = RunConfig['objective'];
+export type TrainingConfig = RunConfig['training'];

@@ -1,0 +1,178 @@
+/**
+ * The `mrpo` command. Only the asked command's file is loaded, so that `--help` is quick. Exit codes: 0 done,
+ * 1 failed, 2 bad usage or configuration, 130 interrupted.
+ */
+import { Command, CommanderError } from 'commander';
+import { config as loadDotenv } from 'dotenv';
+import { closest, distance } from 'fastest-levenshtein';
+import { MrpoError, toMrpoError, type ErrorCode } from '../core/errors.js';
+import { VERSION } from '../core/version.js';
+import type { CliIo, RegisterCommand } from './command.js';
+import { createProgress, silentProgress } from './progress.js';
+
+interface CommandEntry {
+  readonly summary: string;
+  readonly load: () => Promise<RegisterCommand>;
+}
+
+/** In the order of a first encounter; the summaries are what `mrpo --help` shows. */
+const COMMANDS: Readonly<Record<string, CommandEntry>> = {
+  init: {
+    summary: 'write a commented starter configuration',
+    load: async () => (await import('./commands/init.js')).registerInit,
+  },
+  data: {
+    summary: 'show what is understood of a preference file',
+    load: async () => (await import('./commands/data.js')).registerData,
+  },
+  plan: {
+    summary: 'memory and time of a run, before anything is loaded',
+    load: async () => (await import('./commands/plan.js')).registerPlan,
+  },
+  score: {
+    summary: 'score the references of a configuration into the cache',
+    load: async () => (await import('./commands/score.js')).registerScore,
+  },
+  references: {
+    summary: 'what each reference says of the pairs, from the cache',
+    load: async () => (await import('./commands/references.js')).registerReferences,
+  },
+  whatif: {
+    summary: 'sweep trust region, weights, pooling and reference subsets, from the cache',
+    load: async () => (await import('./commands/whatif.js')).registerWhatif,
+  },
+  train: {
+    summary: 'train a policy on preference pairs',
+    load: async () => (await import('./commands/train.js')).registerTrain,
+  },
+  evaluate: {
+    summary: 'accuracies and margins of a run or a model on held-out pairs',
+    load: async () => (await import('./commands/evaluate.js')).registerEvaluate,
+  },
+  generate: {
+    summary: 'text from a model or a run, greedy or sampled',
+    load: async () => (await import('./commands/generate.js')).registerGenerate,
+  },
+  export: {
+    summary: 'the adapter of a run, or the merged model, as a folder',
+    load: async () => (await import('./commands/export.js')).registerExport,
+  },
+  explain: {
+    summary: 'the loss of given log-probs, step by step',
+    load: async () => (await import('./commands/explain.js')).registerExplain,
+  },
+  cache: {
+    summary: 'size, contents, export and import of the log-prob cache',
+    load: async () => (await import('./commands/cache.js')).registerCache,
+  },
+  backend: {
+    summary: 'run the gRPC backend on its own',
+    load: async () => (await import('./commands/backend.js')).registerBackend,
+  },
+  call: {
+    summary: 'call any method of a running backend by hand',
+    load: async () => (await import('./commands/call.js')).registerCall,
+  },
+  doctor: {
+    summary: 'check this machine: Python, packages, GPU, disk',
+    load: async () => (await import('./commands/doctor.js')).registerDoctor,
+  },
+};
+
+const EXIT_CODES: Readonly<Partial<Record<ErrorCode, number>>> = { usage: 2, config: 2, aborted: 130 };
+const EXIT_FAILED = 1;
+const EXIT_INTERRUPTED = 130;
+
+/** Runs one command line (without `node` and the script) and gives the exit code. */
+export async function runCli(argv: readonly string[], io: CliIo): Promise<number> {
+  const debug = io.env['MRPO_DEBUG'] !== undefined && io.env['MRPO_DEBUG'] !== '';
+  try {
+    const program = await buildProgram(argv, io);
+    await program.parseAsync([...argv], { from: 'user' });
+    return 0;
+  } catch (thrown) {
+    if (thrown instanceof CommanderError) {
+      return thrown.exitCode === 0 ? 0 : 2; // commander has already said why
+    }
+    const error = toMrpoError(thrown);
+    io.note(`${errorText(error, debug)}\n`);
+    return EXIT_CODES[error.code] ?? EXIT_FAILED;
+  }
+}
+
+async function buildProgram(argv: readonly string[], io: CliIo): Promise<Command> {
+  const program = new Command('mrpo')
+    .description('Align a language model with human preferences while several reference models keep it in check.')
+    .version(VERSION)
+    .exitOverride()
+    .configureOutput({ writeOut: io.out, writeErr: io.note })
+    .showHelpAfterError('(add --help for the options and an example)')
+    .addHelpText('after', '\nExample:\n  $ npx mrpo init my-run.yaml && npx mrpo train my-run.yaml\n');
+  const asked = argv.find((argument) => !argument.startsWith('-'));
+  const name = asked === 'help' ? argv[argv.indexOf('help') + 1] : asked;
+  if (name === undefined) {
+    for (const [other, { summary }] of Object.entries(COMMANDS)) program.command(other).description(summary);
+    if (argv.length === 0) program.action(() => program.help());
+    return program;
+  }
+  const entry = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (entry === undefined) throw unknownCommand(name);
+  (await entry.load())(program, io);
+  for (const command of program.commands) command.exitOverride().configureOutput({ writeOut: io.out, writeErr: io.note });
+  return program;
+}
+
+function unknownCommand(name: string): MrpoError {
+  const names = Object.keys(COMMANDS);
+  const nearest = closest(name, names);
+  return new MrpoError('usage', `unknown command "${name}"; expected one of ${names.join(', ')}`, {
+    hint: distance(name, nearest) <= 3 ? `Did you mean "mrpo ${nearest}"?` : 'See "mrpo --help".',
+  });
+}
+
+/** The message, the hint, and with MRPO_DEBUG the whole chain of causes. */
+function errorText(error: MrpoError, debug: boolean): string {
+  const lines = [`error: ${error.message}`];
+  if (error.hint !== undefined) lines.push(`  ${error.hint}`);
+  if (error.code === 'internal' && !debug) lines.push('  This is a defect of mrpo. Set MRPO_DEBUG=1 to see where it happened.');
+  if (debug) {
+    for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) lines.push(cause.stack ?? cause.message);
+  }
+  return lines.join('\n');
+}
+
+/** The process as a {@link CliIo}: real streams, `.env`, Ctrl-C. */
+export function processIo(argv: readonly string[]): CliIo {
+  loadDotenv({ quiet: true });
+  const stop = new AbortController();
+  const interrupt = (): void => {
+    if (stop.signal.aborted) process.exit(EXIT_INTERRUPTED);
+    stop.abort(new MrpoError('aborted', 'interrupted'));
+    process.stderr.write('\nstopping at the next safe point; press Ctrl-C again to stop at once\n');
+  };
+  process.on('SIGINT', interrupt);
+  process.on('SIGTERM', interrupt);
+  for (const stream of [process.stdout, process.stderr]) {
+    // A reader that goes away (`mrpo ... | head`) is the end of the work, not a crash.
+    stream.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : EXIT_FAILED));
+  }
+  const quiet = argv.includes('--quiet');
+  return {
+    out: (text) => void process.stdout.write(text),
+    note: (text) => void process.stderr.write(text),
+    env: process.env,
+    cwd: process.cwd(),
+    signal: stop.signal,
+    progress: (title) => (quiet ? silentProgress : createProgress(title, process.stderr)),
+    readStdin: async () => {
+      const chunks: Buffer[] = [];
+      for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
+      return Buffer.concat(chunks).toString('utf8');
+    },
+  };
+}
+
+/** Entry of bin/mrpo.js: runs the process's command line and sets its exit code. */
+export async function main(argv: readonly string[] = process.argv.slice(2)): Promise<void> {
+  process.exitCode = await runCli(argv, processIo(argv));
+}

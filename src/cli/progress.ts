@@ -1,0 +1,91 @@
+/** Progress with an ETA: one bar on a terminal, a plain line every few seconds when piped. Always on stderr. */
+import cliProgress from 'cli-progress';
+
+export interface Progress {
+  /** `total` 0 = not known. `detail` is a few words: the current loss, a stage. */
+  update(done: number, total: number, detail?: string): void;
+  /** Ends the line; later updates start a new one. */
+  stop(): void;
+}
+
+export interface ProgressStream {
+  readonly isTTY?: boolean | undefined;
+  write(text: string): unknown;
+}
+
+const PLAIN_LINE_EVERY_MS = 5000;
+
+/** A progress display called `title` on a stream. */
+export function createProgress(title: string, stream: ProgressStream): Progress {
+  return stream.isTTY === true ? terminalBar(title, stream) : plainLines(title, stream);
+}
+
+/** Shows nothing: for --quiet. */
+export const silentProgress: Progress = { update: () => undefined, stop: () => undefined };
+
+function terminalBar(title: string, stream: ProgressStream): Progress {
+  let bar: cliProgress.SingleBar | undefined;
+  let started = 0;
+  return {
+    update(done, total, detail = '') {
+      if (bar === undefined) {
+        started = Date.now();
+        bar = new cliProgress.SingleBar({
+          format: `${title} {bar} {value}/{total} {remaining} {detail}`,
+          barCompleteChar: '\u2588',
+          barIncompleteChar: '\u2591',
+          barsize: 28,
+          hideCursor: true,
+          stream: stream as NodeJS.WriteStream,
+        });
+        bar.start(total, done, { remaining: '', detail });
+        return;
+      }
+      bar.setTotal(total);
+      bar.update(done, { remaining: remainingText(started, done, total), detail });
+    },
+    stop() {
+      bar?.stop();
+      bar = undefined;
+    },
+  };
+}
+
+function plainLines(title: string, stream: ProgressStream): Progress {
+  let started: number | undefined;
+  let lastLine = 0;
+  let lastText = '';
+  return {
+    update(done, total, detail = '') {
+      const now = Date.now();
+      started ??= now;
+      const finished = total > 0 && done >= total;
+      if (!finished && now - lastLine < PLAIN_LINE_EVERY_MS) return;
+      const share = total > 0 ? `${done}/${total}` : String(done);
+      const text = [title, share, finished ? '' : remainingText(started, done, total), detail].filter(Boolean).join('  ');
+      if (text === lastText) return;
+      [lastLine, lastText] = [now, text];
+      stream.write(`${text}\n`);
+    },
+    stop() {
+      started = undefined;
+      lastLine = 0;
+    },
+  };
+}
+
+/** "3m 20s left", from the mean speed so far; empty while nothing is known. */
+export function remainingText(startedMs: number, done: number, total: number, nowMs = Date.now()): string {
+  if (done <= 0 || total <= done) return '';
+  return `${durationText((((nowMs - startedMs) / done) * (total - done)) / 1000)} left`;
+}
+
+/** "1h 05m", "3m 20s", "12s". */
+export function durationText(seconds: number): string {
+  const whole = Math.max(0, Math.round(seconds));
+  const [hours, minutes, rest] = [Math.floor(whole / 3600), Math.floor((whole % 3600) / 60), whole % 60];
+  const two = (n: number): string => String(n).padStart(2, '0');
+  if (hours > 0) return `${hours}h ${two(minutes)}m`;
+  if (minutes > 0) return `${minutes}m ${two(rest)}s`;
+  return `${rest}s`;
+}

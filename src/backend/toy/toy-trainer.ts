@@ -1,0 +1,132 @@
+/** Training of a toy: held forwards, closed-form backward, one AdamW update per commit. */
+import { seededRandom } from '../../core/random.js';
+import type { CommitRequest, CommitResult, ForwardRequest, ForwardResult, TrainerSpec } from '../backend.js';
+import { BackendFault } from '../fault.js';
+import { createAdamW } from './adamw.js';
+import { createStepLedger } from './step-ledger.js';
+import { MODULES, PARAMETERS, addGradient, sequenceLogp } from './toy-model.js';
+import type { ToyRow } from './toy-text.js';
+
+/** What training changes. With an adapter the base stays as it is and `trained` starts at 0; else `trained` = weights. */
+export interface ToyAdapter {
+  readonly base: Float64Array;
+  readonly trained: Float64Array;
+  /** alpha / r of the adapter; `undefined` = full fine-tuning. */
+  readonly scale: number | undefined;
+  readonly modules: readonly string[];
+  updates: number;
+}
+
+export interface ToyTrainer {
+  readonly committedStep: number;
+  forward(request: ForwardRequest): ForwardResult;
+  backward(step: number, microBatch: number, gradients: Float64Array): void;
+  commit(request: CommitRequest): CommitResult;
+  abort(step: number): void;
+}
+
+/** An adapter at its start: it changes nothing yet. */
+export function createAdapter(base: Float64Array, spec: TrainerSpec): ToyAdapter {
+  if (spec.lora === undefined) {
+    return { base, trained: base.slice(), scale: undefined, modules: Object.keys(MODULES), updates: 0 };
+  }
+  const asked = spec.lora.targetModules;
+  const modules = Object.keys(MODULES).filter((name) => asked.length === 0 || asked.includes(name));
+  const unmatched = asked.filter((name) => MODULES[name] === undefined);
+  if (unmatched.length > 0) {
+    throw new BackendFault(
+      'target_modules_unmatched',
+      `target_modules: got "${unmatched.join('", "')}", expected names among ${Object.keys(MODULES).join(', ')}`,
+    );
+  }
+  return { base, trained: new Float64Array(PARAMETERS), scale: spec.lora.alpha / spec.lora.r, modules, updates: 0 };
+}
+
+/** The weights that the policy of now computes with. `keep` = dropout factors of the adapter, 1 where absent. */
+export function effectiveWeights(adapter: ToyAdapter, keep?: Float64Array): Float64Array {
+  const { base, trained, scale } = adapter;
+  if (scale === undefined) return trained;
+  return base.map((weight, i) => weight + scale * (trained[i] ?? 0) * (keep?.[i] ?? 1));
+}
+
+/** A trainer of `adapter` on rows. `rowsFor` refuses rows that do not exist or cannot be scored. */
+export function createToyTrainer(
+  adapter: ToyAdapter,
+  spec: TrainerSpec,
+  rowsFor: (rows: readonly number[]) => readonly ToyRow[],
+): ToyTrainer {
+  const trains = (index: number): boolean =>
+    adapter.modules.some((name) => index >= (MODULES[name]?.[0] ?? 0) && index < (MODULES[name]?.[1] ?? 0));
+  const update = createAdamW(
+    adapter.trained,
+    { beta1: spec.adamBeta1, beta2: spec.adamBeta2, epsilon: spec.adamEpsilon },
+    trains,
+  );
+  const ledger = createStepLedger();
+  const held = new Map<number, { rows: readonly ToyRow[]; keep: Float64Array | undefined }>();
+  let sum = new Float64Array(PARAMETERS);
+  const reset = (): void => {
+    held.clear();
+    sum = new Float64Array(PARAMETERS);
+  };
+  const dropoutFactors = (seed: number): Float64Array | undefined => {
+    const dropout = spec.lora?.dropout ?? 0;
+    if (dropout === 0) return undefined;
+    const random = seededRandom(seed);
+    return Float64Array.from({ length: PARAMETERS }, () => (random.next() < dropout ? 0 : 1 / (1 - dropout)));
+  };
+  return {
+    get committedStep() {
+      return ledger.committedStep;
+    },
+    forward(request) {
+      const rows = rowsFor(request.rows);
+      ledger.hold(request.step, request.microBatch);
+      const keep = dropoutFactors(request.seed);
+      held.set(request.microBatch, { rows, keep });
+      const weights = effectiveWeights(adapter, keep);
+      const logps = rows.flatMap((row) => [sequenceLogp(weights, row.chosen), sequenceLogp(weights, row.rejected)]);
+      return { logps: Float64Array.from(logps), seconds: 0 };
+    },
+    backward(step, microBatch, gradients) {
+      const batch = held.get(microBatch);
+      if (batch !== undefined && gradients.length !== 2 * batch.rows.length) {
+        throw new BackendFault(
+          'step_conflict',
+          `backward of micro-batch ${microBatch}: got ${gradients.length} gradients, ` +
+            `expected ${2 * batch.rows.length}; nothing was applied`,
+        );
+      }
+      ledger.add(step, microBatch);
+      if (batch === undefined) return; // the ledger has thrown
+      held.delete(microBatch);
+      const weights = effectiveWeights(adapter, batch.keep);
+      const slope = new Float64Array(PARAMETERS);
+      batch.rows.forEach((row, i) => {
+        addGradient(weights, row.chosen, gradients[2 * i] ?? 0, slope);
+        addGradient(weights, row.rejected, gradients[2 * i + 1] ?? 0, slope);
+      });
+      const scale = adapter.scale ?? 1;
+      for (let i = 0; i < PARAMETERS; i++) {
+        if (trains(i)) sum[i] = (sum[i] ?? 0) + scale * (batch.keep?.[i] ?? 1) * (slope[i] ?? 0);
+      }
+    },
+    commit(request) {
+      ledger.checkCommit(request.step, request.microBatches);
+      const gradNorm = Math.sqrt(sum.reduce((total, slope) => total + slope * slope, 0));
+      const skipped = !Number.isFinite(gradNorm);
+      if (!skipped) {
+        const shrink = request.maxGradNorm > 0 ? Math.min(1, request.maxGradNorm / (gradNorm + 1e-6)) : 1;
+        update(sum.map((slope) => slope * shrink), request.learningRate, request.weightDecay);
+        adapter.updates += 1;
+      }
+      ledger.commit(request.step);
+      reset();
+      return { gradNorm, seconds: 0, peakMemoryBytes: 0, skipped };
+    },
+    abort(step) {
+      if (step === ledger.committedStep + 1) reset();
+      ledger.abort(step);
+    },
+  };
+}

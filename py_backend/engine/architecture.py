@@ -1,0 +1,84 @@
+"""Finds the parts of a transformers causal language model: backbone, head, and what happens to logits after the head.
+
+Works on plain models and on PEFT-wrapped ones (the adapter layers live inside the backbone, so that calling the
+backbone runs them). What an architecture does to its logits is read from its configuration and is proved at load by
+`self_check`; nothing here is trusted blindly.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from .errors import UnsupportedModel
+
+
+@dataclass(frozen=True, slots=True)
+class LogitRule:
+    """logits = softcap * tanh(scale * (h W^T + b) / softcap), or scale * (h W^T + b) without a softcap."""
+
+    scale: float = 1.0
+    softcap: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """causal: the transformers model with its own forward; backbone: tokens to hidden states; head: hidden to logits."""
+
+    causal: nn.Module
+    backbone: nn.Module
+    head: nn.Module
+    rule: LogitRule
+
+
+def find_parts(model: nn.Module) -> Parts:
+    """Takes a model apart without changing it."""
+    causal = model.get_base_model() if hasattr(model, "get_base_model") else model
+    head = causal.get_output_embeddings() if hasattr(causal, "get_output_embeddings") else None
+    backbone = getattr(causal, getattr(causal, "base_model_prefix", "") or "model", None)
+    if head is None or not isinstance(backbone, nn.Module):
+        raise UnsupportedModel(
+            f"{type(causal).__name__}: expected a causal language model with a backbone and an output head, "
+            f"got {'no head' if head is None else 'no backbone'}"
+        )
+    return Parts(causal=causal, backbone=backbone, head=head, rule=_logit_rule(causal.config))
+
+
+def _logit_rule(config: object) -> LogitRule:
+    """Cohere multiplies by logit_scale, Granite divides by logits_scaling, Falcon-H1 multiplies by lm_head_multiplier,
+    Gemma 2 and 3 squash with final_logit_softcapping."""
+    text = config.get_text_config() if hasattr(config, "get_text_config") else config
+    scale = 1.0
+    for name, power in (("logit_scale", 1), ("lm_head_multiplier", 1), ("logits_scaling", -1)):
+        value = getattr(text, name, None)
+        if value:
+            scale *= float(value) ** power
+    softcap = getattr(text, "final_logit_softcapping", None)
+    return LogitRule(scale=scale, softcap=float(softcap) if softcap else None)
+
+
+def silence_base_dropout(model: nn.Module) -> int:
+    """Switches the model's own dropout off and leaves the adapters' dropout alone; returns how many were switched off.
+
+    Sequence log-probs are compared with constants that were scored without dropout, so noise in the base model would
+    move the margin of an untrained policy away from 0. Adapter dropout cannot: an untrained adapter adds 0.
+    """
+    silenced = 0
+    for name, module in model.named_modules():
+        if "lora_dropout" in name:
+            continue
+        if isinstance(module, nn.Dropout) and module.p > 0:
+            module.p = 0.0
+            silenced += 1
+        for attribute in ("attention_dropout", "dropout", "hidden_dropout"):
+            value = getattr(module, attribute, None)
+            if isinstance(value, float) and value > 0:
+                setattr(module, attribute, 0.0)
+                silenced += 1
+    return silenced
+
+
+def device_of(model: nn.Module) -> torch.device:
+    return next(model.parameters()).device

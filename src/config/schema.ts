@@ -73,13 +73,19 @@ export const dataSchema = z.strictObject({
     .string()
     .min(1)
     .default('auto')
-    .describe('Form of the rows; auto recognises it from the first rows. `mrpo data FILE` lists the names.'),
+    .describe('Form of the rows; auto recognises it from the first rows. `mrpo data --list-formats` names them.'),
   columns: z
     .strictObject({ prompt: z.string(), chosen: z.string(), rejected: z.string(), system: z.string().optional() })
     .partial()
     .optional()
     .describe('Column names, for tables whose columns are called otherwise.'),
-  limit: z.int().min(1).optional().describe('Use only this many pairs, after the seeded shuffle of the split.'),
+  pairing: z
+    .enum(['best-vs-worst', 'best-vs-random', 'best-vs-rest', 'adjacent', 'all'])
+    .default('best-vs-worst')
+    .describe('How ranked or scored answers become pairs; answers with equal scores never make one.'),
+  score: z.string().min(1).optional().describe("Field that scores an answer, where a form has several (helpfulness, overall_score)."),
+  strict: z.boolean().default(false).describe('Stop at the first row that cannot be used, instead of dropping and counting it.'),
+  limit: z.int().min(1).optional().describe('Use only this many pairs of the training file, chosen by seed, before the split.'),
   max_length: z.int().min(8).default(1024).describe('Tokens of prompt + response.'),
   truncation: z
     .enum(['keep_start', 'drop', 'paper', 'keep_end_of_prompt'])
@@ -191,7 +197,7 @@ export const runSchema = z
     references: z
       .array(referenceSchema)
       .min(1)
-      .default([{ model: 'policy', quantization: 'none' }])
+      .prefault([{ model: 'policy' }])
       .describe('Reference models in order; the first is RefM1, which others are clipped around.'),
     data: dataSchema,
     objective: objectiveSchema,

@@ -1,0 +1,124 @@
+/** Rules between keys, which no single key can show: each returns the problems it finds. */
+import { isPolicyReference, referenceName } from './models.js';
+import type { ConfigPath } from './path.js';
+import type { RunConfig } from './schema.js';
+
+export interface CheckProblem {
+  readonly path: ConfigPath;
+  readonly message: string;
+}
+
+/** Everything that contradicts itself in a configuration whose keys are each valid. */
+export function crossFieldProblems(config: RunConfig): CheckProblem[] {
+  return [
+    ...referenceNames(config),
+    ...weightList(config),
+    ...models(config),
+    ...policyReferences(config),
+    ...losses(config),
+    ...dataSettings(config),
+  ];
+}
+
+/** What is allowed and probably not meant. */
+export function configWarnings(config: RunConfig): string[] {
+  const { objective, references } = config;
+  const first = references[0];
+  const warnings: string[] = [];
+  if (first !== undefined && !isPolicyReference(first)) {
+    warnings.push(`references[0] (${referenceName(first)}) is not the policy: margins do not start at 0, and CTRO clips around ${referenceName(first)}.`);
+  }
+  if (objective.loss === 'dpo' && references.length > 1) {
+    warnings.push(`objective.loss dpo trains against ${referenceName(first ?? { model: 'policy' })} only; the other references are scored for the reports.`);
+  }
+  if (objective.normalization !== 'sum' && objective.beta <= 0.5) {
+    warnings.push(`objective.beta ${objective.beta} is small for log-probs per ${objective.normalization}; 2 to 10 is usual there.`);
+  }
+  return warnings;
+}
+
+function referenceNames(config: RunConfig): CheckProblem[] {
+  const firstWith = new Map<string, number>();
+  return config.references.flatMap((reference, index) => {
+    const name = referenceName(reference);
+    const earlier = firstWith.get(name);
+    if (earlier === undefined) {
+      firstWith.set(name, index);
+      return [];
+    }
+    return [{ path: ['references', index], message: `its name ${JSON.stringify(name)} is already that of references[${earlier}]; give it a name of its own` }];
+  });
+}
+
+function weightList(config: RunConfig): CheckProblem[] {
+  const { weights } = config.objective;
+  if (!Array.isArray(weights)) return [];
+  const path = ['objective', 'weights'];
+  if (weights.length !== config.references.length) {
+    return [{ path, message: `expected one weight per reference (${config.references.length}), got ${weights.length}` }];
+  }
+  const sum = weights.reduce((total, weight) => total + weight, 0);
+  return Math.abs(sum - 1) > 1e-6 ? [{ path, message: `expected weights that add up to 1, got a sum of ${sum}` }] : [];
+}
+
+function models(config: RunConfig): CheckProblem[] {
+  const entries = [
+    { path: ['policy'] as ConfigPath, model: config.policy },
+    ...config.references.map((model, index) => ({ path: ['references', index] as ConfigPath, model })),
+  ].filter(({ path, model }) => path[0] === 'policy' || model.model !== 'policy');
+  const problems: CheckProblem[] = entries.flatMap(({ path, model }) => {
+    const isGguf = /\.gguf$/i.test(model.model);
+    if (isGguf && model.quantization !== 'none') {
+      return [{ path: [...path, 'quantization'], message: `expected none for a .gguf file (its weights are unpacked when read), got ${model.quantization}` }];
+    }
+    if (model.revision !== undefined && (isGguf || /^[./~]/.test(model.model))) {
+      return [{ path: [...path, 'revision'], message: 'is for hub ids; this model is a path' }];
+    }
+    return [];
+  });
+  if (config.policy.model === 'policy') {
+    problems.push({ path: ['policy', 'model'], message: 'expected a folder, hub id or .gguf file; "policy" names it among the references' });
+  }
+  if (config.policy.lora === 'off' && config.policy.quantization !== 'none') {
+    problems.push({ path: ['policy', 'lora'], message: `full fine-tuning (off) needs quantization: none, got ${config.policy.quantization}: quantised weights cannot be trained` });
+  }
+  return problems;
+}
+
+function policyReferences(config: RunConfig): CheckProblem[] {
+  return config.references.flatMap((reference, index) => {
+    if (!isPolicyReference(reference)) return [];
+    return (['quantization', 'dtype', 'revision', 'adapter', 'chat_template'] as const)
+      .filter((key) => reference[key] !== config.policy[key])
+      .map((key) => ({
+        path: ['references', index, key],
+        message: `this reference is the policy itself (${String(config.policy[key] ?? 'not set')}); leave ${key} out, or name the model by its path`,
+      }));
+  });
+}
+
+function losses(config: RunConfig): CheckProblem[] {
+  const { objective, references } = config;
+  const problems: CheckProblem[] = [];
+  if (objective.loss === 'custom' && objective.module === undefined) {
+    problems.push({ path: ['objective', 'module'], message: 'missing; loss custom needs the file that exports it' });
+  }
+  if (objective.loss !== 'custom' && objective.module !== undefined) {
+    problems.push({ path: ['objective', 'module'], message: `is only read with loss: custom, got loss: ${objective.loss}` });
+  }
+  if (objective.official_code && references.length !== 2) {
+    problems.push({ path: ['objective', 'official_code'], message: `the authors' code knows exactly 2 references, got ${references.length}` });
+  }
+  if (objective.official_code && objective.loss !== 'mrpo' && objective.loss !== 'multi-dpo') {
+    problems.push({ path: ['objective', 'official_code'], message: `is a form of mrpo and multi-dpo, got loss: ${objective.loss}` });
+  }
+  return problems;
+}
+
+function dataSettings(config: RunConfig): CheckProblem[] {
+  const { data } = config;
+  if (typeof data.eval === 'number' && data.eval >= 1 && data.limit !== undefined && data.eval >= data.limit) {
+    return [{ path: ['data', 'eval'], message: `${data.eval} held-out pairs leave none of data.limit (${data.limit}) to train on` }];
+  }
+  return [];
+}

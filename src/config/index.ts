@@ -1,0 +1,15 @@
+/** Configuration of a run: schema, loading, presets. */
+export { configHash, loadConfig, type LoadConfigOptions, type LoadedConfig } from './load.js';
+export type { LayerName } from './layers.js';
+export { configJsonSchemaText } from './json-schema.js';
+export { isPolicyReference, policyModelSpec, referenceModelSpec, referenceName } from './models.js';
+export { findPreset, presetNames, PRESETS, type Preset } from './presets/index.js';
+export type {
+  DataConfig,
+  ObjectiveConfig,
+  PolicyConfig,
+  ReferenceConfig,
+  RunConfig,
+  RunConfigInput,
+  TrainingConfig,
+} from './schema.js';

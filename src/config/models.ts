@@ -1,0 +1,37 @@
+/** Which model each part of a configuration means, in the words of the backend's seam. */
+import { basename } from 'node:path';
+
+import type { ModelSpec } from '../backend/backend.js';
+import type { PolicyConfig, ReferenceConfig, RunConfig } from './schema.js';
+
+/** The `model` of a reference that is the policy as it starts. */
+export const POLICY_AS_REFERENCE = 'policy';
+
+/** Whether a reference is the policy as it starts (RefM1): scored with the trained adapter off, no second copy. */
+export const isPolicyReference = (reference: ReferenceConfig): boolean => reference.model === POLICY_AS_REFERENCE;
+
+/** Name of a reference in reports and file names: its own, else the last part of its model path. */
+export function referenceName(reference: { readonly name?: string | undefined; readonly model: string }): string {
+  if (reference.name !== undefined) return reference.name;
+  const last = basename(reference.model.replace(/[/\\]+$/, '')).replace(/\.gguf$/i, '');
+  return last.replace(/[^\w.-]/g, '-') || 'reference';
+}
+
+/** The policy as it starts, before any training. */
+export const policyModelSpec = (config: Pick<RunConfig, 'policy'>): ModelSpec => modelSpec(config.policy);
+
+/** The model that a reference is scored with. */
+export function referenceModelSpec(config: Pick<RunConfig, 'policy'>, reference: ReferenceConfig): ModelSpec {
+  return isPolicyReference(reference) ? policyModelSpec(config) : modelSpec(reference);
+}
+
+function modelSpec(model: PolicyConfig | ReferenceConfig): ModelSpec {
+  return {
+    source: model.model,
+    revision: model.revision,
+    adapter: model.adapter,
+    quantization: model.quantization,
+    dtype: model.dtype,
+    chatTemplate: model.chat_template,
+  };
+}

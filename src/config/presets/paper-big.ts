@@ -1,0 +1,9 @@
+/** The paper's big data sets (HelpSteer, UltraFeedback, Nectar): as the small ones, but 1 epoch. */
+import { paperSmallPreset } from './paper-small.js';
+import type { Preset } from './preset.js';
+
+export const paperBigPreset: Preset = {
+  name: 'paper-big',
+  summary: 'The paper on HelpSteer, UltraFeedback and Nectar: as paper-small, 1 epoch.',
+  settings: { ...paperSmallPreset.settings, training: { ...paperSmallPreset.settings.training, epochs: 1 } },
+};

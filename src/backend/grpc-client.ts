@@ -1,0 +1,155 @@
+/**
+ * A {@link Backend} over gRPC: a Python backend on a Unix socket or another machine. Calls have deadlines or are
+ * watched for signs of life, only calls that the .proto marks as idempotent are sent twice, failures are
+ * {@link BackendFault}s with the reason the server gave.
+ */
+import { BackendServiceClient } from '../gen/mrpo/backend/v1/backend.js';
+import type { Backend, CallOptions, Progress } from './backend.js';
+import { BackendFault } from './fault.js';
+import { parseAddress } from './grpc/address.js';
+import { callMetadata, channelCredentials, channelOptions, type TlsFiles } from './grpc/channel.js';
+import type { Connection } from './grpc/connection.js';
+import { createHeartbeat } from './grpc/heartbeat.js';
+import { registerRows } from './grpc/register-rows.js';
+import type { MethodName } from './grpc/retry.js';
+import { serverStream } from './grpc/server-stream.js';
+import { createTrainer } from './grpc/trainer.js';
+import { unary } from './grpc/unary.js';
+import * as wire from './wire.js';
+
+export const PROTOCOL_VERSION = 1;
+
+export interface ConnectOptions {
+  /** `unix:/path` or `host:port`. */
+  readonly address: string;
+  /** Bearer token. Default: none. */
+  readonly token?: string | undefined;
+  /** TLS, for `host:port`. Default: plain text. */
+  readonly tls?: TlsFiles | undefined;
+  /** Without a sign of life for so long, open calls fail. Default 60000 ms. */
+  readonly silenceMs?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Fires with a {@link BackendFault} as reason when the process behind the address ends. */
+  readonly ended?: AbortSignal | undefined;
+}
+
+const INFO_TIMEOUT_MS = 10_000;
+const UNLOAD_TIMEOUT_MS = 120_000;
+const DEFAULT_SILENCE_MS = 60_000;
+
+/** Dials and asks who answers. Throws `unreachable`, `unauthenticated`, or `protocol` for another protocol version. */
+export async function connectBackend(options: ConnectOptions): Promise<Backend> {
+  const closing = new AbortController();
+  const connection = dial(options, closing.signal);
+  const backend = backendOn(connection, () => {
+    closing.abort(new BackendFault('unreachable', `the connection to ${options.address} is closed`));
+    connection.client.close();
+  });
+  try {
+    const info = await backend.info({ signal: options.signal });
+    if (info.protocolVersion !== PROTOCOL_VERSION) {
+      throw new BackendFault(
+        'protocol',
+        `the backend at ${options.address} speaks protocol version ${info.protocolVersion}, ` +
+          `this program speaks version ${PROTOCOL_VERSION}`,
+        { hint: `Install the same release of mrpo on both sides; the backend is ${info.serverVersion}.` },
+      );
+    }
+    return backend;
+  } catch (thrown) {
+    await backend.close();
+    throw thrown;
+  }
+}
+
+function dial(options: ConnectOptions, closed: AbortSignal): Connection {
+  const address = parseAddress(options.address);
+  const credentials = channelCredentials(address, options.tls, options.token);
+  const client = new BackendServiceClient(address.target, credentials, channelOptions(options.tls));
+  const metadata = callMetadata(options.token);
+  const ask = (): Promise<void> =>
+    new Promise((resolve, reject) => {
+      client.getServerInfo({}, metadata, { deadline: Date.now() + INFO_TIMEOUT_MS }, (error) => {
+        if (error === null) resolve();
+        else reject(error);
+      });
+    });
+  const heartbeat = createHeartbeat(ask, options.silenceMs ?? DEFAULT_SILENCE_MS, options.address);
+  return { client, address: options.address, metadata, heartbeat, closed, ended: options.ended };
+}
+
+function backendOn(connection: Connection, close: () => void): Backend {
+  const { client, metadata } = connection;
+  return {
+    async info(call) {
+      const method = client.getServerInfo.bind(client);
+      const options = { timeoutMs: INFO_TIMEOUT_MS, signal: call?.signal };
+      return wire.fromServerInfo(await unary(connection, 'getServerInfo', method, {}, options));
+    },
+    async identifyModel(model, call = {}) {
+      const request = { model: wire.toModelSpec(model) };
+      const open = () => client.identifyModel(request, metadata);
+      return wire.fromIdentity(await lastOf(connection, 'identifyModel', open, 'identity', call));
+    },
+    async loadModel(model, call = {}) {
+      const request = { model: wire.toModelSpec(model), forTraining: call.forTraining ?? false };
+      const open = () => client.loadModel(request, metadata);
+      return wire.fromLoadedModel(await lastOf(connection, 'loadModel', open, 'loaded', call));
+    },
+    async unloadModel(modelHandle) {
+      const method = client.unloadModel.bind(client);
+      await unary(connection, 'unloadModel', method, { modelHandle }, { timeoutMs: UNLOAD_TIMEOUT_MS });
+    },
+    registerRows: (modelHandle, rows, rule, call = {}) => registerRows(connection, modelHandle, rows, rule, call),
+    async *score(rowSet, call = {}) {
+      if (call.rows?.length === 0) return; // on the wire, no rows means all of them
+      const request = { rowSet, rows: [...(call.rows ?? [])], adapterOff: call.adapterOff ?? false };
+      const open = () => client.score(request, metadata);
+      for await (const message of serverStream(connection, 'score', open, call.signal)) {
+        if (message.progress !== undefined) call.onProgress?.(wire.fromProgress(message.progress));
+        if (message.rows.length > 0) yield wire.fromScore(message);
+      }
+    },
+    async *generate(modelHandle, prompts, call) {
+      const request = wire.toGenerateRequest(modelHandle, prompts, call);
+      const open = () => client.generate(request, metadata);
+      for await (const message of serverStream(connection, 'generate', open, call.signal)) {
+        yield wire.fromGeneration(message);
+      }
+    },
+    createTrainer: (modelHandle, rowSet, spec, call = {}) =>
+      createTrainer(connection, modelHandle, rowSet, spec, call),
+    async exportModel(modelHandle, path, { merge, modelCard, ...call }) {
+      const open = () => client.export({ modelHandle, path, merge, modelCard }, metadata);
+      return (await lastOf(connection, 'export', open, 'exported', call)).files;
+    },
+    async *readDataset(dataset, call = {}) {
+      const { split = '', revision = '', configuration = '', limit = 0 } = call;
+      const open = () => client.readDataset({ dataset, split, revision, configuration, limit }, metadata);
+      for await (const message of serverStream(connection, 'readDataset', open, call.signal)) yield* message.jsonRows;
+    },
+    async close() {
+      close();
+    },
+  };
+}
+
+type ProgressEvent = { readonly $case: 'progress'; readonly value: Progress };
+type ResultEvent<Event> = Exclude<NonNullable<Event>, ProgressEvent>;
+
+/** Reads a stream of progress messages that ends with one result, and gives the result. */
+async function lastOf<Event extends { readonly $case: string; readonly value: unknown }, Case extends ResultEvent<Event>['$case']>(
+  connection: Connection,
+  name: MethodName,
+  open: Parameters<typeof serverStream<{ event?: Event | undefined }>>[2],
+  wanted: Case,
+  call: CallOptions,
+): Promise<Extract<Event, { $case: Case }>['value']> {
+  let result: Extract<Event, { $case: Case }> | undefined;
+  for await (const { event } of serverStream(connection, name, open, call.signal)) {
+    if (event?.$case === 'progress') call.onProgress?.(event.value as Progress);
+    else if (event?.$case === wanted) result = event as Extract<Event, { $case: Case }>;
+  }
+  if (result === undefined) throw new BackendFault('protocol', `${name}: the backend ended without "${wanted}"`);
+  return result.value;
+}

@@ -1,0 +1,58 @@
+/** One dialled backend, as the call helpers see it, and the reasons why a call of it can end early. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { status, type Metadata } from '@grpc/grpc-js';
+import { abortError } from '../../core/abort.js';
+import { MrpoError, toMrpoError } from '../../core/errors.js';
+import type { BackendServiceClient } from '../../gen/mrpo/backend/v1/backend.js';
+import type { BackendFault } from '../fault.js';
+import { faultOfStatus, isServiceError } from './fault-of-status.js';
+import type { Heartbeat } from './heartbeat.js';
+
+export interface Connection {
+  readonly client: BackendServiceClient;
+  readonly address: string;
+  readonly metadata: Metadata;
+  readonly heartbeat: Heartbeat;
+  /** Fires with a {@link BackendFault} when this side closes the connection. */
+  readonly closed: AbortSignal;
+  /** Fires with a {@link BackendFault} when the process behind the address ends; absent where it is not known. */
+  readonly ended: AbortSignal | undefined;
+}
+
+/** The exit of a process may be noticed a little after its connection dropped: worth waiting for the better message. */
+const EXIT_NOTICE_MS = 2_000;
+
+/** Cancels `call` when any of the signals fires. Returns how to let go. */
+export function cancelOn(call: { cancel(): void }, signals: readonly (AbortSignal | undefined)[]): () => void {
+  const cancel = (): void => call.cancel();
+  for (const signal of signals) {
+    if (signal?.aborted === true) cancel();
+    else signal?.addEventListener('abort', cancel, { once: true });
+  }
+  return () => {
+    for (const signal of signals) signal?.removeEventListener('abort', cancel);
+  };
+}
+
+/** Why a call failed, best reason first: stopped on request, closed, process gone, then what gRPC says. */
+export async function explainFailure(
+  thrown: unknown,
+  what: string,
+  connection: Connection,
+  signal: AbortSignal | undefined,
+): Promise<MrpoError> {
+  if (thrown instanceof MrpoError) return thrown;
+  if (signal?.aborted === true) return abortError(signal);
+  if (connection.closed.aborted) return connection.closed.reason as BackendFault;
+  if (!isServiceError(thrown)) return toMrpoError(thrown);
+  if (thrown.code === status.UNAVAILABLE && connection.ended !== undefined) await noticeOf(connection.ended);
+  if (connection.ended?.aborted === true) return connection.ended.reason as BackendFault;
+  return faultOfStatus(thrown, what, connection.address);
+}
+
+async function noticeOf(ended: AbortSignal): Promise<void> {
+  if (ended.aborted) return;
+  const noticed = new AbortController();
+  ended.addEventListener('abort', () => noticed.abort(), { once: true, signal: noticed.signal });
+  await sleep(EXIT_NOTICE_MS, undefined, { signal: noticed.signal }).catch(() => undefined);
+}

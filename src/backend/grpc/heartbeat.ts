@@ -1,0 +1,57 @@
+/**
+ * Signs of life. HTTP/2 keepalive is answered by gRPC's own threads, also when the Python behind it hangs. So while
+ * calls without a deadline are open, a small question is asked of Python itself; every answer and every message of any
+ * call counts. Silence for too long ends the open calls with one fault.
+ */
+import { BackendFault } from '../fault.js';
+
+export interface Heartbeat {
+  /** Watches one open call: `silent` is called at most once, `touch` reports a message, `end` stops watching. */
+  watch(silent: (fault: BackendFault) => void): { touch(): void; end(): void };
+}
+
+/** `ask` must settle by itself; `silenceMs` without any sign of life is the end. Asks four times within that span. */
+export function createHeartbeat(ask: () => Promise<unknown>, silenceMs: number, address: string): Heartbeat {
+  const watchers = new Set<(fault: BackendFault) => void>();
+  let lastSign = 0;
+  let timer: NodeJS.Timeout | undefined;
+  const touch = (): void => {
+    lastSign = performance.now();
+  };
+  const beat = (): void => {
+    const quietMs = performance.now() - lastSign;
+    if (quietMs >= silenceMs) {
+      const fault = new BackendFault(
+        'unreachable',
+        `the backend at ${address} has given no sign of life for ${Math.round(quietMs / 1000)} s`,
+        { hint: 'Its process hangs or its machine is gone; restart it.' },
+      );
+      const open = [...watchers];
+      watchers.clear();
+      for (const silent of open) silent(fault);
+    } else if (quietMs >= silenceMs / 5) {
+      void ask().then(touch, () => undefined);
+    }
+    if (watchers.size === 0) stop();
+  };
+  const stop = (): void => {
+    clearInterval(timer);
+    timer = undefined;
+  };
+  return {
+    watch(silent) {
+      if (timer === undefined) {
+        touch();
+        timer = setInterval(beat, silenceMs / 4).unref();
+      }
+      watchers.add(silent);
+      return {
+        touch,
+        end() {
+          watchers.delete(silent);
+          if (watchers.size === 0) stop();
+        },
+      };
+    },
+  };
+}

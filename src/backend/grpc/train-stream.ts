@@ -1,0 +1,72 @@
+/**
+ * The training stream of one trainer: frames out, each with the next sequence number, answers matched by it. Frames go
+ * out in the order of the calls, and the backend works on them in that order; nobody has to wait in between.
+ */
+import type { ClientDuplexStream } from '@grpc/grpc-js';
+import type { TrainRequest, TrainResponse } from '../../gen/mrpo/backend/v1/backend.js';
+import { BackendFault } from '../fault.js';
+import { faultReasonOf } from '../wire.js';
+import { explainFailure, type Connection } from './connection.js';
+import { messagesOf } from './server-stream.js';
+
+type RequestFrame = NonNullable<TrainRequest['frame']>;
+type ResponseFrame = NonNullable<TrainResponse['frame']>;
+type AnswerCase = ResponseFrame['$case'];
+type Answer<Case extends AnswerCase> = Extract<ResponseFrame, { $case: Case }>['value'];
+
+export interface TrainStream {
+  /** Sends one frame and gives the value of its answer, which must be a `wanted` one. */
+  ask<Case extends AnswerCase>(frame: RequestFrame, wanted: Case): Promise<Answer<Case>>;
+  /** Ends the stream after the frames that were sent. */
+  close(): Promise<void>;
+}
+
+interface Waiting {
+  resolve(frame: ResponseFrame): void;
+  reject(error: unknown): void;
+}
+
+/** Opens the stream; the caller sends the `open` frame first. */
+export function openTrainStream(connection: Connection): TrainStream {
+  const call: ClientDuplexStream<TrainRequest, TrainResponse> = connection.client.train(connection.metadata);
+  const waiting = new Map<number, Waiting>();
+  let sequence = 0;
+  let over: unknown;
+
+  const read = async (): Promise<void> => {
+    for await (const { sequence: answered, frame } of messagesOf(connection, call, undefined)) {
+      const caller = waiting.get(answered);
+      if (caller === undefined || frame === undefined) {
+        throw new BackendFault('protocol', `the backend answered frame ${answered}, which waits for no answer`);
+      }
+      waiting.delete(answered);
+      if (frame.$case === 'error') caller.reject(new BackendFault(faultReasonOf(frame.value.reason), frame.value.message));
+      else caller.resolve(frame);
+    }
+    throw new BackendFault('failed', 'the training stream has ended');
+  };
+  const reading = read().catch(async (thrown: unknown) => {
+    over = await explainFailure(thrown, 'train', connection, undefined);
+    for (const caller of waiting.values()) caller.reject(over);
+    waiting.clear();
+  });
+
+  return {
+    async ask(frame, wanted) {
+      if (over !== undefined) throw over;
+      const number = (sequence += 1);
+      const answer = await new Promise<ResponseFrame>((resolve, reject) => {
+        waiting.set(number, { resolve, reject });
+        call.write({ sequence: number, frame });
+      });
+      if (answer.$case !== wanted) {
+        throw new BackendFault('protocol', `the backend answered a ${frame.$case} frame with "${answer.$case}"`);
+      }
+      return answer.value as Answer<typeof wanted>;
+    },
+    async close() {
+      call.end();
+      await reading;
+    },
+  };
+}

@@ -1,0 +1,57 @@
+/** One question, one answer: a promise with a deadline, a stop signal and the retry rule of the .proto. */
+import type { CallOptions as GrpcCallOptions, ClientUnaryCall, Metadata, ServiceError } from '@grpc/grpc-js';
+import { throwIfAborted } from '../../core/abort.js';
+import { cancelOn, explainFailure, type Connection } from './connection.js';
+import { mayRetry, pauseBefore, type MethodName } from './retry.js';
+
+/** A unary method of the generated client, bound to it. */
+export type UnaryMethod<Request, Response> = (
+  request: Request,
+  metadata: Metadata,
+  options: Partial<GrpcCallOptions>,
+  callback: (error: ServiceError | null, response: Response) => void,
+) => ClientUnaryCall;
+
+export interface UnaryOptions {
+  /** Every attempt ends after this many milliseconds. */
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Calls `method`. Failures are {@link BackendFault}s, a fired signal is code `aborted`. */
+export async function unary<Request, Response>(
+  connection: Connection,
+  name: MethodName,
+  method: UnaryMethod<Request, Response>,
+  request: Request,
+  { timeoutMs, signal }: UnaryOptions,
+): Promise<Response> {
+  for (let attempt = 0; ; attempt++) {
+    throwIfAborted(signal);
+    try {
+      return await once(connection, method, request, timeoutMs, signal);
+    } catch (thrown) {
+      const error = await explainFailure(thrown, name, connection, signal);
+      if (!mayRetry(name, attempt, error)) throw error;
+      await pauseBefore(attempt, signal);
+    }
+  }
+}
+
+function once<Request, Response>(
+  connection: Connection,
+  method: UnaryMethod<Request, Response>,
+  request: Request,
+  timeoutMs: number,
+  signal: AbortSignal | undefined,
+): Promise<Response> {
+  return new Promise((resolve, reject) => {
+    const options = { deadline: Date.now() + timeoutMs };
+    const call = method(request, connection.metadata, options, (error, response) => {
+      letGo();
+      if (error === null) resolve(response);
+      else reject(error);
+    });
+    const letGo = cancelOn(call, [signal, connection.closed, connection.ended]);
+  });
+}

@@ -1,0 +1,186 @@
+/**
+ * The seam's values as protocol messages and back: the only converter. Absent values of the seam are empty fields on
+ * the wire, as the comments in backend.proto say.
+ */
+import type {
+  CommitRequest,
+  CommitResult,
+  ForwardRequest,
+  ForwardResult,
+  GenerateOptions,
+  Generation,
+  LoadedModel,
+  Message,
+  ModelIdentity,
+  ModelSpec,
+  PairText,
+  Progress,
+  RowFacts,
+  ScoreChunk,
+  ServerInfo,
+  TokenRule,
+  TrainerSpec,
+} from './backend.js';
+import type { FaultReason } from './fault.js';
+import * as proto from '../gen/mrpo/backend/v1/backend.js';
+
+const QUANTIZATIONS = {
+  none: proto.Quantization.QUANTIZATION_UNSPECIFIED,
+  nf4: proto.Quantization.QUANTIZATION_NF4,
+  int8: proto.Quantization.QUANTIZATION_INT8,
+} as const;
+
+const TRUNCATIONS = {
+  keep_start: proto.Truncation.TRUNCATION_KEEP_START,
+  drop: proto.Truncation.TRUNCATION_DROP,
+  paper: proto.Truncation.TRUNCATION_PAPER,
+  keep_end_of_prompt: proto.Truncation.TRUNCATION_KEEP_END_OF_PROMPT,
+} as const;
+
+/** `ERROR_REASON_X` is reason `x` of the seam; the seam's other reasons never travel. */
+const REASONS: ReadonlyMap<string, FaultReason> = new Map(
+  Object.keys(proto.ErrorReason)
+    .map((name) => name.replace('ERROR_REASON_', ''))
+    .filter((name) => name !== 'UNSPECIFIED')
+    .map((name) => [name, name.toLowerCase() as FaultReason]),
+);
+
+/** The reason named in an ErrorInfo, with or without the enum's prefix; `failed` for one that is not known here. */
+export function faultReason(name: string): FaultReason {
+  return REASONS.get(name.replace('ERROR_REASON_', '')) ?? 'failed';
+}
+
+/** The reason in a frame of the training stream. */
+export function faultReasonOf(reason: proto.ErrorReason): FaultReason {
+  const name = Object.entries(proto.ErrorReason).find(([, value]) => value === reason)?.[0];
+  return name === undefined ? 'failed' : faultReason(name);
+}
+
+export function toModelSpec(spec: ModelSpec): proto.ModelSpec {
+  return {
+    source: spec.source,
+    revision: spec.revision ?? '',
+    adapter: spec.adapter ?? '',
+    quantization: QUANTIZATIONS[spec.quantization ?? 'none'],
+    dtype: spec.dtype ?? '',
+    chatTemplate: spec.chatTemplate ?? '',
+    attention: spec.attention ?? '',
+  };
+}
+
+export function toPairText(pair: PairText): proto.PairText {
+  const copy = (messages: readonly Message[]): proto.Message[] =>
+    messages.map(({ role, content }) => ({ role, content }));
+  return {
+    prompt: copy(pair.prompt),
+    chosen: copy(pair.chosen),
+    rejected: copy(pair.rejected),
+    plain: pair.plain,
+  };
+}
+
+export function toOpenRows(modelHandle: string, rule: TokenRule): proto.RegisterRowsRequest_Open {
+  return {
+    modelHandle,
+    maxLength: rule.maxLength,
+    truncation: TRUNCATIONS[rule.truncation],
+    template: rule.template,
+    returnTokens: rule.returnTokens ?? false,
+  };
+}
+
+export function toGenerateRequest(
+  modelHandle: string,
+  prompts: readonly { readonly messages: readonly Message[]; readonly plain: boolean }[],
+  options: GenerateOptions,
+): proto.GenerateRequest {
+  return {
+    modelHandle,
+    prompts: prompts.map(({ messages, plain }) => ({ messages: [...messages], plain })),
+    maxNewTokens: options.maxNewTokens,
+    temperature: options.temperature ?? 0,
+    topP: options.topP ?? 0,
+    seed: options.seed ?? 0,
+    adapterOff: options.adapterOff ?? false,
+  };
+}
+
+export function toCreateTrainerRequest(modelHandle: string, spec: TrainerSpec): proto.CreateTrainerRequest {
+  const { lora, ...rest } = spec;
+  return {
+    modelHandle,
+    lora: lora === undefined ? undefined : { ...lora, targetModules: [...lora.targetModules] },
+    ...rest,
+  };
+}
+
+export function toForward(request: ForwardRequest): proto.TrainRequest_Forward {
+  return { ...request, rows: [...request.rows] };
+}
+
+export function toCommit(request: CommitRequest): proto.TrainRequest_Commit {
+  return { ...request, microBatches: [...request.microBatches] };
+}
+
+export function fromServerInfo(message: proto.GetServerInfoResponse): ServerInfo {
+  const { maxMessageBytes: _limit, ...info } = message;
+  return Object.freeze({ ...info, versions: Object.freeze(info.versions) });
+}
+
+export function fromProgress(message: proto.Progress): Progress {
+  return message;
+}
+
+export function fromIdentity(message: proto.ModelIdentity): ModelIdentity {
+  return Object.freeze(message);
+}
+
+export function fromLoadedModel(message: proto.LoadedModel): LoadedModel {
+  const { modelHandle, identity, ...facts } = message;
+  return Object.freeze({
+    handle: modelHandle,
+    identity: fromIdentity(identity ?? proto.ModelIdentity.create()),
+    ...facts,
+  });
+}
+
+/** `rendered` and `pieces` are there when they were asked for. */
+export function fromRowFacts(message: proto.RowFacts, withTokens: boolean): RowFacts {
+  const facts = {
+    promptTokens: message.promptTokens,
+    chosenTokens: message.chosenTokens,
+    rejectedTokens: message.rejectedTokens,
+    truncatedPrompt: message.truncatedPrompt,
+    truncatedChosen: message.truncatedChosen,
+    truncatedRejected: message.truncatedRejected,
+    boundarySplit: message.boundarySplit,
+    unusable: message.unusable === '' ? undefined : message.unusable,
+  };
+  if (!withTokens) return Object.freeze(facts);
+  return Object.freeze({
+    ...facts,
+    rendered: {
+      prompt: message.renderedPrompt,
+      chosen: message.renderedChosen,
+      rejected: message.renderedRejected,
+    },
+    pieces: { prompt: message.promptPieces, chosen: message.chosenPieces, rejected: message.rejectedPieces },
+  });
+}
+
+export function fromScore(message: proto.ScoreResponse): ScoreChunk {
+  return { rows: message.rows, chosenLogps: message.chosenLogps, rejectedLogps: message.rejectedLogps };
+}
+
+export function fromGeneration(message: proto.GenerateResponse): Generation {
+  return message;
+}
+
+export function fromForward(message: proto.TrainResponse_ForwardResult): ForwardResult {
+  return { logps: Float64Array.from(message.logps), seconds: message.seconds };
+}
+
+export function fromCommit(message: proto.TrainResponse_StepDone): CommitResult {
+  const { gradNorm, seconds, peakMemoryBytes, skipped } = message;
+  return { gradNorm, seconds, peakMemoryBytes, skipped };
+}

@@ -19,12 +19,17 @@ export function nearestName(typed: string, names: readonly string[]): string | u
   let best: string | undefined;
   let bestDistance = Math.max(2, Math.floor(wanted.length / 2)) + 1;
   for (const name of names) {
-    // Two swapped letters count as one slip, not two.
-    const swapped = sortedLetters(wanted) === sortedLetters(name.toLowerCase()) ? 1 : 0;
-    const steps = distance(wanted, name.toLowerCase()) - swapped;
+    const steps = slips(wanted, name.toLowerCase());
     if (steps < bestDistance) [best, bestDistance] = [name, steps];
   }
   return best;
+}
+
+/** Edit distance, with what people really do counted as one slip: swapped letters, an ending left out. */
+function slips(typed: string, name: string): number {
+  if (typed === name) return 0;
+  if (typed.length >= 3 && name.startsWith(typed)) return 1;
+  return distance(typed, name) - (sortedLetters(typed) === sortedLetters(name) ? 1 : 0);
 }
 
 const sortedLetters = (text: string): string => [...text].sort().join('');

@@ -1,0 +1,10 @@
+/** Pairing of the answers inside one row, by the rule the user named. */
+import { pairAnswers, type ScoredAnswers } from '../pairing.js';
+import type { PairDraft } from '../make-pair.js';
+import { stablePlace } from '../stable-order.js';
+import type { FormContext } from './form.js';
+
+export function pairsOfAnswers(scored: ScoredAnswers, context: FormContext): PairDraft[] {
+  const draw = (): number => stablePlace(context.seed, 'pairing', JSON.stringify(scored.prompt));
+  return pairAnswers(scored, context.pairing, draw);
+}

@@ -1,0 +1,8 @@
+/** Preference data: reading, recognising, splitting. */
+export { formNames, FORMS } from './forms/index.js';
+export { loadData, type LoadDataOptions, type RunData } from './load-data.js';
+export type { ChatMessage, PreferencePair } from './pair.js';
+export type { PairingRule } from './pairing.js';
+export { dropReasons, readPreferenceData, type PreferenceData } from './read-data.js';
+export { readPairs, type DroppedRow, type PairBatch, type PairStream, type ReadOptions } from './read-pairs.js';
+export { limitPairs, splitPairs, type PairSplit } from './split-pairs.js';

@@ -1,0 +1,74 @@
+/** A whole preference file in memory, with counts of everything that was dropped, doubled or contradicted. */
+import { MrpoError } from '../core/errors.js';
+import { createPairLedger } from './pair-ledger.js';
+import type { PreferencePair } from './pair.js';
+import { readPairs, type DroppedRow, type ReadOptions } from './read-pairs.js';
+
+export interface PreferenceData {
+  readonly source: string;
+  readonly kind: string;
+  readonly form: string;
+  readonly pairs: readonly PreferencePair[];
+  /** Every row that gave no pair, in order. */
+  readonly dropped: readonly DroppedRow[];
+  readonly counts: {
+    readonly rows: number;
+    readonly pairs: number;
+    readonly dropped: number;
+  };
+  /** Pairs whose text was there before; they are kept. */
+  readonly duplicates: number;
+  /** Texts that are there both ways round: what one pair prefers, another rejects. They are kept. */
+  readonly contradictions: number;
+  readonly notes: readonly string[];
+}
+
+/** @throws MrpoError `data` if the source cannot be read, or no row of it can be used. */
+export async function readPreferenceData(source: string, options: ReadOptions = {}): Promise<PreferenceData> {
+  const stream = await readPairs(source, options);
+  const pairs: PreferencePair[] = [];
+  const dropped: DroppedRow[] = [];
+  const ledger = createPairLedger();
+  let rows = 0;
+  for await (const batch of stream.batches) {
+    rows += batch.rows;
+    for (const pair of batch.pairs) {
+      ledger.add(pair);
+      pairs.push(pair);
+    }
+    for (const drop of batch.dropped) dropped.push(drop);
+  }
+  if (pairs.length === 0) throw noPairs(source, rows, dropped);
+  return {
+    source,
+    kind: stream.kind,
+    form: stream.form,
+    pairs,
+    dropped,
+    counts: { rows, pairs: pairs.length, dropped: dropped.length },
+    duplicates: ledger.duplicates(),
+    contradictions: ledger.contradictions(),
+    notes: [...stream.notes],
+  };
+}
+
+/** How often each reason occurred, most frequent first; numbers and quoted text inside reasons do not tell them apart. */
+export function dropReasons(dropped: readonly DroppedRow[]): { readonly reason: string; readonly count: number; readonly firstLine: number }[] {
+  const reasons = new Map<string, { reason: string; count: number; firstLine: number }>();
+  for (const { line, reason } of dropped) {
+    const kind = reason.replace(/"(?:[^"\\]|\\.)*"/g, '"..."').replace(/\d+/g, '#');
+    const known = reasons.get(kind);
+    if (known === undefined) reasons.set(kind, { reason, count: 1, firstLine: line });
+    else known.count++;
+  }
+  return [...reasons.values()].sort((a, b) => b.count - a.count);
+}
+
+function noPairs(source: string, rows: number, dropped: readonly DroppedRow[]): MrpoError {
+  const reasons = dropReasons(dropped)
+    .slice(0, 3)
+    .map(({ reason, count, firstLine }) => `${count} x ${reason} (first: line ${firstLine})`);
+  return new MrpoError('data', `${source}: none of ${rows} rows can be used: ${reasons.join('; ') || 'there are none'}`, {
+    details: { rows, dropped: dropped.slice(0, 20) },
+  });
+}

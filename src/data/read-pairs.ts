@@ -1,0 +1,174 @@
+/** Reading preference pairs as a stream: source → rows → form → pairs, with every row that is dropped and why. */
+import { MrpoError } from '../core/errors.js';
+import { isRow, shown, type Row } from './fields.js';
+import { FORMS, type AnswerForm, type Form, type FormContext } from './forms/index.js';
+import { pairsOfAnswers } from './forms/pair-row.js';
+import { makePair, type PairDraft } from './make-pair.js';
+import type { PreferencePair } from './pair.js';
+import type { PairingRule, ScoredAnswers } from './pairing.js';
+import { recogniseForm } from './recognise-form.js';
+import { RowProblem } from './row-problem.js';
+import { openSource } from './sources/open-source.js';
+import type { RawRow, SourceOptions } from './sources/source.js';
+
+export interface ReadOptions extends SourceOptions {
+  /** Name of a form, or `auto` (default): recognised from the first rows. */
+  readonly format?: string | undefined;
+  /** Default `best-vs-worst`. */
+  readonly pairing?: PairingRule | undefined;
+  /** Field that scores an answer, for forms with several. */
+  readonly score?: string | undefined;
+  /** Of random pairings. Default 0. */
+  readonly seed?: number | undefined;
+  /** Throw at the first row that cannot be used. Default false: drop and count. */
+  readonly strict?: boolean | undefined;
+}
+
+export interface DroppedRow {
+  readonly line: number;
+  readonly reason: string;
+}
+
+export interface PairBatch {
+  /** Rows of the file that this batch is made from. */
+  readonly rows: number;
+  readonly pairs: readonly PreferencePair[];
+  readonly dropped: readonly DroppedRow[];
+}
+
+export interface PairStream {
+  /** What the file turned out to be, e.g. `JSON lines, gzipped`. */
+  readonly kind: string;
+  /** Name of the form of its rows. */
+  readonly form: string;
+  /** What the user should know; grows until the last batch is read. */
+  readonly notes: readonly string[];
+  readonly batches: AsyncIterable<PairBatch>;
+}
+
+/** Rows looked at to recognise the form. */
+const SAMPLE_ROWS = 64;
+
+/** Fields that change nothing for text-only training, and fields that make a row something else. */
+const IGNORED_FIELDS = ['tools', 'chat_template_kwargs'];
+const REFUSED_FIELDS = ['images', 'image', 'videos', 'audios'];
+
+/**
+ * Opens a file and recognises its form; rows are read as the batches are.
+ * @throws MrpoError `data` if the source cannot be opened or no form fits its first rows.
+ */
+export async function readPairs(source: string, options: ReadOptions = {}): Promise<PairStream> {
+  const opened = await openSource(source, options);
+  const iterator = opened.batches[Symbol.asyncIterator]();
+  const head: RawRow[] = [];
+  while (head.length < SAMPLE_ROWS) {
+    const next = await iterator.next();
+    if (next.done === true) break;
+    head.push(...next.value);
+  }
+  const sample = head.map(({ value }) => value).filter(isRow).slice(0, SAMPLE_ROWS);
+  const form = chooseForm(source, options.format ?? 'auto', sample, head);
+  const notes = [...opened.notes, ...(form.note === undefined ? [] : [form.note])];
+  const rest: AsyncIterable<readonly RawRow[]> = { [Symbol.asyncIterator]: () => iterator };
+  return { kind: opened.kind, form: form.name, notes, batches: pairBatches(source, head, rest, form, options, notes) };
+}
+
+function chooseForm(source: string, format: string, sample: readonly Row[], head: readonly RawRow[]): Form {
+  const firstProblem = head.find(({ problem }) => problem !== undefined);
+  if (sample.length === 0) {
+    const first = head[0];
+    const reason = firstProblem?.problem ?? (first === undefined ? 'no rows' : `expected an object with fields, got ${shown(first.value)}`);
+    throw new MrpoError('data', `${source}: no row can be read; first: line ${firstProblem?.line ?? first?.line ?? 1}: ${reason}`);
+  }
+  return recogniseForm(source, format, sample, FORMS);
+}
+
+async function* pairBatches(
+  source: string,
+  head: readonly RawRow[],
+  rest: AsyncIterable<readonly RawRow[]>,
+  form: Form,
+  options: ReadOptions,
+  notes: string[],
+): AsyncGenerator<PairBatch> {
+  const context: FormContext = { pairing: options.pairing ?? 'best-vs-worst', score: options.score, seed: options.seed ?? 0 };
+  const ignored = new Map<string, number>();
+  const groups = new Map<string, AnswerGroup>();
+  const readBatch = (rows: readonly RawRow[]): PairBatch => {
+    const collector = createCollector(source, rows.length, options.strict === true);
+    for (const raw of rows) {
+      collector.attempt(raw.line, () => {
+        const row = usableRow(raw, ignored);
+        if ('toPairs' in form) return form.toPairs(row, context);
+        gather(groups, form, row, raw.line, context);
+        return [];
+      });
+    }
+    return collector.batch;
+  };
+  yield readBatch(head);
+  for await (const rows of rest) yield readBatch(rows);
+  if ('toAnswer' in form) yield pairGroups(source, groups, context, options.strict === true);
+  for (const [field, count] of ignored) notes.push(`${field}: ignored in ${count} row${count === 1 ? '' : 's'}`);
+}
+
+/** Pairs and drops of one batch of rows. */
+function createCollector(source: string, rows: number, strict: boolean) {
+  const pairs: PreferencePair[] = [];
+  const dropped: DroppedRow[] = [];
+  const guarded = (line: number, work: () => void): void => {
+    try {
+      work();
+    } catch (error) {
+      if (!(error instanceof RowProblem)) throw error;
+      if (strict) throw new MrpoError('data', `${source}: line ${line}: ${error.message}`, { details: { line } });
+      dropped.push({ line, reason: error.message });
+    }
+  };
+  return {
+    batch: { rows, pairs, dropped },
+    /** Drafts of one row; a bad one does not take the row's others with it. */
+    attempt(line: number, drafts: () => readonly PairDraft[]): void {
+      guarded(line, () => {
+        for (const draft of drafts()) guarded(line, () => pairs.push(makePair(draft, line)));
+      });
+    },
+  };
+}
+
+function usableRow(raw: RawRow, ignored: Map<string, number>): Row {
+  if (raw.problem !== undefined) throw new RowProblem(raw.problem);
+  const row = raw.value;
+  if (!isRow(row)) throw new RowProblem(`expected an object with fields, got ${shown(row)}`);
+  for (const field of REFUSED_FIELDS) {
+    if (isPresent(row[field])) throw new RowProblem(`${field}: only text can be used`);
+  }
+  for (const field of IGNORED_FIELDS) {
+    if (isPresent(row[field])) ignored.set(field, (ignored.get(field) ?? 0) + 1);
+  }
+  return row;
+}
+
+const isPresent = (value: unknown): boolean =>
+  value !== undefined && value !== null && value !== '' && !(Array.isArray(value) && value.length === 0);
+
+interface AnswerGroup {
+  readonly line: number;
+  readonly answers: ScoredAnswers['answers'][number][];
+  readonly prompt: ScoredAnswers['prompt'];
+  readonly plain: boolean;
+}
+
+function gather(groups: Map<string, AnswerGroup>, form: AnswerForm, row: Row, line: number, context: FormContext): void {
+  const answer = form.toAnswer(row, context);
+  const key = JSON.stringify(answer.prompt);
+  const group = groups.get(key);
+  if (group === undefined) groups.set(key, { ...answer, line, answers: [...answer.answers] });
+  else group.answers.push(...answer.answers);
+}
+
+function pairGroups(source: string, groups: ReadonlyMap<string, AnswerGroup>, context: FormContext, strict: boolean): PairBatch {
+  const collector = createCollector(source, 0, strict);
+  for (const group of groups.values()) collector.attempt(group.line, () => pairsOfAnswers(group, context));
+  return collector.batch;
+}

@@ -1,0 +1,53 @@
+/**
+ * A key written twice in one object: JSON.parse keeps the last value and says nothing, so half of a row would vanish.
+ * A cheap look first (is `"key"` there twice?), the exact walk only where it might be.
+ */
+import { isRow } from '../fields.js';
+
+/** The first top-level key that appears twice, or `undefined`. `value` = what JSON.parse made of `text`. */
+export function duplicateKey(text: string, value: unknown): string | undefined {
+  if (!isRow(value)) return undefined;
+  for (const key of Object.keys(value)) {
+    const quoted = JSON.stringify(key);
+    const first = text.indexOf(quoted);
+    if (first >= 0 && text.indexOf(quoted, first + quoted.length) >= 0) return walkTopLevel(text);
+  }
+  return undefined;
+}
+
+/** Walks the text of a valid JSON object and compares its top-level keys. */
+function walkTopLevel(text: string): string | undefined {
+  const seen = new Set<string>();
+  let depth = 0;
+  let expectKey = false;
+  for (let at = 0; at < text.length; at++) {
+    const character = text[at];
+    if (character === '"') {
+      const end = stringEnd(text, at);
+      if (depth === 1 && expectKey) {
+        const key = JSON.parse(text.slice(at, end + 1)) as string;
+        if (seen.has(key)) return key;
+        seen.add(key);
+        expectKey = false;
+      }
+      at = end;
+    } else if (character === '{' || character === '[') {
+      depth++;
+      if (depth === 1) expectKey = true;
+    } else if (character === '}' || character === ']') {
+      depth--;
+    } else if (character === ',' && depth === 1) {
+      expectKey = true;
+    }
+  }
+  return undefined;
+}
+
+/** Index of the quote that ends the string starting at `start`. */
+function stringEnd(text: string, start: number): number {
+  for (let at = start + 1; at < text.length; at++) {
+    if (text[at] === '\\') at++;
+    else if (text[at] === '"') return at;
+  }
+  return text.length;
+}

@@ -1,0 +1,52 @@
+/**
+ * Training and held-out pairs. Each prompt has a place in [0, 1) that only the seed and its text decide, so a pair
+ * keeps its side when other rows come or go, and no prompt is on both sides.
+ */
+import { MrpoError } from '../core/errors.js';
+import type { PreferencePair } from './pair.js';
+import { stablePlace } from './stable-order.js';
+
+export interface PairSplit {
+  readonly train: readonly PreferencePair[];
+  readonly eval: readonly PreferencePair[];
+}
+
+/**
+ * @param evalSpec below 1: the share of prompts held out (each by its own place, so the share is met on average);
+ *   from 1: a number of pairs, whole prompts at a time, never more.
+ * @throws MrpoError `data` if nothing is left to train on.
+ */
+export function splitPairs(pairs: readonly PreferencePair[], evalSpec: number, seed: number): PairSplit {
+  const isHeldOut = evalSpec < 1 ? heldOutShare(evalSpec, seed) : heldOutCount(pairs, evalSpec, seed);
+  const train = pairs.filter((pair) => !isHeldOut(pair));
+  if (train.length === 0 && pairs.length > 0) {
+    throw new MrpoError('data', `data.eval ${evalSpec} holds out all ${pairs.length} pairs; nothing is left to train on`);
+  }
+  return { train, eval: pairs.filter(isHeldOut) };
+}
+
+/** The first `limit` pairs in the order of their seeded places, in the order of the file. */
+export function limitPairs(pairs: readonly PreferencePair[], limit: number, seed: number): readonly PreferencePair[] {
+  if (pairs.length <= limit) return pairs;
+  const placed = pairs.map((pair, index) => ({ index, place: stablePlace(seed, 'limit', pair.id) }));
+  const kept = placed.sort((a, b) => a.place - b.place || a.index - b.index).slice(0, limit);
+  return kept.map(({ index }) => index).sort((a, b) => a - b).map((index) => pairs[index] as PreferencePair);
+}
+
+type SideTest = (pair: PreferencePair) => boolean;
+
+const heldOutShare = (share: number, seed: number): SideTest => (pair) => stablePlace(seed, 'split', pair.promptId) < share;
+
+function heldOutCount(pairs: readonly PreferencePair[], count: number, seed: number): SideTest {
+  const pairsOf = new Map<string, number>();
+  for (const { promptId } of pairs) pairsOf.set(promptId, (pairsOf.get(promptId) ?? 0) + 1);
+  const prompts = [...pairsOf].map(([promptId, size]) => ({ promptId, size, place: stablePlace(seed, 'split', promptId) }));
+  const heldOut = new Set<string>();
+  let total = 0;
+  for (const { promptId, size } of prompts.sort((a, b) => a.place - b.place)) {
+    if (total + size > count) continue;
+    heldOut.add(promptId);
+    total += size;
+  }
+  return (pair) => heldOut.has(pair.promptId);
+}

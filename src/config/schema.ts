@@ -155,8 +155,8 @@ export const objectiveSchema = z
     weights: weightsSchema.default('arwc'),
     weights_on: z
       .enum(['sum', 'token', 'byte'])
-      .default('sum')
-      .describe('What ARWC compares (Eq. 10): sums, log-probs per token, or per UTF-8 byte.'),
+      .optional()
+      .describe('Log-probs that weights compare (Eq. 10). Default: as normalization for arwc; token for vdw, vaw, swcw, as published.'),
     pooling: poolingSchema.default('harmonic'),
     official_code: z
       .boolean()

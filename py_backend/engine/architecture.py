@@ -25,7 +25,7 @@ class LogitRule:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """causal: the transformers model with its own forward; backbone: tokens to hidden states; head: hidden to logits."""
+    """causal: the model with its own forward. backbone: tokens to hidden states. head: hidden states to logits."""
 
     causal: nn.Module
     backbone: nn.Module

@@ -5,28 +5,58 @@ Not its business: tokenizers, losses, optimizers, train/eval mode (the caller's)
 
 from __future__ import annotations
 
+import logging
+from collections import OrderedDict
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import nn
 
-from .architecture import device_of, find_parts, silence_base_dropout
+from . import attention
+from .architecture import Parts, device_of, find_parts, silence_base_dropout
+from .checkpointing import MODES, decoder_layers, layers_for, set_checkpointed
 from .errors import OutOfMemory
 from .head import DEFAULT_CHUNK, build_head
+from .memory import HEADROOM, free_bytes, saved_bytes
 from .pairs import TokenPair
-from .rows import Row, plain_rows
+from .rows import Row, plain_rows, shared_rows
+from .self_check import (
+    TOLERANCE,
+    evaluation_mode,
+    head_difference,
+    made_up_pair,
+    own_hidden,
+    shared_difference,
+)
+
+log = logging.getLogger(__name__)
+
+LAYOUTS = ("auto", "shared", "plain")
+_PREPARED = 8  # micro-batches laid out ahead at most
+_COMFORTABLE_TOKENS = 4096  # a micro-batch that "auto" checkpointing makes room for
+_CPU_TOKENS = 2048  # a CPU works pair by pair: more in one micro-batch costs memory and saves nothing
 
 
 class Engine:
-    """Build it with `build_engine`. One caller at a time."""
+    """Build it with `build_engine`. One caller at a time.
 
-    def __init__(self, model: nn.Module, head_chunk: int) -> None:
+    layout: "shared" (the prompt is encoded once for both responses) or "plain" (each response is a row of its own).
+    layout_note: why it is plain, or what the self-check measured.
+    checkpointing: "off", "selective" or "full", and never "auto": what is in force.
+    """
+
+    def __init__(self, model: nn.Module, parts: Parts, *, shared: bool, note: str, own_head: bool, head_chunk: int):
+        self.layout = "shared" if shared else "plain"
+        self.layout_note = note
+        self.checkpointing = "off"
         self._model = model
-        self._parts = find_parts(model)
+        self._parts = parts
+        self._own_head = own_head
         self._head_chunk = head_chunk
-        self._prepared: dict[int, list[Row]] = {}
-        self.layout = "plain"
-        self.layout_note = "each response is a row of its own"
+        self._prepared: OrderedDict[tuple[int, ...], tuple[list[TokenPair], list[Row]]] = OrderedDict()
+
+    # ------------------------------------------------------------------------------------------------ log-probs
 
     def forward(self, pairs: Sequence[TokenPair], *, grad: bool) -> torch.Tensor:
         """float64 [2 * len(pairs)], interleaved chosen, rejected: summed log-probs of the scored tokens, in nats.
@@ -34,7 +64,6 @@ class Engine:
         With grad the result is attached to the graph: `torch.autograd.backward([logps], [dL/dlogps])`.
         Raises OutOfMemory when the call does not fit; nothing of it is kept then.
         """
-        failure: str | None = None
         try:
             with torch.set_grad_enabled(grad):
                 return self._forward(pairs)
@@ -45,32 +74,151 @@ class Engine:
                 raise
             failure = str(error)
         # Raised here and not above: inside `except` the traceback would keep the failed call's tensors alive.
-        raise OutOfMemory(f"forward of {len(pairs)} pairs, {sum(p.tokens for p in pairs)} tokens: {failure}")
+        raise OutOfMemory(f"forward of {len(pairs)} pairs, {sum(pair.tokens for pair in pairs)} tokens: {failure}")
 
     def _forward(self, pairs: Sequence[TokenPair]) -> torch.Tensor:
         head = build_head(self._parts.head, self._parts.rule, self._head_chunk)
         total = torch.zeros(2 * len(pairs), dtype=torch.float64, device=device_of(self._model))
-        for row in plain_rows(pairs, total.device):
-            hidden = self._parts.backbone(input_ids=row.input_ids, use_cache=False).last_hidden_state[0]
-            scored = hidden.index_select(0, row.score_at)
-            total = total + head.sequence_logps(scored, row.targets, row.sequence, len(total))
+        for row in self._take(pairs):
+            if self._own_head:
+                total = total + self._with_own_head(row, len(total))
+            else:
+                scored = run_backbone(self._parts, row)[0].index_select(0, row.score_at)
+                total = total + head.sequence_logps(scored, row.targets, row.sequence, len(total))
         return total
 
+    def _with_own_head(self, row: Row, sequences: int) -> torch.Tensor:
+        """Logits as the model's own forward makes them, at scored positions only but not in chunks."""
+        logits = _run(self._parts.causal, row, logits_to_keep=row.score_at).logits[0]
+        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+        logps = logits.gather(1, row.targets[:, None])[:, 0] - logits.logsumexp(1)
+        zero = torch.zeros(sequences, dtype=torch.float64, device=logps.device)
+        return zero.index_add(0, row.sequence, logps.double())
+
+    # ------------------------------------------------------------------------------------------------ look-ahead
+
     def prepare(self, pairs: Sequence[TokenPair]) -> None:
-        """Look-ahead: lays out pairs that a coming forward will name, while the device works."""
+        """Lays out and moves pairs that a coming forward will name, while the device works on another micro-batch."""
+        self._prepared[tuple(id(pair) for pair in pairs)] = (list(pairs), self._lay_out(pairs))
+        while len(self._prepared) > _PREPARED:
+            self._prepared.popitem(last=False)
+
+    def _take(self, pairs: Sequence[TokenPair]) -> list[Row]:
+        ready = self._prepared.pop(tuple(id(pair) for pair in pairs), None)
+        return self._lay_out(pairs) if ready is None else ready[1]
+
+    def _lay_out(self, pairs: Sequence[TokenPair]) -> list[Row]:
+        device = device_of(self._model)
+        if self.layout == "plain":
+            return plain_rows(pairs, device)
+        # A CPU works pair by pair, so that a pair's numbers do not depend on its company; CUDA wants long rows.
+        return shared_rows(pairs, device, pack=device.type != "cpu")
+
+    # ------------------------------------------------------------------------------------------------ micro-batches
 
     def order(self, pairs: Sequence[TokenPair]) -> list[int]:
         """Indices of pairs, longest first: neighbours have similar lengths, and what does not fit shows at once."""
-        return sorted(range(len(pairs)), key=lambda i: (-pairs[i].tokens, i))
+        return sorted(range(len(pairs)), key=lambda index: (-pairs[index].tokens, index))
 
     def micro_batch_tokens(self) -> int:
-        """Advice: prompt + chosen + rejected tokens for one forward with a graph, by free memory."""
-        return 4096
+        """Advice: prompt + chosen + rejected tokens for one forward with a graph, by free memory. At least 1."""
+        fitting = self._fitting_tokens()
+        return min(fitting, _CPU_TOKENS) if device_of(self._model).type == "cpu" else fitting
+
+    def _fitting_tokens(self) -> int:
+        """Measures what autograd keeps for one token of this model with the checkpointing in force."""
+        pair = made_up_pair(_vocabulary(self._parts))
+        per_token = max(1.0, saved_bytes(self._model, lambda: self._forward([pair])) / pair.tokens)
+        return max(1, int(HEADROOM * free_bytes(device_of(self._model)) / per_token))
+
+    def set_checkpointing(self, mode: str) -> None:
+        """off, selective (every second layer), full, or auto: the least that lets 4096 tokens fit in free memory."""
+        if mode not in MODES:
+            raise ValueError(f"checkpointing: expected one of {', '.join(MODES)}, got {mode!r}")
+        layers = decoder_layers(self._parts.backbone)
+        for choice in ("off", "selective", "full") if mode == "auto" else (mode,):
+            set_checkpointed(layers, layers_for(choice, len(layers)))
+            self.checkpointing = choice if layers else "off"
+            if mode != "auto" or self._fitting_tokens() >= _COMFORTABLE_TOKENS:
+                return
 
 
 def build_engine(
-    model: nn.Module, *, layout: str = "auto", checkpointing: str = "off", head_chunk: int = DEFAULT_CHUNK
+    model: nn.Module,
+    *,
+    layout: str = "auto",
+    checkpointing: str = "off",
+    head_chunk: int = DEFAULT_CHUNK,
 ) -> Engine:
-    """Prepares a loaded model, PEFT-wrapped or not. Switches the base model's own dropout off."""
+    """Prepares a loaded model, PEFT-wrapped or not; put adapters on first.
+
+    Switches the base model's own dropout off and, for the shared layout, sets the model's attention implementation to
+    one that behaves as before outside the engine. Never fails over a layout: what cannot be shared runs plain, and the
+    note and the log say why.
+    """
+    if layout not in LAYOUTS:
+        raise ValueError(f"layout: expected one of {', '.join(LAYOUTS)}, got {layout!r}")
+    parts = find_parts(model)
     silence_base_dropout(model)
-    return Engine(model, head_chunk)
+    with evaluation_mode(model):
+        pair = made_up_pair(_vocabulary(parts))
+        _honour_softcap(parts)
+        own = own_hidden(parts, pair, device_of(model))
+        head_off, head_tolerance = head_difference(parts, pair, own)
+        shared, note = (False, "plain layout was asked for") if layout == "plain" else _try_shared(parts, pair, own)
+    own_head = not head_off <= head_tolerance
+    if own_head:
+        note += f"; logits differ by {head_off:.1e} from the model's own, whose forward is used: they exist unchunked"
+    if own_head or (layout != "plain" and not shared):
+        log.warning("%s: %s", type(parts.causal).__name__, note)
+    engine = Engine(model, parts, shared=shared, note=note, own_head=own_head, head_chunk=head_chunk)
+    engine.set_checkpointing(checkpointing)
+    return engine
+
+
+def _try_shared(parts: Parts, pair: TokenPair, own: torch.Tensor) -> tuple[bool, str]:
+    """Switches the model to shared rows if that gives the same hidden states, and leaves it as it was if not."""
+    before = parts.causal.config._attn_implementation
+    if before not in ("sdpa", attention.NAME) and not _attention_softcap(parts):
+        return False, f"the model runs {before} attention, shared rows need sdpa"
+    attention.register()
+    try:
+        parts.causal.set_attn_implementation(attention.NAME)
+        difference = shared_difference(lambda row: run_backbone(parts, row), pair, own)
+        problem = "" if difference <= TOLERANCE[own.dtype] else f"shared rows differ by {difference:.1e}"
+    except Exception as error:  # any architecture may refuse, each in its own way
+        problem = f"shared rows fail: {type(error).__name__}: {error}"
+    if not problem:
+        return True, f"self-check: relative difference {difference:.1e} from the model's own forward"
+    parts.causal.set_attn_implementation(before)
+    return False, problem
+
+
+def _attention_softcap(parts: Parts) -> float | None:
+    return getattr(parts.causal.config.get_text_config(), "attn_logit_softcapping", None)
+
+
+def _honour_softcap(parts: Parts) -> None:
+    """transformers' sdpa leaves Gemma 2's attention softcap out without a word; its eager attention has it."""
+    if _attention_softcap(parts) and parts.causal.config._attn_implementation == "sdpa":
+        parts.causal.set_attn_implementation("eager")
+
+
+def run_backbone(parts: Parts, row: Row) -> torch.Tensor:
+    """[1, T, D]: last hidden states of a row."""
+    return _run(parts.backbone, row).last_hidden_state
+
+
+def _run(module: nn.Module, row: Row, **more: object) -> Any:
+    if row.spans is None:
+        return module(input_ids=row.input_ids, use_cache=False, **more)
+    # A 2D mask of ones keeps transformers from reading restarted positions as borders between packed documents.
+    ones = torch.ones_like(row.input_ids)
+    with attention.shared_row(row.spans):
+        return module(
+            input_ids=row.input_ids, position_ids=row.position_ids, attention_mask=ones, use_cache=False, **more
+        )
+
+
+def _vocabulary(parts: Parts) -> int:
+    return parts.causal.get_input_embeddings().weight.shape[0]

@@ -1,7 +1,7 @@
 """What the engine takes: a preference pair as token ids, split where the two responses part.
 
 The engine knows no tokenizer, no chat template and no preference loss. A pair is scored as two sequences,
-`prefix + chosen` and `prefix + rejected`; token `i` of a branch is scored when `i >= *_from`, given everything before it.
+`prefix + chosen` and `prefix + rejected`; token `i` of a branch is scored when `i >= *_from`, given all before it.
 """
 
 from __future__ import annotations

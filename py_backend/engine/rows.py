@@ -1,8 +1,8 @@
 """Lays pairs out as rows of tokens, and says which hidden state predicts which scored token.
 
 plain:  every response is a row of its own, `prefix + response`.
-shared: the prompt is written once, `prefix + chosen + rejected`, positions of the rejected branch restart at the end
-        of the prefix, and attention is restricted so that neither branch sees the other (see `attention`).
+shared: what chosen and rejected have in common is written once, `common + chosen + rejected` (see `spans`). Common are
+        the prompt and also the first response tokens while both responses say the same.
 
 The last token of a sequence is never an input: nothing is predicted from it.
 """
@@ -15,36 +15,92 @@ from dataclasses import dataclass
 import torch
 
 from .pairs import TokenPair
+from .spans import Span, place, positions
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
     """One row for the backbone.
 
-    input_ids: int64 [1, T].
+    input_ids: int64 [1, T]. position_ids: int64 [1, T]. spans: None in the plain layout.
     score_at: int64 [N], index in the row of the hidden state that predicts a scored token.
-    targets: int64 [N], that token. sequence: int64 [N], which sequence of the call it belongs to.
+    targets: int64 [N], that token. sequence: int64 [N], which sequence of the call it belongs to
+    (2i chosen, 2i + 1 rejected of pair i).
     """
 
     input_ids: torch.Tensor
+    position_ids: torch.Tensor
+    spans: tuple[Span, ...] | None
     score_at: torch.Tensor
     targets: torch.Tensor
     sequence: torch.Tensor
 
 
 def plain_rows(pairs: Sequence[TokenPair], device: torch.device) -> list[Row]:
-    """Two rows a pair; sequence 2i is chosen, 2i + 1 rejected of pair i."""
+    """Two rows a pair."""
     rows = []
     for index, pair in enumerate(pairs):
         for side, branch, first in ((0, pair.chosen, pair.chosen_from), (1, pair.rejected, pair.rejected_from)):
             tokens = pair.prefix + branch[:-1]
-            start = len(pair.prefix) - 1 + first
-            rows.append(
-                Row(
-                    input_ids=torch.tensor([tokens], dtype=torch.int64, device=device),
-                    score_at=torch.arange(start, len(tokens), device=device),
-                    targets=torch.tensor(branch[first:], dtype=torch.int64, device=device),
-                    sequence=torch.full((len(branch) - first,), 2 * index + side, dtype=torch.int64, device=device),
-                )
-            )
+            score_at = range(len(pair.prefix) - 1 + first, len(tokens))
+            scored = [(at, target, 2 * index + side) for at, target in zip(score_at, branch[first:], strict=True)]
+            rows.append(_row(tokens, torch.arange(len(tokens)), None, scored, device))
     return rows
+
+
+def shared_rows(pairs: Sequence[TokenPair], device: torch.device, *, pack: bool) -> list[Row]:
+    """One row a pair, or with pack one row for all pairs."""
+    if pack:
+        return [_shared_row(list(enumerate(pairs)), device)]
+    return [_shared_row([(index, pair)], device) for index, pair in enumerate(pairs)]
+
+
+def _shared_row(pairs: Sequence[tuple[int, TokenPair]], device: torch.device) -> Row:
+    forks = [_common(pair.chosen, pair.rejected) for _, pair in pairs]
+    spans = place(
+        [
+            (len(pair.prefix) + fork, len(pair.chosen[fork:-1]), len(pair.rejected[fork:-1]))
+            for (_, pair), fork in zip(pairs, forks, strict=True)
+        ]
+    )
+    trunks: list[int] = []
+    branches: list[int] = []
+    scored: list[tuple[int, int, int]] = []
+    for (index, pair), fork, span in zip(pairs, forks, spans, strict=True):
+        trunks += pair.prefix + pair.chosen[:fork] + pair.chosen[fork:-1]
+        branches += pair.rejected[fork:-1]
+        before = span.trunk_at + len(pair.prefix) - 1  # where the hidden state before response token 0 lies
+        for i in range(pair.chosen_from, len(pair.chosen)):
+            scored.append((before + i, pair.chosen[i], 2 * index))
+        for i in range(pair.rejected_from, len(pair.rejected)):
+            at = before + i if i <= fork else span.rejected_at + i - 1 - fork
+            scored.append((at, pair.rejected[i], 2 * index + 1))
+    return _row(trunks + branches, positions(spans), spans, scored, device)
+
+
+def _common(chosen: Sequence[int], rejected: Sequence[int]) -> int:
+    """How many tokens both branches start with."""
+    count = 0
+    for a, b in zip(chosen, rejected, strict=False):
+        if a != b:
+            break
+        count += 1
+    return count
+
+
+def _row(
+    tokens: list[int],
+    position_ids: torch.Tensor,
+    spans: tuple[Span, ...] | None,
+    scored: Sequence[tuple[int, int, int]],
+    device: torch.device,
+) -> Row:
+    score_at, targets, sequence = torch.tensor(scored, dtype=torch.int64).t().contiguous().to(device)
+    return Row(
+        input_ids=torch.tensor([tokens], dtype=torch.int64).to(device),
+        position_ids=position_ids[None].to(device),
+        spans=spans,
+        score_at=score_at,
+        targets=targets,
+        sequence=sequence,
+    )

@@ -1,0 +1,26 @@
+/** A folder that only this user can enter, for the socket and the log of one embedded backend. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+export interface PrivateFolder {
+  readonly path: string;
+  readonly socket: string;
+  readonly log: string;
+  remove(): void;
+}
+
+/** Room for `mrpo-XXXXXX/s` below the system's limit on socket paths. */
+const LONGEST_PARENT = 80;
+
+/** Made with mode 0700 by mkdtemp; in /tmp where the temporary folder's own path is too long for a socket. */
+export function makePrivateFolder(): PrivateFolder {
+  const parent = Buffer.byteLength(tmpdir()) <= LONGEST_PARENT ? tmpdir() : '/tmp';
+  const path = mkdtempSync(join(parent, 'mrpo-'));
+  return {
+    path,
+    socket: join(path, 's'),
+    log: join(path, 'log'),
+    remove: () => rmSync(path, { recursive: true, force: true }),
+  };
+}

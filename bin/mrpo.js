@@ -1,0 +1,44 @@
+#!/usr/bin/env node
+/**
+ * The `mrpo` command. In a checkout it first installs what is missing and then runs the TypeScript sources; in a
+ * published package it runs what was built from them. Plain JavaScript: it starts before any package is installed.
+ */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { ensureNpmPackages, ensurePython } from '../scripts/install/ensure.mjs';
+import { environmentFolder, isCheckout, packageRoot, pythonIn } from '../scripts/install/paths.mjs';
+import { explain } from '../scripts/install/problem.mjs';
+
+/** Commands that start the embedded backend, and so need the Python packages. */
+const NEED_PYTHON = ['train', 'score', 'evaluate', 'generate', 'export', 'backend', 'plan'];
+
+const argv = process.argv.slice(2);
+
+/** A backend elsewhere, or a question for help, needs no Python here. */
+function needsPython() {
+  const command = argv.find((argument) => !argument.startsWith('-'));
+  const elsewhere = process.env.MRPO_BACKEND || argv.some((argument) => /^--backend(=|$)/.test(argument));
+  const help = argv.some((argument) => argument === '--help' || argument === '-h');
+  return NEED_PYTHON.includes(command) && !elsewhere && !help;
+}
+
+try {
+  let entry = join(packageRoot, 'dist', 'cli', 'main.js');
+  if (isCheckout()) {
+    await ensureNpmPackages();
+    const { register } = await import('tsx/esm/api');
+    register({ tsconfig: join(packageRoot, 'tsconfig.json') });
+    entry = join(packageRoot, 'src', 'cli', 'main.ts');
+  }
+  const { config } = await import('dotenv');
+  config({ quiet: true });
+  if (needsPython()) await ensurePython();
+  else if (!process.env.MRPO_PYTHON && existsSync(pythonIn(environmentFolder()))) {
+    process.env.MRPO_PYTHON = pythonIn(environmentFolder());
+  }
+  const { main } = await import(pathToFileURL(entry).href);
+  await main(argv);
+} catch (thrown) {
+  process.exitCode = explain(thrown);
+}

@@ -1,8 +1,17 @@
 /** Which model each part of a configuration means, in the words of the backend's seam. */
 import { basename } from 'node:path';
 
-import type { ModelSpec } from '../backend/backend.js';
 import type { PolicyConfig, ReferenceConfig, RunConfig } from './schema.js';
+
+/** A model as the backend takes it (the seam's `ModelSpec`), said here so that configuration knows no backend. */
+export interface ModelSource {
+  readonly source: string;
+  readonly revision: string | undefined;
+  readonly adapter: string | undefined;
+  readonly quantization: PolicyConfig['quantization'];
+  readonly dtype: PolicyConfig['dtype'];
+  readonly chatTemplate: string | undefined;
+}
 
 /** The `model` of a reference that is the policy as it starts. */
 export const POLICY_AS_REFERENCE = 'policy';
@@ -18,14 +27,14 @@ export function referenceName(reference: { readonly name?: string | undefined; r
 }
 
 /** The policy as it starts, before any training. */
-export const policyModelSpec = (config: Pick<RunConfig, 'policy'>): ModelSpec => modelSpec(config.policy);
+export const policyModelSpec = (config: Pick<RunConfig, 'policy'>): ModelSource => modelSpec(config.policy);
 
 /** The model that a reference is scored with. */
-export function referenceModelSpec(config: Pick<RunConfig, 'policy'>, reference: ReferenceConfig): ModelSpec {
+export function referenceModelSpec(config: Pick<RunConfig, 'policy'>, reference: ReferenceConfig): ModelSource {
   return isPolicyReference(reference) ? policyModelSpec(config) : modelSpec(reference);
 }
 
-function modelSpec(model: PolicyConfig | ReferenceConfig): ModelSpec {
+function modelSpec(model: PolicyConfig | ReferenceConfig): ModelSource {
   return {
     source: model.model,
     revision: model.revision,

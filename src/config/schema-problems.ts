@@ -1,7 +1,7 @@
 /** What the schema says against a configuration, in words: expected, got, and the nearest valid name. */
 import type { z } from 'zod';
 
-import { describeValue } from './describe-value.js';
+import { describeValue } from '../core/describe-value.js';
 import { allKeyPaths, configJsonSchema, keysAt, schemasAt, type SchemaNode } from './json-schema.js';
 import { formatPath, valueAt, type ConfigPath } from './path.js';
 import { nearestName } from './problem.js';
@@ -52,7 +52,7 @@ function describeUnion(
   const meant = issue.errors.filter((inner) => inner.length > 0 && inner.every((entry) => entry.path.length > 0 || !isShapeMismatch(entry)));
   const best = meant[0];
   if (best !== undefined) {
-    return best.flatMap((inner) => describeIssue({ ...inner, path: [...path, ...inner.path] } as Issue, root, schema));
+    return best.flatMap((inner) => describeIssue({ ...inner, path: [...path, ...inner.path] }, root, schema));
   }
   const got = valueAt(root, path);
   return [{ path, message: `expected ${expectedAt(schema, path)}, got ${describeValue(got)}${suggest(got, schema, path)}` }];

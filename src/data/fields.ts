@@ -1,4 +1,5 @@
 /** Taking typed fields out of rows of unknown shape; what does not fit is a {@link RowProblem} that says got and expected. */
+import { describeValue } from '../core/describe-value.js';
 import type { ChatMessage } from './pair.js';
 import { RowProblem } from './row-problem.js';
 
@@ -32,10 +33,10 @@ export function listField(row: Row, name: string): readonly unknown[] {
 
 /** A finite number; 64-bit integers of Parquet files count as numbers, and so does text that spells one (CSV). */
 export function numberOf(value: unknown, where: string): number {
-  if (value === null || value === undefined || value === '') throw new RowProblem(`${where}: expected a number, got ${shown(value)}`);
+  if (value === null || value === undefined || value === '') throw new RowProblem(`${where}: expected a number, got ${describeValue(value)}`);
   const number = typeof value === 'bigint' || isText(value) ? Number(value) : value;
   if (typeof number === 'number' && Number.isFinite(number)) return number;
-  throw new RowProblem(`${where}: expected a number, got ${shown(value)}`);
+  throw new RowProblem(`${where}: expected a number, got ${describeValue(value)}`);
 }
 
 /** Names of roles in ShareGPT's `from` and what chat templates call them. */
@@ -55,22 +56,22 @@ const SHAREGPT_ROLES: Readonly<Record<string, string>> = {
 
 /** One message: `{role, content}` (OpenAI, TRL) or `{from, value}` (ShareGPT). */
 export function messageOf(value: unknown, where: string): ChatMessage {
-  if (!isRow(value)) throw new RowProblem(`${where}: expected a message {role, content}, got ${shown(value)}`);
+  if (!isRow(value)) throw new RowProblem(`${where}: expected a message {role, content}, got ${describeValue(value)}`);
   if ('from' in value) {
     const role = isText(value['from']) ? SHAREGPT_ROLES[value['from'].toLowerCase()] : undefined;
     if (role === undefined) {
-      throw new RowProblem(`${where}.from: expected ${Object.keys(SHAREGPT_ROLES).join(' | ')}, got ${shown(value['from'])}`);
+      throw new RowProblem(`${where}.from: expected ${Object.keys(SHAREGPT_ROLES).join(' | ')}, got ${describeValue(value['from'])}`);
     }
     return { role, content: contentOf(value['value'], `${where}.value`) };
   }
   const role = value['role'];
-  if (!isText(role) || role === '') throw new RowProblem(`${where}.role: expected text, got ${shown(role)}`);
+  if (!isText(role) || role === '') throw new RowProblem(`${where}.role: expected text, got ${describeValue(role)}`);
   return { role, content: contentOf(value['content'], `${where}.content`) };
 }
 
 /** A list of messages. */
 export function messagesOf(value: unknown, where: string): ChatMessage[] {
-  if (!isList(value)) throw new RowProblem(`${where}: expected a list of messages, got ${shown(value)}`);
+  if (!isList(value)) throw new RowProblem(`${where}: expected a list of messages, got ${describeValue(value)}`);
   return value.map((message, index) => messageOf(message, `${where}[${index}]`));
 }
 
@@ -84,11 +85,11 @@ export function responseOf(value: unknown, where: string): ChatMessage[] {
 /** Content is text, or OpenAI's list of parts where every part is text. */
 function contentOf(content: unknown, where: string): string {
   if (isText(content)) return content;
-  if (!isList(content)) throw new RowProblem(`${where}: expected text, got ${shown(content)}`);
+  if (!isList(content)) throw new RowProblem(`${where}: expected text, got ${describeValue(content)}`);
   return content
     .map((part, index) => {
       if (isRow(part) && isText(part['text']) && (part['type'] === undefined || part['type'] === 'text')) return part['text'];
-      throw new RowProblem(`${where}[${index}]: expected a text part, got ${shown(isRow(part) ? (part['type'] ?? part) : part)}`);
+      throw new RowProblem(`${where}[${index}]: expected a text part, got ${describeValue(isRow(part) ? (part['type'] ?? part) : part)}`);
     })
     .join('');
 }
@@ -105,15 +106,5 @@ function fail(row: Row, name: string, expected: string, value: unknown): never {
   if (value === undefined) {
     throw new RowProblem(`${name}: missing; expected ${expected}; the row has ${Object.keys(row).slice(0, 8).join(', ') || 'no fields'}`);
   }
-  throw new RowProblem(`${name}: expected ${expected}, got ${shown(value)}`);
-}
-
-/** A value as a reason shows it. */
-export function shown(value: unknown): string {
-  if (value === undefined) return 'nothing';
-  if (value === null) return 'null';
-  if (isText(value)) return value === '' ? 'empty text' : `text ${JSON.stringify(value.length > 40 ? `${value.slice(0, 37)}...` : value)}`;
-  if (isList(value)) return `a list of ${value.length}`;
-  if (typeof value === 'object') return `an object {${Object.keys(value).slice(0, 5).join(', ')}}`;
-  return `${typeof value} ${String(value)}`;
+  throw new RowProblem(`${name}: expected ${expected}, got ${describeValue(value)}`);
 }

@@ -5,4 +5,5 @@ export type { ChatMessage, PreferencePair } from './pair.js';
 export type { PairingRule } from './pairing.js';
 export { dropReasons, readPreferenceData, type PreferenceData } from './read-data.js';
 export { readPairs, type DroppedRow, type PairBatch, type PairStream, type ReadOptions } from './read-pairs.js';
+export type { HubReader } from './sources/hub.js';
 export { limitPairs, splitPairs, type PairSplit } from './split-pairs.js';

@@ -2,12 +2,15 @@
 import type { DataConfig } from '../config/schema.js';
 import type { PreferencePair } from './pair.js';
 import { readPreferenceData, type PreferenceData } from './read-data.js';
+import type { HubReader } from './sources/hub.js';
 import { limitPairs, splitPairs } from './split-pairs.js';
 
 export interface LoadDataOptions {
   /** Of the split, the limit and random pairings. */
   readonly seed: number;
   readonly signal?: AbortSignal | undefined;
+  /** Reads `hub:` sources; the backend's `readDataset`. */
+  readonly hub?: HubReader | undefined;
 }
 
 export interface RunData {
@@ -23,11 +26,13 @@ export interface RunData {
 export async function loadData(data: DataConfig, options: LoadDataOptions): Promise<RunData> {
   const readOptions = {
     format: data.format,
+    columns: data.columns,
     pairing: data.pairing,
     score: data.score,
     strict: data.strict,
     seed: options.seed,
     signal: options.signal,
+    hub: options.hub,
   };
   const whole = await readPreferenceData(data.train, readOptions);
   const limited = data.limit === undefined ? whole.pairs : limitPairs(whole.pairs, data.limit, options.seed);

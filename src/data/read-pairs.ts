@@ -1,6 +1,8 @@
 /** Reading preference pairs as a stream: source → rows → form → pairs, with every row that is dropped and why. */
+import { describeValue } from '../core/describe-value.js';
 import { MrpoError } from '../core/errors.js';
-import { isRow, shown, type Row } from './fields.js';
+import { renameColumns, requireColumns, type ColumnMapping } from './columns.js';
+import { isRow, type Row } from './fields.js';
 import { FORMS, type AnswerForm, type Form, type FormContext } from './forms/index.js';
 import { pairsOfAnswers } from './forms/pair-row.js';
 import { makePair, type PairDraft } from './make-pair.js';
@@ -8,12 +10,14 @@ import type { PreferencePair } from './pair.js';
 import type { PairingRule, ScoredAnswers } from './pairing.js';
 import { recogniseForm } from './recognise-form.js';
 import { RowProblem } from './row-problem.js';
-import { openSource } from './sources/open-source.js';
-import type { RawRow, SourceOptions } from './sources/source.js';
+import { openSource, type OpenOptions } from './sources/open-source.js';
+import type { RawRow } from './sources/source.js';
 
-export interface ReadOptions extends SourceOptions {
+export interface ReadOptions extends OpenOptions {
   /** Name of a form, or `auto` (default): recognised from the first rows. */
   readonly format?: string | undefined;
+  /** Column names, for tables whose columns are called otherwise. */
+  readonly columns?: ColumnMapping | undefined;
   /** Default `best-vs-worst`. */
   readonly pairing?: PairingRule | undefined;
   /** Field that scores an answer, for forms with several. */
@@ -67,21 +71,27 @@ export async function readPairs(source: string, options: ReadOptions = {}): Prom
     head.push(...next.value);
   }
   const sample = head.map(({ value }) => value).filter(isRow).slice(0, SAMPLE_ROWS);
-  const form = chooseForm(source, options.format ?? 'auto', sample, head);
+  const form = chooseForm(source, options, sample, head);
   const notes = [...opened.notes, ...(form.note === undefined ? [] : [form.note])];
   const rest: AsyncIterable<readonly RawRow[]> = { [Symbol.asyncIterator]: () => iterator };
   return { kind: opened.kind, form: form.name, notes, batches: pairBatches(source, head, rest, form, options, notes) };
 }
 
-function chooseForm(source: string, format: string, sample: readonly Row[], head: readonly RawRow[]): Form {
+function chooseForm(source: string, options: ReadOptions, sample: readonly Row[], head: readonly RawRow[]): Form {
   const firstProblem = head.find(({ problem }) => problem !== undefined);
   if (sample.length === 0) {
     const first = head[0];
-    const reason = firstProblem?.problem ?? (first === undefined ? 'no rows' : `expected an object with fields, got ${shown(first.value)}`);
+    const reason = firstProblem?.problem ?? (first === undefined ? 'no rows' : `expected an object with fields, got ${describeValue(first.value)}`);
     throw new MrpoError('data', `${source}: no row can be read; first: line ${firstProblem?.line ?? first?.line ?? 1}: ${reason}`);
   }
-  return recogniseForm(source, format, sample, FORMS);
+  const { format = 'auto', columns } = options;
+  if (columns === undefined) return recogniseForm(source, format, sample, FORMS);
+  requireColumns(sample, columns, source);
+  return recogniseForm(source, format, sample.filter((row) => hasColumns(row, columns)).map((row) => renameColumns(row, columns)), FORMS);
 }
+
+const hasColumns = (row: Row, columns: ColumnMapping): boolean =>
+  Object.values(columns).every((column) => column === undefined || Object.hasOwn(row, column as string));
 
 async function* pairBatches(
   source: string,
@@ -98,7 +108,8 @@ async function* pairBatches(
     const collector = createCollector(source, rows.length, options.strict === true);
     for (const raw of rows) {
       collector.attempt(raw.line, () => {
-        const row = usableRow(raw, ignored);
+        const usable = usableRow(raw, ignored);
+        const row = options.columns === undefined ? usable : renameColumns(usable, options.columns);
         if ('toPairs' in form) return form.toPairs(row, context);
         gather(groups, form, row, raw.line, context);
         return [];
@@ -139,7 +150,7 @@ function createCollector(source: string, rows: number, strict: boolean) {
 function usableRow(raw: RawRow, ignored: Map<string, number>): Row {
   if (raw.problem !== undefined) throw new RowProblem(raw.problem);
   const row = raw.value;
-  if (!isRow(row)) throw new RowProblem(`expected an object with fields, got ${shown(row)}`);
+  if (!isRow(row)) throw new RowProblem(`expected an object with fields, got ${describeValue(row)}`);
   for (const field of REFUSED_FIELDS) {
     if (isPresent(row[field])) throw new RowProblem(`${field}: only text can be used`);
   }

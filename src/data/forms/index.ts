@@ -2,15 +2,35 @@
  * Every form of rows that is understood. A new one is a file beside this and a line here; of the forms that recognise
  * a row, the first in this list reads it, so the more particular ones come first.
  */
+import { alpacaRanking } from './alpaca-ranking.js';
+import { distilabelMath } from './distilabel-math.js';
 import type { Form } from './form.js';
+import { helpSteer } from './helpsteer.js';
+import { hhTranscript } from './hh-transcript.js';
+import { nectar } from './nectar.js';
 import { question } from './question.js';
+import { scoredList } from './scored-list.js';
 import { shareGpt } from './sharegpt.js';
 import { trlConversational } from './trl-conversational.js';
 import { trlImplicit } from './trl-implicit.js';
 import { trlStandard } from './trl-standard.js';
+import { ultraFeedback } from './ultrafeedback.js';
 
 export type { AnswerForm, Form, FormContext, RowForm } from './form.js';
 
-export const FORMS: readonly Form[] = [shareGpt, trlConversational, question, trlStandard, trlImplicit];
+export const FORMS: readonly Form[] = [
+  shareGpt,
+  ultraFeedback,
+  nectar,
+  helpSteer,
+  distilabelMath,
+  alpacaRanking,
+  trlConversational,
+  question,
+  trlStandard,
+  hhTranscript,
+  trlImplicit,
+  scoredList,
+];
 
 export const formNames = (): string[] => FORMS.map((form) => form.name);

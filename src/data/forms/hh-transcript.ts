@@ -1,0 +1,27 @@
+import { splitMessages } from '../common-prefix.js';
+import { isText, textField } from '../fields.js';
+import { looksLikeTranscript, transcriptMessages } from '../transcript.js';
+import type { RowForm } from './form.js';
+
+/** HH-RLHF: two whole dialogues as text, which share everything but the last reply. */
+export const hhTranscript: RowForm = {
+  name: 'hh-transcript',
+  summary: '{chosen, rejected}: dialogues "Human: ... Assistant: ..." as text (HH-RLHF)',
+  fields: ['chosen', 'rejected'],
+  note: '"Human:" and "Assistant:" marks are turned into chat messages',
+  recognises: (row) =>
+    row['prompt'] === undefined &&
+    isText(row['chosen']) &&
+    isText(row['rejected']) &&
+    looksLikeTranscript(row['chosen']) &&
+    looksLikeTranscript(row['rejected']),
+  toPairs: (row) => [
+    {
+      plain: false,
+      ...splitMessages(
+        transcriptMessages(textField(row, 'chosen'), 'chosen'),
+        transcriptMessages(textField(row, 'rejected'), 'rejected'),
+      ),
+    },
+  ],
+};

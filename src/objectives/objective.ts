@@ -27,6 +27,11 @@ export interface PairBatch {
   readonly rejectedBytes: Float64Array;
   /** Names rows in error messages: row i of this batch is row `rowIds[i]` of the user's data. */
   readonly rowIds?: readonly (string | number)[];
+  /**
+   * Length B: the place of each row within its optimizer step, 0 to step size - 1, whatever micro-batch carries it.
+   * Only SWCW reads it (row i of a step uses row i of the step before); leave it out when evaluating.
+   */
+  readonly positions?: Int32Array;
 }
 
 /** What an objective says of a batch. Values are per pair and undivided: whoever steps divides by the step's pairs. */
@@ -36,7 +41,12 @@ export interface ObjectiveResult {
   /** Length B: +dL_i/dlogp of the chosen and of the rejected response under the policy. */
   readonly gradChosen: Float64Array;
   readonly gradRejected: Float64Array;
-  /** Length B: implicit rewards beta * (policy - reference) of each response, as the objective itself sees them. */
+  /** Length B: m_i, what the loss is a function of. For Multi-DPO, which has one per reference, that of RefM1. */
+  readonly margins: Float64Array;
+  /**
+   * Length B: implicit rewards beta * (policy - reference) of each response, as the objective itself sees them
+   * (Multi-DPO: against RefM1, as the paper; SimPO: beta * policy; forward-KL: -beta * mixture / policy).
+   */
   readonly rewardsChosen: Float64Array;
   readonly rewardsRejected: Float64Array;
   /** Length B: log-probs of the virtual reference (RefM1 for DPO; NaN where the objective has no reference). */
@@ -44,19 +54,39 @@ export interface ObjectiveResult {
   readonly referenceRejected: Float64Array;
   /** K columns of length B: weight alpha_k of each reference. Empty for a reference-free loss. */
   readonly weights: readonly Float64Array[];
+  /** Length B: half-width of the trust region of each response (Eq. 9); NaN where nothing is clipped. */
+  readonly epsilonChosen: Float64Array;
+  readonly epsilonRejected: Float64Array;
+  /** K columns of length B: the references' log-probs after clipping (Eq. 8). Empty for a reference-free loss. */
+  readonly boundedChosen: readonly Float64Array[];
+  readonly boundedRejected: readonly Float64Array[];
   /** K columns of length B: 1 where the reference's chosen (rejected) log-prob was clipped, else 0. */
   readonly clippedChosen: readonly Float64Array[];
   readonly clippedRejected: readonly Float64Array[];
 }
 
-/** A preference loss ready to use. Stateful weightings (SWCW, TSW) keep their state in {@link Objective.state}. */
+/**
+ * A preference loss ready to use. Log-probs in results are in the unit of `objective.normalization`; gradients are
+ * always with respect to the summed log-probs of the batch.
+ *
+ * `evaluate` never changes the objective, so it may be called in any order and split into micro-batches at will. What
+ * a weighting learns comes in through three hooks, each present only where it is needed:
+ * - `fit` once before training, with held-out pairs (VDW, VAW);
+ * - `observe` after each optimizer step, with all pairs of the step (SWCW, SWCW one-hot, AlphaDPO);
+ * - `reward` after each optimizer step, with the policy's accuracy before and after it on one and the same random
+ *   subsample of held-out pairs, drawn anew for every step (TSW).
+ * What they learnt is in {@link Objective.state}, for checkpoints.
+ */
 export interface Objective {
   readonly name: string;
   /** How many references a batch must bring; `undefined` = any number from 1. */
   readonly references: number | undefined;
   evaluate(batch: PairBatch): ObjectiveResult;
-  /** Called once after each optimizer step with the step's pairs, for weightings that learn from past batches. */
+  /** Only reads the references' log-probs of the held-out pairs; the policy's columns may hold anything valid. */
+  fit?(validation: PairBatch): void;
   observe?(batch: PairBatch): void;
+  /** Accuracies: share of pairs with a higher log-prob per token for the chosen response, in [0, 1]. */
+  reward?(accuracyBefore: number, accuracyAfter: number): void;
   /** JSON-safe state for checkpoints, and its way back. Absent for stateless objectives. */
   state?(): unknown;
   restore?(state: unknown): void;

@@ -1,0 +1,32 @@
+/** The mathematics of mrpo: pure functions on numbers and columns. See README.md in this folder for the symbols. */
+export { adaptiveEpsilon, adaptiveEpsilonColumns, type Epsilon } from './adaptive-epsilon.js';
+export {
+  alphaDpoMargins,
+  gapStatistics,
+  policyReferenceGaps,
+  updateGapStatistics,
+  type GapStatistics,
+} from './alpha-dpo.js';
+export { arwcWeights, confidenceColumns, normalizeRows } from './arwc.js';
+export { boundedExp, boundedExpSlope, EXPONENT_LIMIT, forwardKlMargins, forwardKlRewards } from './forward-kl.js';
+export {
+  conservativeLink,
+  hingeLink,
+  ipoLink,
+  linkOf,
+  robustLink,
+  sigmoidLink,
+  type Link,
+  type LinkResult,
+  type ScalarLink,
+} from './link.js';
+export { hypoMargins, logRatioMargins, simpoMargins, type LogpColumns, type MarginColumns } from './margin.js';
+export { multiDpoLoss, type LossColumns } from './multi-dpo.js';
+export { perLength, type Unit } from './normalization.js';
+export { sigmoid, softplus } from './numeric.js';
+export { officialCodeEpsilon, officialCodePool, officialCodeWeights } from './official-code.js';
+export { poolColumns, poolRow } from './pooling.js';
+export { mean, referenceFreeAccuracy, rewardAccuracy, shareAbove } from './preference-metrics.js';
+export { disagreementShare, dominanceShares } from './reference-metrics.js';
+export { sampleBeta, sampleGamma, sampleNormal } from './sample-beta.js';
+export { clippedFlags, clipToTrustRegion, clipColumns } from './trust-region.js';

@@ -1,0 +1,43 @@
+/** Means and shares over the pairs of a batch: the parts that reward and accuracy metrics are made of. */
+
+/** Arithmetic mean; NaN for an empty column. */
+export function mean(column: Float64Array): number {
+  let sum = 0;
+  for (let row = 0; row < column.length; row++) sum += column[row]!;
+  return sum / column.length;
+}
+
+/** Share of rows with left > right. Strict: a tie counts as wrong, so a policy equal to its reference scores 0. */
+export function shareAbove(left: Float64Array, right: Float64Array): number {
+  let count = 0;
+  for (let row = 0; row < left.length; row++) if (left[row]! > right[row]!) count++;
+  return count / left.length;
+}
+
+/** Preference accuracy without a reference: share of pairs with lp(w) / |w| > lp(l) / |l|. */
+export function referenceFreeAccuracy(
+  chosen: Float64Array,
+  rejected: Float64Array,
+  chosenLengths: Float64Array,
+  rejectedLengths: Float64Array,
+): number {
+  let count = 0;
+  for (let row = 0; row < chosen.length; row++) {
+    if (chosen[row]! / chosenLengths[row]! > rejected[row]! / rejectedLengths[row]!) count++;
+  }
+  return count / chosen.length;
+}
+
+/** Preference accuracy of the reward log pi - log pi_ref (DPO): share of pairs with a higher reward for the chosen one. */
+export function rewardAccuracy(
+  policyChosen: Float64Array,
+  policyRejected: Float64Array,
+  referenceChosen: Float64Array,
+  referenceRejected: Float64Array,
+): number {
+  let count = 0;
+  for (let row = 0; row < policyChosen.length; row++) {
+    if (policyChosen[row]! - referenceChosen[row]! > policyRejected[row]! - referenceRejected[row]!) count++;
+  }
+  return count / policyChosen.length;
+}

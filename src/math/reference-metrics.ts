@@ -1,0 +1,43 @@
+/** What the references of a batch do: who decides, who is clipped, who disagrees. */
+
+/**
+ * Dominance of each reference: share of responses for which it is the least likely one among those with a weight, and
+ * so the one that harmonic pooling follows (its virtual log-prob lies between min_k l_k and min_k (l_k - log alpha_k)).
+ * Shares add up to 1; of equals the first counts.
+ * @param sides Per side (chosen, rejected) K columns of length B: log-probs after clipping.
+ */
+export function dominanceShares(sides: readonly (readonly Float64Array[])[], weights: readonly Float64Array[]): number[] {
+  const counts = new Array<number>(weights.length).fill(0);
+  const size = weights[0]?.length ?? 0;
+  for (const columns of sides) {
+    for (let row = 0; row < size; row++) {
+      let least = -1;
+      let logp = Infinity;
+      for (let k = 0; k < columns.length; k++) {
+        if (weights[k]![row]! > 0 && columns[k]![row]! < logp) {
+          least = k;
+          logp = columns[k]![row]!;
+        }
+      }
+      counts[least]!++;
+    }
+  }
+  return counts.map((count) => count / (size * sides.length));
+}
+
+/** Share of pairs on which references prefer different responses: some l_k(w) > l_k(l), some l_k(w) < l_k(l). */
+export function disagreementShare(chosen: readonly Float64Array[], rejected: readonly Float64Array[]): number {
+  const size = chosen[0]?.length ?? 0;
+  let count = 0;
+  for (let row = 0; row < size; row++) {
+    let right = false;
+    let wrong = false;
+    for (let k = 0; k < chosen.length; k++) {
+      const gap = chosen[k]![row]! - rejected[k]![row]!;
+      right ||= gap > 0;
+      wrong ||= gap < 0;
+    }
+    if (right && wrong) count++;
+  }
+  return count / size;
+}

@@ -1,0 +1,6 @@
+/** Objectives: the losses of src/math behind one interface, with their state, checks and metrics. */
+export { checkGradient, type GradientCheck } from './check-gradient.js';
+export { createObjective, type ObjectiveContext } from './create-objective.js';
+export type { CustomLogps, CustomLoss, CustomLossValue, CustomPair } from './custom-loss.js';
+export { averageMetrics, preferenceMetrics, type PreferenceMetrics } from './metrics.js';
+export type { ModelColumns, Objective, ObjectiveResult, PairBatch, ResponseColumns } from './objective.js';

@@ -1,0 +1,81 @@
+/**
+ * From K references to one: trust region (Eq. 8-9), weights (Eq. 10 or a successor), pooling (Prop. 1 or another
+ * mean), in the paper's order. Epsilon and weights look at the log-probs before clipping, pooling at those after.
+ */
+import type { ObjectiveConfig } from '../config/schema.js';
+import { adaptiveEpsilonColumns, type Epsilon } from '../math/adaptive-epsilon.js';
+import type { LogpColumns } from '../math/margin.js';
+import { constantColumn } from '../math/numeric.js';
+import { officialCodeEpsilon, officialCodePool } from '../math/official-code.js';
+import { poolColumns } from '../math/pooling.js';
+import { clipColumns } from '../math/trust-region.js';
+import type { BatchView } from './batch-view.js';
+
+/** Every number on the way to the virtual reference, in columns of length B. */
+export interface VirtualReference extends LogpColumns {
+  readonly epsilon: Epsilon;
+  readonly weights: readonly Float64Array[];
+  /** The references' log-probs before and after clipping. */
+  readonly raw: LogpTable;
+  readonly bounded: LogpTable;
+}
+
+/** K columns per side. */
+export interface LogpTable {
+  readonly chosen: readonly Float64Array[];
+  readonly rejected: readonly Float64Array[];
+}
+
+/** Builds the virtual reference of a view from given weights. `power`: exponent of the pooling mean. */
+export function virtualReference(
+  view: BatchView,
+  weights: readonly Float64Array[],
+  settings: Pick<ObjectiveConfig, 'clip' | 'official_code'> & { readonly power: number },
+): VirtualReference {
+  const raw = tableOf(view);
+  const epsilon = epsilonOf(raw, settings, view.batch.size);
+  const bounded =
+    settings.clip.mode === 'off'
+      ? raw
+      : { chosen: clipColumns(raw.chosen, epsilon.chosen), rejected: clipColumns(raw.rejected, epsilon.rejected) };
+  const pool = (logps: readonly Float64Array[]): Float64Array =>
+    settings.official_code ? officialCodePool(logps, weights) : poolColumns(logps, weights, settings.power);
+  return { epsilon, weights, raw, bounded, chosen: pool(bounded.chosen), rejected: pool(bounded.rejected) };
+}
+
+/** DPO's reference: the first as it is; the others have no part. */
+export function firstReference(view: BatchView): VirtualReference {
+  const { size } = view.batch;
+  const raw = tableOf(view);
+  const first = view.references[0]!;
+  return {
+    epsilon: noEpsilon(size),
+    weights: raw.chosen.map((_, k) => constantColumn(size, k === 0 ? 1 : 0)),
+    raw,
+    bounded: raw,
+    chosen: first.chosen,
+    rejected: first.rejected,
+  };
+}
+
+/** The exponent p that a pooling of the configuration stands for. */
+export function poolingPower(pooling: ObjectiveConfig['pooling']): number {
+  if (typeof pooling === 'object') return pooling.power;
+  return { harmonic: -1, geometric: 0, arithmetic: 1, min: -Infinity, max: Infinity }[pooling];
+}
+
+function epsilonOf(raw: LogpTable, settings: Pick<ObjectiveConfig, 'clip' | 'official_code'>, size: number): Epsilon {
+  const { clip } = settings;
+  if (clip.mode === 'off') return noEpsilon(size);
+  if (clip.mode === 'fixed') return { chosen: constantColumn(size, clip.epsilon), rejected: constantColumn(size, clip.epsilon) };
+  const adaptive = settings.official_code ? officialCodeEpsilon : adaptiveEpsilonColumns;
+  return adaptive(raw.chosen, raw.rejected, clip.epsilon_max);
+}
+
+function noEpsilon(size: number): Epsilon {
+  return { chosen: constantColumn(size, NaN), rejected: constantColumn(size, NaN) };
+}
+
+function tableOf(view: BatchView): LogpTable {
+  return { chosen: view.references.map(({ chosen }) => chosen), rejected: view.references.map(({ rejected }) => rejected) };
+}

@@ -1,9 +1,12 @@
 /** Content identities: SHA-256 of bytes, and of JSON values in one canonical form. */
-import { createHash } from 'node:crypto';
+import crypto from 'node:crypto';
+
+// Node 20.12 and later hash in one call, at about 0.7 of the cost; data files hash two texts a row.
+const hashOnce = crypto.hash as typeof crypto.hash | undefined;
 
 /** SHA-256 of text (UTF-8) or bytes, 64 hex digits. */
 export function sha256(content: string | Uint8Array): string {
-  return createHash('sha256').update(content).digest('hex');
+  return hashOnce === undefined ? crypto.createHash('sha256').update(content).digest('hex') : hashOnce('sha256', content, 'hex');
 }
 
 /** JSON with keys sorted at every level and `undefined` members left out: equal values give equal text. */

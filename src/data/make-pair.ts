@@ -12,24 +12,28 @@ export function makePair(draft: PairDraft, line: number): PreferencePair {
   checkPrompt(draft.prompt);
   checkResponse(draft.chosen, 'chosen', draft.plain);
   checkResponse(draft.rejected, 'rejected', draft.plain);
-  const chosen = serialise(draft.chosen);
-  const rejected = serialise(draft.rejected);
-  if (chosen === rejected) throw new RowProblem('chosen equals rejected');
-  const promptId = sha256(serialise(draft.prompt));
-  return {
-    id: sha256(JSON.stringify([draft.plain, promptId]) + chosen + rejected),
-    promptId,
-    prompt: draft.prompt,
-    chosen: draft.chosen,
-    rejected: draft.rejected,
-    plain: draft.plain,
-    line,
-  };
+  const { prompt, chosen, rejected, plain } = draft;
+  if (sameText(chosen, rejected)) throw new RowProblem('chosen equals rejected');
+  const promptId = sha256(serialise(prompt));
+  return { id: pairId(promptId, chosen, rejected, plain), promptId, prompt, chosen, rejected, plain, line };
 }
 
-/** Unambiguous text of messages: JSON of role and content in turn. */
-const serialise = (messages: readonly ChatMessage[]): string =>
-  JSON.stringify(messages.map(({ role, content }) => [role, content]));
+/** SHA-256 of the text of a pair; with chosen and rejected exchanged it is the id of the pair that says the opposite. */
+export function pairId(promptId: string, chosen: Messages, rejected: Messages, plain: boolean): string {
+  return sha256(`${plain ? 'plain' : 'chat'} ${promptId}${serialise(chosen)}${serialise(rejected)}`);
+}
+
+type Messages = readonly ChatMessage[];
+
+/** Unambiguous text of messages: every part with its length in front, so that no two lists give the same. */
+function serialise(messages: Messages): string {
+  let text = `${messages.length};`;
+  for (const { role, content } of messages) text += `${role.length}:${role}${content.length}:${content}`;
+  return text;
+}
+
+const sameText = (a: Messages, b: Messages): boolean =>
+  a.length === b.length && a.every((message, index) => message.role === b[index]?.role && message.content === b[index].content);
 
 function checkPrompt(prompt: readonly ChatMessage[]): void {
   if (prompt.length === 0 || prompt.every(({ content }) => content.trim() === '')) throw new RowProblem('prompt: empty');

@@ -5,14 +5,14 @@ import { createGunzip } from 'node:zlib';
 
 import { MrpoError } from '../../core/errors.js';
 
-/** Large reads: at 4 MiB the cost of a read call is lost in the cost of parsing. */
-const CHUNK_BYTES = 4 * 2 ** 20;
+/** Large reads: at 1 MiB the cost of a read call is lost in the cost of parsing. */
+const CHUNK_BYTES = 2 ** 20;
 
 export interface DataBytes {
   readonly gzipped: boolean;
   /** First bytes after unpacking, at most 4 KiB; empty for an empty file. */
   readonly head: Buffer;
-  /** All bytes, in chunks that are not written to again. */
+  /** All bytes, in chunks; a chunk is valid until the next one is asked for. */
   readonly chunks: AsyncIterable<Buffer>;
 }
 
@@ -59,9 +59,10 @@ async function readHead(path: string, length: number): Promise<Buffer> {
 
 async function* plainChunks(path: string): AsyncGenerator<Buffer> {
   const file = await open(path);
+  // One buffer for the whole file: a new one per read would make the garbage collector run after every few.
+  const buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES);
   try {
     for (;;) {
-      const buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES);
       const { bytesRead } = await file.read(buffer, 0, CHUNK_BYTES);
       if (bytesRead === 0) return;
       yield buffer.subarray(0, bytesRead);

@@ -1,18 +1,26 @@
 /**
  * A key written twice in one object: JSON.parse keeps the last value and says nothing, so half of a row would vanish.
- * A cheap look first (is `"key"` there twice?), the exact walk only where it might be.
+ * A cheap count first (is each key there once?), the exact walk only where it is not.
  */
 import { isRow } from '../fields.js';
 
 /** The first top-level key that appears twice, or `undefined`. `value` = what JSON.parse made of `text`. */
 export function duplicateKey(text: string, value: unknown): string | undefined {
   if (!isRow(value)) return undefined;
-  for (const key of Object.keys(value)) {
-    const quoted = JSON.stringify(key);
-    const first = text.indexOf(quoted);
-    if (first >= 0 && text.indexOf(quoted, first + quoted.length) >= 0) return walkTopLevel(text);
+  const keys = Object.keys(value);
+  return countKeys(text, keys) === keys.length ? undefined : walkTopLevel(text);
+}
+
+/** How often one of the keys stands before `":`, at any depth. One pass: it must cost little beside JSON.parse. */
+function countKeys(text: string, keys: readonly string[]): number {
+  let count = 0;
+  for (let at = text.indexOf('":'); at >= 0; at = text.indexOf('":', at + 2)) {
+    for (const key of keys) {
+      const start = at - key.length;
+      if (text.charCodeAt(start - 1) === 0x22 && text.startsWith(key, start)) count++;
+    }
   }
-  return undefined;
+  return count;
 }
 
 /** Walks the text of a valid JSON object and compares its top-level keys. */

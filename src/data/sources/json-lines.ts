@@ -42,7 +42,7 @@ export async function* jsonLines(
     pendingBytes += rest.length;
     // Of a line that is too long only its length is kept.
     if (pendingBytes > maxRowBytes) pending = [];
-    else if (rest.length > 0) pending.push(rest);
+    else if (rest.length > 0) pending.push(Buffer.from(rest));
     if (batch.length > 0) yield batch;
   }
   if (pendingBytes > 0) {

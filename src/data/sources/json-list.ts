@@ -93,7 +93,7 @@ function createSplitter(path: string, maxRowBytes: number): { push(chunk: Buffer
       const rest = chunk.subarray(start);
       heldBytes += rest.length;
       if (heldBytes > maxRowBytes) held = [];
-      else held.push(rest);
+      else held.push(Buffer.from(rest));
     }
     return batch;
   }

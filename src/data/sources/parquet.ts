@@ -39,7 +39,7 @@ async function* rowGroups(
 
 async function inMemory(chunks: AsyncIterable<Buffer>): Promise<AsyncBuffer> {
   const parts: Buffer[] = [];
-  for await (const chunk of chunks) parts.push(chunk);
+  for await (const chunk of chunks) parts.push(Buffer.from(chunk));
   const all = new Uint8Array(Buffer.concat(parts)).buffer;
   return { byteLength: all.byteLength, slice: (start, end) => all.slice(start, end) };
 }

@@ -61,6 +61,9 @@ export default tseslint.config(
       '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'inline-type-imports' }],
       '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
+      // Objects here are made by factories and never use `this`, so their methods may be passed around.
+      '@typescript-eslint/unbound-method': 'off',
       // An async function without await is how an interface of promises is implemented in memory.
       '@typescript-eslint/require-await': 'off',
       'import-x/no-restricted-paths': ['error', { basePath: import.meta.dirname, zones }],

@@ -63,7 +63,6 @@ async function runLane(stages) {
 
 /** The last non-empty lines of a text, without colours. */
 function lastLines(text, count) {
-  // eslint-disable-next-line no-control-regex -- colour codes start with a control character
   const plain = text.replace(/\u001b\[[0-9;]*m/g, '');
   return plain.split('\n').map((line) => line.trim()).filter(Boolean).slice(-count).join(' ');
 }

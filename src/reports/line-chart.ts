@@ -1,0 +1,71 @@
+/** A line chart as inline SVG: no script, no network, colours from the page's style sheet so that dark mode works. */
+import { html, raw, type Html } from './html.js';
+import { numberText } from './numbers.js';
+import type { Point } from './series.js';
+import { niceTicks, paddedRange } from './ticks.js';
+
+export interface Line {
+  readonly name: string;
+  readonly points: readonly Point[];
+  /** Which of the page's colours, from 0. */
+  readonly color: number;
+  /** `faint`: the noisy curve behind a smoothed one; `dots`: few points, each marked; `dashed`: a level to compare with. */
+  readonly style?: 'faint' | 'dots' | 'dashed' | undefined;
+}
+
+export interface ChartOptions {
+  readonly title: string;
+  readonly lines: readonly Line[];
+  /** Plain words: what this shows and what to look for. */
+  readonly caption: string;
+  readonly xLabel?: string | undefined;
+  readonly format?: ((value: number) => string) | undefined;
+  readonly low?: number | undefined;
+  readonly high?: number | undefined;
+}
+
+const WIDTH = 460;
+const HEIGHT = 250;
+const EDGE = { left: 52, right: 12, top: 10, bottom: 34 };
+
+/** The chart, or nothing if no line has a point. */
+export function lineChart(options: ChartOptions): Html | undefined {
+  const lines = options.lines.filter(({ points }) => points.length > 0);
+  if (lines.length === 0) return undefined;
+  const format = options.format ?? numberText;
+  const xs = lines.flatMap(({ points }) => points.map(({ x }) => x));
+  const [left, right] = [Math.min(...xs), Math.max(...xs, Math.min(...xs) + 1)];
+  const [low, high] = paddedRange(lines.flatMap(({ points }) => points.map(({ y }) => y)), options);
+  const px = (x: number): number => EDGE.left + ((x - left) / (right - left)) * (WIDTH - EDGE.left - EDGE.right);
+  const py = (y: number): number => HEIGHT - EDGE.bottom - ((y - low) / (high - low)) * (HEIGHT - EDGE.top - EDGE.bottom);
+  const yTicks = niceTicks(low, high, 5);
+  const xTicks = niceTicks(left, right, 6).filter(Number.isInteger);
+  return html`<figure class="chart">
+<figcaption><h3>${options.title}</h3>${legend(lines)}</figcaption>
+<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${options.title}">
+${yTicks.map((y) => html`<line class="grid" x1="${EDGE.left}" x2="${WIDTH - EDGE.right}" y1="${at(py(y))}" y2="${at(py(y))}"/><text class="tick" x="${EDGE.left - 6}" y="${at(py(y) + 3.5)}" text-anchor="end">${format(y)}</text>`)}
+${xTicks.map((x) => html`<text class="tick" x="${at(px(x))}" y="${HEIGHT - EDGE.bottom + 16}" text-anchor="middle">${x}</text>`)}
+<text class="tick" x="${WIDTH - EDGE.right}" y="${HEIGHT - 4}" text-anchor="end">${options.xLabel ?? 'optimizer step'}</text>
+${lines.map((line) => drawLine(line, px, py, format))}
+</svg>
+<p class="caption">${options.caption}</p>
+</figure>`;
+}
+
+function drawLine(line: Line, px: (x: number) => number, py: (y: number) => number, format: (value: number) => string): Html {
+  const kind = line.style ?? 'plain';
+  const path = line.points.map(({ x, y }, i) => `${i === 0 ? 'M' : 'L'}${at(px(x))} ${at(py(y))}`).join('');
+  const marks = kind === 'dots' || line.points.length === 1 ? line.points : [];
+  return html`<path class="line ${kind} c${line.color}" d="${path}"/>${marks.map(
+    ({ x, y }) => html`<circle class="mark c${line.color}" cx="${at(px(x))}" cy="${at(py(y))}" r="3.2"><title>${line.name}, step ${x}: ${format(y)}</title></circle>`,
+  )}`;
+}
+
+/** Faint curves belong to the line drawn over them and are not named twice. */
+function legend(lines: readonly Line[]): Html {
+  const named = lines.filter(({ style }) => style !== 'faint');
+  if (named.length < 2) return raw('');
+  return html`<ul class="legend">${named.map(({ name, color, style }) => html`<li><span class="swatch ${style ?? 'plain'} c${color}"></span>${name}</li>`)}</ul>`;
+}
+
+const at = (pixels: number): string => pixels.toFixed(1);

@@ -1,0 +1,65 @@
+/** What a report knows of a run: numbers and words, no files. */
+
+/** One line of a metrics file: `step`, `epoch` and measures; evaluations have names that begin with `eval_`. */
+export type MetricsLine = Readonly<Record<string, unknown>>;
+
+/** Means over the held-out pairs, by name. */
+export type Measures = Readonly<Record<string, number>>;
+
+export interface ReportRun {
+  /** Short: a column title. */
+  readonly name: string;
+  readonly status: string;
+  /** Why it failed or was stopped. */
+  readonly reason?: string | undefined;
+  /** One sentence: "mrpo against self, gemma on 900 pairs". */
+  readonly summary: string;
+  readonly metrics: readonly MetricsLine[];
+  /** Held-out pairs before the first update and at the last evaluation; absent if the run ended before. */
+  readonly before: Measures | undefined;
+  readonly after: Measures | undefined;
+  readonly heldOutPairs: number;
+  readonly trainingPairs: number;
+  /** Share of held-out pairs whose chosen response is the longer one. */
+  readonly longerIsChosen: number | undefined;
+  readonly references: readonly ReportReference[];
+  readonly samples: readonly ReportSample[];
+  readonly settings: readonly Fact[];
+  readonly facts: readonly Fact[];
+  readonly timings: readonly Timing[];
+}
+
+export interface ReportReference {
+  readonly name: string;
+  readonly model: string;
+  /** Share of held-out pairs whose chosen response this reference finds more likely. */
+  readonly accuracy: number | undefined;
+  /** Mean log-prob difference, chosen minus rejected, nats. */
+  readonly meanDifference: number | undefined;
+}
+
+export interface ReportSample {
+  readonly prompt: string;
+  readonly before: string | undefined;
+  readonly after: string | undefined;
+  readonly chosen: string;
+  readonly rejected: string;
+}
+
+export interface Fact {
+  readonly label: string;
+  readonly value: string;
+}
+
+export interface Timing {
+  readonly label: string;
+  readonly seconds: number;
+}
+
+/** A section of a caller's own. */
+export interface Panel {
+  readonly title: string;
+  /** Plain text under the title. */
+  readonly text?: string | undefined;
+  readonly table?: { readonly columns: readonly string[]; readonly rows: readonly (readonly string[])[] } | undefined;
+}

@@ -1,0 +1,30 @@
+/** Writes what was trained into the run folder: the adapter, or the whole model after full fine-tuning. */
+import type { Backend } from '../backend/backend.js';
+import type { LoadedConfig } from '../config/index.js';
+import { modelCard } from './model-card.js';
+import type { PreparedRun } from './prepare-run.js';
+import type { TrainingRecord } from './record-training.js';
+import type { RunFolder } from './run-folder.js';
+
+/** @returns the folder written. Never stopped by a signal: a stopped run keeps what it has learnt. */
+export async function exportPolicy(
+  backend: Backend,
+  loaded: LoadedConfig,
+  folder: RunFolder,
+  { policy, examples, referenceNames }: PreparedRun,
+  trained: TrainingRecord,
+): Promise<string> {
+  const merge = loaded.config.policy.lora === 'off';
+  const path = folder.file(merge ? 'model' : 'adapter');
+  const card = modelCard({
+    config: loaded.config,
+    configHash: loaded.hash,
+    referenceNames,
+    trainingPairs: examples.train.size,
+    steps: trained.steps,
+    before: trained.before,
+    after: trained.after,
+  });
+  await backend.exportModel(policy.model.handle, path, { merge, modelCard: card });
+  return path;
+}

@@ -1,0 +1,48 @@
+/** The policy in memory: model, the run's pairs as its tokens, and the trainer. */
+import type { Backend, LoadedModel, PairText, Progress, RowFacts, TokenRule, Trainer, TrainerSpec } from '../backend/backend.js';
+import { policyModelSpec, type RunConfig } from '../config/index.js';
+
+export interface LoadedPolicy {
+  readonly model: LoadedModel;
+  readonly rowSet: string;
+  readonly rows: readonly RowFacts[];
+}
+
+/** How this run turns text into tokens, the same for every model. */
+export function tokenRule(config: RunConfig): TokenRule {
+  const { max_length, truncation, template } = config.data;
+  return { maxLength: max_length, truncation, template };
+}
+
+export async function loadPolicy(
+  backend: Backend,
+  config: RunConfig,
+  pairs: readonly PairText[],
+  options: { readonly forTraining: boolean; readonly adapter?: string | undefined; readonly signal: AbortSignal | undefined; readonly onProgress: (progress: Progress) => void },
+): Promise<LoadedPolicy> {
+  const { signal, onProgress, forTraining } = options;
+  const spec = policyModelSpec(config);
+  const model = await backend.loadModel({ ...spec, adapter: options.adapter ?? spec.adapter }, { forTraining, signal, onProgress });
+  const { handle, rows } = await backend.registerRows(model.handle, pairs, tokenRule(config), { signal, onProgress });
+  return { model, rowSet: handle, rows };
+}
+
+export function createPolicyTrainer(
+  backend: Backend,
+  config: RunConfig,
+  policy: LoadedPolicy,
+  options: { readonly signal: AbortSignal | undefined; readonly onProgress: (progress: Progress) => void },
+): Promise<Trainer> {
+  const { training, policy: settings } = config;
+  const { lora } = settings;
+  const spec: TrainerSpec = {
+    lora: lora === 'off' ? undefined : { r: lora.r, alpha: lora.alpha, dropout: lora.dropout, targetModules: lora.target_modules },
+    seed: training.seed,
+    optimizer: training.optim,
+    adamBeta1: training.adam_beta1,
+    adamBeta2: training.adam_beta2,
+    adamEpsilon: training.adam_epsilon,
+    checkpointing: settings.gradient_checkpointing,
+  };
+  return backend.createTrainer(policy.model.handle, policy.rowSet, spec, options);
+}

@@ -1,0 +1,56 @@
+/** Lines of `metrics.jsonl`, under TRL's names: training measures averaged over logged windows, evaluations with `eval_`. */
+import type { Measures } from '../training/measures.js';
+import type { StepEvent } from '../training/train.js';
+
+export type MetricsLine = Readonly<Record<string, number>>;
+
+export interface MetricsWindow {
+  /** A line when `loggingSteps` steps have come together, or at the last step. */
+  add(event: StepEvent): MetricsLine | undefined;
+  /** Tokens of all steps so far. */
+  readonly tokens: number;
+}
+
+/** Averages measures over pairs of the last `loggingSteps` steps. */
+export function createMetricsWindow(loggingSteps: number): MetricsWindow {
+  let steps: StepEvent[] = [];
+  let tokens = 0;
+  return {
+    get tokens() {
+      return tokens;
+    },
+    add(event) {
+      steps.push(event);
+      tokens += event.tokens;
+      if (event.step % loggingSteps !== 0 && event.step !== event.totalSteps) return undefined;
+      const line = lineOf(steps, event, tokens);
+      steps = [];
+      return line;
+    },
+  };
+}
+
+function lineOf(steps: readonly StepEvent[], last: StepEvent, tokens: number): MetricsLine {
+  const seconds = steps.reduce((sum, step) => sum + step.seconds, 0);
+  const pairs = steps.reduce((sum, step) => sum + step.pairs, 0);
+  const names = new Set(steps.flatMap((step) => Object.keys(step.measures)));
+  const mean = (name: string): number =>
+    steps.reduce((sum, step) => sum + (step.measures[name] ?? 0) * step.pairs, 0) / pairs;
+  return {
+    step: last.step,
+    epoch: last.epoch,
+    ...Object.fromEntries([...names].map((name) => [name, mean(name)])),
+    grad_norm: last.gradNorm,
+    learning_rate: last.learningRate,
+    num_tokens: tokens,
+    micro_batches: last.microBatches,
+    skipped: steps.filter((step) => step.skipped).length,
+    step_seconds: seconds / steps.length,
+    pairs_per_second: pairs / seconds,
+  };
+}
+
+/** The line of an evaluation. */
+export function evaluationLine(step: number, epoch: number, measures: Measures): MetricsLine {
+  return { step, epoch, ...Object.fromEntries(Object.entries(measures).map(([name, value]) => [`eval_${name}`, value])) };
+}

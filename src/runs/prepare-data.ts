@@ -1,0 +1,49 @@
+/** Reads and splits the pairs of a run, and says aloud what was understood, dropped or odd. */
+import type { RunConfig } from '../config/schema.js';
+import { dropReasons, loadData, type PreferenceData, type PreferencePair } from '../data/index.js';
+import { MrpoError } from '../core/errors.js';
+
+export interface PreparedPairs {
+  readonly train: readonly PreferencePair[];
+  readonly heldOut: readonly PreferencePair[];
+  /** How messages name a pair. */
+  readonly nameOf: (pair: PreferencePair) => string;
+  readonly file: string;
+  readonly form: string;
+  /** Rows that gave no pair, by reason. */
+  readonly dropped: Readonly<Record<string, number>>;
+}
+
+/** @throws MrpoError `data` if a file cannot be read or leaves nothing to train on. */
+export async function preparePairs(
+  config: RunConfig,
+  options: { readonly signal?: AbortSignal | undefined; readonly note: (message: string) => void },
+): Promise<PreparedPairs> {
+  const data = await loadData(config.data, { seed: config.training.seed, signal: options.signal });
+  const [training] = data.sources;
+  if (training === undefined) throw new MrpoError('internal', 'loadData named no source');
+  for (const source of data.sources) for (const message of notesOf(source)) options.note(message);
+  for (const message of data.notes) options.note(message);
+  const heldOut = new Set(data.eval);
+  return {
+    train: data.train,
+    heldOut: data.eval,
+    nameOf: (pair) => `${data.sources.length > 1 && heldOut.has(pair) ? data.sources[1]?.source : training.source} row ${pair.line}`,
+    file: config.data.train,
+    form: training.form,
+    dropped: Object.fromEntries(data.sources.flatMap(({ dropped }) => dropReasons(dropped)).map(({ reason, count }) => [reason, count])),
+  };
+}
+
+function notesOf(source: PreferenceData): string[] {
+  const { counts, duplicates, contradictions } = source;
+  const opening = `${source.source}: ${counts.pairs} pairs (${source.kind}, form "${source.form}")`;
+  const drops = dropReasons(source.dropped).map(
+    ({ reason, count, firstLine }) => `${source.source}: ${count} rows dropped: ${reason} (first: line ${firstLine})`,
+  );
+  const odd = [
+    ...(duplicates > 0 ? [`${source.source}: ${duplicates} pairs are there more than once; they are kept`] : []),
+    ...(contradictions > 0 ? [`${source.source}: ${contradictions} pairs contradict another pair; they are kept`] : []),
+  ];
+  return [opening, ...drops, ...odd, ...source.notes.map((note) => `${source.source}: ${note}`)];
+}

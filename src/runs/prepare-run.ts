@@ -1,0 +1,59 @@
+/** Everything before the first update: pairs, the references' scores, the policy with its trainer, the objective. */
+import type { Trainer } from '../backend/backend.js';
+import type { PreferencePair } from '../data/index.js';
+import { createObjective } from '../objectives/create-objective.js';
+import type { Objective } from '../objectives/objective.js';
+import { buildExamples, longerIsChosen, type BuiltExamples } from './build-examples.js';
+import { createPolicyTrainer, loadPolicy, tokenRule, type LoadedPolicy } from './load-policy.js';
+import { preparePairs } from './prepare-data.js';
+import { prepareReferences } from './prepare-references.js';
+import { runStage, type RunContext } from './run-context.js';
+
+export interface PreparedRun {
+  readonly policy: LoadedPolicy;
+  readonly trainer: Trainer;
+  readonly objective: Objective;
+  readonly examples: BuiltExamples;
+  readonly referenceNames: readonly string[];
+  readonly nameOf: (pair: PreferencePair) => string;
+}
+
+export async function prepareRun(context: RunContext): Promise<PreparedRun> {
+  const { loaded, keeper, backend, emit, signal } = context;
+  const { config } = loaded;
+  const note = (message: string): void => emit({ type: 'note', message });
+  loaded.warnings.forEach(note);
+
+  const pairs = await runStage(context, 'data', () => preparePairs(config, { signal, note }));
+  const { train, heldOut, nameOf } = pairs;
+  const everyPair = [...train, ...heldOut];
+
+  const references = await runStage(context, 'references', (progressOf) =>
+    prepareReferences(backend, config, everyPair, { rule: tokenRule(config), signal, progressOf }),
+  );
+  await keeper.update({ references: references.map(({ name, model, scored, cached }) => ({ name, model, scored, cached })) });
+
+  return runStage(context, 'load', async (progressOf) => {
+    const onProgress = progressOf('policy');
+    const policy = await loadPolicy(backend, config, everyPair, { forTraining: true, signal, onProgress });
+    const examples = buildExamples({ pairs: everyPair, trainingPairs: train.length, nameOf, policyRows: policy.rows, references });
+    examples.notes.forEach(note);
+    if (policy.model.layoutNote !== '') note(`policy: ${policy.model.layoutNote}`);
+    const { handle: _, ...modelFacts } = policy.model;
+    await keeper.update({
+      policy: modelFacts,
+      data: {
+        file: pairs.file,
+        form: pairs.form,
+        trainingPairs: examples.train.size,
+        heldOutPairs: examples.heldOut.size,
+        dropped: { ...pairs.dropped, ...examples.dropped },
+        truncated: examples.truncated,
+        longerIsChosen: longerIsChosen(examples.heldOut),
+      },
+    });
+    const trainer = await createPolicyTrainer(backend, config, policy, { signal, onProgress });
+    const objective = await createObjective(config.objective, { references: references.length, baseDir: loaded.baseDir });
+    return { policy, trainer, objective, examples, nameOf, referenceNames: references.map(({ name }) => name) };
+  });
+}

@@ -1,0 +1,69 @@
+/** Keeps `run.json` in step with the run: every change is written whole, and the last word is said whatever happens. */
+import { writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { MrpoError } from '../core/errors.js';
+import { VERSION } from '../core/version.js';
+import type { RunFolder } from './run-folder.js';
+import type { RunRecord, RunStage, RunStatus } from './run-record.js';
+import { writeFileAtomic } from './write-file.js';
+
+export interface RecordKeeper {
+  readonly record: RunRecord;
+  update(change: Partial<RunRecord>): Promise<void>;
+  /** Runs a stage of the run and records its wall time. */
+  stage<T>(name: RunStage, work: () => Promise<T>): Promise<T>;
+  finish(status: Exclude<RunStatus, 'pending' | 'running'>, error?: MrpoError): Promise<void>;
+}
+
+/** Starts `run.json` of a new run. */
+export async function createRecordKeeper(folder: RunFolder, id: string, configHash: string): Promise<RecordKeeper> {
+  let record: RunRecord = {
+    format: 1,
+    id,
+    status: 'pending',
+    stage: 'start',
+    createdAt: new Date().toISOString(),
+    configHash,
+    mrpoVersion: VERSION,
+    machine: {
+      host: hostname(),
+      platform: `${process.platform} ${process.arch}`,
+      node: process.versions.node,
+      processId: process.pid,
+    },
+    seconds: {},
+    peakMemoryBytes: 0,
+  };
+  const write = async (change: Partial<RunRecord>): Promise<void> => {
+    record = Object.freeze({ ...record, ...change });
+    await writeFileAtomic(folder.file('record'), textOf(record));
+  };
+  // A process that ends at once (a second Ctrl-C) has no time for promises.
+  const sayLastWord = (): void => {
+    const cut = { status: 'cancelled', reason: `stopped at once while at: ${record.stage}`, finishedAt: new Date().toISOString() } as const;
+    writeFileSync(folder.file('record'), textOf({ ...record, ...cut }));
+  };
+  process.once('exit', sayLastWord);
+  await write({ status: 'running' });
+  return {
+    get record() {
+      return record;
+    },
+    update: write,
+    async stage(name, work) {
+      await write({ stage: name });
+      const started = performance.now();
+      const result = await work();
+      const seconds = (record.seconds[name] ?? 0) + (performance.now() - started) / 1000;
+      await write({ seconds: { ...record.seconds, [name]: Math.round(seconds * 1000) / 1000 } });
+      return result;
+    },
+    async finish(status, error) {
+      process.off('exit', sayLastWord);
+      const why = error === undefined ? {} : { reason: error.message, ...(error.hint !== undefined && { hint: error.hint }) };
+      await write({ status, ...why, finishedAt: new Date().toISOString() });
+    },
+  };
+}
+
+const textOf = (record: RunRecord): string => `${JSON.stringify(record, undefined, 2)}\n`;

@@ -1,0 +1,30 @@
+/** What every part of a run has at hand, and how a part is told, timed and recorded. */
+import type { Backend, Progress } from '../backend/backend.js';
+import type { LoadedConfig } from '../config/index.js';
+import type { RunEvent } from './events.js';
+import type { RecordKeeper } from './record-keeper.js';
+import type { RunFolder } from './run-folder.js';
+import type { RunStage } from './run-record.js';
+
+export interface RunContext {
+  readonly loaded: LoadedConfig;
+  readonly folder: RunFolder;
+  readonly keeper: RecordKeeper;
+  readonly backend: Backend;
+  readonly emit: (event: RunEvent) => void;
+  /** Fired: before training the run ends at once, in training at the next step boundary with a usable adapter. */
+  readonly signal: AbortSignal;
+}
+
+/** Makes a progress listener for one model or file. */
+export type ProgressOf = (what: string) => (progress: Progress) => void;
+
+/** Runs one part of the run. */
+export async function runStage<T>(
+  { keeper, emit }: RunContext,
+  stage: RunStage,
+  run: (progressOf: ProgressOf) => Promise<T>,
+): Promise<T> {
+  emit({ type: 'stage', stage });
+  return keeper.stage(stage, () => run((what) => ({ stage: work, ...progress }) => emit({ type: 'progress', stage, work, what, ...progress })));
+}

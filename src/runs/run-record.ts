@@ -1,0 +1,74 @@
+/** `run.json`: what a run is, how far it came, and the facts that a result needs beside it. */
+import type { LoadedModel, ServerInfo } from '../backend/backend.js';
+import type { Measures } from '../training/measures.js';
+
+export type RunStage = 'start' | 'data' | 'references' | 'load' | 'samples' | 'train' | 'export' | 'report';
+
+export type RunStatus = 'pending' | 'running' | 'succeeded' | 'failed' | 'cancelled';
+
+export interface RunRecord {
+  /** Of the layout of this file and its folder. */
+  readonly format: 1;
+  readonly id: string;
+  readonly status: RunStatus;
+  /** Why it failed or was cancelled; absent otherwise. */
+  readonly reason?: string | undefined;
+  readonly hint?: string | undefined;
+  /** The part of the run at work. */
+  readonly stage: RunStage;
+  readonly createdAt: string;
+  readonly finishedAt?: string | undefined;
+  readonly configHash: string;
+  readonly mrpoVersion: string;
+  readonly machine: { readonly host: string; readonly platform: string; readonly node: string; readonly processId: number };
+  readonly backend?: BackendFacts | undefined;
+  readonly policy?: ModelFacts | undefined;
+  readonly references?: readonly ReferenceFacts[] | undefined;
+  readonly data?: DataFacts | undefined;
+  readonly training?: TrainingFacts | undefined;
+  /** Held-out pairs before the first update and at the last evaluation; `lengthBaseline` and the like are in `data`. */
+  readonly evaluation?: { readonly before: Measures; readonly after: Measures; readonly afterStep: number } | undefined;
+  /** Wall time of each finished stage, seconds. */
+  readonly seconds: Readonly<Record<string, number>>;
+  /** Of the backend, bytes; the largest seen. */
+  readonly peakMemoryBytes: number;
+}
+
+export type BackendFacts = Pick<
+  ServerInfo,
+  'serverVersion' | 'device' | 'deviceName' | 'deviceMemoryBytes' | 'threads' | 'versions'
+>;
+
+export type ModelFacts = Omit<LoadedModel, 'handle'>;
+
+export interface ReferenceFacts {
+  readonly name: string;
+  readonly model: string;
+  /** Rows scored for this run, and rows that the cache already knew. */
+  readonly scored: number;
+  readonly cached: number;
+}
+
+export interface DataFacts {
+  readonly file: string;
+  readonly form: string;
+  readonly trainingPairs: number;
+  readonly heldOutPairs: number;
+  /** Rows left out, by reason: "too_long": 3. */
+  readonly dropped: Readonly<Record<string, number>>;
+  /** Training and held-out pairs that the length limit shortened for the policy. */
+  readonly truncated: number;
+  /** Share of held-out pairs whose chosen response is longer in UTF-8 bytes: the accuracy of preferring length. */
+  readonly longerIsChosen: number;
+}
+
+export interface TrainingFacts {
+  readonly steps: number;
+  readonly totalSteps: number;
+  readonly trainableParameters: number;
+  readonly trainedModules: readonly string[];
+  readonly checkpointing: string;
+  /** Prompt and response tokens of all steps. */
+  readonly tokens: number;
+  readonly skippedSteps: number;
+}

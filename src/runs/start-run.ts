@@ -1,0 +1,110 @@
+/** Starts a run and gives the handle to it: events, result, stop. */
+import { randomBytes } from 'node:crypto';
+import { stringify } from 'yaml';
+import type { Backend } from '../backend/backend.js';
+import { openBackend } from '../backend/open.js';
+import type { LoadedConfig } from '../config/index.js';
+import { abortError } from '../core/abort.js';
+import { toMrpoError, type MrpoError } from '../core/errors.js';
+import { createEventLog } from './event-log.js';
+import type { RunEvent } from './events.js';
+import { executeRun } from './execute-run.js';
+import { createRecordKeeper, type RecordKeeper } from './record-keeper.js';
+import { createRunFolder, readRun, type RunFolder, type StoredRun } from './run-folder.js';
+import { writeFileAtomic } from './write-file.js';
+import { writeRunReport } from './write-run-report.js';
+
+export interface StartOptions {
+  /** Default: one that is opened for this run and closed after it. One that is given stays open. */
+  readonly backend?: Backend | undefined;
+  /** Address of a running backend, when none is given. Default: `MRPO_BACKEND`, else an embedded one. */
+  readonly backendAddress?: string | undefined;
+  /** Fires: as {@link Run.stop}. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface RunResult {
+  /** `cancelled`: stopped on request; what was trained until then is in the folder, if training had begun. */
+  readonly status: 'succeeded' | 'cancelled';
+  readonly run: StoredRun;
+}
+
+export interface Run {
+  readonly id: string;
+  /** Absolute path of the run folder. */
+  readonly folder: string;
+  /** What happens, from the start whenever one begins to listen. Ends with the run and never throws. */
+  readonly events: AsyncIterable<RunEvent>;
+  /** Rejects with the error that the run failed with; the folder says it too. */
+  readonly result: Promise<RunResult>;
+  /** Ends the run: before training at once, in training at the next step boundary, with the adapter of that step. */
+  stop(): void;
+}
+
+/**
+ * Makes the run folder and starts. Resolves as soon as the folder exists.
+ * @throws MrpoError `config` if the output folder is not empty; nothing has been written then.
+ */
+export async function startRun(loaded: LoadedConfig, options: StartOptions = {}): Promise<Run> {
+  const folder = await createRunFolder(loaded.config.output);
+  const id = `${new Date().toISOString().slice(0, 19).replace(/[:T]/g, '-')}-${randomBytes(3).toString('hex')}`;
+  await writeFileAtomic(folder.file('config'), configText(loaded));
+  const keeper = await createRecordKeeper(folder, id, loaded.hash);
+  const log = createEventLog<RunEvent>(
+    (event, previous) => event.type === 'progress' && previous.type === 'progress' && event.what === previous.what && event.work === previous.work,
+  );
+  const stop = new AbortController();
+  const forward = (): void => stop.abort(options.signal?.reason);
+  if (options.signal?.aborted === true) forward();
+  else options.signal?.addEventListener('abort', forward, { once: true });
+
+  log.push({ type: 'started', id, folder: folder.path });
+  const context = { loaded, folder, keeper, emit: (event: RunEvent) => log.push(event), signal: stop.signal };
+  const result = runToEnd(context, options).finally(() => {
+    options.signal?.removeEventListener('abort', forward);
+    log.end();
+  });
+  result.catch(() => undefined); // who only listens to the events has been told there
+  return { id, folder: folder.path, events: log.events, result, stop: () => stop.abort(abortError()) };
+}
+
+interface StartedRun {
+  readonly loaded: LoadedConfig;
+  readonly folder: RunFolder;
+  readonly keeper: RecordKeeper;
+  readonly emit: (event: RunEvent) => void;
+  readonly signal: AbortSignal;
+}
+
+async function runToEnd(started: StartedRun, options: StartOptions): Promise<RunResult> {
+  const { folder, keeper, emit } = started;
+  const outcome = await execute(started, options);
+  await keeper.finish(outcome.status, outcome.error);
+  await writeRunReport(await readRun(folder.path)).catch((thrown: unknown) => {
+    emit({ type: 'note', message: `the report could not be written: ${toMrpoError(thrown).message}` });
+  });
+  emit({ type: 'finished', status: outcome.status, folder: folder.path, reason: outcome.error?.message });
+  if (outcome.status === 'failed') throw outcome.error;
+  return { status: outcome.status, run: await readRun(folder.path) };
+}
+
+type Outcome =
+  | { readonly status: 'succeeded' | 'cancelled'; readonly error?: MrpoError }
+  | { readonly status: 'failed'; readonly error: MrpoError };
+
+async function execute(started: StartedRun, options: StartOptions): Promise<Outcome> {
+  let own: Backend | undefined;
+  try {
+    const backend = options.backend ?? (own = await openBackend({ address: options.backendAddress, signal: started.signal }));
+    const { stopped } = await executeRun({ ...started, backend });
+    return stopped ? { status: 'cancelled', error: abortError(started.signal) } : { status: 'succeeded' };
+  } catch (thrown) {
+    const error = toMrpoError(thrown);
+    return started.signal.aborted && error.code === 'aborted' ? { status: 'cancelled', error } : { status: 'failed', error };
+  } finally {
+    await own?.close().catch(() => undefined); // a backend that died has ended already
+  }
+}
+
+const configText = ({ config, hash }: LoadedConfig): string =>
+  `# Resolved configuration of this run: every default applied, paths absolute.\n# hash: ${hash}\n${stringify(config)}`;

@@ -1,0 +1,118 @@
+/** A run's folder as the report wants it, and the report files. */
+import { join } from 'node:path';
+import { bytesText } from '../reports/numbers.js';
+import type { Fact, Panel, ReportReference, ReportRun, ReportSample } from '../reports/report-run.js';
+import { writeReport } from '../reports/write-report.js';
+import { RUN_FILES, type StoredRun } from './run-folder.js';
+import type { Sample } from './samples.js';
+
+/** Writes `report.html` into the folder of a run, finished or not. */
+export function writeRunReport(run: StoredRun): Promise<void> {
+  return writeReport([reportRun(run)], join(run.folder.path, RUN_FILES.report), { title: titleOf(run) });
+}
+
+/** Writes one page that shows several runs beside each other. `names` are their column titles, e.g. DPO, MRPO. */
+export function writeComparison(
+  runs: readonly { readonly name: string; readonly run: StoredRun }[],
+  file: string,
+  options: { readonly title: string; readonly panels?: readonly Panel[] | undefined },
+): Promise<void> {
+  return writeReport(runs.map(({ name, run }) => ({ ...reportRun(run), name })), file, options);
+}
+
+const titleOf = ({ config }: StoredRun): string => `${config.objective.loss} on ${lastPart(config.policy.model)}`;
+
+/** What a report shows of a run. */
+export function reportRun(run: StoredRun): ReportRun {
+  const { config, record, metrics } = run;
+  const { objective, policy, training } = config;
+  const references = record.references ?? [];
+  const evaluations = metrics.filter((line) => Object.keys(line).some((name) => name.startsWith('eval_')));
+  return {
+    name: objective.loss,
+    status: record.status,
+    reason: record.status === 'succeeded' ? undefined : record.reason,
+    summary: `${lastPart(policy.model)} trained with ${objective.loss} against ${references.map(({ name }) => name).join(', ') || 'its references'} on ${record.data?.trainingPairs ?? 0} preference pairs; started ${record.createdAt.slice(0, 16).replace('T', ' ')} UTC`,
+    metrics,
+    before: record.evaluation?.before ?? measuresOf(evaluations.at(0)),
+    after: record.evaluation?.after ?? measuresOf(evaluations.at(-1)),
+    heldOutPairs: record.data?.heldOutPairs ?? 0,
+    trainingPairs: record.data?.trainingPairs ?? 0,
+    longerIsChosen: record.data === undefined || record.data.heldOutPairs === 0 ? undefined : record.data.longerIsChosen,
+    references: references.map(({ name, model }) => ({ name, model: model === 'policy' ? 'the policy before training' : model, ...opinionOf(run, name) })),
+    samples: samplesOf(run),
+    settings: facts({
+      objective: `${objective.loss}, beta ${objective.beta}`,
+      'trust region': JSON.stringify(objective.clip),
+      weights: JSON.stringify(objective.weights),
+      pooling: JSON.stringify(objective.pooling),
+      adapter: policy.lora === 'off' ? 'none: all weights are trained' : `LoRA r ${policy.lora.r}, alpha ${policy.lora.alpha}, dropout ${policy.lora.dropout}`,
+      policy: policy.model,
+      quantization: policy.quantization,
+      data: config.data.train,
+      'max. length': `${config.data.max_length} tokens`,
+      'learning rate': `${training.learning_rate}, ${training.lr_scheduler_type}`,
+      'pairs a step': String(training.batch_size),
+      epochs: String(training.epochs),
+      seed: String(training.seed),
+      'configuration hash': record.configHash.slice(0, 16),
+    }),
+    facts: machineFacts(run),
+    timings: Object.entries(record.seconds).map(([label, seconds]) => ({ label, seconds })),
+  };
+}
+
+function machineFacts({ record }: StoredRun): readonly Fact[] {
+  const { backend, training, data, machine } = record;
+  const dropped = Object.entries(data?.dropped ?? {}).map(([reason, count]) => `${count} ${reason}`);
+  return facts({
+    steps: training && `${training.steps} of ${training.totalSteps}`,
+    'trained parameters': training?.trainableParameters.toLocaleString('en-US'),
+    tokens: training?.tokens.toLocaleString('en-US'),
+    'peak memory': record.peakMemoryBytes > 0 ? bytesText(record.peakMemoryBytes) : undefined,
+    'pairs left out': dropped.length > 0 ? dropped.join('; ') : undefined,
+    'pairs shortened': data && data.truncated > 0 ? String(data.truncated) : undefined,
+    scores: record.references?.map(({ name, scored, cached }) => `${name}: ${scored} scored, ${cached} from the cache`).join('; '),
+    device: backend && `${backend.deviceName} (${backend.device}, ${backend.threads} threads)`,
+    versions: backend && Object.entries({ mrpo: record.mrpoVersion, node: machine.node, ...backend.versions }).map(([name, version]) => `${name} ${version}`).join(', '),
+  });
+}
+
+const facts = (values: Readonly<Record<string, string | undefined>>): Fact[] =>
+  Object.entries(values).flatMap(([label, value]) => (value === undefined ? [] : [{ label, value }]));
+
+/** The measures of an evaluation's line, without their prefix. */
+function measuresOf(line: Readonly<Record<string, unknown>> | undefined): Readonly<Record<string, number>> | undefined {
+  if (line === undefined) return undefined;
+  const entries = Object.entries(line).filter((entry): entry is [string, number] => entry[0].startsWith('eval_') && typeof entry[1] === 'number');
+  return Object.fromEntries(entries.map(([name, value]) => [name.slice('eval_'.length), value]));
+}
+
+/** A reference's own verdict on the held-out pairs, from its log-probs. */
+function opinionOf({ heldOut }: StoredRun, name: string): Pick<ReportReference, 'accuracy' | 'meanDifference'> {
+  const differences = heldOut.flatMap((line) => {
+    const logps = (line['references'] as Readonly<Record<string, readonly number[]>> | undefined)?.[name];
+    return logps?.[0] === undefined || logps[1] === undefined ? [] : [logps[0] - logps[1]];
+  });
+  if (differences.length === 0) return { accuracy: undefined, meanDifference: undefined };
+  return {
+    accuracy: differences.filter((difference) => difference > 0).length / differences.length,
+    meanDifference: differences.reduce((sum, difference) => sum + difference, 0) / differences.length,
+  };
+}
+
+/** Answers of the same prompt before and after, side by side. */
+function samplesOf({ samples }: StoredRun): readonly ReportSample[] {
+  const all = samples as unknown as readonly Sample[];
+  return all
+    .filter(({ step }) => step === 0)
+    .map((before) => ({
+      prompt: before.prompt.map(({ content }) => content).join('\n'),
+      before: before.answer,
+      after: all.find(({ step, row }) => step > 0 && row === before.row)?.answer,
+      chosen: before.chosen,
+      rejected: before.rejected,
+    }));
+}
+
+const lastPart = (path: string): string => path.replace(/[/\\]+$/, '').split(/[/\\]/).at(-1) ?? path;

@@ -1,0 +1,12 @@
+/** What SDK functions accept as a configuration: a file, a value written in code, or one that is loaded already. */
+import { loadConfig, type LoadedConfig, type RunConfigInput } from '../config/index.js';
+
+export type ConfigSource = string | RunConfigInput | LoadedConfig;
+
+/** @param source Path of a YAML or JSON file, a configuration value, or the result of `loadConfig`. */
+export function loadAny(source: ConfigSource): LoadedConfig {
+  if (typeof source === 'string') return loadConfig({ file: source });
+  return isLoaded(source) ? source : loadConfig({ object: source });
+}
+
+const isLoaded = (source: RunConfigInput | LoadedConfig): source is LoadedConfig => 'hash' in source && 'config' in source;

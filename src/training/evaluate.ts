@@ -1,0 +1,58 @@
+/** The policy of now on pairs it does not train on. */
+import type { Backend } from '../backend/backend.js';
+import type { Objective } from '../objectives/objective.js';
+import { batchOf, type Examples } from './examples.js';
+import { requireFinite } from './finite.js';
+import { createMeasureSums, type Measures } from './measures.js';
+
+export interface EvaluationOptions {
+  readonly backend: Backend;
+  /** Handle of the policy's row set that `examples.rows` index. */
+  readonly rowSet: string;
+  readonly examples: Examples;
+  readonly objective: Objective;
+  readonly referenceNames: readonly string[];
+  /** Evaluate these of the examples. Default: all. */
+  readonly only?: readonly number[] | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+}
+
+export interface Evaluation {
+  readonly measures: Measures;
+  /** The policy's log-prob of each evaluated pair's responses, in their order, nats. */
+  readonly chosenLogps: Float64Array;
+  readonly rejectedLogps: Float64Array;
+}
+
+/**
+ * Scores every pair and measures.
+ * @throws MrpoError `data` for a log-prob that is not finite; names the row.
+ */
+export async function evaluatePolicy(options: EvaluationOptions): Promise<Evaluation> {
+  const { backend, examples, objective, signal } = options;
+  const indices = options.only ?? Array.from({ length: examples.size }, (_, index) => index);
+  const size = indices.length;
+  const chosenLogps = new Float64Array(size).fill(NaN);
+  const rejectedLogps = new Float64Array(size).fill(NaN);
+  if (size === 0) return { measures: {}, chosenLogps, rejectedLogps };
+  const rows = indices.map((index) => examples.rows[index] ?? -1);
+  const placeOf = new Map(rows.map((row, place) => [row, place]));
+  let done = 0;
+  for await (const chunk of backend.score(options.rowSet, { rows, signal })) {
+    chunk.rows.forEach((row, i) => {
+      const place = placeOf.get(row) ?? -1;
+      chosenLogps[place] = chunk.chosenLogps[i] ?? NaN;
+      rejectedLogps[place] = chunk.rejectedLogps[i] ?? NaN;
+    });
+    done += chunk.rows.length;
+    options.onProgress?.(done, size);
+  }
+  indices.forEach((index, i) => {
+    requireFinite(examples.names[index] ?? `row ${index}`, 'the policy', chosenLogps[i] ?? NaN, rejectedLogps[i] ?? NaN);
+  });
+  const batch = batchOf(examples, indices, chosenLogps, rejectedLogps);
+  const sums = createMeasureSums(options.referenceNames);
+  sums.add(batch, objective.evaluate(batch));
+  return { measures: sums.means(), chosenLogps, rejectedLogps };
+}

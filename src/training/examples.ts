@@ -1,0 +1,66 @@
+/**
+ * The pairs of a run as columns: everything that stays the same while the policy trains. The policy's log-probs join
+ * them batch by batch, in {@link batchOf}.
+ */
+import type { ModelColumns, PairBatch, ResponseColumns } from '../objectives/objective.js';
+
+/** N pairs, ready to train or evaluate on. Every column has length N. */
+export interface Examples {
+  readonly size: number;
+  /** Index of each pair in the policy's row set. */
+  readonly rows: readonly number[];
+  /** How messages name each pair: "pairs.jsonl line 17". */
+  readonly names: readonly string[];
+  /** Tokens under the policy's tokenizer, after truncation; the responses' counts are those that are scored. */
+  readonly promptTokens: Float64Array;
+  readonly chosenTokens: Float64Array;
+  readonly rejectedTokens: Float64Array;
+  /** UTF-8 bytes of the response texts. */
+  readonly chosenBytes: Float64Array;
+  readonly rejectedBytes: Float64Array;
+  /** K references in configuration order, the first is RefM1. */
+  readonly references: readonly ModelColumns[];
+}
+
+/** Tokens of one forward pass over a pair: the prompt once, both responses. */
+export function pairTokens(examples: Examples, index: number): number {
+  return at(examples.promptTokens, index) + at(examples.chosenTokens, index) + at(examples.rejectedTokens, index);
+}
+
+/**
+ * The batch an objective sees: pairs `indices` of `examples` with the policy's log-probs of now.
+ * @param policyChosen Length of `indices`, nats; likewise `policyRejected`.
+ */
+export function batchOf(
+  examples: Examples,
+  indices: readonly number[],
+  policyChosen: Float64Array,
+  policyRejected: Float64Array,
+): PairBatch {
+  return {
+    size: indices.length,
+    policy: {
+      chosen: { logps: policyChosen, tokens: pick(examples.chosenTokens, indices) },
+      rejected: { logps: policyRejected, tokens: pick(examples.rejectedTokens, indices) },
+    },
+    references: examples.references.map((reference) => ({
+      chosen: pickResponses(reference.chosen, indices),
+      rejected: pickResponses(reference.rejected, indices),
+    })),
+    chosenBytes: pick(examples.chosenBytes, indices),
+    rejectedBytes: pick(examples.rejectedBytes, indices),
+    rowIds: indices.map((index) => examples.names[index] ?? index),
+  };
+}
+
+const pickResponses = (column: ResponseColumns, indices: readonly number[]): ResponseColumns => ({
+  logps: pick(column.logps, indices),
+  tokens: pick(column.tokens, indices),
+});
+
+/** The values of a column at some indices. */
+function pick(column: Float64Array, indices: readonly number[]): Float64Array {
+  return Float64Array.from(indices, (index) => at(column, index));
+}
+
+const at = (column: Float64Array, index: number): number => column[index] ?? NaN;

@@ -1,0 +1,184 @@
+/**
+ * The training loop, from the evaluation before the first update to the one after the last. It yields what happens and
+ * writes nothing: whoever iterates decides what to show and what to keep.
+ */
+import type { Trainer } from '../backend/backend.js';
+import type { RunConfig } from '../config/schema.js';
+import { MrpoError } from '../core/errors.js';
+import { seededRandom } from '../core/random.js';
+import type { Objective } from '../objectives/objective.js';
+import { packMicroBatches, planTraining, type StepPlan } from './batches.js';
+import type { Evaluation } from './evaluate.js';
+import { batchOf, pairTokens, type Examples } from './examples.js';
+import type { Measures } from './measures.js';
+import { createSchedule, learningRateAt } from './schedule.js';
+import { seedFor } from './seeds.js';
+import { runStep, type StepOutcome } from './step.js';
+
+export interface TrainingOptions {
+  readonly trainer: Trainer;
+  readonly objective: Objective;
+  readonly examples: Examples;
+  readonly referenceNames: readonly string[];
+  readonly training: RunConfig['training'];
+  /** Held-out pairs; weights that learn from them (VDW, VAW, TSW) need some. */
+  readonly heldOut: Examples;
+  /** Evaluates the policy of now on the held-out pairs, or on some of them. */
+  readonly evaluate: (signal: AbortSignal | undefined, only?: readonly number[]) => Promise<Evaluation>;
+  /** Fired: training ends at the next step boundary, without a last evaluation. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface StepEvent {
+  readonly type: 'step';
+  readonly step: number;
+  readonly totalSteps: number;
+  readonly epoch: number;
+  readonly measures: Measures;
+  readonly learningRate: number;
+  /** Before clipping. */
+  readonly gradNorm: number;
+  /** The gradient was not finite and the step changed nothing. */
+  readonly skipped: boolean;
+  readonly pairs: number;
+  readonly tokens: number;
+  readonly microBatches: number;
+  readonly seconds: number;
+  readonly peakMemoryBytes: number;
+}
+
+export type TrainingEvent =
+  | StepEvent
+  | { readonly type: 'evaluation'; readonly step: number; readonly epoch: number; readonly evaluation: Evaluation }
+  /** The step ran out of memory and was done again in smaller pieces; later steps keep them. */
+  | { readonly type: 'smaller_micro_batches'; readonly step: number; readonly tokenBudget: number };
+
+/** How training ended. */
+export interface TrainingEnd {
+  readonly steps: number;
+  readonly totalSteps: number;
+  readonly stopped: boolean;
+}
+
+/** So many steps in a row with a gradient that is not finite are no accident. */
+const MAX_SKIPPED_IN_A_ROW = 5;
+
+/** Trains; the generator's return value says how it ended. */
+export async function* trainPolicy(options: TrainingOptions): AsyncGenerator<TrainingEvent, TrainingEnd> {
+  const { training, examples, trainer } = options;
+  const plan = planTraining({
+    pairs: examples.size,
+    batchSize: training.batch_size,
+    epochs: training.epochs,
+    maxSteps: training.max_steps,
+    seed: training.seed,
+  });
+  const { totalSteps } = plan;
+  const schedule = createSchedule(training.lr_scheduler_type, training.learning_rate, training.warmup_ratio, totalSteps);
+  const context = {
+    ...options,
+    seed: training.seed,
+    weightDecay: training.weight_decay,
+    maxGradNorm: training.max_grad_norm,
+  };
+  let tokenBudget = training.micro_batch_tokens ?? trainer.microBatchTokens;
+  let skippedInARow = 0;
+
+  const tokensOf = (index: number): number => pairTokens(examples, index);
+  fitObjective(options);
+  const start = await evaluateUnlessStopped(options);
+  if (start === undefined) return { steps: 0, totalSteps, stopped: true };
+  yield { type: 'evaluation', step: 0, epoch: 0, evaluation: start };
+  for (let step = 1; step <= totalSteps; step++) {
+    if (options.signal?.aborted === true) return { steps: step - 1, totalSteps, stopped: true };
+    const started = performance.now();
+    const now = plan.step(step);
+    const learningRate = learningRateAt(schedule, step);
+    const following = step < totalSteps ? plan.step(step + 1).indices : [];
+    const upcoming = packMicroBatches(following, tokensOf, tokenBudget)[0] ?? [];
+    const reward = await startReward(options, step);
+    const outcome = await runStep(context, { plan: now, learningRate, tokenBudget, upcoming });
+    await reward?.();
+    if (outcome.tokenBudget < tokenBudget) {
+      tokenBudget = outcome.tokenBudget;
+      yield { type: 'smaller_micro_batches', step, tokenBudget };
+    }
+    yield stepEvent(now, totalSteps, learningRate, outcome, (performance.now() - started) / 1000);
+    skippedInARow = outcome.commit.skipped ? skippedInARow + 1 : 0;
+    if (skippedInARow === MAX_SKIPPED_IN_A_ROW) throw diverged(step);
+    if (isEvaluationDue(now, totalSteps, training.eval_steps)) {
+      const evaluation = await evaluateUnlessStopped(options);
+      if (evaluation === undefined) return { steps: step, totalSteps, stopped: true };
+      yield { type: 'evaluation', step, epoch: now.epoch, evaluation };
+    }
+  }
+  return { steps: totalSteps, totalSteps, stopped: false };
+}
+
+/** Weights that are fixed by the held-out pairs before training (VDW, VAW). */
+function fitObjective({ objective, heldOut }: TrainingOptions): void {
+  if (objective.fit === undefined && objective.reward === undefined) return;
+  if (heldOut.size === 0) {
+    throw new MrpoError('config', `objective.weights of ${objective.name} learn from held-out pairs, and there are none`, {
+      hint: 'Set data.eval to a share, a number of pairs or a file.',
+    });
+  }
+  const references = heldOut.references[0];
+  if (objective.fit === undefined || references === undefined) return;
+  const all = Array.from({ length: heldOut.size }, (_, index) => index);
+  objective.fit(batchOf(heldOut, all, references.chosen.logps, references.rejected.logps));
+}
+
+/** Held-out pairs that a step's reward is measured on. */
+const REWARD_PAIRS = 128;
+
+/** For weights that are paid by what a step improved (TSW): measures before the step, and gives what to call after it. */
+async function startReward({ objective, heldOut, evaluate, training }: TrainingOptions, step: number): Promise<(() => Promise<void>) | undefined> {
+  const reward = objective.reward?.bind(objective);
+  if (reward === undefined) return undefined;
+  const all = Array.from({ length: heldOut.size }, (_, index) => index);
+  const drawn = seededRandom(seedFor(training.seed, 'reward', step)).shuffle(all).slice(0, REWARD_PAIRS);
+  const accuracy = async (): Promise<number> => (await evaluate(undefined, drawn)).measures['accuracies/per_token'] ?? NaN;
+  const before = await accuracy();
+  return async () => reward(before, await accuracy());
+}
+
+/** `undefined` = the signal fired meanwhile: an evaluation changes nothing and may end anywhere. */
+async function evaluateUnlessStopped({ evaluate, signal }: TrainingOptions): Promise<Evaluation | undefined> {
+  try {
+    return await evaluate(signal);
+  } catch (thrown) {
+    if (signal?.aborted === true) return undefined;
+    throw thrown;
+  }
+}
+
+function isEvaluationDue(plan: StepPlan, totalSteps: number, every: number | undefined): boolean {
+  if (plan.step === totalSteps) return true;
+  return every === undefined ? plan.endsEpoch : plan.step % every === 0;
+}
+
+function stepEvent(plan: StepPlan, totalSteps: number, learningRate: number, outcome: StepOutcome, seconds: number): StepEvent {
+  const { measures, commit, microBatches, tokens } = outcome;
+  return {
+    type: 'step',
+    step: plan.step,
+    totalSteps,
+    epoch: plan.epoch,
+    measures,
+    learningRate,
+    gradNorm: commit.gradNorm,
+    skipped: commit.skipped,
+    pairs: plan.indices.length,
+    tokens,
+    microBatches,
+    seconds,
+    peakMemoryBytes: commit.peakMemoryBytes,
+  };
+}
+
+function diverged(step: number): MrpoError {
+  return new MrpoError('data', `step ${step}: the gradient was not finite in ${MAX_SKIPPED_IN_A_ROW} steps in a row; training has diverged`, {
+    hint: 'Lower training.learning_rate, or set policy.dtype to float32.',
+  });
+}

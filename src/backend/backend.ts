@@ -26,6 +26,8 @@ export interface ServerInfo {
   readonly deviceMemoryBytes: number;
   readonly deviceMemoryFreeBytes: number;
   readonly threads: number;
+  /** Largest message it takes. */
+  readonly maxMessageBytes: number;
   readonly versions: Readonly<Record<string, string>>;
   readonly processId: number;
   readonly capabilities: readonly string[];
@@ -105,9 +107,7 @@ export interface RowFacts {
   readonly boundarySplit: boolean;
   /** Why the row cannot be scored; `undefined` = usable. */
   readonly unusable: string | undefined;
-  readonly rendered?:
-    | { readonly prompt: string; readonly chosen: string; readonly rejected: string }
-    | undefined;
+  readonly rendered?: { readonly prompt: string; readonly chosen: string; readonly rejected: string } | undefined;
   readonly pieces?:
     | { readonly prompt: readonly string[]; readonly chosen: readonly string[]; readonly rejected: readonly string[] }
     | undefined;

@@ -117,8 +117,7 @@ function backendOn(connection: Connection, close: () => void): Backend {
         yield wire.fromGeneration(message);
       }
     },
-    createTrainer: (modelHandle, rowSet, spec, call = {}) =>
-      createTrainer(connection, modelHandle, rowSet, spec, call),
+    createTrainer: (modelHandle, rowSet, spec, call = {}) => createTrainer(connection, modelHandle, rowSet, spec, call),
     async exportModel(modelHandle, path, { merge, modelCard, ...call }) {
       const open = () => client.export({ modelHandle, path, merge, modelCard }, metadata);
       return (await lastOf(connection, 'export', open, 'exported', call)).files;
@@ -138,7 +137,10 @@ type ProgressEvent = { readonly $case: 'progress'; readonly value: Progress };
 type ResultEvent<Event> = Exclude<NonNullable<Event>, ProgressEvent>;
 
 /** Reads a stream of progress messages that ends with one result, and gives the result. */
-async function lastOf<Event extends { readonly $case: string; readonly value: unknown }, Case extends ResultEvent<Event>['$case']>(
+async function lastOf<
+  Event extends { readonly $case: string; readonly value: unknown },
+  Case extends ResultEvent<Event>['$case'],
+>(
   connection: Connection,
   name: MethodName,
   open: Parameters<typeof serverStream<{ event?: Event | undefined }>>[2],

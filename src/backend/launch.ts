@@ -33,15 +33,16 @@ export async function launchBackend(options: LaunchOptions = {}): Promise<Backen
   throwIfAborted(options.signal);
   const python = resolvePython(options.python);
   const folder = makePrivateFolder();
-  process.once('exit', folder.remove);
+  const removeFolder = (): void => folder.remove();
+  process.once('exit', removeFolder);
   const unfollow = options.onLog === undefined ? undefined : followLog(folder.log, options.onLog);
   const threads = options.threads === undefined ? {} : { OMP_NUM_THREADS: String(options.threads) };
   const bridge = startPython({ python, module: 'py_backend.embedded', logPath: folder.log, env: threads });
   const end = async (): Promise<void> => {
     await bridge.stop();
     unfollow?.();
-    process.removeListener('exit', folder.remove);
-    folder.remove();
+    process.removeListener('exit', removeFolder);
+    removeFolder();
   };
   try {
     const backend = await serve(bridge, `unix:${folder.socket}`, options);

@@ -23,7 +23,14 @@ import { BackendFault } from './fault.js';
 import { readToy, readToyAdapter, writeToy } from './toy/toy-files.js';
 import { generateTokens } from './toy/toy-generate.js';
 import { PARAMETERS, VOCABULARY, seedOf, sequenceLogp } from './toy/toy-model.js';
-import { TOY_TEMPLATE, decodeTokens, encodePair, encodePrompt, type ToyRow, type ToyTokenizer } from './toy/toy-text.js';
+import {
+  TOY_TEMPLATE,
+  decodeTokens,
+  encodePair,
+  encodePrompt,
+  type ToyRow,
+  type ToyTokenizer,
+} from './toy/toy-text.js';
 import { createAdapter, createToyTrainer, effectiveWeights, type ToyAdapter } from './toy/toy-trainer.js';
 
 export interface MemoryBackendOptions {
@@ -74,7 +81,15 @@ export function createMemoryBackend(options: MemoryBackendOptions = {}): Backend
     const hasChatTemplate =
       spec.chatTemplate !== undefined || options.withoutChatTemplate?.includes(spec.source) !== true;
     const tokenizer: ToyTokenizer = { pieceLength: seedOf(name) % 2 === 0 ? 1 : 2 };
-    return { spec, name, weights: quantize(full, spec), tokenizer, hasChatTemplate, adapter: undefined, training: false };
+    return {
+      spec,
+      name,
+      weights: quantize(full, spec),
+      tokenizer,
+      hasChatTemplate,
+      adapter: undefined,
+      training: false,
+    };
   }
 
   function rowsOf(handle: string, indices: readonly number[]): readonly ToyRow[] {
@@ -96,7 +111,10 @@ export function createMemoryBackend(options: MemoryBackendOptions = {}): Backend
     if (toy.adapter === undefined) return toy.weights;
     if (!adapterOff) return effectiveWeights(toy.adapter);
     if (toy.adapter.scale === undefined && toy.adapter.updates > 0) {
-      throw new BackendFault('unsupported', 'full fine-tuning has changed the start of the policy: no adapter to turn off');
+      throw new BackendFault(
+        'unsupported',
+        'full fine-tuning has changed the start of the policy: no adapter to turn off',
+      );
     }
     return toy.weights;
   }
@@ -230,7 +248,6 @@ export function createMemoryBackend(options: MemoryBackendOptions = {}): Backend
       const content = { name: toy.name, base: toy.weights, adapter: toy.adapter };
       return writeToy(path, { ...content, merge: call.merge, modelCard: call.modelCard });
     },
-    // eslint-disable-next-line require-yield -- there is no hub in memory: asking is the error
     async *readDataset(dataset, call) {
       enter(call);
       throw new BackendFault('dataset_not_found', `dataset "${dataset}": the in-memory backend has no hub`);
@@ -253,6 +270,7 @@ function serverInfo(incarnation: string): ServerInfo {
     deviceMemoryBytes: 0,
     deviceMemoryFreeBytes: 0,
     threads: 1,
+    maxMessageBytes: Infinity,
     versions: { node: process.versions.node },
     processId: process.pid,
     capabilities: ['train', 'score', 'generate', 'nf4', 'int8'],

@@ -123,8 +123,7 @@ export function toCommit(request: CommitRequest): proto.TrainRequest_Commit {
 }
 
 export function fromServerInfo(message: proto.GetServerInfoResponse): ServerInfo {
-  const { maxMessageBytes: _limit, ...info } = message;
-  return Object.freeze({ ...info, versions: Object.freeze(info.versions) });
+  return Object.freeze({ ...message, versions: Object.freeze(message.versions) });
 }
 
 export function fromProgress(message: proto.Progress): Progress {

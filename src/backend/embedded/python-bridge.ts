@@ -68,7 +68,7 @@ export function startPython(options: BridgeOptions): PythonBridge {
         const loaded = await module;
         return loaded.call_json$(name, JSON.stringify(payload), { $timeout: timeoutMs });
       };
-      return JSON.parse(await answerOrEnd(answer(), name, timeoutMs, ended.signal, signal));
+      return JSON.parse(await answerOrEnd(answer(), name, timeoutMs, ended.signal, signal)) as unknown;
     },
     async stop() {
       if (ended.signal.aborted) return;
@@ -155,13 +155,18 @@ function answerOrEnd<T>(
 function bridgeFault(thrown: unknown, name: string): BackendFault {
   const trace = stripVTControlCharacters(thrown instanceof Error ? (thrown.stack ?? '') : String(thrown)).trimEnd();
   const text = (trace.split('\n').at(-1) ?? '').replace(/^(🌉|\*\*\* JS \*\*\*)\s*/u, '');
-  return new BackendFault('failed', `the Python backend, asked to ${name}: ${text}`, { cause: thrown, details: { trace } });
+  return new BackendFault('failed', `the Python backend, asked to ${name}: ${text}`, {
+    cause: thrown,
+    details: { trace },
+  });
 }
 
 function deathOf(how: string, logPath: string): BackendFault {
   const words = lastWords(logPath);
   const said = words === '' ? 'It said nothing.' : `Its last words:\n${words}`;
-  return new BackendFault('died', `the Python backend has ended (${how}). ${said}`, { details: { how, lastWords: words } });
+  return new BackendFault('died', `the Python backend has ended (${how}). ${said}`, {
+    details: { how, lastWords: words },
+  });
 }
 
 function exitWithin(ended: AbortSignal, ms: number): Promise<void> {

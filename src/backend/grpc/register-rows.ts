@@ -2,7 +2,11 @@
 import { once } from 'node:events';
 import type { CallOptions, PairText, RowFacts, RowSet, TokenRule } from '../backend.js';
 import { BackendFault } from '../fault.js';
-import type { PairText as WirePair, RegisterRowsRequest, RegisterRowsResponse } from '../../gen/mrpo/backend/v1/backend.js';
+import type {
+  PairText as WirePair,
+  RegisterRowsRequest,
+  RegisterRowsResponse,
+} from '../../gen/mrpo/backend/v1/backend.js';
 import type { ClientDuplexStream } from '@grpc/grpc-js';
 import { fromRowFacts, toOpenRows, toPairText } from '../wire.js';
 import { MAX_MESSAGE_BYTES } from './channel.js';
@@ -52,7 +56,7 @@ export async function registerRows(
 async function gather(connection: Connection, call: Call, rule: TokenRule, options: CallOptions): Promise<RowSet> {
   const rows: RowFacts[] = [];
   let handle = '';
-  for await (const answer of messagesOf(connection, call, options.signal)) {
+  for await (const answer of messagesOf<RegisterRowsResponse>(connection, call, options.signal)) {
     handle = answer.rowSet;
     for (const facts of answer.rows) rows.push(fromRowFacts(facts, rule.returnTokens ?? false));
     options.onProgress?.({ stage: 'tokenize', done: rows.length, total: 0, unit: 'rows' });
@@ -79,7 +83,10 @@ async function send(
   for await (const pair of pairs) {
     const size = bytesOf(pair);
     if (size > MAX_PAIR_BYTES) {
-      throw new BackendFault('row_invalid', `row ${row}: got ${size} bytes of text, expected at most ${MAX_PAIR_BYTES}`);
+      throw new BackendFault(
+        'row_invalid',
+        `row ${row}: got ${size} bytes of text, expected at most ${MAX_PAIR_BYTES}`,
+      );
     }
     if (chunk.length > 0 && (bytes + size > CHUNK_BYTES || chunk.length >= CHUNK_ROWS)) await flush();
     chunk.push(toPairText(pair));

@@ -4,6 +4,7 @@
  */
 import type { ClientDuplexStream } from '@grpc/grpc-js';
 import type { TrainRequest, TrainResponse } from '../../gen/mrpo/backend/v1/backend.js';
+import type { MrpoError } from '../../core/errors.js';
 import { BackendFault } from '../fault.js';
 import { faultReasonOf } from '../wire.js';
 import { explainFailure, type Connection } from './connection.js';
@@ -31,16 +32,17 @@ export function openTrainStream(connection: Connection): TrainStream {
   const call: ClientDuplexStream<TrainRequest, TrainResponse> = connection.client.train(connection.metadata);
   const waiting = new Map<number, Waiting>();
   let sequence = 0;
-  let over: unknown;
+  let over: MrpoError | undefined;
 
   const read = async (): Promise<void> => {
-    for await (const { sequence: answered, frame } of messagesOf(connection, call, undefined)) {
+    for await (const { sequence: answered, frame } of messagesOf<TrainResponse>(connection, call, undefined)) {
       const caller = waiting.get(answered);
       if (caller === undefined || frame === undefined) {
         throw new BackendFault('protocol', `the backend answered frame ${answered}, which waits for no answer`);
       }
       waiting.delete(answered);
-      if (frame.$case === 'error') caller.reject(new BackendFault(faultReasonOf(frame.value.reason), frame.value.message));
+      if (frame.$case === 'error')
+        caller.reject(new BackendFault(faultReasonOf(frame.value.reason), frame.value.message));
       else caller.resolve(frame);
     }
     throw new BackendFault('failed', 'the training stream has ended');

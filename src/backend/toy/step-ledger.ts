@@ -74,4 +74,5 @@ export function createStepLedger(): StepLedger {
 }
 
 const list = (ids: Iterable<number>): string => `[${[...ids].sort((a, b) => a - b).join(', ')}]`;
-const conflict = (message: string): BackendFault => new BackendFault('step_conflict', `${message}; nothing was applied`);
+const conflict = (message: string): BackendFault =>
+  new BackendFault('step_conflict', `${message}; nothing was applied`);

@@ -59,7 +59,12 @@ export function sequenceLogp(weights: Float64Array, sequence: ToySequence): numb
 }
 
 /** Adds `factor * dlogp/dweights` to `gradient`: per token, one-hot minus softmax on both rows that made its logits. */
-export function addGradient(weights: Float64Array, sequence: ToySequence, factor: number, gradient: Float64Array): void {
+export function addGradient(
+  weights: Float64Array,
+  sequence: ToySequence,
+  factor: number,
+  gradient: Float64Array,
+): void {
   const topicStart = (VOCABULARY + sequence.topic) * VOCABULARY;
   let previous = sequence.previous;
   for (const token of sequence.tokens) {

@@ -117,7 +117,11 @@ export function createToyTrainer(
       const skipped = !Number.isFinite(gradNorm);
       if (!skipped) {
         const shrink = request.maxGradNorm > 0 ? Math.min(1, request.maxGradNorm / (gradNorm + 1e-6)) : 1;
-        update(sum.map((slope) => slope * shrink), request.learningRate, request.weightDecay);
+        update(
+          sum.map((slope) => slope * shrink),
+          request.learningRate,
+          request.weightDecay,
+        );
         adapter.updates += 1;
       }
       ledger.commit(request.step);

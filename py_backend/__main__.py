@@ -1,0 +1,82 @@
+"""python -m py_backend --address unix:/path | host:port: serves until SIGTERM or Ctrl-C.
+
+When ready, one JSON line with the bound address goes to stdout, and nothing else ever does; the log goes to stderr.
+Exit codes: 0 ended on request, 1 failed, 2 bad usage or an address that cannot be used.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import logging
+import os
+import signal
+import sys
+
+GRACE_S = 5.0
+
+
+def arguments(argv: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="py_backend", description="Log-probs and gradients of language models over gRPC.")
+    parser.add_argument("--address", required=True, help="unix:/path or host:port; port 0 = any free one")
+    parser.add_argument("--token-env", metavar="NAME", help="environment variable that holds the bearer token callers need")
+    parser.add_argument("--tls-cert", metavar="FILE", help="certificate chain (PEM); needs --tls-key")
+    parser.add_argument("--tls-key", metavar="FILE", help="private key (PEM)")
+    parser.add_argument("--insecure", action="store_true", help="listen for other machines without TLS and token")
+    parser.add_argument("--roots", nargs="+", default=[], metavar="DIR", help="read and write models only below these")
+    parser.add_argument("--threads", type=int, default=0, metavar="N", help="CPU threads of torch; 0 = its own choice")
+    parsed = parser.parse_args(argv)
+    if (parsed.tls_cert is None) != (parsed.tls_key is None):
+        parser.error("--tls-cert and --tls-key go together")
+    if parsed.token_env is not None and not os.environ.get(parsed.token_env):
+        parser.error(f"--token-env: the environment variable {parsed.token_env} is not set or empty")
+    return parsed
+
+
+async def serve(options: argparse.Namespace, ready: int) -> None:
+    """`ready` is the file descriptor of the real stdout."""
+    from .info import set_threads
+    from .roots import Roots
+    from .server import ServerConfig, start_server
+
+    threads = set_threads(options.threads)
+    server = await start_server(
+        ServerConfig(
+            address=options.address,
+            token=os.environ[options.token_env] if options.token_env else None,
+            tls_cert=options.tls_cert,
+            tls_key=options.tls_key,
+            insecure=options.insecure,
+            roots=Roots.of(options.roots),
+        )
+    )
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    line = json.dumps({"address": server.address, "pid": os.getpid(), "threads": threads})
+    os.write(ready, f"{line}\n".encode())
+    await stop.wait()
+    logging.getLogger("mrpo").info("stopping")
+    await server.stop(GRACE_S)
+
+
+def main() -> int:
+    options = arguments()
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    ready = os.dup(1)
+    os.dup2(2, 1)  # whatever a library prints goes to the log
+    from .security import AddressRefused
+
+    try:
+        asyncio.run(serve(options, ready))
+    except AddressRefused as error:
+        print(f"py_backend: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    code = main()
+    sys.stderr.flush()
+    os._exit(code)  # a job that still runs on the device thread must not keep the process

@@ -1,0 +1,184 @@
+"""The verbs of the backend on plain values: no protocol, no event loop. Every method that touches a model is called on
+the device thread; `identify` and `tokenize` need no device and run beside it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from . import info
+from .engine import OutOfMemory, UnsupportedModel, build_engine
+from .export import export
+from .faults import Fault
+from .generation import Generation, Prompt, Sampling, generate
+from .holdings import HeldModel, Holdings, RowSet
+from .models.identity import ModelIdentity, identify
+from .models.load import chat_template_of, load_model, load_tokenizer
+from .models.source import find_source
+from .models.spec import ModelSpec
+from .progress import Progress, Report
+from .roots import Roots
+from .scoring import score_rows
+from .tokens.encode import TextEncoder
+from .tokens.pair_text import PairText, TokenRule
+from .tokens.rows import RowFacts, build_row
+from .training.optimizers import OptimizerSpec
+from .training.policy import LoraSpec, Policy, create_policy, remove_policy
+from .training.trainer import Trainer
+
+log = logging.getLogger("mrpo")
+SCORE_TOKENS = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class TrainerSpec:
+    """lora: None = full fine-tuning. checkpointing: off, selective, full, auto."""
+
+    lora: LoraSpec | None
+    seed: int
+    optimizer: OptimizerSpec
+    checkpointing: str
+
+
+class Backend:
+    """One per process: it holds the models."""
+
+    def __init__(self, roots: Roots = Roots(), device: torch.device | None = None) -> None:
+        self.device = device or info.pick_device()
+        self.incarnation = secrets.token_hex(8)
+        self.roots = roots
+        self.holdings = Holdings()
+
+    def identify(self, spec: ModelSpec, report: Report) -> ModelIdentity:
+        source = find_source(spec, self.roots)
+        template = chat_template_of(load_tokenizer(spec, source))
+        return identify(spec, source, template, self.device, report)
+
+    def load(self, spec: ModelSpec, report: Report) -> HeldModel:
+        source = find_source(spec, self.roots)
+        size = sum(path.stat().st_size for path in source.weight_files())
+        report(Progress("load", 0, size, "bytes"))
+        loaded = load_model(spec, source, self.device)
+        report(Progress("load", size, size, "bytes"))
+        template = chat_template_of(loaded.tokenizer)
+        identity = identify(spec, source, template, self.device, report)
+        try:
+            engine = build_engine(loaded.model)
+        except UnsupportedModel as error:
+            raise Fault("MODEL_INVALID", f"model {spec.source}: {error}") from error
+        held = HeldModel(
+            self.holdings.new_handle("model"), loaded, identity, engine, TextEncoder(loaded.tokenizer)
+        )
+        self.holdings.add_model(held)
+        log.info("loaded %s as %s (%s, layout %s)", spec.source, held.handle, identity.numeric_path, engine.layout)
+        return held
+
+    def unload(self, handle: str) -> None:
+        self.holdings.drop_model(handle)
+        release_memory()
+
+    def open_rows(self, model_handle: str, rule: TokenRule) -> str:
+        self.holdings.model(model_handle)
+        if rule.max_length < 2:
+            raise Fault("ROW_INVALID", f"max_length: expected at least 2 tokens, got {rule.max_length}")
+        return self.holdings.add_row_set(RowSet(model_handle, rule))
+
+    def tokenize(self, row_set: str, pairs: list[PairText]) -> list[RowFacts]:
+        rows = self.holdings.row_set(row_set)
+        encoder = self.holdings.model(rows.model_handle).encoder
+        built = [build_row(encoder, pair, rows.rule, len(rows.rows) + i) for i, pair in enumerate(pairs)]
+        facts = [row.facts for row in built]
+        rows.rows.extend(built)
+        return facts
+
+    def score(
+        self,
+        row_set: str,
+        indices: list[int],
+        adapter_off: bool,
+        give: Callable[[list[int], list[float], Progress], None],
+    ) -> None:
+        rows = self.holdings.row_set(row_set)
+        held = self.holdings.model(rows.model_handle)
+        wanted = rows.check(indices) if indices else rows.usable()
+        done = 0
+
+        def give_counted(batch: list[int], logps: list[float]) -> None:
+            nonlocal done
+            done += len(batch)
+            give(batch, logps, Progress("score", done, len(wanted), "rows"))
+
+        def run() -> None:
+            held.loaded.model.eval()
+            score_rows(held.engine, rows.rows, wanted, give_counted, SCORE_TOKENS)
+
+        with_adapter(held.policy, adapter_off, run)
+
+    def generate(
+        self,
+        handle: str,
+        prompts: list[Prompt],
+        sampling: Sampling,
+        adapter_off: bool,
+        give: Callable[[Generation], None],
+        check: Callable[[], None],
+    ) -> None:
+        held = self.holdings.model(handle)
+        with_adapter(
+            held.policy, adapter_off, lambda: generate(held.loaded, held.encoder, prompts, sampling, give, check)
+        )
+
+    def create_trainer(self, handle: str, spec: TrainerSpec) -> tuple[str, Trainer]:
+        held = self.holdings.model(handle)
+        if held.trainer is not None:
+            raise Fault("UNSUPPORTED", f"model {handle!r} has a trainer already", "Close it, or load the model again.")
+        if held.policy is not None:
+            remove_policy(held.loaded, held.policy)
+            held.policy = None
+        policy = create_policy(held.loaded, spec.lora, spec.seed)
+        held.loaded.model = policy.model
+        held.policy = policy
+        try:
+            held.engine = build_engine(policy.model, checkpointing=spec.checkpointing)
+        except (OutOfMemory, torch.OutOfMemoryError) as error:
+            raise Fault("OUT_OF_MEMORY", f"trainer of {handle!r}: {error}") from None
+        trainer = Trainer(handle, policy, held.engine, spec.seed, spec.optimizer)
+        return self.holdings.add_trainer(held, trainer), trainer
+
+    def close_trainer(self, handle: str) -> None:
+        self.holdings.drop_trainer(handle)
+        release_memory()
+
+    def export(self, handle: str, path: str, merge: bool, model_card: str, report: Report) -> tuple[str, list[str]]:
+        held = self.holdings.model(handle)
+        target, files = export(
+            held.loaded, held.policy, path, merge=merge, model_card=model_card, roots=self.roots, report=report
+        )
+        return str(target), files
+
+    @property
+    def process_id(self) -> int:
+        return os.getpid()
+
+
+def with_adapter(policy: Policy | None, off: bool, run: Callable[[], None]) -> None:
+    """Runs with the trained adapter on, or off; a model without one is its own start."""
+    if policy is None or not off:
+        run()
+        return
+    with policy.off():
+        run()
+
+
+def release_memory() -> None:
+    """Gives what was freed back to the device."""
+    import gc
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()

@@ -1,0 +1,155 @@
+"""The one thread that owns the device, and how its results reach the event loop.
+
+Everything that touches a model runs here, one job after another, so no two requests ever meet inside torch. Streams
+come back through a bounded channel: a slow reader slows its own job down, and a reader that went away stops it at the
+job's next `send`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import queue
+import threading
+from collections.abc import AsyncIterator, Callable
+from typing import Any, TypeVar
+
+from .faults import Fault
+
+HEARTBEAT_S = 5.0
+CHANNEL_ITEMS = 64
+
+T = TypeVar("T")
+Job = Callable[[], None]
+
+log = logging.getLogger("mrpo")
+
+
+class Stopped(Exception):
+    """The reader of a stream is gone; the job that feeds it ends here."""
+
+
+class Send:
+    """What a job calls with each result. Blocks while the reader is far behind, raises Stopped when it is gone."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, items: asyncio.Queue[tuple[str, Any]]) -> None:
+        self._loop = loop
+        self._items = items
+        self.room = threading.Semaphore(CHANNEL_ITEMS)
+        self.stopped = threading.Event()
+
+    def __call__(self, value: Any) -> None:
+        while not self.stopped.is_set() and not self.room.acquire(timeout=0.2):
+            pass
+        self.check()
+        post(self._loop, self._items.put_nowait, ("item", value))
+
+    def check(self) -> None:
+        """Call it where stopping is safe and there is nothing to send."""
+        if self.stopped.is_set():
+            raise Stopped
+
+
+class DeviceThread:
+    """A daemon thread with a queue: a job that hangs never keeps the process alive."""
+
+    def __init__(self) -> None:
+        self._jobs: queue.SimpleQueue[Job] = queue.SimpleQueue()
+        threading.Thread(target=self._work, name="device", daemon=True).start()
+
+    def _work(self) -> None:
+        while True:
+            self._jobs.get()()
+
+    def submit(self, job: Job) -> None:
+        self._jobs.put(job)
+
+    async def run(self, function: Callable[[], T]) -> T:
+        """Runs `function` on the device thread and gives its result. It runs to its end even when nobody waits."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+
+        def settle(result: Any, error: BaseException | None) -> None:
+            if future.done():
+                return
+            if error is None:
+                future.set_result(result)
+            else:
+                future.set_exception(error)
+
+        def job() -> None:
+            try:
+                outcome: tuple[Any, BaseException | None] = (function(), None)
+            except BaseException as error:  # noqa: BLE001 - carried over to the caller
+                outcome = (None, carried(error))
+            post(loop, settle, *outcome)
+
+        self.submit(job)
+        return await future
+
+
+def own_thread(job: Job) -> None:
+    """Runs long work that needs no device (hashing, tokenising, downloads) beside the device thread."""
+    threading.Thread(target=job, daemon=True).start()
+
+
+async def stream(
+    submit: Callable[[Job], None],
+    work: Callable[[Send], None],
+    *,
+    idle: Callable[[], Any] | None = None,
+    heartbeat_s: float = HEARTBEAT_S,
+) -> AsyncIterator[Any]:
+    """What `work` sends, as it comes. When nothing came for `heartbeat_s`, `idle()` is yielded instead."""
+    loop = asyncio.get_running_loop()
+    items: asyncio.Queue[tuple[str, Any]] = asyncio.Queue()
+    send = Send(loop, items)
+
+    def job() -> None:
+        last: tuple[str, Any] = ("end", None)
+        try:
+            if not send.stopped.is_set():
+                work(send)
+        except Stopped:
+            pass
+        except BaseException as error:  # noqa: BLE001 - carried over to the reader
+            last = ("error", carried(error))
+        post(loop, items.put_nowait, last)
+
+    submit(job)
+    getter = asyncio.ensure_future(items.get())
+    try:
+        while True:
+            done, _ = await asyncio.wait({getter}, timeout=heartbeat_s if idle else None)
+            if not done and idle is not None:
+                yield idle()
+                continue
+            kind, value = getter.result()
+            if kind == "end":
+                return
+            if kind == "error":
+                raise value
+            getter = asyncio.ensure_future(items.get())
+            send.room.release()
+            yield value
+    finally:
+        send.stopped.set()
+        getter.cancel()
+
+
+def carried(error: BaseException) -> BaseException:
+    """An error ready to leave its thread: a defect is logged, and the frames go, for they keep tensors alive."""
+    if not isinstance(error, Fault):
+        log.error("a job failed", exc_info=error)
+    error.__traceback__ = None
+    error.__context__ = None
+    error.__cause__ = None
+    return error
+
+
+def post(loop: asyncio.AbstractEventLoop, function: Callable[..., Any], *args: Any) -> None:
+    """Calls `function` on the event loop; a loop that has ended has no readers left."""
+    try:
+        loop.call_soon_threadsafe(function, *args)
+    except RuntimeError:
+        log.info("the event loop has ended; a result was dropped")

@@ -1,0 +1,105 @@
+"""What the backend holds, by handle: models, row sets, trainers. One trainer per model."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field
+
+from .engine import Engine, TokenPair
+from .faults import Fault
+from .models.identity import ModelIdentity
+from .models.load import Loaded
+from .tokens.encode import TextEncoder
+from .tokens.pair_text import TokenRule
+from .tokens.rows import Row
+from .training.policy import Policy
+from .training.trainer import Trainer
+
+
+@dataclass(slots=True)
+class HeldModel:
+    """policy stays after its trainer was closed, so that it can be scored and exported."""
+
+    handle: str
+    loaded: Loaded
+    identity: ModelIdentity
+    engine: Engine
+    encoder: TextEncoder
+    policy: Policy | None = None
+    trainer: str | None = None
+
+
+@dataclass(slots=True)
+class RowSet:
+    model_handle: str
+    rule: TokenRule
+    rows: list[Row] = field(default_factory=list)
+
+    def usable(self) -> list[int]:
+        return [index for index, row in enumerate(self.rows) if not row.facts.unusable]
+
+    def pairs(self, indices: list[int]) -> list[TokenPair]:
+        return [self.rows[index].pair() for index in self.check(indices)]
+
+    def check(self, indices: list[int]) -> list[int]:
+        """The indices. Raises ROW_INVALID for one that does not exist or cannot be scored."""
+        for index in indices:
+            if not 0 <= index < len(self.rows):
+                raise Fault("ROW_INVALID", f"row {index}: the row set has rows 0 to {len(self.rows) - 1}")
+            if self.rows[index].facts.unusable:
+                raise Fault("ROW_INVALID", f"row {index} cannot be scored: {self.rows[index].facts.unusable}")
+        return indices
+
+
+class Holdings:
+    """Handles are never used twice in one process."""
+
+    def __init__(self) -> None:
+        self._count = itertools.count(1)
+        self._models: dict[str, HeldModel] = {}
+        self._row_sets: dict[str, RowSet] = {}
+        self._trainers: dict[str, Trainer] = {}
+
+    def new_handle(self, kind: str) -> str:
+        return f"{kind}-{next(self._count)}"
+
+    def add_model(self, model: HeldModel) -> None:
+        self._models[model.handle] = model
+
+    def model(self, handle: str) -> HeldModel:
+        return self._models.get(handle) or _unknown("model", handle)
+
+    def drop_model(self, handle: str) -> None:
+        """With its row sets and its trainer. An unknown handle is fine."""
+        held = self._models.pop(handle, None)
+        if held is not None and held.trainer is not None:
+            self._trainers.pop(held.trainer, None)
+        for name in [name for name, rows in self._row_sets.items() if rows.model_handle == handle]:
+            del self._row_sets[name]
+
+    def add_row_set(self, row_set: RowSet) -> str:
+        handle = self.new_handle("rows")
+        self._row_sets[handle] = row_set
+        return handle
+
+    def row_set(self, handle: str) -> RowSet:
+        return self._row_sets.get(handle) or _unknown("row set", handle)
+
+    def add_trainer(self, model: HeldModel, trainer: Trainer) -> str:
+        model.trainer = self.new_handle("trainer")
+        self._trainers[model.trainer] = trainer
+        return model.trainer
+
+    def trainer(self, handle: str) -> Trainer:
+        return self._trainers.get(handle) or _unknown("trainer", handle)
+
+    def drop_trainer(self, handle: str) -> None:
+        """The policy stays on the model. An unknown handle is fine."""
+        trainer = self._trainers.pop(handle, None)
+        if trainer is not None:
+            trainer.drop_step()
+            self.model(trainer.model_handle).trainer = None
+
+
+def _unknown(kind: str, handle: str):  # type: ignore[no-untyped-def]
+    raise Fault("UNKNOWN_HANDLE", f"no {kind} {handle!r} in this backend", "It was freed, or the backend was restarted.")

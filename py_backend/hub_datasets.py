@@ -1,0 +1,46 @@
+"""Rows of a hub dataset as JSON lines. Needs the optional package `datasets`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+from .faults import Fault
+from .models.hub import require_reachable_dataset
+from .models.load import first_line
+
+CHUNK_ROWS = 256
+CHUNK_BYTES = 1 << 20
+
+
+def read_dataset(
+    name: str, split: str, revision: str, configuration: str, limit: int, give: Callable[[list[str]], None]
+) -> None:
+    """Calls `give` with chunks of rows. Raises UNSUPPORTED without the package, DATASET_NOT_FOUND."""
+    try:
+        import datasets
+    except ImportError:
+        raise Fault(
+            "UNSUPPORTED",
+            f"dataset {name}: hub datasets need the Python package datasets, which is not installed",
+            "Install it with `pip install datasets`, or save the dataset as JSONL and name the file.",
+        ) from None
+    require_reachable_dataset(name, revision)
+    try:
+        rows = datasets.load_dataset(
+            name, configuration or None, split=split or "train", revision=revision or None, streaming=True
+        )
+    except Exception as error:
+        raise Fault("DATASET_NOT_FOUND", f"dataset {name}: it cannot be read: {first_line(error)}") from error
+    chunk: list[str] = []
+    size = 0
+    for index, row in enumerate(rows):
+        if 0 < limit <= index:
+            break
+        chunk.append(json.dumps(row, ensure_ascii=False, default=str))
+        size += len(chunk[-1])
+        if len(chunk) >= CHUNK_ROWS or size >= CHUNK_BYTES:
+            give(chunk)
+            chunk, size = [], 0
+    if chunk:
+        give(chunk)

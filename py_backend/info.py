@@ -1,0 +1,65 @@
+"""Who answers: versions, device, limits, what this build can do."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+
+import torch
+
+PACKAGES = ("torch", "transformers", "peft", "bitsandbytes", "safetensors", "tokenizers", "grpcio")
+
+
+def pick_device() -> torch.device:
+    """The first GPU, else the CPU."""
+    return torch.device("cuda:0") if torch.cuda.is_available() else torch.device("cpu")
+
+
+def device_name(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return _cpu_name() or platform.processor() or platform.machine()
+
+
+def _cpu_name() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            lines = (line.split(":", 1) for line in file if line.startswith("model name"))
+            return next((value.strip() for _, value in lines), "")
+    except OSError:
+        return ""
+
+
+def versions() -> dict[str, str]:
+    """Of Python and the packages that decide numbers; a package that is not installed is left out."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    if torch.version.cuda is not None:
+        found["cuda"] = torch.version.cuda
+    return found
+
+
+def capabilities() -> list[str]:
+    """Names a client may branch on."""
+    found = ["train", "score", "generate"]
+    if importlib.util.find_spec("bitsandbytes") is not None:
+        found += ["nf4", "int8"]
+    if importlib.util.find_spec("gguf") is not None:
+        found.append("gguf")
+    if importlib.util.find_spec("datasets") is not None:
+        found.append("datasets")
+    return found
+
+
+def set_threads(threads: int) -> int:
+    """Fixes the number of CPU threads torch uses (0 = torch's choice, which follows OMP_NUM_THREADS); returns it."""
+    if threads > 0:
+        os.environ["OMP_NUM_THREADS"] = str(threads)
+        torch.set_num_threads(threads)
+    return torch.get_num_threads()

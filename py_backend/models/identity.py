@@ -1,0 +1,84 @@
+"""What a model is, by content: the key under which its log-probs may be cached.
+
+Digests are of bytes and never of paths: a folder that moves is the same model, one changed weight is another one.
+What does not change a number (paths, version stamps, the adapter's name of its base) is left out of the digest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from ..progress import Report
+from .file_hashes import hash_file, hash_files
+from .source import Source
+from .spec import ModelSpec
+
+# Raise when log-probs change by more than rounding for the same weights, text and settings.
+NUMERICS = "head-float32 sum-float64 layout-1"
+
+SILENT_CONFIG_KEYS = {"_name_or_path", "transformers_version", "_commit_hash", "use_cache", "torch_dtype", "dtype"}
+SILENT_ADAPTER_KEYS = {"base_model_name_or_path", "revision", "inference_mode", "task_type", "peft_version", "lora_dropout"}
+SILENT_TOKENIZER_KEYS = {"chat_template", "name_or_path", "_name_or_path", "_commit_hash", "transformers_version"}
+
+
+@dataclass(frozen=True, slots=True)
+class ModelIdentity:
+    weights: str
+    tokenizer: str
+    chat_template: str
+    numeric_path: str
+    revision: str
+
+
+def identify(spec: ModelSpec, source: Source, template: str, device: torch.device, report: Report) -> ModelIdentity:
+    """`template` is the chat template in force, empty when there is none."""
+    return ModelIdentity(
+        weights=_weights_digest(source, report),
+        tokenizer=_tokenizer_digest(source),
+        chat_template=hashlib.sha256(template.encode()).hexdigest(),
+        numeric_path=numeric_path(spec, device),
+        revision=source.revision,
+    )
+
+
+def numeric_path(spec: ModelSpec, device: torch.device) -> str:
+    """Readable, e.g. "cpu float32 nf4-double sdpa head-float32 sum-float64 layout-1"."""
+    quantization = {"none": "unquantized", "nf4": "nf4-double", "int8": "int8"}[spec.quantization]
+    return f"{device.type} {spec.dtype_name(device)} {quantization} {spec.attention_name()} {NUMERICS}"
+
+
+def _weights_digest(source: Source, report: Report) -> str:
+    parts: list[str] = []
+    files = source.weight_files()
+    if source.gguf is None:
+        parts.append(_json_digest(source.folder / "config.json", SILENT_CONFIG_KEYS))
+    if source.adapter is not None:
+        files = [*files, *sorted(source.adapter.glob("adapter_model*.safetensors"))]
+        parts.append(_json_digest(source.adapter / "adapter_config.json", SILENT_ADAPTER_KEYS))
+    return _join([*parts, *hash_files(files, report)])
+
+
+def _tokenizer_digest(source: Source) -> str:
+    if source.gguf is not None:
+        return _join(["gguf", hash_file(source.folder / source.gguf)])
+    parts = []
+    for path in source.tokenizer_files():
+        is_config = path.name == "tokenizer_config.json"
+        parts.append(path.name)
+        parts.append(_json_digest(path, SILENT_TOKENIZER_KEYS) if is_config else hash_file(path))
+    return _join(parts)
+
+
+def _json_digest(path: Path, silent: set[str]) -> str:
+    content = json.loads(path.read_text(encoding="utf-8"))
+    kept = {key: value for key, value in content.items() if key not in silent}
+    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
+
+
+def _join(parts: list[str]) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()

@@ -1,0 +1,135 @@
+"""Brings a model into memory: base weights as the spec says, a PEFT adapter on top where it names one, a tokenizer.
+
+The adapter of a spec stays a frozen adapter of its own (named START): merging it would requantise a quantised base,
+and so "the policy with its trainable adapter off" is exactly the model that was loaded.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import torch
+
+from ..faults import Fault
+from .source import Source
+from .spec import ATTENTION, DTYPES, ModelSpec
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+START = "start"
+log = logging.getLogger("mrpo")
+
+
+@dataclass(slots=True)
+class Loaded:
+    """model: the transformers model, wrapped by PEFT when it has a START adapter. Weights are frozen, mode is eval."""
+
+    spec: ModelSpec
+    source: Source
+    model: torch.nn.Module
+    tokenizer: PreTrainedTokenizerBase
+    base: PreTrainedModel = field(repr=False)
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.base.parameters()).device
+
+
+def load_tokenizer(spec: ModelSpec, source: Source) -> PreTrainedTokenizerBase:
+    """The model's own tokenizer, with the spec's chat template when it has one. Raises MODEL_INVALID."""
+    from transformers import AutoTokenizer
+
+    options = {"gguf_file": source.gguf} if source.gguf else {}
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(
+            str(source.folder), local_files_only=True, trust_remote_code=False, **options
+        )
+    except Exception as error:
+        raise Fault("MODEL_INVALID", f"model {source.name}: its tokenizer cannot be read: {first_line(error)}") from error
+    if spec.chat_template:
+        tokenizer.chat_template = spec.chat_template
+    return tokenizer
+
+
+def chat_template_of(tokenizer: PreTrainedTokenizerBase) -> str:
+    """The template in force as text, empty when there is none."""
+    template = getattr(tokenizer, "chat_template", None)
+    if isinstance(template, dict):
+        template = template.get("default")
+    return template or ""
+
+
+def load_model(spec: ModelSpec, source: Source, device: torch.device) -> Loaded:
+    """Raises MODEL_INVALID, UNSUPPORTED or OUT_OF_MEMORY."""
+    tokenizer = load_tokenizer(spec, source)
+    base = _load_base(spec, source, device)
+    base.config.use_cache = True
+    model = _with_start_adapter(base, source) if source.adapter is not None else base
+    model.requires_grad_(False)
+    model.eval()
+    return Loaded(spec=spec, source=source, model=model, tokenizer=tokenizer, base=base)
+
+
+def _load_base(spec: ModelSpec, source: Source, device: torch.device) -> PreTrainedModel:
+    from transformers import AutoModelForCausalLM
+
+    if spec.attention and spec.attention not in ATTENTION:
+        raise Fault("UNSUPPORTED", f"attention: got {spec.attention!r}, expected one of {', '.join(ATTENTION)}")
+    options: dict[str, object] = {
+        "dtype": DTYPES[spec.dtype_name(device)],
+        "attn_implementation": spec.attention_name(),
+        "device_map": {"": str(device)},
+        "local_files_only": True,
+        "trust_remote_code": False,
+    }
+    if source.gguf:
+        options["gguf_file"] = source.gguf
+    else:
+        options["use_safetensors"] = True
+    if spec.quantization != "none":
+        options["quantization_config"] = quantization_config(spec, device)
+    failure: str
+    try:
+        model, info = AutoModelForCausalLM.from_pretrained(str(source.folder), output_loading_info=True, **options)
+        if not info["missing_keys"]:
+            return model
+        missing = sorted(info["missing_keys"])
+        failure = f"MODEL_INVALID:{len(missing)} weights are not in its files, the first is {missing[0]}"
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        failure = f"OUT_OF_MEMORY:{first_line(error)}"
+    except Exception as error:  # noqa: BLE001 - transformers raises many kinds
+        log.warning("model %s cannot be loaded", source.name, exc_info=error)
+        failure = f"MODEL_INVALID:{first_line(error)}"
+    reason, _, text = failure.partition(":")
+    raise Fault(reason, f"model {source.name}: it cannot be loaded: {text}")
+
+
+def quantization_config(spec: ModelSpec, device: torch.device) -> object:
+    from transformers import BitsAndBytesConfig
+
+    if spec.quantization == "int8":
+        return BitsAndBytesConfig(load_in_8bit=True)
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=DTYPES[spec.dtype_name(device)],
+    )
+
+
+def _with_start_adapter(base: PreTrainedModel, source: Source) -> torch.nn.Module:
+    from peft import PeftModel
+
+    try:
+        return PeftModel.from_pretrained(base, str(source.adapter), adapter_name=START, is_trainable=False)
+    except Exception as error:
+        raise Fault("MODEL_INVALID", f"adapter {source.adapter}: it does not fit {source.name}: {first_line(error)}") from error
+
+
+def first_line(error: Exception) -> str:
+    """What an error says, short enough for a message."""
+    text = str(error).strip() or type(error).__name__
+    return f"{type(error).__name__}: {text.splitlines()[0][:300]}"

@@ -1,0 +1,30 @@
+"""Everything that decides what numbers a model gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+ATTENTION = ("auto", "sdpa", "eager")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """source: folder, hub id or .gguf file. Empty strings mean the defaults that backend.proto names."""
+
+    source: str
+    revision: str = ""
+    adapter: str = ""
+    quantization: str = "none"  # "none", "nf4", "int8"
+    dtype: str = ""
+    chat_template: str = ""
+    attention: str = ""
+
+    def dtype_name(self, device: torch.device) -> str:
+        """float32 on a CPU, where bfloat16 is slow, and bfloat16 on a GPU, unless the spec says otherwise."""
+        return self.dtype or ("float32" if device.type == "cpu" else "bfloat16")
+
+    def attention_name(self) -> str:
+        return "sdpa" if self.attention in ("", "auto") else self.attention

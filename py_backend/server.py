@@ -1,0 +1,139 @@
+"""The gRPC server: service, health, reflection, limits, credentials, and the address it is bound to."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from .backend import Backend
+from .device import DeviceThread
+from .grpc_service import SERVICE, service_handler
+from .roots import Roots
+from .security import AddressRefused, TokenInterceptor, check_address
+from .servicer import BackendServicer
+from .wire import MAX_MESSAGE_BYTES
+
+OPTIONS = [
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+    # Clients ping through long silent work; grpc's default would end their connection for it.
+    ("grpc.http2.max_ping_strikes", 0),
+    ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.keepalive_time_ms", 60_000),
+    ("grpc.keepalive_timeout_ms", 20_000),
+    ("grpc.so_reuseport", 0),  # a second server on the same port is an error and not a surprise
+]
+
+
+@dataclass(frozen=True, slots=True)
+class ServerConfig:
+    """address: unix:/path or host:port (port 0 = any free one). token: None = everyone who can connect may call."""
+
+    address: str
+    token: str | None = None
+    tls_cert: str | None = None
+    tls_key: str | None = None
+    insecure: bool = False
+    roots: Roots = field(default_factory=Roots)
+
+
+class RunningServer:
+    """address: where it listens, with the port that was given."""
+
+    def __init__(self, server: grpc.aio.Server, address: str, servicer: health.aio.HealthServicer) -> None:
+        self.address = address
+        self._server = server
+        self._health = servicer
+
+    async def stop(self, grace_s: float) -> None:
+        """Says it is not serving, lets calls in progress end for `grace_s`, then ends them."""
+        await self._health.enter_graceful_shutdown()
+        await self._server.stop(grace_s)
+
+    async def wait(self) -> None:
+        await self._server.wait_for_termination()
+
+
+async def start_server(config: ServerConfig) -> RunningServer:
+    """Raises AddressRefused."""
+    tls = config.tls_cert is not None and config.tls_key is not None
+    check_address(config.address, tls=tls, token=config.token is not None, insecure=config.insecure)
+    interceptors = [TokenInterceptor(config.token)] if config.token is not None else []
+    server = grpc.aio.server(interceptors=interceptors, options=OPTIONS)
+    server.add_generic_rpc_handlers((service_handler(BackendServicer(Backend(config.roots), DeviceThread())),))
+    checks = health.aio.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(checks, server)
+    names = (SERVICE.full_name, health.SERVICE_NAME, reflection.SERVICE_NAME)
+    reflection.enable_server_reflection(names, server)
+    address = bind(server, config)
+    await server.start()
+    for name in ("", SERVICE.full_name):
+        await checks.set(name, health_pb2.HealthCheckResponse.SERVING)
+    return RunningServer(server, address, checks)
+
+
+def bind(server: grpc.aio.Server, config: ServerConfig) -> str:
+    """The address with its real port. A socket that a dead server left behind is removed, a live one is refused."""
+    if config.address.startswith("unix:"):
+        clear_stale_socket(config.address)
+    try:
+        if config.tls_cert is not None and config.tls_key is not None:
+            pair = (Path(config.tls_key).read_bytes(), Path(config.tls_cert).read_bytes())
+            port = server.add_secure_port(config.address, grpc.ssl_server_credentials([pair]))
+        else:
+            port = server.add_insecure_port(config.address)
+    except RuntimeError as error:
+        raise AddressRefused(f"address {config.address}: {why_not(config.address)}") from error
+    except OSError as error:
+        raise AddressRefused(f"TLS files: {error}") from error
+    if config.address.startswith("unix:"):
+        os.chmod(socket_path(config.address), 0o600)
+        return config.address
+    return f"{config.address.rpartition(':')[0]}:{port}"
+
+
+def socket_path(address: str) -> str:
+    return address.removeprefix("unix:").replace("///", "/", 1)
+
+
+def clear_stale_socket(address: str) -> None:
+    path = socket_path(address)
+    if not os.path.exists(path):
+        return
+    probe = socket.socket(socket.AF_UNIX)
+    try:
+        probe.settimeout(1)
+        probe.connect(path)
+    except ConnectionRefusedError:
+        os.unlink(path)
+        return
+    except OSError as error:
+        raise AddressRefused(f"address {address}: {error.strerror or error}") from error
+    finally:
+        probe.close()
+    raise AddressRefused(f"address {address}: it is in use by another process. Stop that one, or choose another address.")
+
+
+def why_not(address: str) -> str:
+    """What binding the address by hand says: gRPC's own error does not."""
+    if address.startswith("unix:"):
+        folder = os.path.dirname(socket_path(address))
+        return f"no socket can be made there; does {folder} exist, and may you write into it?"
+    host, _, port = address.rpartition(":")
+    try:
+        for family, kind, proto, _, target in socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM):
+            with socket.socket(family, kind, proto) as probe:
+                probe.bind(target)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            return "it is in use by another process. Stop that one, or choose another port (0 = any free one)."
+        return f"{error.strerror or error}"
+    return "it cannot be listened on"

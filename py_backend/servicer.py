@@ -1,0 +1,132 @@
+"""The rpc methods: decode, call, encode. What they call runs on the device thread or on a thread of its own."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from py_backend.gen.mrpo.backend.v1 import backend_pb2 as pb
+
+from . import wire
+from .backend import Backend
+from .device import DeviceThread, Send, own_thread, stream
+from .faults import Fault
+from .hub_datasets import read_dataset
+from .progress import Progress
+from .train_stream import TrainStream
+
+
+class LastProgress:
+    """What is repeated when there is nothing new to say."""
+
+    def __init__(self, stage: str, unit: str) -> None:
+        self.value = Progress(stage, 0, 0, unit)
+
+    def reporter(self, send: Send) -> Any:
+        def report(value: Progress) -> None:
+            self.value = value
+            send(value)
+
+        return report
+
+
+class BackendServicer:
+    """Method names and signatures are those of BackendService; `grpc_service` binds them by name."""
+
+    def __init__(self, backend: Backend, device: DeviceThread) -> None:
+        self._backend = backend
+        self._device = device
+
+    async def GetServerInfo(self, request: pb.GetServerInfoRequest) -> pb.GetServerInfoResponse:
+        return wire.server_info(self._backend)
+
+    async def IdentifyModel(self, request: pb.IdentifyModelRequest) -> AsyncIterator[pb.IdentifyModelResponse]:
+        spec, last = wire.model_spec(request.model), LastProgress("hash", "bytes")
+        work = lambda send: send(self._backend.identify(spec, last.reporter(send)))  # noqa: E731
+        async for event in stream(own_thread, work, idle=lambda: last.value):
+            if isinstance(event, Progress):
+                yield pb.IdentifyModelResponse(progress=wire.progress(event))
+            else:
+                yield pb.IdentifyModelResponse(identity=wire.identity(event))
+
+    async def LoadModel(self, request: pb.LoadModelRequest) -> AsyncIterator[pb.LoadModelResponse]:
+        spec, last = wire.model_spec(request.model), LastProgress("load", "bytes")
+        work = lambda send: send(self._backend.load(spec, last.reporter(send)))  # noqa: E731
+        async for event in stream(self._device.submit, work, idle=lambda: last.value):
+            if isinstance(event, Progress):
+                yield pb.LoadModelResponse(progress=wire.progress(event))
+            else:
+                yield pb.LoadModelResponse(loaded=wire.loaded_model(event))
+
+    async def UnloadModel(self, request: pb.UnloadModelRequest) -> pb.UnloadModelResponse:
+        await self._device.run(lambda: self._backend.unload(request.model_handle))
+        return pb.UnloadModelResponse()
+
+    async def RegisterRows(
+        self, requests: AsyncIterator[pb.RegisterRowsRequest]
+    ) -> AsyncIterator[pb.RegisterRowsResponse]:
+        row_set = ""
+        async for request in requests:
+            if request.HasField("open"):
+                row_set = self._backend.open_rows(request.open.model_handle, wire.token_rule(request.open))
+            if not row_set:
+                raise Fault("ROW_INVALID", "RegisterRows: the first message must carry `open`")
+            pairs = [wire.pair_text(row) for row in request.rows]
+            work = lambda send, handle=row_set, batch=pairs: send(self._backend.tokenize(handle, batch))  # noqa: E731
+            async for facts in stream(own_thread, work):
+                yield pb.RegisterRowsResponse(row_set=row_set, rows=map(wire.row_facts, facts))
+
+    async def Score(self, request: pb.ScoreRequest) -> AsyncIterator[pb.ScoreResponse]:
+        last = LastProgress("score", "rows")
+
+        def work(send: Send) -> None:
+            def give(rows: list[int], logps: list[float], progress: Progress) -> None:
+                last.value = progress
+                send(wire.scores(rows, logps, progress))
+
+            self._backend.score(request.row_set, list(request.rows), request.adapter_off, give)
+
+        idle = lambda: pb.ScoreResponse(progress=wire.progress(last.value))  # noqa: E731
+        async for response in stream(self._device.submit, work, idle=idle):
+            yield response
+
+    async def Generate(self, request: pb.GenerateRequest) -> AsyncIterator[pb.GenerateResponse]:
+        prompts, sampling = wire.prompts(request), wire.sampling(request)
+
+        def work(send: Send) -> None:
+            give = lambda value: send(wire.generation(value))  # noqa: E731
+            self._backend.generate(request.model_handle, prompts, sampling, request.adapter_off, give, send.check)
+
+        async for response in stream(self._device.submit, work):
+            yield response
+
+    async def CreateTrainer(self, request: pb.CreateTrainerRequest) -> pb.CreateTrainerResponse:
+        spec = wire.trainer_spec(request)
+        handle, trainer = await self._device.run(lambda: self._backend.create_trainer(request.model_handle, spec))
+        return wire.created(handle, trainer, spec.checkpointing)
+
+    async def CloseTrainer(self, request: pb.CloseTrainerRequest) -> pb.CloseTrainerResponse:
+        await self._device.run(lambda: self._backend.close_trainer(request.trainer_handle))
+        return pb.CloseTrainerResponse()
+
+    async def Train(self, requests: AsyncIterator[pb.TrainRequest]) -> AsyncIterator[pb.TrainResponse]:
+        async for answer in TrainStream(self._backend, self._device).answers(requests):
+            yield answer
+
+    async def Export(self, request: pb.ExportRequest) -> AsyncIterator[pb.ExportResponse]:
+        last = LastProgress("write", "bytes")
+
+        def work(send: Send) -> None:
+            report = last.reporter(send)
+            send(self._backend.export(request.model_handle, request.path, request.merge, request.model_card, report))
+
+        async for event in stream(self._device.submit, work, idle=lambda: last.value):
+            if isinstance(event, Progress):
+                yield pb.ExportResponse(progress=wire.progress(event))
+            else:
+                yield pb.ExportResponse(exported=pb.ExportResponse.Exported(path=event[0], files=event[1]))
+
+    async def ReadDataset(self, request: pb.ReadDatasetRequest) -> AsyncIterator[pb.ReadDatasetResponse]:
+        ask = (request.dataset, request.split, request.revision, request.configuration, request.limit)
+        async for rows in stream(own_thread, lambda send: read_dataset(*ask, give=send)):
+            yield pb.ReadDatasetResponse(json_rows=rows)

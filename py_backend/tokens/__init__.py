@@ -1,0 +1,1 @@
+"""From the text of a preference pair to the tokens the engine scores."""

@@ -1,0 +1,113 @@
+"""Tokens of a prompt and its response, with the boundary where the text has it.
+
+The two texts are encoded together, as the model would read them, and tokens are attributed by text offsets. Where the
+tokenizer has merged the last characters of the prompt with the first of the response, no token boundary exists: then
+the split is forced, prompt and response are encoded apart and the pieces put side by side. The response is encoded as
+a continuation, so that the tokens still read as the same text: no second BOS, no space of SentencePiece's in front.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+# Texts whose end hardly ever merges with what follows; the first that works for a response is used.
+ANCHORS = ("\n", "a", "0", ".", "é", "a a", ")")
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """Token ids of a prompt and of one response; split = the boundary had to be forced."""
+
+    prompt: list[int]
+    response: list[int]
+    split: bool
+
+
+@dataclass(slots=True)
+class _Joint:
+    ids: list[int]
+    offsets: list[tuple[int, int]] | None
+
+
+@dataclass
+class TextEncoder:
+    """A tokenizer for one caller at a time: transformers' fast tokenizers hold settings that two threads would mix."""
+
+    tokenizer: PreTrainedTokenizerBase
+    lock: threading.RLock = field(default_factory=threading.RLock)
+
+    def ids(self, text: str) -> list[int]:
+        """Without special tokens of the tokenizer's own; special tokens written in the text are recognised."""
+        with self.lock:
+            return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    def joint(self, text: str) -> _Joint:
+        with self.lock:
+            fast = self.tokenizer.is_fast
+            batch = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=fast)
+        return _Joint(list(batch["input_ids"]), [tuple(pair) for pair in batch["offset_mapping"]] if fast else None)
+
+    def decode(self, ids: list[int]) -> str:
+        with self.lock:
+            return self.tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False)
+
+    def pieces(self, ids: list[int]) -> list[str]:
+        return [str(piece) for piece in self.tokenizer.convert_ids_to_tokens(ids)]
+
+    @cached_property
+    def opening(self) -> list[int]:
+        """What the tokenizer puts in front of a plain text by itself: BOS, or nothing."""
+        with self.lock:
+            bare = self.tokenizer("a", add_special_tokens=False)["input_ids"]
+            dressed = self.tokenizer("a", add_special_tokens=True)["input_ids"]
+        for start in range(len(dressed) - len(bare) + 1):
+            if dressed[start : start + len(bare)] == bare:
+                return list(dressed[:start])
+        return []
+
+    def encode(self, prompt: str, response: str) -> Encoded:
+        """Prompt and response with the boundary between them; neither BOS nor EOS is added."""
+        joint = self.joint(prompt + response)
+        alone = self.ids(prompt)
+        at = clean_boundary(joint, alone, len(prompt))
+        if at is not None:
+            return Encoded(joint.ids[:at], joint.ids[at:], split=False)
+        return Encoded(alone, self.continuation(alone, response, self.decode(joint.ids)), split=True)
+
+    def continuation(self, before: list[int], response: str, whole: str) -> list[int]:
+        """Tokens of a response that is written right behind `before`: together they must read as `whole`."""
+        plain = self.ids(response)
+        candidates = [plain]
+        for anchor in (self.tokenizer.eos_token or "", *ANCHORS):
+            if anchor:
+                ids, start = self.ids(anchor + response), self.ids(anchor)
+                if ids[: len(start)] == start:
+                    candidates.append(ids[len(start) :])
+        for ids in candidates:
+            if self.decode(before + ids) == whole:
+                return ids
+        return plain
+
+
+def clean_boundary(joint: _Joint, alone: list[int], boundary: int) -> int | None:
+    """Index of the first response token, or None where a token reaches across the boundary.
+
+    Offsets of byte-level tokenizers leave out leading spaces, so a gap before the boundary may belong to the token
+    behind it: then only the prompt's own encoding proves that nothing was merged.
+    """
+    agrees = joint.ids[: len(alone)] == alone
+    if joint.offsets is None:
+        return len(alone) if agrees else None
+    at = next((i for i, (start, end) in enumerate(joint.offsets) if end > boundary), len(joint.ids))
+    if at < len(joint.ids) and joint.offsets[at][0] < boundary:
+        return None
+    if agrees and len(alone) <= at:
+        return len(alone)
+    reached = max((end for _, end in joint.offsets[:at]), default=0)
+    return at if reached >= boundary else None

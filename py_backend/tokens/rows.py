@@ -1,0 +1,137 @@
+"""Turns pairs into rows: tokens for the engine and the facts the client is told. Nothing is dropped here silently; a
+row that cannot be scored says why."""
+
+from __future__ import annotations
+
+import os
+from array import array
+from dataclasses import dataclass, field
+
+from ..engine import TokenPair
+from ..faults import Fault
+from .chat import TemplateRefused
+from .encode import TextEncoder
+from .pair_text import PairText, TokenRule
+from .sides import Side, Sides, chat_sides, paper_sides, plain_sides
+from .truncation import RULES
+
+
+@dataclass(slots=True)
+class RowFacts:
+    """Token counts are after truncation; `unusable` is empty for a row that can be scored."""
+
+    prompt_tokens: int = 0
+    chosen_tokens: int = 0
+    rejected_tokens: int = 0
+    truncated_prompt: bool = False
+    truncated_chosen: bool = False
+    truncated_rejected: bool = False
+    boundary_split: bool = False
+    unusable: str = ""
+    rendered: tuple[str, str, str] = ("", "", "")
+    pieces: tuple[list[str], list[str], list[str]] = field(default_factory=lambda: ([], [], []))
+
+
+@dataclass(slots=True)
+class Row:
+    """Four bytes a token at rest; `pair` makes the lists the engine takes."""
+
+    facts: RowFacts
+    prefix: array[int]
+    chosen: array[int]
+    rejected: array[int]
+    chosen_from: int
+    rejected_from: int
+
+    def pair(self) -> TokenPair:
+        return TokenPair(
+            self.prefix.tolist(), self.chosen.tolist(), self.rejected.tolist(), self.chosen_from, self.rejected_from
+        )
+
+
+def build_row(encoder: TextEncoder, pair: PairText, rule: TokenRule, index: int) -> Row:
+    """Raises ROW_INVALID for a pair that breaks the protocol, CHAT_TEMPLATE_MISSING, MODEL_INVALID."""
+    check_pair(pair, index)
+    reason = unusable_text(pair)
+    try:
+        sides = _sides(encoder, pair, rule)
+    except TemplateRefused:
+        return _unusable(RowFacts(unusable=reason or "template_refused"))
+    opening = len(encoder.opening) if sides.chosen.prompt[: len(encoder.opening)] == encoder.opening else 0
+    kept = RULES[rule.truncation](sides.chosen, sides.rejected, rule.max_length, opening)
+    chosen, rejected = kept or (sides.chosen, sides.rejected)
+    facts = _facts(encoder, sides, chosen, rejected, rule)
+    facts.unusable = reason or ("too_long" if kept is None else unusable_tokens(chosen, rejected))
+    return _row(facts, chosen, rejected)
+
+
+def check_pair(pair: PairText, index: int) -> None:
+    for name in ("prompt", "chosen", "rejected"):
+        messages = getattr(pair, name)
+        if pair.plain and len(messages) != 1:
+            raise Fault("ROW_INVALID", f"row {index}: {name} of a plain pair: expected 1 message, got {len(messages)}")
+        if not messages:
+            raise Fault("ROW_INVALID", f"row {index}: {name}: expected at least 1 message, got none")
+
+
+def unusable_text(pair: PairText) -> str:
+    texts = [[message.content for message in side] for side in (pair.chosen, pair.rejected)]
+    if any(not "".join(text).strip() for text in texts):
+        return "empty_response"
+    return "identical" if pair.chosen == pair.rejected else ""
+
+
+def unusable_tokens(chosen: Side, rejected: Side) -> str:
+    if not chosen.response or not rejected.response:
+        return "empty_response"
+    if chosen.prompt + chosen.response == rejected.prompt + rejected.response:
+        return "identical"
+    return "" if shared_prompt(chosen, rejected) else "empty_prompt"
+
+
+def shared_prompt(chosen: Side, rejected: Side) -> int:
+    """Prompt tokens that both sides begin with."""
+    return len(os.path.commonprefix([chosen.prompt, rejected.prompt]))
+
+
+def _sides(encoder: TextEncoder, pair: PairText, rule: TokenRule) -> Sides:
+    if rule.template == "paper":
+        return paper_sides(encoder, pair)
+    return plain_sides(encoder, pair) if pair.plain else chat_sides(encoder, pair)
+
+
+def _facts(encoder: TextEncoder, sides: Sides, chosen: Side, rejected: Side, rule: TokenRule) -> RowFacts:
+    facts = RowFacts(
+        prompt_tokens=len(chosen.prompt),
+        chosen_tokens=len(chosen.response),
+        rejected_tokens=len(rejected.response),
+        truncated_prompt=len(chosen.prompt) < len(sides.chosen.prompt),
+        truncated_chosen=len(chosen.response) < len(sides.chosen.response),
+        truncated_rejected=len(rejected.response) < len(sides.rejected.response),
+        boundary_split=sides.split,
+    )
+    if rule.return_tokens:
+        facts.rendered = sides.texts
+        ids = (chosen.prompt, chosen.response, rejected.response)
+        facts.pieces = tuple(encoder.pieces(part) for part in ids)  # type: ignore[assignment]
+    return facts
+
+
+def _row(facts: RowFacts, chosen: Side, rejected: Side) -> Row:
+    if facts.unusable:
+        return _unusable(facts)
+    at = shared_prompt(chosen, rejected)
+    tails = [side.prompt[at:] for side in (chosen, rejected)]
+    return Row(
+        facts=facts,
+        prefix=array("i", chosen.prompt[:at]),
+        chosen=array("i", tails[0] + chosen.response),
+        rejected=array("i", tails[1] + rejected.response),
+        chosen_from=len(tails[0]),
+        rejected_from=len(tails[1]),
+    )
+
+
+def _unusable(facts: RowFacts) -> Row:
+    nothing: array[int] = array("i")
+    return Row(facts, nothing, nothing, nothing, 0, 0)

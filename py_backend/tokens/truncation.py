@@ -1,0 +1,50 @@
+"""The truncation rules of backend.proto, on token ids. Each returns the kept sides, or None when the pair is too long."""
+
+from __future__ import annotations
+
+from .sides import Side
+
+Kept = tuple[Side, Side] | None
+
+
+def keep_start(chosen: Side, rejected: Side, limit: int, opening: int) -> Kept:
+    """Prompt + response cut at the limit; a prompt that fills it leaves nothing to score."""
+    if max(len(chosen.prompt), len(rejected.prompt)) >= limit:
+        return None
+    return tuple(Side(side.prompt, side.response[: limit - len(side.prompt)]) for side in (chosen, rejected))  # type: ignore[return-value]
+
+
+def drop(chosen: Side, rejected: Side, limit: int, opening: int) -> Kept:
+    fits = all(len(side.prompt) + len(side.response) <= limit for side in (chosen, rejected))
+    return (chosen, rejected) if fits else None
+
+
+def keep_end_of_prompt(chosen: Side, rejected: Side, limit: int, opening: int) -> Kept:
+    """The prompt loses its beginning, after its BOS, until the longer response fits; a response that is longer than
+    the limit is cut as well and keeps one token of prompt."""
+    responses = [side.response[: limit - 1] for side in (chosen, rejected)]
+    room = limit - max(map(len, responses))
+    excess = max(len(chosen.prompt), len(rejected.prompt)) - room
+    if excess <= 0:
+        return Side(chosen.prompt, responses[0]), Side(rejected.prompt, responses[1])
+    kept = opening if room > opening else 0
+    prompts = [side.prompt[:kept] + side.prompt[kept + excess :] for side in (chosen, rejected)]
+    return Side(prompts[0], responses[0]), Side(prompts[1], responses[1])
+
+
+def paper(chosen: Side, rejected: Side, limit: int, opening: int) -> Kept:
+    """The authors' rule: the limit is shared in proportion to the lengths, each side keeps its beginning, at least one
+    response token is kept. The prompt of the chosen side is used for both, so the rejected side may exceed the limit."""
+    prompt_room, chosen_room = proportional(len(chosen.prompt), len(chosen.response), limit)
+    _, rejected_room = proportional(len(rejected.prompt), len(rejected.response), limit)
+    prompt = chosen.prompt[:prompt_room]
+    return Side(prompt, chosen.response[:chosen_room]), Side(prompt, rejected.response[:rejected_room])
+
+
+def proportional(prompt: int, response: int, limit: int) -> tuple[int, int]:
+    """Floor of a float product, as in the authors' code: its rounding is part of the rule."""
+    response_room = max(int(limit * (response / (prompt + response))), 1)
+    return limit - response_room, response_room
+
+
+RULES = {"keep_start": keep_start, "drop": drop, "keep_end_of_prompt": keep_end_of_prompt, "paper": paper}

@@ -1,0 +1,115 @@
+"""One client's training stream: frames in, each worked on the device thread in order, each answered under its number.
+
+A Fault of one frame is an answer (OperationError) and neither ends the stream nor touches the trainer. When another
+stream opens the same trainer, this one is over: two clients can never write into one step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+
+from py_backend.gen.mrpo.backend.v1 import backend_pb2 as pb
+
+from . import wire
+from .backend import Backend
+from .device import DeviceThread
+from .faults import Fault
+from .holdings import RowSet
+from .training.ledger import conflict
+from .training.trainer import Trainer
+
+Answer = pb.TrainResponse
+
+
+class TrainStream:
+    def __init__(self, backend: Backend, device: DeviceThread) -> None:
+        self._backend = backend
+        self._device = device
+        self._trainer: Trainer | None = None
+        self._rows: RowSet | None = None
+        self._client = 0
+        self._handlers: dict[str, Callable[[pb.TrainRequest], Answer]] = {
+            "open": self._open,
+            "prepare": self._prepare,
+            "forward": self._forward,
+            "backward": self._backward,
+            "commit": self._commit,
+            "abort": self._abort,
+        }
+
+    async def answers(self, requests: AsyncIterator[pb.TrainRequest]) -> AsyncIterator[Answer]:
+        try:
+            async for request in requests:
+                try:
+                    answer = await self._device.run(lambda frame=request: self._handle(frame))
+                except Fault as fault:
+                    error = Answer.OperationError(reason=fault.reason_number, message=fault.message)
+                    answer = Answer(error=error)
+                answer.sequence = request.sequence
+                yield answer
+        finally:
+            self._device.submit(self._leave)
+
+    def _handle(self, request: pb.TrainRequest) -> Answer:
+        kind = request.WhichOneof("frame")
+        if kind is None:
+            raise conflict("a frame without content")
+        if kind != "open":
+            self._require_open(kind)
+        return self._handlers[kind](request)
+
+    def _require_open(self, kind: str) -> None:
+        if self._trainer is None:
+            raise conflict(f"{kind} before open")
+        if self._trainer.client != self._client:
+            raise conflict(f"{kind}: another client has opened this trainer")
+
+    def _open(self, request: pb.TrainRequest) -> Answer:
+        trainer = self._backend.holdings.trainer(request.open.trainer_handle)
+        rows = self._backend.holdings.row_set(request.open.row_set)
+        if rows.model_handle != trainer.model_handle:
+            raise Fault("UNKNOWN_HANDLE", f"row set {request.open.row_set!r} belongs to another model than the trainer")
+        self._trainer, self._rows, self._client = trainer, rows, trainer.open()
+        return Answer(opened=Answer.Opened(committed_step=trainer.committed_step))
+
+    def _prepare(self, request: pb.TrainRequest) -> Answer:
+        trainer, rows = self._opened()
+        trainer.engine.prepare(rows.pairs(list(request.prepare.rows)))
+        return Answer(prepared=Answer.Prepared())
+
+    def _forward(self, request: pb.TrainRequest) -> Answer:
+        trainer, rows = self._opened()
+        frame = request.forward
+        pairs = rows.pairs(list(frame.rows))
+        logps, seconds = trainer.forward(frame.step, frame.micro_batch, pairs, frame.seed)
+        return Answer(
+            forward=Answer.ForwardResult(step=frame.step, micro_batch=frame.micro_batch, logps=logps, seconds=seconds)
+        )
+
+    def _backward(self, request: pb.TrainRequest) -> Answer:
+        trainer, _ = self._opened()
+        frame = request.backward
+        seconds = trainer.backward(frame.step, frame.micro_batch, list(frame.gradients))
+        return Answer(backward=Answer.BackwardDone(step=frame.step, micro_batch=frame.micro_batch, seconds=seconds))
+
+    def _commit(self, request: pb.TrainRequest) -> Answer:
+        trainer, _ = self._opened()
+        frame = request.commit
+        done = trainer.commit(
+            frame.step, list(frame.micro_batches), frame.learning_rate, frame.weight_decay, frame.max_grad_norm
+        )
+        return Answer(commit=wire.step_done(frame.step, done))
+
+    def _abort(self, request: pb.TrainRequest) -> Answer:
+        trainer, _ = self._opened()
+        trainer.abort(request.abort.step)
+        return Answer(abort=Answer.Aborted(step=request.abort.step))
+
+    def _opened(self) -> tuple[Trainer, RowSet]:
+        assert self._trainer is not None and self._rows is not None
+        return self._trainer, self._rows
+
+    def _leave(self) -> None:
+        """The client is gone: what it left open is dropped, unless another one has taken over."""
+        if self._trainer is not None and self._trainer.client == self._client:
+            self._trainer.drop_step()

@@ -1,0 +1,1 @@
+"""Training: the policy's adapter, the step transaction, the optimizer."""

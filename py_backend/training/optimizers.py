@@ -1,0 +1,53 @@
+"""The optimizers a trainer can have. Learning rate and weight decay come with every commit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from ..faults import Fault
+
+
+@dataclass(frozen=True, slots=True)
+class OptimizerSpec:
+    name: str  # "adamw", "paged_adamw_8bit"
+    beta1: float
+    beta2: float
+    epsilon: float
+
+
+def create_optimizer(spec: OptimizerSpec, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+    """Raises UNSUPPORTED for another name."""
+    options = {"lr": 0.0, "betas": (spec.beta1, spec.beta2), "eps": spec.epsilon, "weight_decay": 0.0}
+    if spec.name == "adamw":
+        return torch.optim.AdamW(parameters, **options)
+    if spec.name == "paged_adamw_8bit":
+        import bitsandbytes
+
+        return bitsandbytes.optim.PagedAdamW8bit(parameters, **options)
+    raise Fault("UNSUPPORTED", f"optimizer: got {spec.name!r}, expected adamw or paged_adamw_8bit")
+
+
+def gradient_norm(parameters: list[nn.Parameter]) -> float:
+    """L2 norm over all gradients, before clipping."""
+    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    return float(torch.nn.utils.get_total_norm(gradients)) if gradients else 0.0
+
+
+def apply_update(
+    optimizer: torch.optim.Optimizer,
+    parameters: list[nn.Parameter],
+    norm: float,
+    learning_rate: float,
+    weight_decay: float,
+    max_norm: float,
+) -> None:
+    """One optimizer step with the gradients clipped to `max_norm` (0 = as they are)."""
+    if max_norm > 0:
+        torch.nn.utils.clip_grads_with_norm_(parameters, max_norm, torch.tensor(norm))
+    for group in optimizer.param_groups:
+        group["lr"] = learning_rate
+        group["weight_decay"] = weight_decay
+    optimizer.step()

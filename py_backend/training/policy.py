@@ -1,0 +1,198 @@
+"""What is trained: a LoRA adapter in float32 on a frozen model, or all weights.
+
+The adapter starts at zero effect, initialised from a seed and from nothing that happened before. A START adapter that
+the model was loaded with stays active and frozen underneath, so that "adapter off" is the policy's start, bit for bit.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from torch import nn
+
+from ..faults import Fault
+from ..models.load import START, Loaded, first_line
+from .seeds import seeded
+
+if TYPE_CHECKING:
+    from peft import PeftModel
+
+POLICY = "default"  # the name under which PEFT writes into the folder itself and not into a subfolder
+
+
+@dataclass(frozen=True, slots=True)
+class LoraSpec:
+    """target_modules: empty = PEFT's default for the architecture."""
+
+    r: int
+    alpha: float
+    dropout: float
+    target_modules: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Policy:
+    """model: what runs. lora: None = all weights are trained. updates: commits that changed it."""
+
+    model: nn.Module
+    lora: LoraSpec | None
+    has_start: bool
+    updates: int = 0
+
+    def parameters(self) -> list[nn.Parameter]:
+        return [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+
+    def trained_modules(self) -> list[str]:
+        if self.lora is None:
+            return ["all"]
+        return [clean_name(name) for name, module in self.model.named_modules() if POLICY in getattr(module, "lora_A", ())]
+
+    @contextmanager
+    def off(self) -> Iterator[None]:
+        """The policy as it started (RefM1). Raises UNSUPPORTED once full fine-tuning has moved it."""
+        if self.lora is None:
+            if self.updates > 0:
+                raise Fault(
+                    "UNSUPPORTED",
+                    "full fine-tuning has changed the start of the policy: there is no adapter to turn off",
+                    "Score the start before the first update.",
+                )
+            yield
+            return
+        layers = _tuner_layers(self.model)
+        for layer in layers:
+            if self.has_start and START in layer.lora_A:
+                layer.set_adapter([START])
+            else:
+                layer.enable_adapters(False)
+        try:
+            yield
+        finally:
+            for layer in layers:
+                layer.enable_adapters(True)
+            activate(self.model, self.has_start)
+
+
+def create_policy(loaded: Loaded, lora: LoraSpec | None, seed: int) -> Policy:
+    """Raises TARGET_MODULES_UNMATCHED or UNSUPPORTED."""
+    has_start = loaded.source.adapter is not None
+    if lora is None:
+        return Policy(_all_weights(loaded), None, has_start)
+    check_targets(loaded.base, lora.target_modules)
+    with seeded(loaded.device, seed, "adapter"):
+        model = _with_adapter(loaded, lora, has_start)
+    activate(model, has_start)
+    return Policy(model, lora, has_start)
+
+
+def remove_policy(loaded: Loaded, policy: Policy) -> None:
+    """Takes the trained adapter off again; loaded.model is then what was loaded."""
+    if policy.lora is None:
+        raise Fault("UNSUPPORTED", "this model's own weights were trained: load it again for another trainer")
+    model: PeftModel = policy.model  # type: ignore[assignment]
+    if policy.has_start:
+        model.delete_adapter(POLICY)
+        model.set_adapter(START)
+    else:
+        loaded.model = model.unload()
+    loaded.model.requires_grad_(False)
+
+
+def _all_weights(loaded: Loaded) -> nn.Module:
+    if loaded.spec.quantization != "none":
+        raise Fault(
+            "UNSUPPORTED",
+            f"full fine-tuning of a model in {loaded.spec.quantization}: quantised weights cannot be trained",
+            "Train an adapter (lora), or load the model without quantization.",
+        )
+    if loaded.source.adapter is not None:
+        loaded.model = loaded.base = loaded.model.merge_and_unload()  # type: ignore[operator]
+    loaded.model.requires_grad_(True)
+    return loaded.model
+
+
+def _with_adapter(loaded: Loaded, lora: LoraSpec, has_start: bool) -> nn.Module:
+    from peft import LoraConfig, get_peft_model
+
+    targets: list[str] | str | None = list(lora.target_modules) or None
+    if targets == ["all-linear"]:
+        targets = "all-linear"
+    config = LoraConfig(
+        r=lora.r, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules=targets, task_type="CAUSAL_LM", bias="none"
+    )
+    try:
+        if not has_start:
+            return get_peft_model(loaded.model, config, adapter_name=POLICY)
+        _check_start(loaded)
+        loaded.model.add_adapter(POLICY, config)  # type: ignore[operator]
+        return loaded.model
+    except ValueError as error:
+        raise Fault(
+            "TARGET_MODULES_UNMATCHED",
+            f"target_modules: {first_line(error)}",
+            f"Name modules of this model: {', '.join(linear_names(loaded.base))}.",
+        ) from error
+
+
+def _check_start(loaded: Loaded) -> None:
+    config = loaded.model.peft_config[START]  # type: ignore[index,union-attr]
+    plain = config.peft_type == "LORA" and not config.use_dora and config.bias == "none" and not config.modules_to_save
+    if not plain:
+        raise Fault(
+            "UNSUPPORTED",
+            f"adapter {loaded.source.adapter}: only a plain LoRA adapter can carry a further one",
+            "Merge it into its base first (peft's merge_and_unload) and train on the merged model.",
+        )
+
+
+def activate(model: nn.Module, has_start: bool) -> None:
+    """Both adapters compute, only the policy's is trained."""
+    for layer in _tuner_layers(model):
+        names = [name for name in (START, POLICY) if name in layer.lora_A and (has_start or name == POLICY)]
+        layer.set_adapter(names)
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(f".{POLICY}." in f"{name}." and "lora_" in name)
+
+
+def _tuner_layers(model: nn.Module) -> list[nn.Module]:
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    return [module for module in model.modules() if isinstance(module, BaseTunerLayer)]
+
+
+def check_targets(base: nn.Module, targets: tuple[str, ...]) -> None:
+    """Every name must match a module: PEFT itself is content when one of several does."""
+    if targets == ("all-linear",):
+        return
+    names = [name for name, _ in base.named_modules()]
+    unmatched = [t for t in targets if not any(name == t or name.endswith(f".{t}") for name in names)]
+    if not unmatched:
+        return
+    known = linear_names(base)
+    close = difflib.get_close_matches(unmatched[0], known, n=1)
+    meant = f" Did you mean {close[0]}?" if close else ""
+    raise Fault(
+        "TARGET_MODULES_UNMATCHED",
+        f"target_modules: no module is named {', '.join(unmatched)}; there are {', '.join(known)}",
+        f"Each name must match a module of the policy.{meant}",
+    )
+
+
+def linear_names(base: nn.Module) -> list[str]:
+    """Last parts of the names of modules that can carry an adapter, in order of appearance."""
+    kinds = ("Linear", "Conv1D")
+    head = base.get_output_embeddings() if hasattr(base, "get_output_embeddings") else None
+    found = (
+        name.rpartition(".")[2]
+        for name, module in base.named_modules()
+        if module is not head and any(kind in type(module).__name__ for kind in kinds)
+    )
+    return list(dict.fromkeys(found))
+
+
+def clean_name(name: str) -> str:
+    return name.removeprefix("base_model.model.")

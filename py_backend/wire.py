@@ -1,0 +1,222 @@
+"""Protocol messages to plain values and back: the only place that knows both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+
+from py_backend.gen.mrpo.backend.v1 import backend_pb2 as pb
+
+from . import __version__, info
+from .backend import Backend, TrainerSpec
+from .faults import Fault
+from .generation import Generation, Prompt, Sampling
+from .holdings import HeldModel
+from .memory import device_memory, peak_memory_bytes
+from .models.identity import ModelIdentity
+from .models.load import chat_template_of
+from .models.spec import DTYPES, ModelSpec
+from .progress import Progress
+from .tokens.pair_text import Message, PairText, TokenRule
+from .tokens.rows import RowFacts
+from .training.optimizers import OptimizerSpec
+from .training.policy import LoraSpec
+from .training.trainer import StepDone, Trainer
+
+PROTOCOL_VERSION = 1
+MAX_MESSAGE_BYTES = 16 << 20
+QUANTIZATIONS = {
+    pb.QUANTIZATION_UNSPECIFIED: "none",
+    pb.QUANTIZATION_NF4: "nf4",
+    pb.QUANTIZATION_INT8: "int8",
+}
+TRUNCATIONS = {
+    pb.TRUNCATION_UNSPECIFIED: "keep_start",
+    pb.TRUNCATION_KEEP_START: "keep_start",
+    pb.TRUNCATION_DROP: "drop",
+    pb.TRUNCATION_PAPER: "paper",
+    pb.TRUNCATION_KEEP_END_OF_PROMPT: "keep_end_of_prompt",
+}
+CHECKPOINTING = ("off", "selective", "full", "auto")
+
+
+def one_of(what: str, value: object, known: Iterable[object]) -> None:
+    """Raises UNSUPPORTED for a value this build does not know: an option is never dropped silently."""
+    if value not in known:
+        raise Fault("UNSUPPORTED", f"{what}: got {value!r}, expected one of {', '.join(map(str, known))}")
+
+
+def server_info(backend: Backend) -> pb.GetServerInfoResponse:
+    total, free = device_memory(backend.device)
+    return pb.GetServerInfoResponse(
+        protocol_version=PROTOCOL_VERSION,
+        incarnation=backend.incarnation,
+        server_version=__version__,
+        device=str(backend.device),
+        device_name=info.device_name(backend.device),
+        device_memory_bytes=total,
+        device_memory_free_bytes=free,
+        threads=torch.get_num_threads(),
+        versions=info.versions(),
+        max_message_bytes=MAX_MESSAGE_BYTES,
+        process_id=backend.process_id,
+        capabilities=info.capabilities(),
+        peak_memory_bytes=peak_memory_bytes(backend.device),
+    )
+
+
+def model_spec(message: pb.ModelSpec) -> ModelSpec:
+    one_of("quantization", message.quantization, QUANTIZATIONS)
+    one_of("dtype", message.dtype, ("", *DTYPES))
+    if not message.source:
+        raise Fault("MODEL_NOT_FOUND", "model: expected a folder, a hub id or a .gguf file, got nothing")
+    return ModelSpec(
+        source=message.source,
+        revision=message.revision,
+        adapter=message.adapter,
+        quantization=QUANTIZATIONS[message.quantization],
+        dtype=message.dtype,
+        chat_template=message.chat_template,
+        attention=message.attention,
+    )
+
+
+def progress(value: Progress) -> pb.Progress:
+    return pb.Progress(stage=value.stage, done=value.done, total=value.total, unit=value.unit)
+
+
+def identity(value: ModelIdentity) -> pb.ModelIdentity:
+    return pb.ModelIdentity(
+        weights=value.weights,
+        tokenizer=value.tokenizer,
+        chat_template=value.chat_template,
+        numeric_path=value.numeric_path,
+        revision=value.revision,
+    )
+
+
+def loaded_model(held: HeldModel) -> pb.LoadedModel:
+    base = held.loaded.base
+    config = base.config.get_text_config()
+    return pb.LoadedModel(
+        model_handle=held.handle,
+        identity=identity(held.identity),
+        architecture=type(base).__name__,
+        parameters=base.num_parameters(),
+        vocabulary=config.vocab_size,
+        layers=config.num_hidden_layers,
+        hidden_size=config.hidden_size,
+        has_chat_template=bool(chat_template_of(held.loaded.tokenizer)),
+        memory_bytes=base.get_memory_footprint(),
+        context_length=getattr(config, "max_position_embeddings", None) or 0,
+        layout=held.engine.layout,
+        layout_note=held.engine.layout_note,
+    )
+
+
+def token_rule(message: pb.RegisterRowsRequest.Open) -> TokenRule:
+    one_of("truncation", message.truncation, TRUNCATIONS)
+    one_of("template", message.template, ("", "chat", "paper"))
+    return TokenRule(
+        max_length=message.max_length,
+        truncation=TRUNCATIONS[message.truncation],
+        template=message.template or "chat",
+        return_tokens=message.return_tokens,
+    )
+
+
+def messages(listed: Iterable[pb.Message]) -> list[Message]:
+    return [Message(message.role, message.content) for message in listed]
+
+
+def pair_text(message: pb.PairText) -> PairText:
+    return PairText(messages(message.prompt), messages(message.chosen), messages(message.rejected), message.plain)
+
+
+def row_facts(facts: RowFacts) -> pb.RowFacts:
+    return pb.RowFacts(
+        prompt_tokens=facts.prompt_tokens,
+        chosen_tokens=facts.chosen_tokens,
+        rejected_tokens=facts.rejected_tokens,
+        truncated_prompt=facts.truncated_prompt,
+        truncated_chosen=facts.truncated_chosen,
+        truncated_rejected=facts.truncated_rejected,
+        boundary_split=facts.boundary_split,
+        unusable=facts.unusable,
+        rendered_prompt=facts.rendered[0],
+        rendered_chosen=facts.rendered[1],
+        rendered_rejected=facts.rendered[2],
+        prompt_pieces=facts.pieces[0],
+        chosen_pieces=facts.pieces[1],
+        rejected_pieces=facts.pieces[2],
+    )
+
+
+def scores(rows: list[int], logps: list[float], value: Progress) -> pb.ScoreResponse:
+    return pb.ScoreResponse(
+        rows=rows, chosen_logps=logps[0::2], rejected_logps=logps[1::2], progress=progress(value)
+    )
+
+
+def prompts(message: pb.GenerateRequest) -> list[Prompt]:
+    return [Prompt(messages(prompt.messages), prompt.plain) for prompt in message.prompts]
+
+
+def sampling(message: pb.GenerateRequest) -> Sampling:
+    if message.max_new_tokens < 1:
+        raise Fault("UNSUPPORTED", f"max_new_tokens: expected at least 1, got {message.max_new_tokens}")
+    if not message.temperature >= 0 or not 0 <= message.top_p <= 1:
+        raise Fault("UNSUPPORTED", f"sampling: got temperature {message.temperature} and top_p {message.top_p}")
+    return Sampling(message.max_new_tokens, message.temperature, message.top_p or 1.0, message.seed)
+
+
+def generation(value: Generation) -> pb.GenerateResponse:
+    return pb.GenerateResponse(index=value.index, text=value.text, tokens=value.tokens, finished=value.finished)
+
+
+def trainer_spec(message: pb.CreateTrainerRequest) -> TrainerSpec:
+    checkpointing = message.checkpointing or "auto"
+    one_of("checkpointing", checkpointing, CHECKPOINTING)
+    return TrainerSpec(
+        lora=_lora(message.lora) if message.HasField("lora") else None,
+        seed=message.seed,
+        optimizer=OptimizerSpec(
+            name=message.optimizer or "adamw",
+            beta1=message.adam_beta1,
+            beta2=message.adam_beta2,
+            epsilon=message.adam_epsilon,
+        ),
+        checkpointing=checkpointing,
+    )
+
+
+def _lora(message: pb.LoraSpec) -> LoraSpec:
+    """A scale of 0 would train nothing and say nothing, so it is refused."""
+    if message.r < 1 or not message.alpha > 0 or not 0 <= message.dropout < 1:
+        raise Fault(
+            "UNSUPPORTED",
+            f"lora: expected r >= 1, alpha > 0 and 0 <= dropout < 1, "
+            f"got r {message.r}, alpha {message.alpha}, dropout {message.dropout}",
+        )
+    return LoraSpec(message.r, message.alpha, message.dropout, tuple(message.target_modules))
+
+
+def created(handle: str, trainer: Trainer, checkpointing: str) -> pb.CreateTrainerResponse:
+    return pb.CreateTrainerResponse(
+        trainer_handle=handle,
+        trainable_parameters=sum(parameter.numel() for parameter in trainer.policy.parameters()),
+        checkpointing=checkpointing,
+        micro_batch_tokens=trainer.engine.micro_batch_tokens(),
+        trained_modules=trainer.policy.trained_modules(),
+    )
+
+
+def step_done(step: int, done: StepDone) -> pb.TrainResponse.StepDone:
+    return pb.TrainResponse.StepDone(
+        step=step,
+        grad_norm=done.grad_norm,
+        seconds=done.seconds,
+        peak_memory_bytes=done.peak_memory_bytes,
+        skipped=done.skipped,
+    )

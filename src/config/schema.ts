@@ -75,10 +75,15 @@ export const dataSchema = z.strictObject({
     .default('auto')
     .describe('Form of the rows; auto recognises it from the first rows. `mrpo data --list-formats` names them.'),
   columns: z
-    .strictObject({ prompt: z.string(), chosen: z.string(), rejected: z.string(), system: z.string().optional() })
+    .strictObject({
+      prompt: z.string().min(1).describe('Column of the prompt.'),
+      chosen: z.string().min(1).describe('Column of the better response.'),
+      rejected: z.string().min(1).describe('Column of the worse response.'),
+      system: z.string().min(1).describe('Column of the system text.'),
+    })
     .partial()
     .optional()
-    .describe('Column names, for tables whose columns are called otherwise.'),
+    .describe('Column names, for tables whose columns are called otherwise: { prompt: question, chosen: good, rejected: bad }.'),
   pairing: z
     .enum(['best-vs-worst', 'best-vs-random', 'best-vs-rest', 'adjacent', 'all'])
     .default('best-vs-worst')
@@ -126,7 +131,7 @@ export const weightsSchema = z
     z.strictObject({
       method: z.literal('tsw'),
       prior: z.number().positive().default(5).describe('Beta(a, a) prior of each reference.'),
-      seed: z.int().default(0),
+      seed: z.int().default(0).describe('Of the draws.'),
     }),
   ])
   .describe('Weight of each reference: uniform, arwc (Eq. 10), a list that adds up to 1, or a published successor.');
@@ -171,17 +176,20 @@ export const objectiveSchema = z
 export const trainingSchema = z
   .strictObject({
     learning_rate: z.number().min(0).default(1e-5).describe('Peak learning rate.'),
-    lr_scheduler_type: z.enum(['cosine', 'linear', 'constant']).default('cosine'),
+    lr_scheduler_type: z.enum(['cosine', 'linear', 'constant']).default('cosine').describe('Course of the learning rate after warm-up.'),
     warmup_ratio: z.number().min(0).max(1).default(0).describe('Share of all steps with a rising learning rate.'),
     epochs: z.number().positive().default(3).describe('Passes over the training pairs.'),
     max_steps: z.int().min(1).optional().describe('Stop after this many optimizer steps whatever the epochs.'),
     batch_size: z.int().min(1).default(8).describe('Pairs per optimizer step, whatever the micro-batches.'),
     micro_batch_tokens: z.int().min(1).optional().describe('Tokens per forward. Default: by free memory.'),
-    optim: z.enum(['adamw', 'paged_adamw_8bit']).default('adamw'),
-    adam_beta1: z.number().min(0).lt(1).default(0.9),
-    adam_beta2: z.number().min(0).lt(1).default(0.999),
-    adam_epsilon: z.number().positive().default(1e-8),
-    weight_decay: z.number().min(0).default(0),
+    optim: z
+      .enum(['adamw', 'paged_adamw_8bit'])
+      .default('adamw')
+      .describe('Optimizer: AdamW, or its 8-bit paged form (bitsandbytes).'),
+    adam_beta1: z.number().min(0).lt(1).default(0.9).describe('Decay of the first moment.'),
+    adam_beta2: z.number().min(0).lt(1).default(0.999).describe('Decay of the second moment.'),
+    adam_epsilon: z.number().positive().default(1e-8).describe('Added to the denominator.'),
+    weight_decay: z.number().min(0).default(0).describe('Decoupled weight decay, per unit of learning rate.'),
     max_grad_norm: z.number().min(0).default(1).describe('Clip the gradient norm; 0 = never.'),
     eval_steps: z.int().min(1).optional().describe('Evaluate every so many steps. Default: at the start and after each epoch.'),
     logging_steps: z.int().min(1).default(1).describe('Write training metrics every so many steps.'),
@@ -193,21 +201,22 @@ export const runSchema = z
   .strictObject({
     $schema: z.string().optional().describe('For editors; not read.'),
     preset: z.string().min(1).optional().describe('Named settings to start from; `mrpo init --list-presets` names them.'),
-    policy: policySchema,
+    policy: policySchema.describe('The model that is trained.'),
     references: z
       .array(referenceSchema)
       .min(1)
       .prefault([{ model: 'policy' }])
       .describe('Reference models in order; the first is RefM1, which others are clipped around.'),
-    data: dataSchema,
-    objective: objectiveSchema,
-    training: trainingSchema,
+    data: dataSchema.describe('Preference pairs, and how their text becomes tokens.'),
+    objective: objectiveSchema.describe('The loss.'),
+    training: trainingSchema.describe('Steps, optimizer, evaluation.'),
     generate: z
       .strictObject({
         samples: z.int().min(0).default(3).describe('Held-out prompts answered before and after training, for the report.'),
-        max_new_tokens: z.int().min(1).default(128),
+        max_new_tokens: z.int().min(1).default(128).describe('Longest answer, in tokens.'),
       })
-      .prefault({}),
+      .prefault({})
+      .describe('Sample answers for the report.'),
     output: z.string().min(1).default('runs/mrpo').describe('Run folder; must be new or empty.'),
   })
   .describe('A run of mrpo: policy, references, data, objective, training.');

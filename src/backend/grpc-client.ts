@@ -26,6 +26,8 @@ export interface ConnectOptions {
   readonly token?: string | undefined;
   /** TLS, for `host:port`. Default: plain text. */
   readonly tls?: TlsFiles | undefined;
+  /** The backend must say who it is within so long. Default 10000 ms. */
+  readonly answerMs?: number | undefined;
   /** Without a sign of life for so long, open calls fail. Default 60000 ms. */
   readonly silenceMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -41,7 +43,7 @@ const DEFAULT_SILENCE_MS = 60_000;
 export async function connectBackend(options: ConnectOptions): Promise<Backend> {
   const closing = new AbortController();
   const connection = dial(options, closing.signal);
-  const backend = backendOn(connection, () => {
+  const backend = backendOn(connection, options.answerMs ?? INFO_TIMEOUT_MS, () => {
     closing.abort(new BackendFault('unreachable', `the connection to ${options.address} is closed`));
     connection.client.close();
   });
@@ -78,12 +80,12 @@ function dial(options: ConnectOptions, closed: AbortSignal): Connection {
   return { client, address: options.address, metadata, heartbeat, closed, ended: options.ended };
 }
 
-function backendOn(connection: Connection, close: () => void): Backend {
+function backendOn(connection: Connection, infoTimeoutMs: number, close: () => void): Backend {
   const { client, metadata } = connection;
   return {
     async info(call) {
       const method = client.getServerInfo.bind(client);
-      const options = { timeoutMs: INFO_TIMEOUT_MS, signal: call?.signal };
+      const options = { timeoutMs: infoTimeoutMs, signal: call?.signal };
       return wire.fromServerInfo(await unary(connection, 'getServerInfo', method, {}, options));
     },
     async identifyModel(model, call = {}) {

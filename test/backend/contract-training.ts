@@ -218,7 +218,11 @@ export function describeTraining(target: ContractTarget, folder: string, backend
       });
 
       /** The open step, committed now, is exactly these micro-batches: it gives what a fresh trainer gets from them. */
-      async function expectStepIs(step: number, ids: readonly number[], batches: readonly (readonly number[])[]): Promise<void> {
+      async function expectStepIs(
+        step: number,
+        ids: readonly number[],
+        batches: readonly (readonly number[])[],
+      ): Promise<void> {
         const { gradNorm } = await commit(step, ids);
         const got = await policy();
         await restart(trainerSpec());

@@ -140,11 +140,14 @@ export function describeBackendContract(name: string, target: ContractTarget): v
 
       it('says why a row cannot be scored', async () => {
         const long = 'word '.repeat(80);
-        const set = await register([pair('q', 'a', ''), pair('q', 'a', 'a'), pair(long, 'a', 'b'), pair('q', 'a', 'b')], {
-          ...RULE,
-          maxLength: 40,
-          truncation: 'drop',
-        });
+        const set = await register(
+          [pair('q', 'a', ''), pair('q', 'a', 'a'), pair(long, 'a', 'b'), pair('q', 'a', 'b')],
+          {
+            ...RULE,
+            maxLength: 40,
+            truncation: 'drop',
+          },
+        );
         expect(set.rows.map((row) => row.unusable)).toEqual(['empty_response', 'identical', 'too_long', undefined]);
       });
 

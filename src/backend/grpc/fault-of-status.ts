@@ -9,6 +9,7 @@ const ERROR_INFO_TYPE = 'google.rpc.ErrorInfo';
 
 const REASON_BY_CODE: Readonly<Partial<Record<status, FaultReason>>> = {
   [status.UNAVAILABLE]: 'unreachable',
+  [status.DEADLINE_EXCEEDED]: 'unreachable',
   [status.UNAUTHENTICATED]: 'unauthenticated',
   [status.PERMISSION_DENIED]: 'unauthenticated',
   [status.UNIMPLEMENTED]: 'protocol',

@@ -3,9 +3,10 @@
  * the failure says that the backend could not be reached.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { status } from '@grpc/grpc-js';
 import { abortError } from '../../core/abort.js';
 import { BackendServiceDefinition } from '../../gen/mrpo/backend/v1/backend.js';
-import { BackendFault } from '../fault.js';
+import { isServiceError } from './fault-of-status.js';
 
 export type MethodName = keyof typeof BackendServiceDefinition.methods;
 
@@ -18,10 +19,9 @@ export function isIdempotent(method: MethodName): boolean {
 }
 
 /** Whether attempt number `attempt` (0 = the first) of a call that failed with `error` may be followed by another. */
-export function mayRetry(method: MethodName, attempt: number, error: unknown): boolean {
-  return (
-    isIdempotent(method) && attempt + 1 < ATTEMPTS && error instanceof BackendFault && error.reason === 'unreachable'
-  );
+export function mayRetry(method: MethodName, attempt: number, error: Error): boolean {
+  const dropped = isServiceError(error.cause) && error.cause.code === status.UNAVAILABLE;
+  return isIdempotent(method) && attempt + 1 < ATTEMPTS && dropped;
 }
 
 /** Waits before the next attempt: 0.2 s, 0.4 s, ... */

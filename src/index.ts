@@ -3,29 +3,66 @@
  *
  * Start with {@link startRun}; {@link openBackend} and {@link createObjective} are the parts for a loop of your own.
  */
+
+// Runs: from a configuration to a folder.
 export { loadConfig, type LoadConfigOptions, type LoadedConfig, type RunConfig, type RunConfigInput } from './config/index.js';
-export { BackendFault, type FaultReason } from './backend/fault.js';
-export { createMemoryBackend } from './backend/memory.js';
-export { openBackend, type OpenOptions } from './backend/open.js';
+export {
+  evaluateModel,
+  evaluateRun,
+  exportRun,
+  generate,
+  readRun,
+  startRun,
+  writeComparison,
+  writeRunReport,
+  type ConfigSource,
+  type EvaluateOptions,
+  type ExportRequest,
+  type GenerateRequest,
+  type Measures,
+  type ModelEvaluation,
+  type Run,
+  type RunEvent,
+  type RunRecord,
+  type RunResult,
+  type RunStage,
+  type RunStatus,
+  type StartOptions,
+  type StoredRun,
+} from './sdk/index.js';
+
+// Data.
+export { loadData, readPairs, readPreferenceData, splitPairs, type PreferenceData, type PreferencePair, type RunData } from './data/index.js';
+
+// The loss.
+export { createObjective, type ObjectiveContext } from './objectives/create-objective.js';
+export type { CustomLoss, CustomLossValue, CustomPair } from './objectives/custom-loss.js';
+export type { ModelColumns, Objective, ObjectiveResult, PairBatch } from './objectives/objective.js';
+
+// The accelerator.
 export type {
   Backend,
+  CommitRequest,
   CommitResult,
+  ForwardRequest,
   ForwardResult,
   Generation,
   LoadedModel,
+  Message,
   ModelSpec,
   PairText,
   Progress,
+  RowFacts,
   RowSet,
+  ScoreChunk,
   ServerInfo,
   TokenRule,
   Trainer,
   TrainerSpec,
 } from './backend/backend.js';
-export { MrpoError, type ErrorCode } from './core/errors.js';
-export { loadData, readPreferenceData, type PreferenceData, type PreferencePair } from './data/index.js';
-export { createObjective } from './objectives/create-objective.js';
-export type { Objective, ObjectiveResult, PairBatch } from './objectives/objective.js';
-export { readRun, writeComparison, type Run, type RunEvent, type RunRecord, type RunResult, type StartOptions, type StoredRun } from './runs/index.js';
-export type { ConfigSource } from './sdk/load-any.js';
-export { startRun } from './sdk/start-run.js';
+export { BackendFault, type FaultReason } from './backend/fault.js';
+export { createMemoryBackend, type MemoryBackendOptions } from './backend/memory.js';
+export { openBackend, type OpenOptions } from './backend/open.js';
+
+// What is thrown.
+export { MrpoError, type ErrorCode, type MrpoErrorOptions } from './core/errors.js';

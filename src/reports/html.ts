@@ -24,6 +24,5 @@ const ESCAPES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '
 /** Control characters that HTML forbids are shown as their replacement sign. */
 const escapeText = (text: string): string =>
   text
-    // eslint-disable-next-line no-control-regex -- these are what is looked for
     .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/g, '\ufffd')
     .replace(/[&<>"']/g, (character) => ESCAPES[character] ?? character);

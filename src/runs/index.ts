@@ -1,6 +1,10 @@
 /** Runs: one experiment from a configuration to a folder that a person can read. */
+export { evaluateHeldOut, type EvaluateRequest, type ModelEvaluation } from './evaluate-model.js';
 export type { RunEvent } from './events.js';
-export { readRun, RUN_FILES, type RunFolder, type StoredRun } from './run-folder.js';
+export { exportRun, type ExportRequest } from './export-run.js';
+export { generate, type GenerateRequest } from './generate.js';
+export { isRunFolder, readRun, RUN_FILES, type RunFolder, type StoredRun } from './run-folder.js';
+export { modelOf, trainedModel } from './run-model.js';
 export type { BackendFacts, DataFacts, ModelFacts, ReferenceFacts, RunRecord, RunStage, RunStatus, TrainingFacts } from './run-record.js';
 export type { Sample } from './samples.js';
 export { startRun, type Run, type RunResult, type StartOptions } from './start-run.js';

@@ -1,6 +1,6 @@
 /** The policy in memory: model, the run's pairs as its tokens, and the trainer. */
-import type { Backend, LoadedModel, PairText, Progress, RowFacts, TokenRule, Trainer, TrainerSpec } from '../backend/backend.js';
-import { policyModelSpec, type RunConfig } from '../config/index.js';
+import type { Backend, LoadedModel, ModelSpec, PairText, Progress, RowFacts, TokenRule, Trainer, TrainerSpec } from '../backend/backend.js';
+import type { RunConfig } from '../config/index.js';
 
 export interface LoadedPolicy {
   readonly model: LoadedModel;
@@ -18,11 +18,15 @@ export async function loadPolicy(
   backend: Backend,
   config: RunConfig,
   pairs: readonly PairText[],
-  options: { readonly forTraining: boolean; readonly adapter?: string | undefined; readonly signal: AbortSignal | undefined; readonly onProgress: (progress: Progress) => void },
+  options: {
+    readonly model: ModelSpec;
+    readonly forTraining: boolean;
+    readonly signal: AbortSignal | undefined;
+    readonly onProgress: (progress: Progress) => void;
+  },
 ): Promise<LoadedPolicy> {
   const { signal, onProgress, forTraining } = options;
-  const spec = policyModelSpec(config);
-  const model = await backend.loadModel({ ...spec, adapter: options.adapter ?? spec.adapter }, { forTraining, signal, onProgress });
+  const model = await backend.loadModel(options.model, { forTraining, signal, onProgress });
   const { handle, rows } = await backend.registerRows(model.handle, pairs, tokenRule(config), { signal, onProgress });
   return { model, rowSet: handle, rows };
 }

@@ -1,5 +1,6 @@
 /** Everything before the first update: pairs, the references' scores, the policy with its trainer, the objective. */
 import type { Trainer } from '../backend/backend.js';
+import { policyModelSpec } from '../config/index.js';
 import type { PreferencePair } from '../data/index.js';
 import { createObjective } from '../objectives/create-objective.js';
 import type { Objective } from '../objectives/objective.js';
@@ -35,7 +36,7 @@ export async function prepareRun(context: RunContext): Promise<PreparedRun> {
 
   return runStage(context, 'load', async (progressOf) => {
     const onProgress = progressOf('policy');
-    const policy = await loadPolicy(backend, config, everyPair, { forTraining: true, signal, onProgress });
+    const policy = await loadPolicy(backend, config, everyPair, { model: policyModelSpec(config), forTraining: true, signal, onProgress });
     const examples = buildExamples({ pairs: everyPair, trainingPairs: train.length, nameOf, policyRows: policy.rows, references });
     examples.notes.forEach(note);
     if (policy.model.layoutNote !== '') note(`policy: ${policy.model.layoutNote}`);

@@ -1,7 +1,7 @@
 /** Keeps `run.json` in step with the run: every change is written whole, and the last word is said whatever happens. */
 import { writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { MrpoError } from '../core/errors.js';
+import type { MrpoError } from '../core/errors.js';
 import { VERSION } from '../core/version.js';
 import type { RunFolder } from './run-folder.js';
 import type { RunRecord, RunStage, RunStatus } from './run-record.js';

@@ -1,8 +1,6 @@
 /** Starts a run and gives the handle to it: events, result, stop. */
 import { randomBytes } from 'node:crypto';
 import { stringify } from 'yaml';
-import type { Backend } from '../backend/backend.js';
-import { openBackend } from '../backend/open.js';
 import type { LoadedConfig } from '../config/index.js';
 import { abortError } from '../core/abort.js';
 import { toMrpoError, type MrpoError } from '../core/errors.js';
@@ -11,17 +9,12 @@ import type { RunEvent } from './events.js';
 import { executeRun } from './execute-run.js';
 import { createRecordKeeper, type RecordKeeper } from './record-keeper.js';
 import { createRunFolder, readRun, type RunFolder, type StoredRun } from './run-folder.js';
+import { withBackend, type BackendChoice } from './with-backend.js';
 import { writeFileAtomic } from './write-file.js';
 import { writeRunReport } from './write-run-report.js';
 
-export interface StartOptions {
-  /** Default: one that is opened for this run and closed after it. One that is given stays open. */
-  readonly backend?: Backend | undefined;
-  /** Address of a running backend, when none is given. Default: `MRPO_BACKEND`, else an embedded one. */
-  readonly backendAddress?: string | undefined;
-  /** Fires: as {@link Run.stop}. */
-  readonly signal?: AbortSignal | undefined;
-}
+/** The signal does what {@link Run.stop} does. */
+export type StartOptions = BackendChoice;
 
 export interface RunResult {
   /** `cancelled`: stopped on request; what was trained until then is in the folder, if training had begun. */
@@ -93,16 +86,13 @@ type Outcome =
   | { readonly status: 'failed'; readonly error: MrpoError };
 
 async function execute(started: StartedRun, options: StartOptions): Promise<Outcome> {
-  let own: Backend | undefined;
+  const { signal } = started;
   try {
-    const backend = options.backend ?? (own = await openBackend({ address: options.backendAddress, signal: started.signal }));
-    const { stopped } = await executeRun({ ...started, backend });
-    return stopped ? { status: 'cancelled', error: abortError(started.signal) } : { status: 'succeeded' };
+    const { stopped } = await withBackend({ ...options, signal }, (backend) => executeRun({ ...started, backend }));
+    return stopped ? { status: 'cancelled', error: abortError(signal) } : { status: 'succeeded' };
   } catch (thrown) {
     const error = toMrpoError(thrown);
-    return started.signal.aborted && error.code === 'aborted' ? { status: 'cancelled', error } : { status: 'failed', error };
-  } finally {
-    await own?.close().catch(() => undefined); // a backend that died has ended already
+    return signal.aborted && error.code === 'aborted' ? { status: 'cancelled', error } : { status: 'failed', error };
   }
 }
 

@@ -1,0 +1,40 @@
+/** `mrpo evaluate`: the measures of held-out pairs, without training. */
+import { resolve } from 'node:path';
+import type { Command } from 'commander';
+import { MrpoError } from '../../core/errors.js';
+import { evaluateModel, evaluateRun, isRunFolder, loadConfig } from '../../sdk/index.js';
+import { collect, printJson, type CliIo } from '../command.js';
+import { measureTable } from '../measure-text.js';
+import { createRunDisplay } from '../run-display.js';
+
+interface EvaluateOptions {
+  readonly set: readonly string[];
+  readonly backend?: string;
+  readonly json?: boolean;
+}
+
+export function registerEvaluate(program: Command, io: CliIo): void {
+  program
+    .command('evaluate')
+    .description("Accuracies and margins on held-out pairs: of a configuration's policy as it starts, or of a run.")
+    .argument('<config-or-run>', 'configuration file, or the folder of a run')
+    .option('--set <key=value>', 'override a setting of a configuration file; may be given again', collect, [])
+    .option('--backend <address>', 'a running backend (host:port or unix:/path); default: MRPO_BACKEND, else one is started')
+    .option('--json', 'print one JSON object on standard output')
+    .option('--quiet', 'no progress')
+    .addHelpText('after', '\nExamples:\n  $ npx mrpo evaluate my-run.yaml\n  $ npx mrpo evaluate runs/my-run --json\n')
+    .action(async (source: string, { set, backend, json }: EvaluateOptions) => {
+      const display = createRunDisplay(io);
+      const options = { signal: io.signal, backendAddress: backend, onEvent: display.show };
+      const path = resolve(io.cwd, source);
+      const isRun = await isRunFolder(path);
+      if (isRun && set.length > 0) throw new MrpoError('usage', '--set changes a configuration file; a run is evaluated as it was configured');
+      const evaluation = isRun
+        ? await evaluateRun(path, options)
+        : await evaluateModel(loadConfig({ file: source, set, env: io.env, cwd: io.cwd }), options);
+      display.end();
+      if (json === true) return printJson(io, evaluation);
+      io.out(`${measureTable([{ title: `${evaluation.pairs} pairs`, measures: evaluation.measures }])}\n`);
+      io.out(`  the longer response is the chosen one in ${(100 * evaluation.longerIsChosen).toFixed(1)} % of them\n`);
+    });
+}

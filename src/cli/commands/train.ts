@@ -1,0 +1,69 @@
+/** `mrpo train`: one run, from a configuration to a run folder. */
+import type { Command } from 'commander';
+import { MrpoError, toMrpoError } from '../../core/errors.js';
+import { loadConfig, startRun, type StoredRun } from '../../sdk/index.js';
+import { collect, printJson, type CliIo } from '../command.js';
+import { measureTable } from '../measure-text.js';
+import { createRunDisplay } from '../run-display.js';
+
+interface TrainOptions {
+  readonly set: readonly string[];
+  readonly backend?: string;
+  readonly json?: boolean;
+}
+
+export function registerTrain(program: Command, io: CliIo): void {
+  program
+    .command('train')
+    .description('Train a policy on preference pairs while references keep it in check.')
+    .argument('<config>', 'configuration file (YAML or JSON)')
+    .option('--set <key=value>', 'override a setting; may be given again', collect, [])
+    .option('--backend <address>', 'a running backend (host:port or unix:/path); default: MRPO_BACKEND, else one is started')
+    .option('--json', 'print one JSON object with the result on standard output')
+    .option('--quiet', 'no progress')
+    .addHelpText(
+      'after',
+      `
+The run folder ("output" of the configuration) gets config.yaml, metrics.jsonl, adapter/, samples.jsonl, report.html
+and run.json. Ctrl-C stops at the next optimizer step and keeps the adapter; a second one stops at once.
+
+Examples:
+  $ npx mrpo train my-run.yaml
+  $ npx mrpo train my-run.yaml --set training.learning_rate=5e-6 --set output=runs/lower-rate
+`,
+    )
+    .action(async (config: string, options: TrainOptions) => {
+      const loaded = loadConfig({ file: config, set: options.set, env: io.env, cwd: io.cwd });
+      const run = await startRun(loaded, { signal: io.signal, backendAddress: options.backend });
+      const display = createRunDisplay(io);
+      for await (const event of run.events) display.show(event);
+      try {
+        const { status, run: stored } = await run.result;
+        if (options.json === true) printJson(io, resultJson(stored));
+        else io.out(resultText(stored));
+        if (status === 'cancelled') throw new MrpoError('aborted', `stopped; the run folder is ${run.folder}`);
+      } catch (thrown) {
+        const error = toMrpoError(thrown);
+        if (error.code !== 'aborted') {
+          if (options.json === true) printJson(io, { status: 'failed', folder: run.folder, reason: error.message });
+          else io.note(`the run failed; what it wrote is in ${run.folder}\n`);
+        }
+        throw error;
+      }
+    });
+}
+
+/** The result as programs read it: the record, and where things are. */
+function resultJson({ folder, record }: StoredRun): Readonly<Record<string, unknown>> {
+  return { ...record, folder: folder.path, report: folder.file('report') };
+}
+
+function resultText({ folder, record, config }: StoredRun): string {
+  const { evaluation, training } = record;
+  const table =
+    evaluation === undefined || Object.keys(evaluation.before).length === 0
+      ? []
+      : [measureTable([{ title: 'step 0', measures: evaluation.before }, { title: `step ${evaluation.afterStep}`, measures: evaluation.after }]), ''];
+  const result = training === undefined ? [] : [`${config.policy.lora === 'off' ? 'model:  ' : 'adapter:'} ${folder.file(config.policy.lora === 'off' ? 'model' : 'adapter')}`];
+  return `${['', ...table, ...result, `report:  ${folder.file('report')}`].join('\n')}\n`;
+}

@@ -1,0 +1,31 @@
+/** The measures of held-out pairs on one line, and before and after as a small table. */
+import type { Measures } from '../sdk/index.js';
+
+const percent = (value: number | undefined): string => (value === undefined ? '-' : `${(100 * value).toFixed(1)} %`);
+const number = (value: number | undefined): string => (value === undefined ? '-' : value.toFixed(4));
+
+const ROWS: readonly { readonly label: string; readonly name: string; readonly format: (value: number | undefined) => string }[] = [
+  { label: 'accuracy, own reward', name: 'rewards/accuracies', format: percent },
+  { label: 'accuracy, reward against RefM1', name: 'accuracies/refm1', format: percent },
+  { label: 'accuracy, no reference, per token', name: 'accuracies/per_token', format: percent },
+  { label: 'margin, own reward', name: 'rewards/margins', format: number },
+  { label: 'margin against RefM1 (nats)', name: 'margins/refm1', format: number },
+  { label: 'loss', name: 'loss', format: number },
+];
+
+/** "loss 0.6931, margin 0.0000, accuracies own 0.0 %, RefM1 0.0 %, no reference 51.2 %". */
+export function measureText(measures: Measures): string {
+  const accuracies = `own ${percent(measures['rewards/accuracies'])}, RefM1 ${percent(measures['accuracies/refm1'])}, no reference ${percent(measures['accuracies/per_token'])}`;
+  return `loss ${number(measures['loss'])}, margin ${number(measures['rewards/margins'])}, accuracies ${accuracies}`;
+}
+
+/** A table with one column of measures, or two. */
+export function measureTable(columns: readonly { readonly title: string; readonly measures: Measures }[]): string {
+  const shown = ROWS.filter(({ name }) => columns.some(({ measures }) => measures[name] !== undefined));
+  const width = Math.max(...shown.map(({ label }) => label.length), 0);
+  const line = (label: string, cells: readonly string[]): string => `  ${label.padEnd(width)}${cells.map((cell) => cell.padStart(12)).join('')}`;
+  return [
+    line('', columns.map(({ title }) => title)),
+    ...shown.map(({ label, name, format }) => line(label, columns.map(({ measures }) => format(measures[name])))),
+  ].join('\n');
+}

@@ -1,0 +1,63 @@
+/** A run as a terminal shows it: stages, one progress bar at a time, notes, and a line per evaluation. On stderr. */
+import type { RunEvent, RunStage } from '../sdk/index.js';
+import type { CliIo } from './command.js';
+import { measureText } from './measure-text.js';
+import type { Progress } from './progress.js';
+
+export interface RunDisplay {
+  readonly show: (event: RunEvent) => void;
+  /** Ends the bar that is shown, if any. */
+  readonly end: () => void;
+}
+
+const STAGE_TITLES: Readonly<Partial<Record<RunStage, string>>> = {
+  data: 'reading preference pairs',
+  references: 'scoring references',
+  load: 'loading the policy',
+  samples: 'writing sample answers',
+  train: 'training',
+  export: 'writing the result',
+};
+
+export function createRunDisplay(io: CliIo): RunDisplay {
+  let bar: { readonly title: string; readonly progress: Progress } | undefined;
+  const endBar = (): void => {
+    bar?.progress.stop();
+    bar = undefined;
+  };
+  const update = (title: string, done: number, total: number, detail?: string): void => {
+    if (bar?.title !== title) {
+      endBar();
+      bar = { title, progress: io.progress(title) };
+    }
+    bar.progress.update(done, total, detail);
+  };
+  const say = (text: string): void => {
+    endBar();
+    io.note(`${text}\n`);
+  };
+  return {
+    end: endBar,
+    show: (event) => {
+      switch (event.type) {
+        case 'started':
+          return say(`run ${event.id} in ${event.folder}`);
+        case 'stage':
+          return say(STAGE_TITLES[event.stage] ?? event.stage);
+        case 'progress':
+          // An evaluation in the middle of training would replace the bar that people watch.
+          if (event.stage !== 'train') update(`  ${event.what}: ${event.work}`, event.done, event.total, event.unit);
+          return;
+        case 'note':
+          return say(`  ${event.message}`);
+        case 'step':
+          return update('  step', event.step, event.totalSteps, `loss ${event.measures['loss']?.toFixed(4) ?? '-'}`);
+        case 'evaluation':
+          if (Object.keys(event.measures).length > 0) say(`  step ${event.step}, held out: ${measureText(event.measures)}`);
+          return;
+        case 'finished':
+          return endBar();
+      }
+    },
+  };
+}

@@ -1,0 +1,74 @@
+/** Held-out pairs under a policy that is not trained now: a configuration's own, or what a run trained. */
+import type { ModelSpec } from '../backend/backend.js';
+import { policyModelSpec, type LoadedConfig } from '../config/index.js';
+import { MrpoError } from '../core/errors.js';
+import { createObjective } from '../objectives/create-objective.js';
+import { evaluatePolicy } from '../training/evaluate.js';
+import type { Measures } from '../training/measures.js';
+import { buildExamples, longerIsChosen } from './build-examples.js';
+import type { RunEvent } from './events.js';
+import { loadPolicy, tokenRule } from './load-policy.js';
+import { preparePairs } from './prepare-data.js';
+import { prepareReferences } from './prepare-references.js';
+import type { ProgressOf } from './run-context.js';
+import { withBackend, type BackendChoice } from './with-backend.js';
+
+export interface EvaluateRequest extends BackendChoice {
+  readonly loaded: LoadedConfig;
+  /** Default: the policy of the configuration as it starts. */
+  readonly policy?: ModelSpec | undefined;
+  readonly onEvent?: ((event: RunEvent) => void) | undefined;
+}
+
+export interface ModelEvaluation {
+  readonly pairs: number;
+  readonly measures: Measures;
+  /** Share of pairs whose chosen response is the longer one: what preferring length would score. */
+  readonly longerIsChosen: number;
+  readonly references: readonly { readonly name: string; readonly scored: number; readonly cached: number }[];
+}
+
+/** @throws MrpoError `config` if the configuration holds out no pairs. */
+export async function evaluateHeldOut(request: EvaluateRequest): Promise<ModelEvaluation> {
+  const { loaded, onEvent = () => undefined } = request;
+  const { config } = loaded;
+  const signal = request.signal ?? new AbortController().signal;
+  const note = (message: string): void => onEvent({ type: 'note', message });
+  const progressOf: ProgressOf = (what) => ({ stage: work, ...progress }) => onEvent({ type: 'progress', stage: 'references', work, what, ...progress });
+
+  onEvent({ type: 'stage', stage: 'data' });
+  const { heldOut, nameOf } = await preparePairs(config, { signal, note });
+  if (heldOut.length === 0) {
+    throw new MrpoError('config', 'data.eval holds out no pairs; there is nothing to evaluate on', { hint: 'Set data.eval to a share, a number of pairs or a file.' });
+  }
+  return withBackend(request, async (backend) => {
+    onEvent({ type: 'stage', stage: 'references' });
+    const references = await prepareReferences(backend, config, heldOut, { rule: tokenRule(config), signal, progressOf });
+    onEvent({ type: 'stage', stage: 'load' });
+    const onProgress = progressOf('policy');
+    const policy = await loadPolicy(backend, config, heldOut, { model: request.policy ?? policyModelSpec(config), forTraining: false, signal, onProgress });
+    try {
+      const { train: examples, notes } = buildExamples({ pairs: heldOut, trainingPairs: heldOut.length, nameOf, policyRows: policy.rows, references });
+      notes.forEach(note);
+      const objective = await createObjective(config.objective, { references: references.length, baseDir: loaded.baseDir });
+      const referenceNames = references.map(({ name }) => name);
+      const { measures } = await evaluatePolicy({
+        backend,
+        rowSet: policy.rowSet,
+        examples,
+        objective,
+        referenceNames,
+        signal,
+        onProgress: (done, total) => onEvent({ type: 'progress', stage: 'train', work: 'evaluate', what: 'policy', done, total, unit: 'pairs' }),
+      });
+      return {
+        pairs: examples.size,
+        measures,
+        longerIsChosen: longerIsChosen(examples),
+        references: references.map(({ name, scored, cached }) => ({ name, scored, cached })),
+      };
+    } finally {
+      await backend.unloadModel(policy.model.handle).catch(() => undefined); // the first error is the one that matters
+    }
+  });
+}

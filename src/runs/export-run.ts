@@ -1,0 +1,70 @@
+/** What a run trained, in a folder of its own: the adapter, or the whole model with the adapter merged in. */
+import { randomUUID } from 'node:crypto';
+import { cp, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import type { Progress } from '../backend/backend.js';
+import { MrpoError } from '../core/errors.js';
+import { readRun } from './run-folder.js';
+import { trainedModel } from './run-model.js';
+import { withBackend, type BackendChoice } from './with-backend.js';
+
+export interface ExportRequest extends BackendChoice {
+  readonly run: string;
+  /** Must not exist or must be empty. */
+  readonly to: string;
+  /** Write the whole model, unquantised, with the adapter merged in. Default false: the adapter. */
+  readonly merge?: boolean | undefined;
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
+}
+
+/** @returns the absolute folder and the names of its files. */
+export async function exportRun(request: ExportRequest): Promise<{ readonly folder: string; readonly files: readonly string[] }> {
+  const run = await readRun(request.run);
+  const spec = await trainedModel(run);
+  const folder = resolve(request.to);
+  await requireEmpty(folder);
+  const full = run.config.policy.lora === 'off';
+  if (request.merge !== true || full) {
+    await copyWhole(full ? spec.source : run.folder.file('adapter'), folder);
+    return { folder, files: (await readdir(folder)).sort() };
+  }
+  const card = await readFile(join(run.folder.file('adapter'), 'README.md'), 'utf8');
+  const { signal, onProgress } = request;
+  return withBackend(request, async (backend) => {
+    const { handle } = await backend.loadModel({ ...spec, quantization: 'none' }, { signal, onProgress });
+    try {
+      return { folder, files: await backend.exportModel(handle, folder, { merge: true, modelCard: mergedCard(card), signal, onProgress }) };
+    } finally {
+      await backend.unloadModel(handle).catch(() => undefined); // the first error is the one that matters
+    }
+  });
+}
+
+async function requireEmpty(folder: string): Promise<void> {
+  const present = await readdir(folder).catch((thrown: NodeJS.ErrnoException) => {
+    if (thrown.code === 'ENOENT') return [];
+    throw new MrpoError('usage', `${folder}: expected a new or empty folder (${thrown.message})`, { cause: thrown });
+  });
+  if (present.length > 0) throw new MrpoError('usage', `${folder} is not empty; expected a new or empty folder`);
+}
+
+/** Copies beside the place and moves into it, so that a half-made copy never has the asked name. */
+async function copyWhole(from: string, to: string): Promise<void> {
+  const temporary = join(dirname(to), `.${randomUUID()}.tmp`);
+  await mkdir(dirname(to), { recursive: true });
+  try {
+    await cp(from, temporary, { recursive: true });
+    await rename(temporary, to); // onto an empty folder or none
+  } catch (thrown) {
+    await rm(temporary, { recursive: true, force: true });
+    throw thrown;
+  }
+}
+
+/** The adapter's card, told of the merged model. */
+function mergedCard(card: string): string {
+  return card
+    .replace(/^library_name: peft$/m, 'library_name: transformers')
+    .replace(/^# Adapter trained/m, '# Model trained')
+    .replace(/```python[\s\S]*?```/, '```python\nfrom transformers import AutoModelForCausalLM\n\nmodel = AutoModelForCausalLM.from_pretrained("path/to/this/folder")\n```');
+}

@@ -1,0 +1,25 @@
+/** Evaluating from a program: a configuration's policy as it starts, or what a run trained. */
+import { join, resolve } from 'node:path';
+import { loadConfig } from '../config/index.js';
+import { evaluateHeldOut, isRunFolder, readRun, RUN_FILES, trainedModel, type EvaluateRequest, type ModelEvaluation } from '../runs/index.js';
+import { loadAny, type ConfigSource } from './load-any.js';
+
+export type EvaluateOptions = Omit<EvaluateRequest, 'loaded'>;
+
+/** Measures of the policy of a configuration, before any training, on its held-out pairs. */
+export function evaluateModel(config: ConfigSource, options: EvaluateOptions = {}): Promise<ModelEvaluation> {
+  return evaluateHeldOut({ ...options, loaded: loadAny(config) });
+}
+
+/** Measures of what a run trained, on the held-out pairs of its configuration. @param folder A run folder. */
+export async function evaluateRun(folder: string, options: EvaluateOptions = {}): Promise<ModelEvaluation> {
+  const run = await readRun(folder);
+  // The run's own resolved configuration counts, and not today's environment.
+  const loaded = loadConfig({ file: join(resolve(folder), RUN_FILES.config), env: {}, cwd: run.folder.path });
+  return evaluateHeldOut({ ...options, loaded, policy: await trainedModel(run) });
+}
+
+/** As {@link evaluateRun} for a run folder, as {@link evaluateModel} for a configuration file. */
+export async function evaluate(source: string, options: EvaluateOptions = {}): Promise<ModelEvaluation> {
+  return (await isRunFolder(source)) ? evaluateRun(source, options) : evaluateModel(source, options);
+}

@@ -1,0 +1,20 @@
+/** What programs and the CLI do with runs. */
+export { loadConfig, type LoadedConfig } from '../config/index.js';
+export { exportRun, generate, isRunFolder, modelOf, readRun, trainedModel, writeComparison, writeRunReport } from '../runs/index.js';
+export type {
+  ExportRequest,
+  GenerateRequest,
+  ModelEvaluation,
+  Run,
+  RunEvent,
+  RunRecord,
+  RunResult,
+  RunStage,
+  RunStatus,
+  StartOptions,
+  StoredRun,
+} from '../runs/index.js';
+export type { Measures } from '../training/measures.js';
+export { evaluate, evaluateModel, evaluateRun, type EvaluateOptions } from './evaluate.js';
+export { loadAny, type ConfigSource } from './load-any.js';
+export { startRun } from './start-run.js';

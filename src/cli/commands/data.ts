@@ -1,0 +1,166 @@
+/** `mrpo data`: what is understood of a preference file, and how a model will see it. */
+import { existsSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { InvalidArgumentError, Option, type Command } from 'commander';
+
+import type { Backend, TokenRule } from '../../backend/backend.js';
+import { MrpoError } from '../../core/errors.js';
+import { dropReasons, formNames, FORMS } from '../../data/index.js';
+import { summariseData, type DataSummary } from '../../data/summarise.js';
+import { printJson, type CliIo } from '../command.js';
+import { dataReport } from '../data-report.js';
+import { viewTokens, type TokenView } from '../token-view.js';
+
+interface DataOptions {
+  readonly format: string;
+  readonly columns?: Readonly<Record<string, string>>;
+  readonly pairing: 'best-vs-worst' | 'best-vs-random' | 'best-vs-rest' | 'adjacent' | 'all';
+  readonly score?: string;
+  readonly seed: number;
+  readonly model?: string;
+  readonly revision?: string;
+  readonly chatTemplate?: string;
+  readonly maxLength: number;
+  readonly truncation: TokenRule['truncation'];
+  readonly template: TokenRule['template'];
+  readonly tokenRows: number;
+  readonly samples: number;
+  readonly dropped: number;
+  readonly backend?: string;
+  readonly listFormats?: boolean;
+  readonly json?: boolean;
+}
+
+/** A file that is read within this time needs no progress display. */
+const QUIET_MS = 1500;
+
+export function registerData(program: Command, io: CliIo): void {
+  program
+    .command('data')
+    .description('show what is understood of a preference file: form, counts, lengths, samples, and every dropped row with its reason')
+    .argument('[source]', '.jsonl, .json, .csv or .parquet file (each also .gz), or hub:ID[:split]')
+    .option('--format <name>', `form of the rows, instead of recognising it: ${formNames().join(', ')}`, 'auto')
+    .option('--columns <map>', 'column names of a table: prompt=question,chosen=good,rejected=bad', parseColumns)
+    .addOption(
+      new Option('--pairing <rule>', 'how ranked or scored answers become pairs')
+        .choices(['best-vs-worst', 'best-vs-random', 'best-vs-rest', 'adjacent', 'all'])
+        .default('best-vs-worst'),
+    )
+    .option('--score <field>', 'field that scores an answer, where a form has several')
+    .option('--seed <number>', 'of random pairings', wholeNumber, 0)
+    .option('--model <model>', 'folder, hub id or .gguf file: also count its tokens and show samples as it sees them')
+    .option('--revision <name>', 'branch, tag or commit of a hub id')
+    .option('--chat-template <file>', 'Jinja template in place of the tokenizer\'s own')
+    .option('--max-length <tokens>', 'limit of prompt + response', wholeNumber, 1024)
+    .addOption(
+      new Option('--truncation <rule>', 'for pairs over the limit')
+        .choices(['keep_start', 'drop', 'paper', 'keep_end_of_prompt'])
+        .default('keep_start'),
+    )
+    .addOption(new Option('--template <mode>', "each model's own, or the paper's").choices(['chat', 'paper']).default('chat'))
+    .option('--token-rows <number>', 'pairs to tokenise, from the start of the file', wholeNumber, 2000)
+    .option('--samples <number>', 'pairs to show', wholeNumber, 3)
+    .option('--dropped <number>', 'dropped rows to list, or all', rowLimit, 50)
+    .option('--backend <address>', 'a running backend; default: one is started when needed')
+    .option('--list-formats', 'name the forms of rows that are understood, and stop')
+    .option('--json', 'print one JSON object, with every dropped row')
+    .addHelpText('after', '\nExamples:\n  $ npx mrpo data pairs.jsonl\n  $ npx mrpo data pairs.csv --columns prompt=question,chosen=good,rejected=bad --model ./models/base\n')
+    .action(async (source: string | undefined, options: DataOptions) => {
+      if (options.listFormats === true) return listFormats(io, options.json === true);
+      if (source === undefined) throw new MrpoError('usage', 'data: expected a file, or --list-formats', { hint: 'Example: npx mrpo data pairs.jsonl' });
+      await showData(io, source, options);
+    });
+}
+
+async function showData(io: CliIo, source: string, options: DataOptions): Promise<void> {
+  let opened: Backend | undefined;
+  const backend = async (): Promise<Backend> => {
+    // Loaded on demand: reading a file needs neither gRPC nor Python.
+    const { openBackend } = await import('../../backend/open.js');
+    return (opened ??= await openBackend({ address: options.backend, env: io.env, signal: io.signal }));
+  };
+  try {
+    const summary = await readSummary(io, source, options, backend);
+    const view = options.model === undefined || summary.first.length === 0 ? undefined : await readView(io, summary, options.model, options, await backend());
+    if (options.json === true) printJson(io, summaryJson(summary, view, options.samples));
+    else io.out(dataReport(summary, view, options.samples, options.dropped));
+    if (summary.counts.pairs === 0) {
+      throw new MrpoError('data', `${source}: none of its ${summary.counts.rows} rows can be used`);
+    }
+  } finally {
+    await opened?.close();
+  }
+}
+
+async function readSummary(io: CliIo, source: string, options: DataOptions, backend: () => Promise<Backend>): Promise<DataSummary> {
+  const progress = io.progress('reading rows');
+  const started = performance.now();
+  try {
+    return await summariseData(source.startsWith('hub:') ? source : resolve(io.cwd, source), {
+      format: options.format,
+      columns: options.columns,
+      pairing: options.pairing,
+      score: options.score,
+      seed: options.seed,
+      signal: io.signal,
+      keepFirst: options.model === undefined ? options.samples : Math.max(options.tokenRows, options.samples),
+      onRows: (rows) => {
+        if (performance.now() - started > QUIET_MS) progress.update(rows, 0);
+      },
+      hub: async function* (dataset, { split }) {
+        yield* (await backend()).readDataset(dataset, { signal: io.signal, ...(split === undefined ? {} : { split }) });
+      },
+    });
+  } finally {
+    progress.stop();
+  }
+}
+
+function readView(io: CliIo, summary: DataSummary, model: string, options: DataOptions, backend: Backend): Promise<TokenView> {
+  const rule: TokenRule = { maxLength: options.maxLength, truncation: options.truncation, template: options.template };
+  const spec = {
+    source: existsSync(resolve(io.cwd, model)) ? resolve(io.cwd, model) : model,
+    revision: options.revision,
+    chatTemplate: options.chatTemplate === undefined ? undefined : readTemplate(resolve(io.cwd, options.chatTemplate)),
+  };
+  return viewTokens(backend, spec, summary.first, rule, options.samples, io.signal);
+}
+
+function readTemplate(path: string): string {
+  if (!existsSync(path)) throw new MrpoError('usage', `--chat-template: ${path} does not exist`);
+  return readFileSync(path, 'utf8');
+}
+
+function summaryJson(summary: DataSummary, view: TokenView | undefined, samples: number): unknown {
+  const { first, ...rest } = summary;
+  return {
+    ...rest,
+    reasons: dropReasons(summary.dropped),
+    samples: first.slice(0, samples),
+    ...(view === undefined ? {} : { tokens: view }),
+  };
+}
+
+function listFormats(io: CliIo, json: boolean): void {
+  if (json) return printJson(io, { formats: FORMS.map(({ name, summary, fields }) => ({ name, summary, fields })) });
+  const width = Math.max(...formNames().map((name) => name.length));
+  for (const { name, summary } of FORMS) io.out(`${name.padEnd(width)}  ${summary}\n`);
+}
+
+function parseColumns(text: string): Readonly<Record<string, string>> {
+  const names = ['prompt', 'chosen', 'rejected', 'system'];
+  const entries = text.split(',').map((part) => part.split('='));
+  for (const [name = '', column = '', ...more] of entries) {
+    if (!names.includes(name) || column === '' || more.length > 0) {
+      throw new InvalidArgumentError(`expected ${names.join('=, ')}= with a column name each, got "${text}"`);
+    }
+  }
+  return Object.fromEntries(entries as [string, string][]);
+}
+
+function wholeNumber(text: string): number {
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError(`expected a whole number, got "${text}"`);
+  return Number(text);
+}
+
+const rowLimit = (text: string): number => (text === 'all' ? Infinity : wholeNumber(text));

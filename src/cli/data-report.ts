@@ -1,0 +1,107 @@
+/** A data summary as text for a terminal. */
+import { dropReasons, type PreferencePair } from '../data/index.js';
+import type { Quantiles } from '../data/quantiles.js';
+import type { DataSummary } from '../data/summarise.js';
+import type { TokenView } from './token-view.js';
+
+/** Longest sample text shown; the middle of a longer one is left out. */
+const SAMPLE_CHARACTERS = 700;
+
+/** @param dropLimit rows shown of those that were dropped. */
+export function dataReport(summary: DataSummary, view: TokenView | undefined, samples: number, dropLimit: number): string {
+  return [
+    ...overview(summary),
+    ...(summary.counts.pairs === 0 ? [] : ['', ...lengthTable(summary, view), '', ...lengthBias(summary)]),
+    ...(view === undefined ? [] : tokenNotes(view)),
+    ...summary.first.slice(0, samples).flatMap((pair, index) => ['', ...sampleLines(pair, index, view)]),
+    ...(summary.dropped.length === 0 ? [] : ['', ...droppedLines(summary, dropLimit)]),
+    '',
+  ].join('\n');
+}
+
+function overview({ source, kind, form, counts, duplicates, contradictions, notes }: DataSummary): string[] {
+  const extras = [plural(counts.prompts, 'prompt'), plural(duplicates, 'duplicate'), plural(contradictions, 'contradiction')];
+  return [
+    `${source}: ${kind}, rows of form ${form}`,
+    `  ${plural(counts.rows, 'row')}: ${plural(counts.pairs, 'pair')}, ${counts.dropped} dropped; ${extras.join(', ')}`,
+    ...notes.map((note) => `  note: ${note}`),
+  ];
+}
+
+const COLUMNS: readonly (readonly [keyof Quantiles, string])[] = [
+  ['min', 'min'],
+  ['p10', '10%'],
+  ['median', 'median'],
+  ['p90', '90%'],
+  ['p99', '99%'],
+  ['max', 'max'],
+];
+
+function lengthTable({ lengths }: DataSummary, view: TokenView | undefined): string[] {
+  const row = (label: string, unit: string, quantiles: Quantiles): string[] => [
+    label,
+    unit,
+    ...COLUMNS.map(([key]) => String(quantiles[key])),
+  ];
+  const rows = (['prompt', 'chosen', 'rejected'] as const).flatMap((part) => [
+    row(part, 'characters', lengths[part].characters),
+    row('', 'bytes', lengths[part].bytes),
+    ...(view === undefined ? [] : [row('', 'tokens', view.tokens[part])]),
+  ]);
+  return table([['length', '', ...COLUMNS.map(([, title]) => title)], ...rows]);
+}
+
+function lengthBias({ chosenLonger, equallyLong }: DataSummary): string[] {
+  const equal = equallyLong === 0 ? '' : `, as long in ${percent(equallyLong)}`;
+  return [`chosen is longer than rejected in ${percent(chosenLonger)} of the pairs${equal}`];
+}
+
+function tokenNotes({ model, rule, pairs, truncated, boundarySplit, unusable }: TokenView): string[] {
+  const reasons = Object.entries(unusable).map(([reason, count]) => `${count} ${reason.replaceAll('_', ' ')}`);
+  return [
+    `tokens of ${model}, first ${plural(pairs, 'pair')}, template ${rule.template}, at most ${rule.maxLength} tokens (${rule.truncation}):`,
+    `  ${plural(truncated, 'pair')} cut; cannot be used: ${reasons.join(', ') || 'none'}` +
+      (boundarySplit === 0 ? '' : `; ${plural(boundarySplit, 'pair')} split where the tokenizer merges across the end of the prompt`),
+  ];
+}
+
+function sampleLines(pair: PreferencePair, index: number, view: TokenView | undefined): string[] {
+  const facts = view?.samples[index];
+  const rendered = facts?.rendered;
+  const title = `sample ${index + 1} (line ${pair.line}${pair.plain ? ', used without a chat template' : ''})`;
+  if (facts !== undefined && rendered === undefined) return [`${title}: ${facts.unusable ?? 'not shown'}`];
+  return [
+    title,
+    ...(['prompt', 'chosen', 'rejected'] as const).flatMap((part) => {
+      const text = rendered?.[part] ?? pair[part].map(({ role, content }) => (pair.plain ? content : `<${role}> ${content}`)).join('\n');
+      return [`  ${part}`, ...shorten(text).split('\n').map((line) => `  | ${line}`)];
+    }),
+  ];
+}
+
+function droppedLines({ dropped }: DataSummary, limit: number): string[] {
+  const reasons = dropReasons(dropped);
+  return [
+    `dropped: ${plural(dropped.length, 'row')}`,
+    ...reasons.map(({ reason, count, firstLine }) => `  ${count} x ${reason} (first: line ${firstLine})`),
+    ...(reasons.length === dropped.length ? [] : dropped.slice(0, limit).map(({ line, reason }) => `  line ${line}: ${reason}`)),
+    ...(reasons.length === dropped.length || dropped.length <= limit ? [] : [`  ... ${dropped.length - limit} more: --dropped all shows every one`]),
+  ];
+}
+
+function shorten(text: string): string {
+  if (text.length <= SAMPLE_CHARACTERS) return text;
+  const half = Math.floor(SAMPLE_CHARACTERS / 2);
+  return `${text.slice(0, half)}\n[... ${text.length - 2 * half} characters ...]\n${text.slice(-half)}`;
+}
+
+/** Columns padded to their widest cell; the first two to the left, numbers to the right. */
+function table(rows: readonly (readonly string[])[]): string[] {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  return rows.map((row) =>
+    row.map((cell, column) => (column < 2 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0))).join('  ').trimEnd(),
+  );
+}
+
+const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;
+const percent = (share: number): string => `${(100 * share).toFixed(1)}%`;

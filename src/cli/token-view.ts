@@ -1,0 +1,57 @@
+/** How one model sees preference pairs: token counts, what is cut or cannot be used, and the text with its special tokens. */
+import type { Backend, ModelSpec, RowFacts, TokenRule } from '../backend/backend.js';
+import type { PreferencePair } from '../data/pair.js';
+import { quantilesOf, type Quantiles } from '../data/quantiles.js';
+
+export interface TokenView {
+  readonly model: string;
+  readonly rule: TokenRule;
+  /** Pairs that were tokenised: the first of the file. */
+  readonly pairs: number;
+  readonly tokens: { readonly prompt: Quantiles; readonly chosen: Quantiles; readonly rejected: Quantiles };
+  /** Pairs of which something was cut. */
+  readonly truncated: number;
+  /** Pairs whose tokenizer merges across the end of the prompt; their tokens were split there. */
+  readonly boundarySplit: number;
+  /** Pairs that cannot be scored, by reason. */
+  readonly unusable: Readonly<Record<string, number>>;
+  /** The first pairs as the model sees them. */
+  readonly samples: readonly RowFacts[];
+}
+
+/** Tokenises pairs with a model of the backend; the model is unloaded again. */
+export async function viewTokens(
+  backend: Backend,
+  model: ModelSpec,
+  pairs: readonly PreferencePair[],
+  rule: TokenRule,
+  samples: number,
+  signal: AbortSignal,
+): Promise<TokenView> {
+  const { handle } = await backend.loadModel(model, { signal });
+  try {
+    const { rows } = await backend.registerRows(handle, pairs, rule, { signal });
+    const shown = await backend.registerRows(handle, pairs.slice(0, samples), { ...rule, returnTokens: true }, { signal });
+    const usable = rows.filter((row) => row.unusable === undefined);
+    const unusable = new Map<string, number>();
+    for (const { unusable: reason } of rows) {
+      if (reason !== undefined) unusable.set(reason, (unusable.get(reason) ?? 0) + 1);
+    }
+    return {
+      model: model.source,
+      rule,
+      pairs: rows.length,
+      tokens: {
+        prompt: quantilesOf(usable.map((row) => row.promptTokens)),
+        chosen: quantilesOf(usable.map((row) => row.chosenTokens)),
+        rejected: quantilesOf(usable.map((row) => row.rejectedTokens)),
+      },
+      truncated: usable.filter((row) => row.truncatedPrompt || row.truncatedChosen || row.truncatedRejected).length,
+      boundarySplit: usable.filter((row) => row.boundarySplit).length,
+      unusable: Object.fromEntries(unusable),
+      samples: shown.rows,
+    };
+  } finally {
+    await backend.unloadModel(handle);
+  }
+}

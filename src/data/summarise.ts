@@ -1,0 +1,80 @@
+/** What is in a preference file, without keeping its texts: a file of any size is summarised in the memory of its lengths. */
+import { createPairLedger } from './pair-ledger.js';
+import type { ChatMessage, PreferencePair } from './pair.js';
+import { quantilesOf, type Quantiles } from './quantiles.js';
+import { readPairs, type DroppedRow, type ReadOptions } from './read-pairs.js';
+
+export type PairPart = 'prompt' | 'chosen' | 'rejected';
+const PARTS: readonly PairPart[] = ['prompt', 'chosen', 'rejected'];
+
+export interface DataSummary {
+  readonly source: string;
+  readonly kind: string;
+  readonly form: string;
+  readonly counts: { readonly rows: number; readonly pairs: number; readonly dropped: number; readonly prompts: number };
+  readonly duplicates: number;
+  readonly contradictions: number;
+  /** Lengths of the message texts, without any template. Characters are UTF-16 code units, bytes are UTF-8. */
+  readonly lengths: Readonly<Record<PairPart, { readonly characters: Quantiles; readonly bytes: Quantiles }>>;
+  /** Shares of pairs whose chosen response has more characters than the rejected one, and as many. */
+  readonly chosenLonger: number;
+  readonly equallyLong: number;
+  /** The first pairs of the file. */
+  readonly first: readonly PreferencePair[];
+  readonly dropped: readonly DroppedRow[];
+  readonly notes: readonly string[];
+}
+
+export interface SummariseOptions extends ReadOptions {
+  /** How many of the first pairs to keep. */
+  readonly keepFirst: number;
+  readonly onRows?: ((rows: number) => void) | undefined;
+}
+
+/** Reads the whole source. A file without one usable row gives a summary too: of what was dropped. */
+export async function summariseData(source: string, options: SummariseOptions): Promise<DataSummary> {
+  const stream = await readPairs(source, options);
+  const ledger = createPairLedger();
+  const prompts = new Set<string>();
+  const dropped: DroppedRow[] = [];
+  const first: PreferencePair[] = [];
+  const characters: Record<PairPart, number[]> = { prompt: [], chosen: [], rejected: [] };
+  const bytes: Record<PairPart, number[]> = { prompt: [], chosen: [], rejected: [] };
+  let [rows, longer, equal] = [0, 0, 0];
+  for await (const batch of stream.batches) {
+    rows += batch.rows;
+    for (const drop of batch.dropped) dropped.push(drop);
+    for (const pair of batch.pairs) {
+      ledger.add(pair);
+      prompts.add(pair.promptId);
+      if (first.length < options.keepFirst) first.push(pair);
+      for (const part of PARTS) {
+        characters[part].push(total(pair[part], (text) => text.length));
+        bytes[part].push(total(pair[part], (text) => Buffer.byteLength(text)));
+      }
+      const difference = (characters.chosen.at(-1) ?? 0) - (characters.rejected.at(-1) ?? 0);
+      if (difference > 0) longer++;
+      else if (difference === 0) equal++;
+    }
+    options.onRows?.(rows);
+  }
+  const pairs = characters.prompt.length;
+  const lengthsOf = (part: PairPart) => ({ characters: quantilesOf(characters[part]), bytes: quantilesOf(bytes[part]) });
+  return {
+    source,
+    kind: stream.kind,
+    form: stream.form,
+    counts: { rows, pairs, dropped: dropped.length, prompts: prompts.size },
+    duplicates: ledger.duplicates(),
+    contradictions: ledger.contradictions(),
+    lengths: { prompt: lengthsOf('prompt'), chosen: lengthsOf('chosen'), rejected: lengthsOf('rejected') },
+    chosenLonger: pairs === 0 ? 0 : longer / pairs,
+    equallyLong: pairs === 0 ? 0 : equal / pairs,
+    first,
+    dropped,
+    notes: [...stream.notes],
+  };
+}
+
+const total = (messages: readonly ChatMessage[], measure: (text: string) => number): number =>
+  messages.reduce((sum, { content }) => sum + measure(content), 0);

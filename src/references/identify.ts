@@ -1,0 +1,83 @@
+/** Which model a specification means: its content, asked of the backend or remembered. */
+import type { Backend, ModelIdentity, ModelSpec } from '../backend/backend.js';
+import { BackendFault } from '../backend/fault.js';
+import { MrpoError } from '../core/errors.js';
+import { canonicalJson } from '../core/hash.js';
+import type { LogpCache } from './cache/index.js';
+import { fingerprintModel } from './model-files.js';
+
+export interface Identified {
+  readonly identity: ModelIdentity;
+  /** `backend`: asked now. `remembered`: its files are untouched since. `imported`: known only from another machine. */
+  readonly from: 'backend' | 'remembered' | 'imported';
+}
+
+/** For scoring: the backend says; a model that is not on this machine may be known from an import. */
+export async function identifyForScoring(
+  spec: ModelSpec,
+  cache: LogpCache,
+  backend: Backend,
+  options: { readonly signal?: AbortSignal | undefined; readonly onProgress?: (done: number, total: number) => void } = {},
+): Promise<Identified> {
+  const files = fingerprintModel(spec);
+  try {
+    const identity = await backend.identifyModel(spec, {
+      signal: options.signal,
+      onProgress: ({ done, total }) => options.onProgress?.(done, total),
+    });
+    // Files that changed while they were hashed get a new fingerprint and are not remembered wrongly.
+    if (files !== undefined && files === fingerprintModel(spec)) cache.remember({ spec, files, identity });
+    return { identity, from: 'backend' };
+  } catch (error) {
+    if (!(error instanceof BackendFault) || error.reason !== 'model_not_found') throw error;
+    const imported = recallImported(spec, cache);
+    if (imported === undefined) throw error;
+    return { identity: imported, from: 'imported' };
+  }
+}
+
+/**
+ * For reports: memory first, the backend only if it must be and is at hand.
+ * @param startBackend Called at most when nothing is remembered; absent = never start one.
+ * @throws MrpoError `data` if nobody knows the model.
+ */
+export async function identifyForReport(
+  spec: ModelSpec,
+  cache: LogpCache,
+  startBackend?: () => Promise<Backend>,
+  signal?: AbortSignal,
+): Promise<Identified> {
+  const files = fingerprintModel(spec);
+  const remembered = files === undefined ? undefined : cache.recall(spec, files);
+  if (remembered !== undefined) return { identity: remembered, from: 'remembered' };
+  const imported = recallImported(spec, cache);
+  if (imported !== undefined) return { identity: imported, from: 'imported' };
+  if (startBackend !== undefined) return identifyForScoring(spec, cache, await startBackend(), { signal });
+  throw new MrpoError('data', `model "${spec.source}": not scored yet on this machine, or its files have changed since`, {
+    hint: 'Run "mrpo score" with this configuration first.',
+  });
+}
+
+/** A model of this specification that an imported file brought along. */
+function recallImported(spec: ModelSpec, cache: LogpCache): ModelIdentity | undefined {
+  const asked = canonicalJson(spec);
+  return cache.importedModels().find((model) => canonicalJson(model.spec) === asked)?.identity;
+}
+
+/**
+ * The numeric path under which another machine scored this very model, asked for with the same quantisation and number
+ * format. Importing its scores was the user's consent to use them.
+ */
+export function importedNumericPath(spec: ModelSpec, identity: ModelIdentity, cache: LogpCache): string | undefined {
+  const same = cache
+    .importedModels()
+    .find(
+      (model) =>
+        model.identity.weights === identity.weights &&
+        model.identity.tokenizer === identity.tokenizer &&
+        model.identity.chatTemplate === identity.chatTemplate &&
+        (model.spec.quantization ?? 'none') === (spec.quantization ?? 'none') &&
+        model.spec.dtype === spec.dtype,
+    );
+  return same?.identity.numericPath;
+}

@@ -1,0 +1,66 @@
+/** The log-probs of every reference on the same pairs: what training, evaluation and reports start from. */
+import type { ModelIdentity, TokenRule } from '../backend/backend.js';
+import type { DataConfig } from '../config/index.js';
+import type { PreferencePair } from '../data/pair.js';
+import type { ModelColumns } from '../objectives/objective.js';
+import type { ScoreColumns, ScoringKey } from './cache/index.js';
+
+/** A pair without log-probs under a model. */
+export interface UnusablePair {
+  /** Position in the pairs asked for. */
+  readonly index: number;
+  /** Line of the user's file. */
+  readonly line: number;
+  /** "too_long", "empty_response", "identical", or what is wrong with the log-prob. */
+  readonly reason: string;
+}
+
+export interface ScoredReference {
+  readonly name: string;
+  /** The model as the configuration names it. */
+  readonly source: string;
+  /** Whether it is the policy as it starts. */
+  readonly isPolicy: boolean;
+  readonly identity: ModelIdentity;
+  readonly key: ScoringKey;
+  /** Aligned with the pairs; NaN log-probs where a pair is unusable or missing. */
+  readonly columns: ModelColumns;
+  readonly promptTokens: Float64Array;
+  /** Bits of truncation and boundary, see `FLAG`. */
+  readonly flags: Uint8Array;
+  readonly counts: { readonly scored: number; readonly cached: number; readonly missing: number };
+  readonly unusable: readonly UnusablePair[];
+}
+
+export interface ReferenceScores {
+  /** In configuration order; the first is RefM1. */
+  readonly references: readonly ScoredReference[];
+  /** The policy as it starts, if a reference is that very model (or it was asked for). */
+  readonly policyStart: ScoredReference | undefined;
+  /** Positions of the pairs that every model has log-probs for, ascending. */
+  readonly usable: readonly number[];
+}
+
+/** How the configuration turns text into tokens. */
+export function tokenRule(data: DataConfig): TokenRule {
+  return { maxLength: data.max_length, truncation: data.truncation, template: data.template };
+}
+
+/** Log-prob columns as objectives read them. */
+export function modelColumns(columns: ScoreColumns): ModelColumns {
+  return {
+    chosen: { logps: columns.chosen, tokens: columns.chosenTokens },
+    rejected: { logps: columns.rejected, tokens: columns.rejectedTokens },
+  };
+}
+
+export function unusablePairs(columns: ScoreColumns, pairs: readonly PreferencePair[]): UnusablePair[] {
+  return [...columns.unusable].map(([index, reason]) => ({ index, line: pairs[index]?.line ?? 0, reason }));
+}
+
+/** Positions that have log-probs in every model. */
+export function usableEverywhere(models: readonly ScoredReference[], pairs: number): number[] {
+  const isUsable = (position: number): boolean =>
+    models.every(({ columns }) => !Number.isNaN(columns.chosen.logps[position] ?? NaN));
+  return Array.from({ length: pairs }, (_, position) => position).filter(isUsable);
+}

@@ -1,0 +1,178 @@
+/**
+ * The start log-probs of one model on some pairs: from the cache where they are there, computed and kept where not.
+ * The model is loaded only if a pair is missing, and released before the next one.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Backend, LoadedModel, ModelIdentity, ModelSpec, TokenRule } from '../backend/backend.js';
+import { abortError, throwIfAborted } from '../core/abort.js';
+import { MrpoError } from '../core/errors.js';
+import type { PreferencePair } from '../data/pair.js';
+import { flagsOf, scoringKey, type Claim, type LogpCache, type PairScore, type ScoreColumns, type ScoringKey } from './cache/index.js';
+import { checkLogps } from './check-logp.js';
+import type { OnScoringEvent } from './events.js';
+import { identifyForScoring } from './identify.js';
+
+export interface ScoreModelOptions {
+  readonly spec: ModelSpec;
+  readonly rule: TokenRule;
+  readonly pairs: readonly PreferencePair[];
+  readonly backend: Backend;
+  readonly cache: LogpCache;
+  /** For messages. Default: the model's source. */
+  readonly name?: string | undefined;
+  /** If the model was identified already. */
+  readonly identity?: ModelIdentity | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onEvent?: OnScoringEvent | undefined;
+}
+
+export interface ModelScores {
+  readonly key: ScoringKey;
+  /** Aligned with the pairs; NaN where a pair is unusable. */
+  readonly columns: ScoreColumns;
+  /** Pairs whose log-probs were computed by this call. Equal pairs are computed once. */
+  readonly scored: number;
+  /** Pairs whose log-probs were there already. */
+  readonly cached: number;
+}
+
+/** How often a process that waits for another's scores looks again. */
+const WAIT_MS = 500;
+
+/**
+ * Scores one model.
+ * @throws BackendFault as the backend does; what was finished before stays in the cache.
+ */
+export async function scoreModel(options: ScoreModelOptions): Promise<ModelScores> {
+  const { spec, rule, pairs, backend, cache, signal } = options;
+  const identity = options.identity ?? (await identifyForScoring(spec, cache, backend, { signal })).identity;
+  const key = scoringKey(identity, rule);
+  const texts = pairs.map((pair) => pair.id);
+  const before = cache.read(key, texts);
+  if (before.missing.length > 0) await completeScores(options, key, texts, before.missing);
+  else cache.touch(key, spec.source);
+  const columns = before.missing.length > 0 ? cache.read(key, texts) : before;
+  const fresh = before.missing.filter((position) => !columns.unusable.has(position)).length;
+  return { key, columns, scored: fresh, cached: texts.length - columns.unusable.size - fresh };
+}
+
+/** Waits for whoever scores this model now, then scores what is still missing, until nothing is. */
+async function completeScores(
+  options: ScoreModelOptions,
+  key: ScoringKey,
+  texts: readonly string[],
+  missingBefore: readonly number[],
+): Promise<void> {
+  const { cache, spec, signal } = options;
+  const name = options.name ?? spec.source;
+  let missing = missingBefore;
+  while (missing.length > 0) {
+    throwIfAborted(signal);
+    const attempt = cache.claim(key, spec.source);
+    if ('holder' in attempt) {
+      options.onEvent?.({ kind: 'waiting', model: name, holder: attempt.holder, missing: missing.length });
+      await pause(WAIT_MS, signal);
+      continue;
+    }
+    try {
+      // What another process finished since the last look is not computed again.
+      missing = cache.read(key, texts).missing;
+      if (missing.length > 0) await computeScores(options, key, onePerText(missing, texts), attempt.claim);
+    } finally {
+      attempt.claim.release();
+    }
+    missing = cache.read(key, texts).missing;
+  }
+}
+
+/** Positions of the first of each set of equal pairs. */
+function onePerText(positions: readonly number[], texts: readonly string[]): number[] {
+  const seen = new Set<string>();
+  return positions.filter((position) => {
+    const text = texts[position] ?? '';
+    if (seen.has(text)) return false;
+    seen.add(text);
+    return true;
+  });
+}
+
+/** Loads the model, scores, keeps every chunk as it arrives. Returns early if the claim was lost. */
+async function computeScores(options: ScoreModelOptions, key: ScoringKey, positions: readonly number[], claim: Claim): Promise<void> {
+  const { spec, backend, signal, onEvent } = options;
+  const name = options.name ?? spec.source;
+  const model = await backend.loadModel(spec, {
+    signal,
+    onProgress: ({ stage, done, total }) => onEvent?.({ kind: 'loading', model: name, stage, done, total }),
+  });
+  try {
+    requireSameModel(name, key, model);
+    const { parameters, layout, layoutNote } = model;
+    onEvent?.({ kind: 'loaded', model: name, parameters, layout, layoutNote });
+    await streamScores(options, key, positions, claim, model.handle);
+  } finally {
+    await release(backend, model.handle);
+  }
+}
+
+async function streamScores(
+  options: ScoreModelOptions,
+  key: ScoringKey,
+  positions: readonly number[],
+  claim: Claim,
+  handle: string,
+): Promise<void> {
+  const { spec, rule, pairs, backend, cache, signal, onEvent } = options;
+  const name = options.name ?? spec.source;
+  const asked = positions.map((position) => pairs[position]).filter((pair) => pair !== undefined);
+  const rowSet = await backend.registerRows(handle, asked, rule, { signal });
+  const facts = rowSet.rows;
+  if (facts.length !== asked.length) throw leftOut(name, facts.length, asked.length);
+  const scoreOf = (row: number, chosen: number, rejected: number, reason?: string): PairScore => {
+    const [fact, pair] = [facts[row], asked[row]];
+    if (fact === undefined || pair === undefined) throw leftOut(name, row, asked.length);
+    const checked = reason === undefined ? checkLogps(chosen, rejected) : { chosen: NaN, rejected: NaN, unusable: reason };
+    const { promptTokens, chosenTokens, rejectedTokens } = fact;
+    return { text: pair.id, ...checked, promptTokens, chosenTokens, rejectedTokens, flags: flagsOf(fact) };
+  };
+  const unusable = facts.flatMap((fact, row) => (fact.unusable === undefined ? [] : [scoreOf(row, NaN, NaN, fact.unusable)]));
+  cache.write(key, spec.source, unusable);
+  const usable = facts.flatMap((fact, row) => (fact.unusable === undefined ? [row] : []));
+  if (usable.length === 0) return;
+  let done = unusable.length;
+  for await (const chunk of backend.score(rowSet.handle, { rows: usable, ...(signal && { signal }) })) {
+    if (!claim.isHeld()) return;
+    const scores = chunk.rows.map((row, i) => scoreOf(row, chunk.chosenLogps[i] ?? NaN, chunk.rejectedLogps[i] ?? NaN));
+    cache.write(key, spec.source, scores);
+    done += scores.length;
+    onEvent?.({ kind: 'scored', model: name, done, total: asked.length });
+  }
+  if (done !== asked.length) throw leftOut(name, done, asked.length);
+}
+
+/** Weights that changed on disk between being identified and being loaded must not be kept under the old identity. */
+function requireSameModel(name: string, key: ScoringKey, { identity }: LoadedModel): void {
+  const differing = (['weights', 'tokenizer', 'chatTemplate', 'numericPath'] as const).filter((part) => identity[part] !== key[part]);
+  if (differing.length === 0) return;
+  throw new MrpoError('model', `model "${name}": its ${differing.join(', ')} changed between being identified and being loaded`, {
+    hint: 'Wait until its files are written, then run again.',
+    details: { differing },
+  });
+}
+
+const leftOut = (name: string, got: number, expected: number): MrpoError =>
+  new MrpoError('backend', `model "${name}": the backend answered for ${got} pairs, expected ${expected}`, {
+    hint: 'This is a defect of the backend; what it answered for is kept.',
+  });
+
+/** A backend that has died has released everything already: what it died of is the error to show. */
+async function release(backend: Backend, handle: string): Promise<void> {
+  await backend.unloadModel(handle).catch(() => undefined);
+}
+
+async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  try {
+    await sleep(ms, undefined, signal && { signal });
+  } catch {
+    throw abortError(signal);
+  }
+}

@@ -1,0 +1,141 @@
+/**
+ * Scores the references of a configuration on its pairs. Every model is identified first, so that the time left is known
+ * for all of them; then each with missing pairs is loaded, streamed and released in turn: one in memory at a time.
+ */
+import type { Backend, ModelIdentity, ModelSpec } from '../backend/backend.js';
+import { isPolicyReference, policyModelSpec, referenceModelSpec, referenceName, type RunConfig } from '../config/index.js';
+import { MrpoError } from '../core/errors.js';
+import { canonicalJson } from '../core/hash.js';
+import type { PreferencePair } from '../data/pair.js';
+import { keyText, scoringKey, type LogpCache } from './cache/index.js';
+import { createWorkClock, type WorkProgress } from './eta.js';
+import type { ScoringEvent } from './events.js';
+import { identifyForScoring, importedNumericPath } from './identify.js';
+import { modelBytes } from './model-files.js';
+import {
+  modelColumns,
+  tokenRule,
+  unusablePairs,
+  usableEverywhere,
+  type ReferenceScores,
+  type ScoredReference,
+} from './reference-scores.js';
+import { scoreModel } from './score-model.js';
+
+export interface ScoreReferencesOptions {
+  readonly config: RunConfig;
+  readonly pairs: readonly PreferencePair[];
+  readonly backend: Backend;
+  readonly cache: LogpCache;
+  /** Score the policy's start too where no reference is that model. Default false. */
+  readonly withPolicy?: boolean | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** `progress` over all models comes with every `scored` event. */
+  readonly onEvent?: ((event: ScoringEvent, progress?: WorkProgress) => void) | undefined;
+}
+
+/** A model to score. */
+export interface ModelToScore {
+  readonly name: string;
+  readonly spec: ModelSpec;
+  readonly isPolicy: boolean;
+}
+
+interface IdentifiedModel extends ModelToScore {
+  readonly identity: ModelIdentity;
+  readonly missing: number;
+}
+
+/** The references of a configuration in order, and the policy's start behind them if `withPolicy`. */
+export function modelsToScore(config: RunConfig, withPolicy: boolean): ModelToScore[] {
+  const policySpec = canonicalJson(policyModelSpec(config));
+  const references = config.references.map((reference) => ({
+    name: referenceName(reference),
+    spec: referenceModelSpec(config, reference),
+    isPolicy: isPolicyReference(reference) || canonicalJson(referenceModelSpec(config, reference)) === policySpec,
+  }));
+  if (!withPolicy || references.some(({ isPolicy }) => isPolicy)) return references;
+  return [...references, { name: 'policy', spec: policyModelSpec(config), isPolicy: true }];
+}
+
+/**
+ * Log-probs of every reference, from the cache or computed now and kept.
+ * @throws MrpoError `data` if an imported model lacks pairs; BackendFault as the backend does.
+ */
+export async function scoreReferences(options: ScoreReferencesOptions): Promise<ReferenceScores> {
+  const { config, pairs, signal, cache, backend } = options;
+  const models = await identifyAll(options, modelsToScore(config, options.withPolicy === true));
+  const clock = createWorkClock(workOf(models, config));
+  const scored: ScoredReference[] = [];
+  for (const [index, { name, spec, isPolicy, identity }] of models.entries()) {
+    let last = performance.now();
+    const onEvent = (event: ScoringEvent): void => {
+      const now = performance.now();
+      const progress = event.kind === 'scored' ? clock.advance(index, event.done, (now - last) / 1000) : undefined;
+      last = now;
+      options.onEvent?.(event, progress);
+    };
+    const result = await scoreModel({ spec, identity, name, rule: tokenRule(config.data), pairs, backend, cache, signal, onEvent });
+    scored.push({
+      name,
+      source: spec.source,
+      isPolicy,
+      identity,
+      key: result.key,
+      columns: modelColumns(result.columns),
+      promptTokens: result.columns.promptTokens,
+      flags: result.columns.flags,
+      counts: { scored: result.scored, cached: result.cached, missing: 0 },
+      unusable: unusablePairs(result.columns, pairs),
+    });
+  }
+  return assemble(scored, config, pairs.length);
+}
+
+/** References in order, the policy's start beside them: its own entry, or the reference that is the same model. */
+export function assemble(scored: readonly ScoredReference[], config: RunConfig, pairs: number): ReferenceScores {
+  const references = scored.slice(0, config.references.length);
+  const policyStart = scored.find(({ isPolicy }) => isPolicy);
+  return Object.freeze({ references, policyStart, usable: usableEverywhere(scored, pairs) });
+}
+
+async function identifyAll(options: ScoreReferencesOptions, models: readonly ModelToScore[]): Promise<IdentifiedModel[]> {
+  const { config, pairs, cache, backend, signal, onEvent } = options;
+  const texts = pairs.map((pair) => pair.id);
+  const identified: IdentifiedModel[] = [];
+  for (const model of models) {
+    const { name, spec, isPolicy } = model;
+    const onProgress = (done: number, total: number): void =>
+      onEvent?.({ kind: 'loading', model: name, stage: 'hash', done, total });
+    const found = await identifyForScoring(spec, cache, backend, { signal, onProgress });
+    const missingUnder = (identity: ModelIdentity): number =>
+      cache.read(scoringKey(identity, tokenRule(config.data)), texts).missing.length;
+    let { identity } = found;
+    let missing = missingUnder(identity);
+    // The policy is trained by this machine's kernels: its start must come from them, so that step 0 has margin 0.
+    const elsewhere = missing > 0 && !isPolicy ? importedNumericPath(spec, identity, cache) : undefined;
+    if (elsewhere !== undefined && missingUnder({ ...identity, numericPath: elsewhere }) === 0) {
+      [identity, missing] = [{ ...identity, numericPath: elsewhere }, 0];
+    }
+    if (found.from === 'imported' && missing > 0) throw notImported(name, spec, missing, pairs.length);
+    onEvent?.({ kind: 'identified', model: name, cached: pairs.length - missing, missing });
+    identified.push({ ...model, identity, missing });
+  }
+  return identified;
+}
+
+/** A model that appears twice is worked on once. */
+function workOf(models: readonly IdentifiedModel[], config: RunConfig): { pairs: number; modelBytes: number }[] {
+  const seen = new Set<string>();
+  return models.map(({ spec, identity, missing }) => {
+    const key = keyText(scoringKey(identity, tokenRule(config.data)));
+    const pairs = seen.has(key) ? 0 : missing;
+    seen.add(key);
+    return { pairs, modelBytes: pairs > 0 ? modelBytes(spec) : 0 };
+  });
+}
+
+const notImported = (name: string, spec: ModelSpec, missing: number, total: number): MrpoError =>
+  new MrpoError('data', `reference "${name}": ${missing} of ${total} pairs are not among the imported scores, and model "${spec.source}" is not on this machine`, {
+    hint: 'Score these pairs on the machine that has the model, then export and import its cache again.',
+  });

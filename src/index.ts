@@ -34,6 +34,17 @@ export {
 // Data.
 export { loadData, readPairs, readPreferenceData, splitPairs, type PreferenceData, type PreferencePair, type RunData } from './data/index.js';
 
+// References: scored once, cached for ever.
+export {
+  openLogpCache,
+  scoreReferences,
+  type CacheOptions,
+  type LogpCache,
+  type ReferenceScores,
+  type ScoredReference,
+  type ScoreReferencesOptions,
+} from './references/index.js';
+
 // The loss.
 export { createObjective, type ObjectiveContext } from './objectives/create-objective.js';
 export type { CustomLoss, CustomLossValue, CustomPair } from './objectives/custom-loss.js';

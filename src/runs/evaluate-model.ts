@@ -7,13 +7,13 @@ import { evaluatePolicy } from '../training/evaluate.js';
 import type { Measures } from '../training/measures.js';
 import { buildExamples, longerIsChosen } from './build-examples.js';
 import type { RunEvent } from './events.js';
-import { loadPolicy, tokenRule } from './load-policy.js';
+import { loadPolicy } from './load-policy.js';
 import { preparePairs } from './prepare-data.js';
 import { prepareReferences } from './prepare-references.js';
-import type { ProgressOf } from './run-context.js';
+import type { CacheChoice, ProgressOf } from './run-context.js';
 import { withBackend, type BackendChoice } from './with-backend.js';
 
-export interface EvaluateRequest extends BackendChoice {
+export interface EvaluateRequest extends BackendChoice, CacheChoice {
   readonly loaded: LoadedConfig;
   /** Default: the policy of the configuration as it starts. */
   readonly policy?: ModelSpec | undefined;
@@ -34,7 +34,7 @@ export async function evaluateHeldOut(request: EvaluateRequest): Promise<ModelEv
   const { config } = loaded;
   const signal = request.signal ?? new AbortController().signal;
   const note = (message: string): void => onEvent({ type: 'note', message });
-  const progressOf: ProgressOf = (what) => ({ stage: work, ...progress }) => onEvent({ type: 'progress', stage: 'references', work, what, ...progress });
+  const progressOf: ProgressOf = (what) => ({ stage: work, ...progress }) => onEvent({ type: 'progress', stage: 'load', work, what, ...progress });
 
   onEvent({ type: 'stage', stage: 'data' });
   const { heldOut, nameOf } = await preparePairs(config, { signal, note });
@@ -43,7 +43,7 @@ export async function evaluateHeldOut(request: EvaluateRequest): Promise<ModelEv
   }
   return withBackend(request, async (backend) => {
     onEvent({ type: 'stage', stage: 'references' });
-    const references = await prepareReferences(backend, config, heldOut, { rule: tokenRule(config), signal, progressOf });
+    const references = await prepareReferences(backend, config, heldOut, { cache: request.cache, signal, emit: onEvent });
     onEvent({ type: 'stage', stage: 'load' });
     const onProgress = progressOf('policy');
     const policy = await loadPolicy(backend, config, heldOut, { model: request.policy ?? policyModelSpec(config), forTraining: false, signal, onProgress });

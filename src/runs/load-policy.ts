@@ -1,17 +1,12 @@
 /** The policy in memory: model, the run's pairs as its tokens, and the trainer. */
-import type { Backend, LoadedModel, ModelSpec, PairText, Progress, RowFacts, TokenRule, Trainer, TrainerSpec } from '../backend/backend.js';
+import type { Backend, LoadedModel, ModelSpec, PairText, Progress, RowFacts, Trainer, TrainerSpec } from '../backend/backend.js';
 import type { RunConfig } from '../config/index.js';
+import { tokenRule } from '../references/index.js';
 
 export interface LoadedPolicy {
   readonly model: LoadedModel;
   readonly rowSet: string;
   readonly rows: readonly RowFacts[];
-}
-
-/** How this run turns text into tokens, the same for every model. */
-export function tokenRule(config: RunConfig): TokenRule {
-  const { max_length, truncation, template } = config.data;
-  return { maxLength: max_length, truncation, template };
 }
 
 export async function loadPolicy(
@@ -27,7 +22,7 @@ export async function loadPolicy(
 ): Promise<LoadedPolicy> {
   const { signal, onProgress, forTraining } = options;
   const model = await backend.loadModel(options.model, { forTraining, signal, onProgress });
-  const { handle, rows } = await backend.registerRows(model.handle, pairs, tokenRule(config), { signal, onProgress });
+  const { handle, rows } = await backend.registerRows(model.handle, pairs, tokenRule(config.data), { signal, onProgress });
   return { model, rowSet: handle, rows };
 }
 

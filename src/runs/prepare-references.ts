@@ -1,47 +1,63 @@
-/** Every reference's log-probs of the run's pairs, before the policy changes. */
-import type { Backend, PairText, ScoreChunk, TokenRule } from '../backend/backend.js';
-import { referenceModelSpec, referenceName, type RunConfig } from '../config/index.js';
+/** Every reference's log-probs of the run's pairs, from the cache or scored now, before the policy changes. */
+import type { Backend } from '../backend/backend.js';
+import type { RunConfig } from '../config/index.js';
+import type { PreferencePair } from '../data/index.js';
+import { openLogpCache, scoreReferences, type LogpCache, type ScoringEvent } from '../references/index.js';
 import type { ReferenceView } from './build-examples.js';
-import type { ProgressOf } from './run-context.js';
+import type { RunEvent } from './events.js';
 
-export interface ScoredReference extends ReferenceView {
+export interface PreparedReference extends ReferenceView {
   readonly model: string;
   readonly scored: number;
   readonly cached: number;
 }
 
+export interface ReferenceOptions {
+  /** Default: the user's cache, opened and closed here. */
+  readonly cache?: LogpCache | undefined;
+  readonly signal: AbortSignal;
+  readonly emit: (event: RunEvent) => void;
+}
+
 export async function prepareReferences(
   backend: Backend,
   config: RunConfig,
-  pairs: readonly PairText[],
-  { rule, signal, progressOf }: { readonly rule: TokenRule; readonly signal: AbortSignal; readonly progressOf: ProgressOf },
-): Promise<readonly ScoredReference[]> {
-  const views: ScoredReference[] = [];
-  for (const reference of config.references) {
-    const onProgress = progressOf(referenceName(reference));
-    const model = await backend.loadModel(referenceModelSpec(config, reference), { signal, onProgress });
-    const rows = await backend.registerRows(model.handle, pairs, rule, { signal, onProgress });
-    const chosen = new Float64Array(pairs.length).fill(NaN);
-    const rejected = new Float64Array(pairs.length).fill(NaN);
-    const chunks: AsyncIterable<ScoreChunk> = backend.score(rows.handle, { signal, onProgress });
-    for await (const chunk of chunks) {
-      chunk.rows.forEach((row, i) => {
-        chosen[row] = chunk.chosenLogps[i] ?? NaN;
-        rejected[row] = chunk.rejectedLogps[i] ?? NaN;
-      });
-    }
-    await backend.unloadModel(model.handle);
-    views.push({
-      name: referenceName(reference),
-      model: reference.model,
-      scored: rows.rows.filter(({ unusable }) => unusable === undefined).length,
-      cached: 0,
-      unusable: rows.rows.map(({ unusable }) => unusable),
-      columns: {
-        chosen: { logps: chosen, tokens: Float64Array.from(rows.rows, ({ chosenTokens }) => chosenTokens) },
-        rejected: { logps: rejected, tokens: Float64Array.from(rows.rows, ({ rejectedTokens }) => rejectedTokens) },
-      },
+  pairs: readonly PreferencePair[],
+  { cache: given, signal, emit }: ReferenceOptions,
+): Promise<readonly PreparedReference[]> {
+  const cache = given ?? openLogpCache();
+  try {
+    const onEvent = (event: ScoringEvent): void => tell(event, emit);
+    const { references } = await scoreReferences({ config, pairs, backend, cache, signal, onEvent });
+    return references.map(({ name, source, isPolicy, columns, counts, unusable }) => {
+      const reasons = new Map(unusable.map(({ index, reason }) => [index, reason]));
+      return {
+        name,
+        model: isPolicy ? 'policy' : source,
+        columns,
+        scored: counts.scored,
+        cached: counts.cached,
+        unusable: pairs.map((_, index) => reasons.get(index)),
+      };
     });
+  } finally {
+    if (given === undefined) cache.close();
   }
-  return views;
+}
+
+function tell(event: ScoringEvent, emit: (event: RunEvent) => void): void {
+  const { model } = event;
+  const note = (message: string): void => emit({ type: 'note', message: `${model}: ${message}` });
+  switch (event.kind) {
+    case 'identified':
+      return note(event.missing === 0 ? `all ${event.cached} pairs are in the cache` : `${event.missing} pairs to score, ${event.cached} in the cache`);
+    case 'waiting':
+      return note(`process ${event.holder.process} on ${event.holder.host} scores the same model; waiting for its ${event.missing} pairs`);
+    case 'loading':
+      return emit({ type: 'progress', stage: 'references', what: model, work: event.stage, done: event.done, total: event.total, unit: '' });
+    case 'loaded':
+      return event.layout === 'plain' ? note(event.layoutNote) : undefined;
+    case 'scored':
+      return emit({ type: 'progress', stage: 'references', what: model, work: 'score', done: event.done, total: event.total, unit: 'pairs' });
+  }
 }

@@ -5,7 +5,7 @@ import type { PreferencePair } from '../data/index.js';
 import { createObjective } from '../objectives/create-objective.js';
 import type { Objective } from '../objectives/objective.js';
 import { buildExamples, longerIsChosen, type BuiltExamples } from './build-examples.js';
-import { createPolicyTrainer, loadPolicy, tokenRule, type LoadedPolicy } from './load-policy.js';
+import { createPolicyTrainer, loadPolicy, type LoadedPolicy } from './load-policy.js';
 import { preparePairs } from './prepare-data.js';
 import { prepareReferences } from './prepare-references.js';
 import { runStage, type RunContext } from './run-context.js';
@@ -29,8 +29,8 @@ export async function prepareRun(context: RunContext): Promise<PreparedRun> {
   const { train, heldOut, nameOf } = pairs;
   const everyPair = [...train, ...heldOut];
 
-  const references = await runStage(context, 'references', (progressOf) =>
-    prepareReferences(backend, config, everyPair, { rule: tokenRule(config), signal, progressOf }),
+  const references = await runStage(context, 'references', () =>
+    prepareReferences(backend, config, everyPair, { cache: context.cache, signal, emit }),
   );
   await keeper.update({ references: references.map(({ name, model, scored, cached }) => ({ name, model, scored, cached })) });
 
@@ -39,7 +39,7 @@ export async function prepareRun(context: RunContext): Promise<PreparedRun> {
     const policy = await loadPolicy(backend, config, everyPair, { model: policyModelSpec(config), forTraining: true, signal, onProgress });
     const examples = buildExamples({ pairs: everyPair, trainingPairs: train.length, nameOf, policyRows: policy.rows, references });
     examples.notes.forEach(note);
-    if (policy.model.layoutNote !== '') note(`policy: ${policy.model.layoutNote}`);
+    if (policy.model.layout === 'plain') note(`policy: ${policy.model.layoutNote}`);
     const { handle: _, ...modelFacts } = policy.model;
     await keeper.update({
       policy: modelFacts,

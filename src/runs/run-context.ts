@@ -1,12 +1,18 @@
 /** What every part of a run has at hand, and how a part is told, timed and recorded. */
 import type { Backend, Progress } from '../backend/backend.js';
 import type { LoadedConfig } from '../config/index.js';
+import type { LogpCache } from '../references/index.js';
 import type { RunEvent } from './events.js';
 import type { RecordKeeper } from './record-keeper.js';
 import type { RunFolder } from './run-folder.js';
 import type { RunStage } from './run-record.js';
 
-export interface RunContext {
+export interface CacheChoice {
+  /** Of reference log-probs; it stays open. Default: the user's own, `$MRPO_CACHE_DIR` or `~/.cache/mrpo`. */
+  readonly cache?: LogpCache | undefined;
+}
+
+export interface RunContext extends CacheChoice {
   readonly loaded: LoadedConfig;
   readonly folder: RunFolder;
   readonly keeper: RecordKeeper;

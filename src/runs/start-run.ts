@@ -8,13 +8,14 @@ import { createEventLog } from './event-log.js';
 import type { RunEvent } from './events.js';
 import { executeRun } from './execute-run.js';
 import { createRecordKeeper, type RecordKeeper } from './record-keeper.js';
+import type { CacheChoice } from './run-context.js';
 import { createRunFolder, readRun, type RunFolder, type StoredRun } from './run-folder.js';
 import { withBackend, type BackendChoice } from './with-backend.js';
 import { writeFileAtomic } from './write-file.js';
 import { writeRunReport } from './write-run-report.js';
 
 /** The signal does what {@link Run.stop} does. */
-export type StartOptions = BackendChoice;
+export interface StartOptions extends BackendChoice, CacheChoice {}
 
 export interface RunResult {
   /** `cancelled`: stopped on request; what was trained until then is in the folder, if training had begun. */
@@ -88,7 +89,7 @@ type Outcome =
 async function execute(started: StartedRun, options: StartOptions): Promise<Outcome> {
   const { signal } = started;
   try {
-    const { stopped } = await withBackend({ ...options, signal }, (backend) => executeRun({ ...started, backend }));
+    const { stopped } = await withBackend({ ...options, signal }, (backend) => executeRun({ ...started, backend, cache: options.cache }));
     return stopped ? { status: 'cancelled', error: abortError(signal) } : { status: 'succeeded' };
   } catch (thrown) {
     const error = toMrpoError(thrown);

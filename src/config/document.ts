@@ -1,5 +1,5 @@
 /** A configuration text (YAML; JSON is read as YAML) with the line and column of everything in it. */
-import { LineCounter, isMap, isNode, isPair, isScalar, parseDocument, type Document } from 'yaml';
+import { LineCounter, isMap, isNode, isPair, isScalar, parseDocument, visit, type Document } from 'yaml';
 
 import type { ConfigPath } from './path.js';
 import { configError, type ConfigProblem } from './problem.js';
@@ -31,6 +31,12 @@ export function parseConfigText(text: string, name: string): ConfigDocument {
     message: error.message,
     where: position(error.pos[0]),
   }));
+  visit(document, {
+    Alias(_key, node) {
+      if (node.resolve(document) !== undefined) return;
+      problems.push({ path: [], message: `the alias *${node.source} has no anchor &${node.source} before it`, where: position(node.range?.[0] ?? 0) });
+    },
+  });
   if (problems.length > 0) throw configError(problems, name);
   const nodeOffset = (path: ConfigPath): number | undefined => {
     const node = path.length === 0 ? document.contents : document.getIn(path, true);

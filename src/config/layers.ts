@@ -27,9 +27,6 @@ export function stackLayers(file: ConfigDocument, environment: readonly Override
   const preset = typeof asked === 'string' ? presetSettings(asked, () => locateIn(['preset'])) : {};
   const merged = positionsToLists(mergeSettings(mergeSettings(preset, file.value), outside));
 
-  const overrideAt = (overrides: readonly Override[], path: ConfigPath): Override | undefined =>
-    overrides.findLast((override) => isPrefix(override.path, path) || isPrefix(path, override.path));
-
   function layerOf(path: ConfigPath): LayerName {
     if (flags.some((flag) => isPrefix(flag.path, path))) return 'flag';
     if (environment.some((variable) => isPrefix(variable.path, path))) return 'environment';
@@ -39,9 +36,12 @@ export function stackLayers(file: ConfigDocument, environment: readonly Override
 
   function locateIn(path: ConfigPath, key?: string): string {
     const full = key === undefined ? path : [...path, key];
-    const override = overrideAt(flags, full) ?? overrideAt(environment, full);
-    if (override !== undefined && !file.has(full)) return override.where;
-    if (override !== undefined && isPrefix(override.path, full)) return override.where;
+    const override = overrideTouching(flags, full) ?? overrideTouching(environment, full);
+    if (override !== undefined) {
+      // Set as a whole from outside, or changed inside: then the fault may be in either place.
+      const whole = isPrefix(override.path, full) || !file.has(full);
+      return whole ? override.where : `${file.locate(full)} with ${override.where}`;
+    }
     if (key !== undefined && file.has(full)) return file.locateKey(path, key);
     if (!file.has(full) && valueAt(preset, full) !== undefined && typeof asked === 'string') return `preset ${asked}`;
     return file.locate(full);
@@ -58,6 +58,10 @@ function presetSettings(name: string, where: () => string): Settings {
   const message = `expected ${presetNames().join(' | ')}, got ${JSON.stringify(name)}${suggestion}`;
   throw configError([{ path: ['preset'], message, where: where() }], formatPath(['preset']));
 }
+
+/** The last assignment at a path, above it or inside it. */
+const overrideTouching = (overrides: readonly Override[], path: ConfigPath): Override | undefined =>
+  overrides.findLast((override) => isPrefix(override.path, path) || isPrefix(path, override.path));
 
 const isPrefix = (start: ConfigPath, path: ConfigPath): boolean =>
   start.length <= path.length && start.every((step, index) => String(step) === String(path[index]));

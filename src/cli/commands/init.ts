@@ -1,6 +1,6 @@
 /** `mrpo init`: a commented starter configuration. */
 import { existsSync, writeFileSync } from 'node:fs';
-import { dirname, relative, resolve } from 'node:path';
+import { dirname, isAbsolute, relative, resolve } from 'node:path';
 import type { Command } from 'commander';
 
 import { findPreset, presetNames, PRESETS } from '../../config/index.js';
@@ -57,10 +57,17 @@ function writeStarter(io: CliIo, file: string, options: InitOptions): void {
   else io.out(`wrote ${file}\nNext: set policy.model, references and data.train in it, then run: npx mrpo train ${file}\n`);
 }
 
-/** Relative where the file lies in the same checkout, so that it can be moved together with it. */
+/** Relative where file and package lie in one tree and can be moved together; else absolute. */
 function schemaLocation(folder: string): string {
-  const path = relative(folder, SCHEMA_FILE);
-  return path.startsWith('../../..') ? SCHEMA_FILE : path.startsWith('.') ? path : `./${path}`;
+  const packageRoot = dirname(dirname(SCHEMA_FILE));
+  const together = isInside(folder, packageRoot) || isInside(packageRoot, folder);
+  const path = together ? relative(folder, SCHEMA_FILE) : SCHEMA_FILE;
+  return path.startsWith('.') || path.startsWith('/') ? path : `./${path}`;
+}
+
+function isInside(path: string, folder: string): boolean {
+  const step = relative(folder, path);
+  return !step.startsWith('..') && !isAbsolute(step);
 }
 
 function unknownPreset(name: string): MrpoError {

@@ -24,9 +24,13 @@ export { hypoMargins, logRatioMargins, simpoMargins, type LogpColumns, type Marg
 export { multiDpoLoss, type LossColumns } from './multi-dpo.js';
 export { perLength, type Unit } from './normalization.js';
 export { sigmoid, softplus } from './numeric.js';
+export { benjaminiHochberg, holm } from './multiple-comparisons.js';
+export { normalQuantile } from './normal-quantile.js';
 export { officialCodeEpsilon, officialCodePool, officialCodeWeights } from './official-code.js';
-export { poolColumns, poolRow } from './pooling.js';
+export { pairedBootstrap, type BootstrapOptions, type BootstrapResult } from './paired-bootstrap.js';
+export { poolColumns } from './pooling.js';
 export { mean, referenceFreeAccuracy, rewardAccuracy, shareAbove } from './preference-metrics.js';
 export { disagreementShare, dominanceShares } from './reference-metrics.js';
 export { sampleBeta, sampleGamma, sampleNormal } from './sample-beta.js';
+export { cohensD, cohensDInterval, meanAndSd, wilsonInterval, type Interval } from './statistics.js';
 export { clippedFlags, clipToTrustRegion, clipColumns } from './trust-region.js';

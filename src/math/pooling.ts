@@ -29,48 +29,54 @@ const LARGEST_EXPONENT_POSITIVE_P = 8;
  * @param power Exponent p, any number including 0 and +-Infinity.
  */
 export function poolColumns(logps: readonly Float64Array[], weights: readonly Float64Array[], power: number): Float64Array {
-  const pooled = new Float64Array(logps[0]?.length ?? 0);
-  for (let row = 0; row < pooled.length; row++) pooled[row] = poolRow(logps, weights, row, power);
-  return pooled;
+  if (power === 0) return geometricMeans(logps, weights);
+  if (power === -Infinity || power === Infinity) return extremes(logps, weights, power);
+  return powerMeans(logps, weights, power);
 }
 
-/** The same for one row of the columns. */
-export function poolRow(logps: readonly Float64Array[], weights: readonly Float64Array[], row: number, power: number): number {
-  if (power === 0) return geometricMean(logps, weights, row);
-  if (power === -Infinity || power === Infinity) return extreme(logps, weights, row, power);
-  return powerMean(logps, weights, row, power);
-}
-
-function geometricMean(logps: readonly Float64Array[], weights: readonly Float64Array[], row: number): number {
-  let mean = 0;
-  for (let k = 0; k < logps.length; k++) mean += weights[k]![row]! * logps[k]![row]!;
-  return mean;
-}
-
-function extreme(logps: readonly Float64Array[], weights: readonly Float64Array[], row: number, sign: number): number {
-  let result = -sign;
+/** sum_k alpha_k l_k. All terms have one sign, so nothing cancels. */
+function geometricMeans(logps: readonly Float64Array[], weights: readonly Float64Array[]): Float64Array {
+  const means = new Float64Array(logps[0]?.length ?? 0);
   for (let k = 0; k < logps.length; k++) {
-    if (weights[k]![row] === 0) continue;
-    result = sign < 0 ? Math.min(result, logps[k]![row]!) : Math.max(result, logps[k]![row]!);
+    const [logp, weight] = [logps[k]!, weights[k]!];
+    for (let row = 0; row < means.length; row++) means[row] = means[row]! + weight[row]! * logp[row]!;
   }
-  return result;
+  return means;
 }
 
-function powerMean(logps: readonly Float64Array[], weights: readonly Float64Array[], row: number, power: number): number {
+function powerMeans(logps: readonly Float64Array[], weights: readonly Float64Array[], power: number): Float64Array {
+  const centres = geometricMeans(logps, weights);
+  const sums = centredSums(logps, weights, centres, power);
+  for (let row = 0; row < centres.length; row++) {
+    const sum = sums[row]!;
+    centres[row] = sum === Infinity ? logSumExpMean(logps, weights, row, power) : centres[row]! + Math.log1p(Math.max(sum, 0)) / power;
+  }
+  return centres;
+}
+
+/** sum_k alpha_k expm1(p (l_k - g)) of every row; Infinity where an exponent is too large for this form. */
+function centredSums(
+  logps: readonly Float64Array[],
+  weights: readonly Float64Array[],
+  centres: Float64Array,
+  power: number,
+): Float64Array {
   const limit = power < 0 ? LARGEST_EXPONENT_NEGATIVE_P : LARGEST_EXPONENT_POSITIVE_P;
-  const centre = geometricMean(logps, weights, row);
-  let sum = 0;
+  const sums = new Float64Array(centres.length);
   for (let k = 0; k < logps.length; k++) {
-    const weight = weights[k]![row]!;
-    if (weight === 0) continue;
-    const exponent = power * (logps[k]![row]! - centre);
-    if (exponent > limit) return logSumExpMean(logps, weights, row, power);
-    sum += weight * Math.expm1(exponent);
+    const [logp, weight] = [logps[k]!, weights[k]!];
+    for (let row = 0; row < sums.length; row++) {
+      const alpha = weight[row]!;
+      if (alpha === 0) continue;
+      const exponent = power * (logp[row]! - centres[row]!);
+      if (exponent > limit) sums[row] = Infinity;
+      else sums[row] = sums[row]! + alpha * Math.expm1(exponent);
+    }
   }
-  return centre + Math.log1p(Math.max(sum, 0)) / power;
+  return sums;
 }
 
-/** (1/p) log sum_k e^(log alpha_k + p l_k), in one pass with a running maximum. */
+/** (1/p) log sum_k e^(log alpha_k + p l_k) of one row, in one pass with a running maximum. */
 function logSumExpMean(logps: readonly Float64Array[], weights: readonly Float64Array[], row: number, power: number): number {
   let largest = -Infinity;
   let sum = 0;
@@ -86,4 +92,16 @@ function logSumExpMean(logps: readonly Float64Array[], weights: readonly Float64
     }
   }
   return (largest + Math.log(sum)) / power;
+}
+
+/** min_k l_k (sign -Infinity) or max_k l_k over the references with a weight. */
+function extremes(logps: readonly Float64Array[], weights: readonly Float64Array[], sign: number): Float64Array {
+  const result = new Float64Array(logps[0]?.length ?? 0).fill(-sign);
+  const pick = sign < 0 ? Math.min : Math.max;
+  logps.forEach((logp, k) => {
+    for (let row = 0; row < result.length; row++) {
+      if (weights[k]![row]! > 0) result[row] = pick(result[row]!, logp[row]!);
+    }
+  });
+  return result;
 }

@@ -30,14 +30,14 @@ export function disagreementShare(chosen: readonly Float64Array[], rejected: rea
   const size = chosen[0]?.length ?? 0;
   let count = 0;
   for (let row = 0; row < size; row++) {
-    let right = false;
-    let wrong = false;
+    let least = Infinity;
+    let most = -Infinity;
     for (let k = 0; k < chosen.length; k++) {
       const gap = chosen[k]![row]! - rejected[k]![row]!;
-      right ||= gap > 0;
-      wrong ||= gap < 0;
+      least = Math.min(least, gap);
+      most = Math.max(most, gap);
     }
-    if (right && wrong) count++;
+    if (least < 0 && most > 0) count++;
   }
   return count / size;
 }

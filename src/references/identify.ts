@@ -1,4 +1,5 @@
 /** Which model a specification means: its content, asked of the backend or remembered. */
+import { basename } from 'node:path';
 import type { Backend, ModelIdentity, ModelSpec } from '../backend/backend.js';
 import { BackendFault } from '../backend/fault.js';
 import { MrpoError } from '../core/errors.js';
@@ -58,10 +59,20 @@ export async function identifyForReport(
   });
 }
 
-/** A model of this specification that an imported file brought along. */
+/**
+ * A model of this specification that an imported file brought along. Folders lie elsewhere on other machines: where no
+ * path is the same, the same last part of the path will do, as long as it means one model only.
+ */
 function recallImported(spec: ModelSpec, cache: LogpCache): ModelIdentity | undefined {
+  const models = cache.importedModels();
   const asked = canonicalJson(spec);
-  return cache.importedModels().find((model) => canonicalJson(model.spec) === asked)?.identity;
+  const exact = models.find((model) => canonicalJson(model.spec) === asked);
+  if (exact !== undefined) return exact.identity;
+  const byName = (given: ModelSpec): string =>
+    canonicalJson({ ...given, source: basename(given.source), adapter: given.adapter && basename(given.adapter) });
+  const named = models.filter((model) => byName(model.spec) === byName(spec));
+  const contents = new Set(named.map(({ identity }) => canonicalJson({ ...identity, revision: '' })));
+  return contents.size === 1 ? named[0]?.identity : undefined;
 }
 
 /**

@@ -49,22 +49,29 @@ export async function scoreModel(options: ScoreModelOptions): Promise<ModelScore
   const key = scoringKey(identity, rule);
   const texts = pairs.map((pair) => pair.id);
   const before = cache.read(key, texts);
-  if (before.missing.length > 0) await completeScores(options, key, texts, before.missing);
-  else cache.touch(key, spec.source);
-  const columns = before.missing.length > 0 ? cache.read(key, texts) : before;
-  const fresh = before.missing.filter((position) => !columns.unusable.has(position)).length;
-  return { key, columns, scored: fresh, cached: texts.length - columns.unusable.size - fresh };
+  if (before.missing.length === 0) {
+    cache.touch(key, spec.source);
+    return { key, columns: before, scored: 0, cached: texts.length - before.unusable.size };
+  }
+  const computed = await completeScores(options, key, texts, before.missing);
+  const columns = cache.read(key, texts);
+  const scored = before.missing.filter((at) => computed.has(texts[at] ?? '') && !columns.unusable.has(at)).length;
+  return { key, columns, scored, cached: texts.length - columns.unusable.size - scored };
 }
 
-/** Waits for whoever scores this model now, then scores what is still missing, until nothing is. */
+/**
+ * Waits for whoever scores this model now, then scores what is still missing, until nothing is.
+ * @returns the texts that this call computed.
+ */
 async function completeScores(
   options: ScoreModelOptions,
   key: ScoringKey,
   texts: readonly string[],
   missingBefore: readonly number[],
-): Promise<void> {
+): Promise<ReadonlySet<string>> {
   const { cache, spec, signal } = options;
   const name = options.name ?? spec.source;
+  const computed = new Set<string>();
   let missing = missingBefore;
   while (missing.length > 0) {
     throwIfAborted(signal);
@@ -77,12 +84,13 @@ async function completeScores(
     try {
       // What another process finished since the last look is not computed again.
       missing = cache.read(key, texts).missing;
-      if (missing.length > 0) await computeScores(options, key, onePerText(missing, texts), attempt.claim);
+      if (missing.length > 0) await computeScores(options, key, onePerText(missing, texts), attempt.claim, computed);
     } finally {
       attempt.claim.release();
     }
     missing = cache.read(key, texts).missing;
   }
+  return computed;
 }
 
 /** Positions of the first of each set of equal pairs. */
@@ -96,8 +104,14 @@ function onePerText(positions: readonly number[], texts: readonly string[]): num
   });
 }
 
-/** Loads the model, scores, keeps every chunk as it arrives. Returns early if the claim was lost. */
-async function computeScores(options: ScoreModelOptions, key: ScoringKey, positions: readonly number[], claim: Claim): Promise<void> {
+/** Loads the model, scores, keeps every chunk as it arrives and adds it to `computed`. Returns early if the claim was lost. */
+async function computeScores(
+  options: ScoreModelOptions,
+  key: ScoringKey,
+  positions: readonly number[],
+  claim: Claim,
+  computed: Set<string>,
+): Promise<void> {
   const { spec, backend, signal, onEvent } = options;
   const name = options.name ?? spec.source;
   const model = await backend.loadModel(spec, {
@@ -108,7 +122,7 @@ async function computeScores(options: ScoreModelOptions, key: ScoringKey, positi
     requireSameModel(name, key, model);
     const { parameters, layout, layoutNote } = model;
     onEvent?.({ kind: 'loaded', model: name, parameters, layout, layoutNote });
-    await streamScores(options, key, positions, claim, model.handle);
+    await streamScores(options, key, positions, claim, computed, model.handle);
   } finally {
     await release(backend, model.handle);
   }
@@ -119,6 +133,7 @@ async function streamScores(
   key: ScoringKey,
   positions: readonly number[],
   claim: Claim,
+  computed: Set<string>,
   handle: string,
 ): Promise<void> {
   const { spec, rule, pairs, backend, cache, signal, onEvent } = options;
@@ -143,6 +158,7 @@ async function streamScores(
     if (!claim.isHeld()) return;
     const scores = chunk.rows.map((row, i) => scoreOf(row, chunk.chosenLogps[i] ?? NaN, chunk.rejectedLogps[i] ?? NaN));
     cache.write(key, spec.source, scores);
+    for (const { text } of scores) computed.add(text);
     done += scores.length;
     onEvent?.({ kind: 'scored', model: name, done, total: asked.length });
   }

@@ -3,7 +3,8 @@ import { createMemoryBackend } from '../../src/backend/memory.js';
 import { makePair } from '../../src/data/make-pair.js';
 import type { ScoringEvent } from '../../src/references/events.js';
 import { scoreReferences } from '../../src/references/score.js';
-import { samplePairs, temporaryCache, toyConfig, watchedBackend } from './support.js';
+import { samplePairs } from './sample-pairs.js';
+import { temporaryCache, toyConfig, watchedBackend } from './support.js';
 
 const countsOf = (scores: Awaited<ReturnType<typeof scoreReferences>>) =>
   scores.references.map(({ name, counts }) => [name, counts.scored, counts.cached]);

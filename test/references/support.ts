@@ -1,4 +1,4 @@
-/** Pairs, configurations and caches for the tests of this folder. */
+/** Configurations, caches and backends for the tests of this folder. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,28 +6,7 @@ import { onTestFinished } from 'vitest';
 import type { Backend } from '../../src/backend/backend.js';
 import { createMemoryBackend } from '../../src/backend/memory.js';
 import { loadConfig, type RunConfig, type RunConfigInput } from '../../src/config/index.js';
-import { makePair } from '../../src/data/make-pair.js';
-import type { PreferencePair } from '../../src/data/pair.js';
 import { openLogpCache, type CacheOptions, type LogpCache } from '../../src/references/cache/index.js';
-
-const WORDS = 'the quick brown fox jumps over a lazy dog while rain falls on old stone walls and birds sing near green hills'.split(' ');
-
-/** `count` different conversational pairs; the same number always gives the same pairs. */
-export function samplePairs(count: number, first = 0): PreferencePair[] {
-  return Array.from({ length: count }, (_, i) => {
-    const n = first + i;
-    const word = (k: number): string => WORDS[(n * 7 + k * 3) % WORDS.length] ?? 'word';
-    return makePair(
-      {
-        prompt: [{ role: 'user', content: `question ${n} about ${word(1)} and ${word(2)}` }],
-        chosen: [{ role: 'assistant', content: `answer ${n}: ${word(3)} ${word(4)} ${word(5)} ${word(6)}` }],
-        rejected: [{ role: 'assistant', content: `reply ${word(8)} ${n} ${word(9)}` }],
-        plain: false,
-      },
-      n + 1,
-    );
-  });
-}
 
 /** A toy policy, itself as RefM1, and two further toys. */
 export function toyConfig(changes: Partial<RunConfigInput> = {}): RunConfig {

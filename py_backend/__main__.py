@@ -18,9 +18,13 @@ GRACE_S = 5.0
 
 
 def arguments(argv: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="py_backend", description="Log-probs and gradients of language models over gRPC.")
+    parser = argparse.ArgumentParser(
+        prog="py_backend", description="Log-probs and gradients of language models over gRPC."
+    )
     parser.add_argument("--address", required=True, help="unix:/path or host:port; port 0 = any free one")
-    parser.add_argument("--token-env", metavar="NAME", help="environment variable that holds the bearer token callers need")
+    parser.add_argument(
+        "--token-env", metavar="NAME", help="environment variable that holds the bearer token callers need"
+    )
     parser.add_argument("--tls-cert", metavar="FILE", help="certificate chain (PEM); needs --tls-key")
     parser.add_argument("--tls-key", metavar="FILE", help="private key (PEM)")
     parser.add_argument("--insecure", action="store_true", help="listen for other machines without TLS and token")

@@ -28,7 +28,7 @@ from .tokens.encode import TextEncoder
 from .tokens.pair_text import PairText, TokenRule
 from .tokens.rows import RowFacts, build_row
 from .training.optimizers import OptimizerSpec
-from .training.policy import LoraSpec, Policy, create_policy, remove_policy
+from .training.policy import LoraSpec, Policy, check_policy, create_policy, remove_policy
 from .training.trainer import Trainer
 
 log = logging.getLogger("mrpo")
@@ -45,10 +45,21 @@ class TrainerSpec:
     checkpointing: str
 
 
+@dataclass(frozen=True, slots=True)
+class CreatedTrainer:
+    """checkpointing: what is in force. micro_batch_tokens: prompt + chosen + rejected tokens fitting in one forward."""
+
+    handle: str
+    trainable_parameters: int
+    checkpointing: str
+    micro_batch_tokens: int
+    trained_modules: list[str]
+
+
 class Backend:
     """One per process: it holds the models."""
 
-    def __init__(self, roots: Roots = Roots(), device: torch.device | None = None) -> None:
+    def __init__(self, roots: Roots, device: torch.device | None = None) -> None:
         self.device = device or info.pick_device()
         self.incarnation = secrets.token_hex(8)
         self.roots = roots
@@ -71,9 +82,7 @@ class Backend:
             engine = build_engine(loaded.model)
         except UnsupportedModel as error:
             raise Fault("MODEL_INVALID", f"model {spec.source}: {error}") from error
-        held = HeldModel(
-            self.holdings.new_handle("model"), loaded, identity, engine, TextEncoder(loaded.tokenizer)
-        )
+        held = HeldModel(self.holdings.new_handle("model"), loaded, identity, engine, TextEncoder(loaded.tokenizer))
         self.holdings.add_model(held)
         log.info("loaded %s as %s (%s, layout %s)", spec.source, held.handle, identity.numeric_path, engine.layout)
         return held
@@ -133,10 +142,12 @@ class Backend:
             held.policy, adapter_off, lambda: generate(held.loaded, held.encoder, prompts, sampling, give, check)
         )
 
-    def create_trainer(self, handle: str, spec: TrainerSpec) -> tuple[str, Trainer]:
+    def create_trainer(self, handle: str, spec: TrainerSpec) -> CreatedTrainer:
+        """One trainer per model; a policy that an earlier, closed trainer left on the model is taken off."""
         held = self.holdings.model(handle)
         if held.trainer is not None:
             raise Fault("UNSUPPORTED", f"model {handle!r} has a trainer already", "Close it, or load the model again.")
+        check_policy(held.loaded, spec.lora)
         if held.policy is not None:
             remove_policy(held.loaded, held.policy)
             held.policy = None
@@ -148,7 +159,13 @@ class Backend:
         except (OutOfMemory, torch.OutOfMemoryError) as error:
             raise Fault("OUT_OF_MEMORY", f"trainer of {handle!r}: {error}") from None
         trainer = Trainer(handle, policy, held.engine, spec.seed, spec.optimizer)
-        return self.holdings.add_trainer(held, trainer), trainer
+        return CreatedTrainer(
+            handle=self.holdings.add_trainer(held, trainer),
+            trainable_parameters=sum(parameter.numel() for parameter in policy.parameters()),
+            checkpointing=held.engine.checkpointing,
+            micro_batch_tokens=held.engine.micro_batch_tokens(),
+            trained_modules=policy.trained_modules(),
+        )
 
     def close_trainer(self, handle: str) -> None:
         self.holdings.drop_trainer(handle)

@@ -110,7 +110,9 @@ def merged_model(loaded: Loaded, policy: Policy | None) -> torch.nn.Module:
     from peft import PeftModel
 
     spec = replace(loaded.spec, quantization="none", dtype=loaded.spec.dtype_name(loaded.device))
-    fresh = load_model(spec, replace(loaded.source, adapter=None if policy else loaded.source.adapter), torch.device("cpu"))
+    fresh = load_model(
+        spec, replace(loaded.source, adapter=None if policy else loaded.source.adapter), torch.device("cpu")
+    )
     model = fresh.model
     if policy is not None:
         with tempfile.TemporaryDirectory() as scratch:

@@ -93,10 +93,16 @@ def _generate_batch(
     pad = loaded.tokenizer.pad_token_id if loaded.tokenizer.pad_token_id is not None else ends[0] if ends else 0
     width = max(len(ids[index]) for index in batch)
     tokens = torch.tensor([[pad] * (width - len(ids[index])) + ids[index] for index in batch], device=loaded.device)
-    mask = torch.tensor([[0] * (width - len(ids[index])) + [1] * len(ids[index]) for index in batch], device=loaded.device)
+    mask = torch.tensor(
+        [[0] * (width - len(ids[index])) + [1] * len(ids[index]) for index in batch], device=loaded.device
+    )
     processors = [SeededSampling(sampling, batch)] if sampling.temperature > 0 else []
     config = GenerationConfig(
-        max_new_tokens=sampling.max_new_tokens, do_sample=False, pad_token_id=pad, eos_token_id=ends or None, use_cache=True
+        max_new_tokens=sampling.max_new_tokens,
+        do_sample=False,
+        pad_token_id=pad,
+        eos_token_id=ends or None,
+        use_cache=True,
     )
     failure = ""
     try:

@@ -57,6 +57,15 @@ def capabilities() -> list[str]:
     return found
 
 
+def quiet_libraries() -> None:
+    """No progress bars in the log: clients are told by progress messages."""
+    from huggingface_hub.utils import disable_progress_bars
+    from transformers.utils.logging import disable_progress_bar
+
+    disable_progress_bars()
+    disable_progress_bar()
+
+
 def set_threads(threads: int) -> int:
     """Fixes the number of CPU threads torch uses (0 = torch's choice, which follows OMP_NUM_THREADS); returns it."""
     if threads > 0:

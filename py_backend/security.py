@@ -59,7 +59,9 @@ def check_address(address: str, *, tls: bool, token: bool, insecure: bool) -> No
     if address.startswith("unix:"):
         path = re.sub(r"^unix:(//(?=/))?", "", address)
         if not path or len(path.encode()) > 103:
-            raise AddressRefused(f"address {address}: expected a socket path of 1 to 103 bytes, got {len(path.encode())}")
+            raise AddressRefused(
+                f"address {address}: expected a socket path of 1 to 103 bytes, got {len(path.encode())}"
+            )
         return
     match = re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[^:\s/]+):(\d{1,5})", address)
     if match is None or int(match[2]) > 65535:

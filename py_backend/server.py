@@ -15,6 +15,7 @@ from grpc_reflection.v1alpha import reflection
 from .backend import Backend
 from .device import DeviceThread
 from .grpc_service import SERVICE, service_handler
+from .info import quiet_libraries
 from .roots import Roots
 from .security import AddressRefused, TokenInterceptor, check_address
 from .servicer import BackendServicer
@@ -67,6 +68,7 @@ async def start_server(config: ServerConfig) -> RunningServer:
     tls = config.tls_cert is not None and config.tls_key is not None
     check_address(config.address, tls=tls, token=config.token is not None, insecure=config.insecure)
     interceptors = [TokenInterceptor(config.token)] if config.token is not None else []
+    quiet_libraries()
     server = grpc.aio.server(interceptors=interceptors, options=OPTIONS)
     server.add_generic_rpc_handlers((service_handler(BackendServicer(Backend(config.roots), DeviceThread())),))
     checks = health.aio.HealthServicer()
@@ -119,7 +121,9 @@ def clear_stale_socket(address: str) -> None:
         raise AddressRefused(f"address {address}: {error.strerror or error}") from error
     finally:
         probe.close()
-    raise AddressRefused(f"address {address}: it is in use by another process. Stop that one, or choose another address.")
+    raise AddressRefused(
+        f"address {address}: it is in use by another process. Stop that one, or choose another address."
+    )
 
 
 def why_not(address: str) -> str:

@@ -102,8 +102,7 @@ class BackendServicer:
 
     async def CreateTrainer(self, request: pb.CreateTrainerRequest) -> pb.CreateTrainerResponse:
         spec = wire.trainer_spec(request)
-        handle, trainer = await self._device.run(lambda: self._backend.create_trainer(request.model_handle, spec))
-        return wire.created(handle, trainer, spec.checkpointing)
+        return wire.created(await self._device.run(lambda: self._backend.create_trainer(request.model_handle, spec)))
 
     async def CloseTrainer(self, request: pb.CloseTrainerRequest) -> pb.CloseTrainerResponse:
         await self._device.run(lambda: self._backend.close_trainer(request.trainer_handle))

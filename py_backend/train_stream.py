@@ -25,8 +25,7 @@ class TrainStream:
     def __init__(self, backend: Backend, device: DeviceThread) -> None:
         self._backend = backend
         self._device = device
-        self._trainer: Trainer | None = None
-        self._rows: RowSet | None = None
+        self._names: tuple[str, str] | None = None  # handles: what is freed meanwhile is not kept alive by a stream
         self._client = 0
         self._handlers: dict[str, Callable[[pb.TrainRequest], Answer]] = {
             "open": self._open,
@@ -54,22 +53,15 @@ class TrainStream:
         kind = request.WhichOneof("frame")
         if kind is None:
             raise conflict("a frame without content")
-        if kind != "open":
-            self._require_open(kind)
         return self._handlers[kind](request)
-
-    def _require_open(self, kind: str) -> None:
-        if self._trainer is None:
-            raise conflict(f"{kind} before open")
-        if self._trainer.client != self._client:
-            raise conflict(f"{kind}: another client has opened this trainer")
 
     def _open(self, request: pb.TrainRequest) -> Answer:
         trainer = self._backend.holdings.trainer(request.open.trainer_handle)
         rows = self._backend.holdings.row_set(request.open.row_set)
         if rows.model_handle != trainer.model_handle:
             raise Fault("UNKNOWN_HANDLE", f"row set {request.open.row_set!r} belongs to another model than the trainer")
-        self._trainer, self._rows, self._client = trainer, rows, trainer.open()
+        self._names = (request.open.trainer_handle, request.open.row_set)
+        self._client = trainer.open()
         return Answer(opened=Answer.Opened(committed_step=trainer.committed_step))
 
     def _prepare(self, request: pb.TrainRequest) -> Answer:
@@ -106,10 +98,17 @@ class TrainStream:
         return Answer(abort=Answer.Aborted(step=request.abort.step))
 
     def _opened(self) -> tuple[Trainer, RowSet]:
-        assert self._trainer is not None and self._rows is not None
-        return self._trainer, self._rows
+        if self._names is None:
+            raise conflict("a frame before open")
+        trainer, rows = self._backend.holdings.trainer(self._names[0]), self._backend.holdings.row_set(self._names[1])
+        if trainer.client != self._client:
+            raise conflict("another client has opened this trainer")
+        return trainer, rows
 
     def _leave(self) -> None:
-        """The client is gone: what it left open is dropped, unless another one has taken over."""
-        if self._trainer is not None and self._trainer.client == self._client:
-            self._trainer.drop_step()
+        """The client is gone: what it left open is dropped, unless the trainer is, or another client has taken over."""
+        try:
+            trainer, _ = self._opened()
+        except Fault:
+            return
+        trainer.drop_step()

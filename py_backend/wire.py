@@ -9,7 +9,7 @@ import torch
 from py_backend.gen.mrpo.backend.v1 import backend_pb2 as pb
 
 from . import __version__, info
-from .backend import Backend, TrainerSpec
+from .backend import Backend, CreatedTrainer, TrainerSpec
 from .faults import Fault
 from .generation import Generation, Prompt, Sampling
 from .holdings import HeldModel
@@ -20,9 +20,9 @@ from .models.spec import DTYPES, ModelSpec
 from .progress import Progress
 from .tokens.pair_text import Message, PairText, TokenRule
 from .tokens.rows import RowFacts
-from .training.optimizers import OptimizerSpec
+from .training.optimizers import OPTIMIZERS, OptimizerSpec
 from .training.policy import LoraSpec
-from .training.trainer import StepDone, Trainer
+from .training.trainer import StepDone
 
 PROTOCOL_VERSION = 1
 MAX_MESSAGE_BYTES = 16 << 20
@@ -154,9 +154,7 @@ def row_facts(facts: RowFacts) -> pb.RowFacts:
 
 
 def scores(rows: list[int], logps: list[float], value: Progress) -> pb.ScoreResponse:
-    return pb.ScoreResponse(
-        rows=rows, chosen_logps=logps[0::2], rejected_logps=logps[1::2], progress=progress(value)
-    )
+    return pb.ScoreResponse(rows=rows, chosen_logps=logps[0::2], rejected_logps=logps[1::2], progress=progress(value))
 
 
 def prompts(message: pb.GenerateRequest) -> list[Prompt]:
@@ -178,6 +176,7 @@ def generation(value: Generation) -> pb.GenerateResponse:
 def trainer_spec(message: pb.CreateTrainerRequest) -> TrainerSpec:
     checkpointing = message.checkpointing or "auto"
     one_of("checkpointing", checkpointing, CHECKPOINTING)
+    one_of("optimizer", message.optimizer, ("", *OPTIMIZERS))
     return TrainerSpec(
         lora=_lora(message.lora) if message.HasField("lora") else None,
         seed=message.seed,
@@ -202,13 +201,13 @@ def _lora(message: pb.LoraSpec) -> LoraSpec:
     return LoraSpec(message.r, message.alpha, message.dropout, tuple(message.target_modules))
 
 
-def created(handle: str, trainer: Trainer, checkpointing: str) -> pb.CreateTrainerResponse:
+def created(value: CreatedTrainer) -> pb.CreateTrainerResponse:
     return pb.CreateTrainerResponse(
-        trainer_handle=handle,
-        trainable_parameters=sum(parameter.numel() for parameter in trainer.policy.parameters()),
-        checkpointing=checkpointing,
-        micro_batch_tokens=trainer.engine.micro_batch_tokens(),
-        trained_modules=trainer.policy.trained_modules(),
+        trainer_handle=value.handle,
+        trainable_parameters=value.trainable_parameters,
+        checkpointing=value.checkpointing,
+        micro_batch_tokens=value.micro_batch_tokens,
+        trained_modules=value.trained_modules,
     )
 
 

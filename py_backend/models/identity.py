@@ -22,7 +22,14 @@ from .spec import ModelSpec
 NUMERICS = "head-float32 sum-float64 layout-1"
 
 SILENT_CONFIG_KEYS = {"_name_or_path", "transformers_version", "_commit_hash", "use_cache", "torch_dtype", "dtype"}
-SILENT_ADAPTER_KEYS = {"base_model_name_or_path", "revision", "inference_mode", "task_type", "peft_version", "lora_dropout"}
+SILENT_ADAPTER_KEYS = {
+    "base_model_name_or_path",
+    "revision",
+    "inference_mode",
+    "task_type",
+    "peft_version",
+    "lora_dropout",
+}
 SILENT_TOKENIZER_KEYS = {"chat_template", "name_or_path", "_name_or_path", "_commit_hash", "transformers_version"}
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import torch
+from torch import nn
 
 from ..faults import Fault
 from .source import Source
@@ -25,13 +26,15 @@ log = logging.getLogger("mrpo")
 
 @dataclass(slots=True)
 class Loaded:
-    """model: the transformers model, wrapped by PEFT when it has a START adapter. Weights are frozen, mode is eval."""
+    """model: the transformers model, wrapped by PEFT when it has a START adapter. Weights are frozen, mode is eval.
+    carriers: by name of each of the model's own modules, whether an adapter can be put on it."""
 
     spec: ModelSpec
     source: Source
-    model: torch.nn.Module
+    model: nn.Module
     tokenizer: PreTrainedTokenizerBase
     base: PreTrainedModel = field(repr=False)
+    carriers: dict[str, bool] = field(repr=False)
 
     @property
     def device(self) -> torch.device:
@@ -48,7 +51,9 @@ def load_tokenizer(spec: ModelSpec, source: Source) -> PreTrainedTokenizerBase:
             str(source.folder), local_files_only=True, trust_remote_code=False, **options
         )
     except Exception as error:
-        raise Fault("MODEL_INVALID", f"model {source.name}: its tokenizer cannot be read: {first_line(error)}") from error
+        raise Fault(
+            "MODEL_INVALID", f"model {source.name}: its tokenizer cannot be read: {first_line(error)}"
+        ) from error
     if spec.chat_template:
         tokenizer.chat_template = spec.chat_template
     return tokenizer
@@ -67,10 +72,16 @@ def load_model(spec: ModelSpec, source: Source, device: torch.device) -> Loaded:
     tokenizer = load_tokenizer(spec, source)
     base = _load_base(spec, source, device)
     base.config.use_cache = True
+    carriers = {name: can_carry(module) for name, module in base.named_modules()}
     model = _with_start_adapter(base, source) if source.adapter is not None else base
     model.requires_grad_(False)
     model.eval()
-    return Loaded(spec=spec, source=source, model=model, tokenizer=tokenizer, base=base)
+    return Loaded(spec=spec, source=source, model=model, tokenizer=tokenizer, base=base, carriers=carriers)
+
+
+def can_carry(module: nn.Module) -> bool:
+    """Linear layers, bitsandbytes' and GPT-2's own kinds of them, and embeddings."""
+    return isinstance(module, (nn.Linear, nn.Embedding)) or type(module).__name__ == "Conv1D"
 
 
 def _load_base(spec: ModelSpec, source: Source, device: torch.device) -> PreTrainedModel:
@@ -120,13 +131,15 @@ def quantization_config(spec: ModelSpec, device: torch.device) -> object:
     )
 
 
-def _with_start_adapter(base: PreTrainedModel, source: Source) -> torch.nn.Module:
+def _with_start_adapter(base: PreTrainedModel, source: Source) -> nn.Module:
     from peft import PeftModel
 
     try:
         return PeftModel.from_pretrained(base, str(source.adapter), adapter_name=START, is_trainable=False)
     except Exception as error:
-        raise Fault("MODEL_INVALID", f"adapter {source.adapter}: it does not fit {source.name}: {first_line(error)}") from error
+        raise Fault(
+            "MODEL_INVALID", f"adapter {source.adapter}: it does not fit {source.name}: {first_line(error)}"
+        ) from error
 
 
 def first_line(error: Exception) -> str:

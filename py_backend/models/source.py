@@ -23,7 +23,13 @@ VOCABULARY_FILES = (
     "sentencepiece.bpe.model",
     "tekken.json",
 )
-TOKENIZER_FILES = (*VOCABULARY_FILES, "merges.txt", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
+TOKENIZER_FILES = (
+    *VOCABULARY_FILES,
+    "merges.txt",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,4 +152,6 @@ def check_gguf(path: Path, name: str) -> None:
         if file.read(4) != b"GGUF":
             raise Fault("MODEL_INVALID", f"model {name}: the file does not begin as a GGUF file does")
     if re.search(r"-\d{5}-of-\d{5}\.gguf$", path.name):
-        raise Fault("MODEL_INVALID", f"model {name}: split GGUF files are not read", "Join them with gguf-split --merge.")
+        raise Fault(
+            "MODEL_INVALID", f"model {name}: split GGUF files are not read", "Join them with gguf-split --merge."
+        )

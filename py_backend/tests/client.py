@@ -52,7 +52,9 @@ class Client:
         answer = last(self.RegisterRows(iter([pb.RegisterRowsRequest(open=start, rows=rows)])))
         return answer.row_set, list(answer.rows)
 
-    def score(self, row_set: str, rows: list[int] | None = None, adapter_off: bool = False) -> dict[int, tuple[float, float]]:
+    def score(
+        self, row_set: str, rows: list[int] | None = None, adapter_off: bool = False
+    ) -> dict[int, tuple[float, float]]:
         found = {}
         for part in self.Score(pb.ScoreRequest(row_set=row_set, rows=rows or [], adapter_off=adapter_off)):
             for row, chosen, rejected in zip(part.rows, part.chosen_logps, part.rejected_logps, strict=True):

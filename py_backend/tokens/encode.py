@@ -78,7 +78,9 @@ class TextEncoder:
         at = clean_boundary(joint, alone, len(prompt))
         if at is not None:
             return Encoded(joint.ids[:at], joint.ids[at:], split=False)
-        return Encoded(alone, self.continuation(alone, response, self.decode(joint.ids)), split=True)
+        behind = self.continuation(alone, response, self.decode(joint.ids))
+        # Offsets of byte fallbacks span a whole unknown run: they may reach across where the tokens do not.
+        return Encoded(alone, behind, split=alone + behind != joint.ids)
 
     def continuation(self, before: list[int], response: str, whole: str) -> list[int]:
         """Tokens of a response that is written right behind `before`: together they must read as `whole`."""

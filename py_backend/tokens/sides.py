@@ -41,9 +41,7 @@ def plain_sides(encoder: TextEncoder, pair: PairText) -> Sides:
     return _encoded(encoder, *texts, opening=encoder.opening, ending=True)
 
 
-def _encoded(
-    encoder: TextEncoder, prompt: str, chosen: str, rejected: str, opening: list[int], ending: bool
-) -> Sides:
+def _encoded(encoder: TextEncoder, prompt: str, chosen: str, rejected: str, opening: list[int], ending: bool) -> Sides:
     sides, split = [], False
     for response in (chosen, rejected):
         encoded = encoder.encode(prompt, response)

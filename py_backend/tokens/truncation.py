@@ -1,4 +1,4 @@
-"""The truncation rules of backend.proto, on token ids. Each returns the kept sides, or None when the pair is too long."""
+"""The truncation rules of backend.proto, on token ids: each gives the kept sides, or None when the pair is too long."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ def keep_start(chosen: Side, rejected: Side, limit: int, opening: int) -> Kept:
     """Prompt + response cut at the limit; a prompt that fills it leaves nothing to score."""
     if max(len(chosen.prompt), len(rejected.prompt)) >= limit:
         return None
-    return tuple(Side(side.prompt, side.response[: limit - len(side.prompt)]) for side in (chosen, rejected))  # type: ignore[return-value]
+    return _cut_end(chosen, limit), _cut_end(rejected, limit)
+
+
+def _cut_end(side: Side, limit: int) -> Side:
+    return Side(side.prompt, side.response[: limit - len(side.prompt)])
 
 
 def drop(chosen: Side, rejected: Side, limit: int, opening: int) -> Kept:
@@ -33,8 +37,8 @@ def keep_end_of_prompt(chosen: Side, rejected: Side, limit: int, opening: int) -
 
 
 def paper(chosen: Side, rejected: Side, limit: int, opening: int) -> Kept:
-    """The authors' rule: the limit is shared in proportion to the lengths, each side keeps its beginning, at least one
-    response token is kept. The prompt of the chosen side is used for both, so the rejected side may exceed the limit."""
+    """The authors' rule: the limit is shared in proportion to the lengths, each side keeps its beginning, a response
+    at least one token. The chosen side's prompt is used for both, so the rejected side may exceed the limit."""
     prompt_room, chosen_room = proportional(len(chosen.prompt), len(chosen.response), limit)
     _, rejected_room = proportional(len(rejected.prompt), len(rejected.response), limit)
     prompt = chosen.prompt[:prompt_room]

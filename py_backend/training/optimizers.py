@@ -7,27 +7,24 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from ..faults import Fault
+OPTIMIZERS = ("adamw", "paged_adamw_8bit")
 
 
 @dataclass(frozen=True, slots=True)
 class OptimizerSpec:
-    name: str  # "adamw", "paged_adamw_8bit"
+    name: str  # one of OPTIMIZERS
     beta1: float
     beta2: float
     epsilon: float
 
 
 def create_optimizer(spec: OptimizerSpec, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
-    """Raises UNSUPPORTED for another name."""
     options = {"lr": 0.0, "betas": (spec.beta1, spec.beta2), "eps": spec.epsilon, "weight_decay": 0.0}
     if spec.name == "adamw":
         return torch.optim.AdamW(parameters, **options)
-    if spec.name == "paged_adamw_8bit":
-        import bitsandbytes
+    import bitsandbytes
 
-        return bitsandbytes.optim.PagedAdamW8bit(parameters, **options)
-    raise Fault("UNSUPPORTED", f"optimizer: got {spec.name!r}, expected adamw or paged_adamw_8bit")
+    return bitsandbytes.optim.PagedAdamW8bit(parameters, **options)
 
 
 def gradient_norm(parameters: list[nn.Parameter]) -> float:

@@ -49,7 +49,8 @@ class Policy:
     def trained_modules(self) -> list[str]:
         if self.lora is None:
             return ["all"]
-        return [clean_name(name) for name, module in self.model.named_modules() if POLICY in getattr(module, "lora_A", ())]
+        modules = self.model.named_modules()
+        return [clean_name(name) for name, module in modules if POLICY in getattr(module, "lora_A", ())]
 
     @contextmanager
     def off(self) -> Iterator[None]:
@@ -77,12 +78,25 @@ class Policy:
             activate(self.model, self.has_start)
 
 
+def check_policy(loaded: Loaded, lora: LoraSpec | None) -> None:
+    """Raises TARGET_MODULES_UNMATCHED or UNSUPPORTED for a policy that cannot be made; changes nothing."""
+    if lora is not None:
+        check_targets(loaded, lora.target_modules)
+        if loaded.source.adapter is not None:
+            _check_start(loaded)
+    elif loaded.spec.quantization != "none":
+        raise Fault(
+            "UNSUPPORTED",
+            f"full fine-tuning of a model in {loaded.spec.quantization}: quantised weights cannot be trained",
+            "Train an adapter (lora), or load the model without quantization.",
+        )
+
+
 def create_policy(loaded: Loaded, lora: LoraSpec | None, seed: int) -> Policy:
-    """Raises TARGET_MODULES_UNMATCHED or UNSUPPORTED."""
+    """Puts a policy that `check_policy` accepted on the model."""
     has_start = loaded.source.adapter is not None
     if lora is None:
         return Policy(_all_weights(loaded), None, has_start)
-    check_targets(loaded.base, lora.target_modules)
     with seeded(loaded.device, seed, "adapter"):
         model = _with_adapter(loaded, lora, has_start)
     activate(model, has_start)
@@ -103,12 +117,6 @@ def remove_policy(loaded: Loaded, policy: Policy) -> None:
 
 
 def _all_weights(loaded: Loaded) -> nn.Module:
-    if loaded.spec.quantization != "none":
-        raise Fault(
-            "UNSUPPORTED",
-            f"full fine-tuning of a model in {loaded.spec.quantization}: quantised weights cannot be trained",
-            "Train an adapter (lora), or load the model without quantization.",
-        )
     if loaded.source.adapter is not None:
         loaded.model = loaded.base = loaded.model.merge_and_unload()  # type: ignore[operator]
     loaded.model.requires_grad_(True)
@@ -122,19 +130,23 @@ def _with_adapter(loaded: Loaded, lora: LoraSpec, has_start: bool) -> nn.Module:
     if targets == ["all-linear"]:
         targets = "all-linear"
     config = LoraConfig(
-        r=lora.r, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules=targets, task_type="CAUSAL_LM", bias="none"
+        r=lora.r,
+        lora_alpha=lora.alpha,
+        lora_dropout=lora.dropout,
+        target_modules=targets,
+        task_type="CAUSAL_LM",
+        bias="none",
     )
     try:
         if not has_start:
             return get_peft_model(loaded.model, config, adapter_name=POLICY)
-        _check_start(loaded)
         loaded.model.add_adapter(POLICY, config)  # type: ignore[operator]
         return loaded.model
     except ValueError as error:
         raise Fault(
             "TARGET_MODULES_UNMATCHED",
             f"target_modules: {first_line(error)}",
-            f"Name modules of this model: {', '.join(linear_names(loaded.base))}.",
+            f"Name modules of this model: {', '.join(carrier_names(loaded))}.",
         ) from error
 
 
@@ -164,34 +176,33 @@ def _tuner_layers(model: nn.Module) -> list[nn.Module]:
     return [module for module in model.modules() if isinstance(module, BaseTunerLayer)]
 
 
-def check_targets(base: nn.Module, targets: tuple[str, ...]) -> None:
-    """Every name must match a module: PEFT itself is content when one of several does."""
+def check_targets(loaded: Loaded, targets: tuple[str, ...]) -> None:
+    """Every name must match modules, all of which can carry an adapter: PEFT itself is content when one of several
+    names matches."""
     if targets == ("all-linear",):
         return
-    names = [name for name, _ in base.named_modules()]
-    unmatched = [t for t in targets if not any(name == t or name.endswith(f".{t}") for name in names)]
+    unmatched = [target for target in targets if not all_carry(loaded.carriers, target)]
     if not unmatched:
         return
-    known = linear_names(base)
+    known = carrier_names(loaded)
     close = difflib.get_close_matches(unmatched[0], known, n=1)
     meant = f" Did you mean {close[0]}?" if close else ""
     raise Fault(
         "TARGET_MODULES_UNMATCHED",
-        f"target_modules: no module is named {', '.join(unmatched)}; there are {', '.join(known)}",
-        f"Each name must match a module of the policy.{meant}",
+        f"target_modules: got {', '.join(unmatched)}, expected names of layers that can carry one: {', '.join(known)}",
+        f"Each name must match modules of the policy.{meant}",
     )
 
 
-def linear_names(base: nn.Module) -> list[str]:
+def all_carry(carriers: dict[str, bool], target: str) -> bool:
+    """PEFT's rule for a name: a whole module name, or the end of one after a dot."""
+    matches = [carries for name, carries in carriers.items() if name == target or name.endswith(f".{target}")]
+    return bool(matches) and all(matches)
+
+
+def carrier_names(loaded: Loaded) -> list[str]:
     """Last parts of the names of modules that can carry an adapter, in order of appearance."""
-    kinds = ("Linear", "Conv1D")
-    head = base.get_output_embeddings() if hasattr(base, "get_output_embeddings") else None
-    found = (
-        name.rpartition(".")[2]
-        for name, module in base.named_modules()
-        if module is not head and any(kind in type(module).__name__ for kind in kinds)
-    )
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(name.rpartition(".")[2] for name, carries in loaded.carriers.items() if carries))
 
 
 def clean_name(name: str) -> str:

@@ -1,0 +1,57 @@
+"""Fixtures: one real backend process for the whole run, tiny real models, one torch thread everywhere."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import grpc
+import pytest
+import torch
+from transformers import AutoTokenizer
+
+from py_backend.tests.client import LIMITS, Client, spawn
+from py_backend.tokens.encode import TextEncoder
+from tiny_models import tiny_model
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def socket_folder() -> Iterator[Path]:
+    """Short, because a socket path has at most 103 bytes."""
+    with tempfile.TemporaryDirectory(prefix="mrpo-") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def client(socket_folder: Path) -> Iterator[Client]:
+    process, ready = spawn("--address", f"unix:{socket_folder}/backend")
+    channel = grpc.insecure_channel(ready["address"], options=LIMITS)
+    yield Client(channel)
+    channel.close()
+    process.terminate()
+    process.communicate(timeout=20)
+
+
+@pytest.fixture(scope="session")
+def model_folder() -> Callable[[str], Path]:
+    return tiny_model
+
+
+@pytest.fixture(scope="session")
+def encoder() -> Callable[[str], TextEncoder]:
+    """A tiny model's tokenizer, ready to encode."""
+    made: dict[str, TextEncoder] = {}
+
+    def of(name: str) -> TextEncoder:
+        if name not in made:
+            made[name] = TextEncoder(AutoTokenizer.from_pretrained(tiny_model(name)))
+        return made[name]
+
+    return of

@@ -2,8 +2,9 @@
 
 A shared row needs, for every pair, two attentions and no third: the trunk (prefix + chosen) over itself, and the
 rejected branch over prefix + rejected. Together they are exactly the useful part of the square that a dense mask
-would compute. On CUDA in half precision all pairs of a row go through two variable-length flash calls; elsewhere the
-same two attentions run pair by pair through scaled_dot_product_attention.
+would compute. On CUDA in half precision all pairs of a row go through two variable-length flash calls; on a CPU short
+rows go through `blocked_attention`; elsewhere the same two attentions run pair by pair through
+scaled_dot_product_attention.
 
 Outside a shared row (generation, another caller of the model) everything is handed to transformers' own sdpa.
 """
@@ -22,6 +23,7 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import repeat_kv, sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
+from .blocked_attention import BlockedAttention, fits
 from .spans import Span
 from .varlen import branch_attention_packed, can_pack
 from .visibility import Visibility
@@ -79,6 +81,9 @@ def _attention(
         raise NotImplementedError("attention with sinks or position biases")
     if softcap is None and can_pack(query, attention_mask):
         return branch_attention_packed(query, key, value, attention_mask, scaling), None
+    if softcap is None and attention_mask.plain and fits(query, attention_mask.spans, attention_mask.window):
+        scaling = query.shape[-1] ** -0.5 if scaling is None else scaling
+        return BlockedAttention.apply(query, key, value, attention_mask.spans, scaling), None
     key, value = _repeat(module, query, key, value)
     return _pair_by_pair(query, key, value, attention_mask, scaling, softcap).transpose(1, 2), None
 

@@ -17,7 +17,8 @@ from . import attention
 from .architecture import Parts, device_of, find_parts, silence_base_dropout
 from .checkpointing import MODES, decoder_layers, layers_for, set_checkpointed
 from .errors import OutOfMemory
-from .head import DEFAULT_CHUNK, build_head
+from .fused import install, uninstall
+from .head import DEFAULT_CHUNK, Head
 from .memory import HEADROOM, free_bytes, saved_bytes
 from .pairs import TokenPair
 from .rows import Row, plain_rows, shared_rows
@@ -27,6 +28,7 @@ from .self_check import (
     head_difference,
     made_up_pair,
     own_hidden,
+    plain_difference,
     shared_difference,
 )
 
@@ -77,7 +79,7 @@ class Engine:
         raise OutOfMemory(f"forward of {len(pairs)} pairs, {sum(pair.tokens for pair in pairs)} tokens: {failure}")
 
     def _forward(self, pairs: Sequence[TokenPair]) -> torch.Tensor:
-        head = build_head(self._parts.head, self._parts.rule, self._head_chunk)
+        head = Head(self._parts.head, self._parts.rule, self._head_chunk)
         total = torch.zeros(2 * len(pairs), dtype=torch.float64, device=device_of(self._model))
         for row in self._take(pairs):
             if self._own_head:
@@ -165,6 +167,7 @@ def build_engine(
         _honour_softcap(parts)
         own = own_hidden(parts, pair, device_of(model))
         head_off, head_tolerance = head_difference(parts, pair, own)
+        _install_fused(model, parts, pair, own)
         shared, note = (False, "plain layout was asked for") if layout == "plain" else _try_shared(parts, pair, own)
     own_head = not head_off <= head_tolerance
     if own_head:
@@ -174,6 +177,15 @@ def build_engine(
     engine = Engine(model, parts, shared=shared, note=note, own_head=own_head, head_chunk=head_chunk)
     engine.set_checkpointing(checkpointing)
     return engine
+
+
+def _install_fused(model: nn.Module, parts: Parts, pair: TokenPair, own: torch.Tensor) -> None:
+    """Faster layers, kept only if the model's numbers stay what they are."""
+    replaced = install(model)
+    difference = plain_difference(lambda row: run_backbone(parts, row), pair, own)
+    if not difference <= TOLERANCE[own.dtype]:
+        uninstall(replaced)
+        log.warning("%s: fused layers differ by %.1e and are not used", type(parts.causal).__name__, difference)
 
 
 def _try_shared(parts: Parts, pair: TokenPair, own: torch.Tensor) -> tuple[bool, str]:

@@ -48,6 +48,13 @@ def shared_difference(run: Backbone, pair: TokenPair, own_ND: torch.Tensor) -> f
 
 
 @torch.no_grad()
+def plain_difference(run: Backbone, pair: TokenPair, own_ND: torch.Tensor) -> float:
+    """Relative difference of hidden states in rows of one response each from the model's own."""
+    rows = plain_rows([pair], own_ND.device)
+    return _relative(torch.cat([run(row)[0].index_select(0, row.score_at) for row in rows]), own_ND)
+
+
+@torch.no_grad()
 def head_difference(parts: Parts, pair: TokenPair, own_ND: torch.Tensor) -> tuple[float, float]:
     """Relative difference between head plus logit rule and the model's own logits, and what may be accepted."""
     row = plain_rows([pair], own_ND.device)[0]

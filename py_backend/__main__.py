@@ -14,6 +14,8 @@ import os
 import signal
 import sys
 
+from .parent import die_with_parent
+
 GRACE_S = 5.0
 
 
@@ -30,6 +32,7 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--insecure", action="store_true", help="listen for other machines without TLS and token")
     parser.add_argument("--roots", nargs="+", default=[], metavar="DIR", help="read and write models only below these")
     parser.add_argument("--threads", type=int, default=0, metavar="N", help="CPU threads of torch; 0 = its own choice")
+    parser.add_argument("--with-parent", action="store_true", help="end when the process that started this one ends")
     parsed = parser.parse_args(argv)
     if (parsed.tls_cert is None) != (parsed.tls_key is None):
         parser.error("--tls-cert and --tls-key go together")
@@ -67,6 +70,8 @@ async def serve(options: argparse.Namespace, ready: int) -> None:
 
 def main() -> int:
     options = arguments()
+    if options.with_parent:
+        die_with_parent()
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     ready = os.dup(1)
     os.dup2(2, 1)  # whatever a library prints goes to the log

@@ -11,7 +11,6 @@ loop in a daemon thread, so this thread stays free to answer. A process hosts on
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import json
 import logging
 import os
@@ -22,10 +21,11 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
+from .parent import die_with_parent
+
 if TYPE_CHECKING:
     from .server import RunningServer
 
-PR_SET_PDEATHSIG = 1
 DEFAULT_GRACE_S = 2.0
 
 
@@ -72,8 +72,7 @@ def harden() -> None:
     os.dup2(2, 1)
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    die_with_parent()
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
 
 

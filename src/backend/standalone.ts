@@ -1,0 +1,114 @@
+/** A backend of its own: `python -m py_backend` as a child process that serves on an address until it is stopped. */
+import { spawn, type ChildProcessByStdio } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import { MrpoError } from '../core/errors.js';
+import { BackendFault } from './fault.js';
+import { PROJECT_ROOT, resolvePython } from './python.js';
+
+export interface StandaloneOptions {
+  /** `unix:/path` or `host:port`; port 0 = any free one. */
+  readonly address: string;
+  /** Callers must send it. Default: none. */
+  readonly token?: string | undefined;
+  /** PEM files of the server. Default: plain text. */
+  readonly tls?: { readonly cert: string; readonly key: string } | undefined;
+  /** Listen for other machines without TLS and token. */
+  readonly insecure?: boolean | undefined;
+  /** Read and write models only below these folders. Default: anywhere. */
+  readonly roots?: readonly string[] | undefined;
+  readonly threads?: number | undefined;
+  readonly python?: string | undefined;
+  /** Called with each line of the backend's log. */
+  readonly onLog?: ((line: string) => void) | undefined;
+}
+
+export interface StandaloneBackend {
+  /** Where it listens, with the port it was given. */
+  readonly address: string;
+  readonly processId: number;
+  /** Resolves when the process ends: rejects with reason `died` unless it was asked to. */
+  readonly ended: Promise<void>;
+  /** Lets calls in progress end for a few seconds, then ends the process. */
+  stop(): Promise<void>;
+}
+
+const TOKEN_VARIABLE = 'MRPO_SERVE_TOKEN';
+const STOP_GRACE_MS = 10_000;
+const LAST_LINES = 20;
+
+/** Resolves when the backend listens. Throws code `usage` for an address that it cannot or must not use. */
+export async function startStandalone(options: StandaloneOptions): Promise<StandaloneBackend> {
+  const child = spawn(resolvePython(options.python), ['-m', 'py_backend', ...argumentsOf(options)], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: environmentOf(options),
+    detached: true, // Ctrl-C is for this process to handle: one stop, with grace
+  });
+  const kill = (): void => void child.kill('SIGKILL');
+  process.once('exit', kill);
+  const log: string[] = [];
+  const logLines = createInterface({ input: child.stderr });
+  logLines.on('line', (line) => {
+    log.push(line);
+    if (log.length > LAST_LINES) log.shift();
+    options.onLog?.(line);
+  });
+  let stopping = false;
+  const closed = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code, signal) => resolve({ code, signal }));
+  }).finally(() => process.removeListener('exit', kill));
+  const ended = closed.then(({ code, signal }) => {
+    if (!stopping) throw deathOf(code, signal, log);
+  });
+  ended.catch(() => undefined); // also reported by whoever waits for `ended`
+  const ready = await Promise.race([firstLine(child), closed]);
+  if (typeof ready !== 'string') throw deathOf(ready.code, ready.signal, log);
+  const { address, pid } = JSON.parse(ready) as { address: string; pid: number };
+  return {
+    address,
+    processId: pid,
+    ended,
+    async stop() {
+      stopping = true;
+      child.kill('SIGTERM');
+      const timer = setTimeout(kill, STOP_GRACE_MS);
+      await closed.finally(() => clearTimeout(timer));
+    },
+  };
+}
+
+function argumentsOf(options: StandaloneOptions): string[] {
+  const { address, token, tls, insecure, roots = [], threads } = options;
+  return [
+    ...['--with-parent', '--address', address],
+    ...(token === undefined ? [] : ['--token-env', TOKEN_VARIABLE]),
+    ...(tls === undefined ? [] : ['--tls-cert', tls.cert, '--tls-key', tls.key]),
+    ...(insecure === true ? ['--insecure'] : []),
+    ...(threads === undefined ? [] : ['--threads', String(threads)]),
+    ...(roots.length === 0 ? [] : ['--roots', ...roots]),
+  ];
+}
+
+function environmentOf({ token, threads }: StandaloneOptions): NodeJS.ProcessEnv {
+  return {
+    ...process.env,
+    PYTHONPATH: [PROJECT_ROOT, process.env['PYTHONPATH']].filter(Boolean).join(':'),
+    ...(token === undefined ? {} : { [TOKEN_VARIABLE]: token }),
+    ...(threads === undefined ? {} : { OMP_NUM_THREADS: String(threads) }),
+  };
+}
+
+async function firstLine(child: ChildProcessByStdio<null, Readable, Readable>): Promise<string> {
+  for await (const line of createInterface({ input: child.stdout })) return line;
+  return new Promise(() => undefined); // the end of the process is told by its exit
+}
+
+/** Exit code 2 is Python's word for an address or option that it cannot use. */
+function deathOf(code: number | null, signal: NodeJS.Signals | null, log: readonly string[]): MrpoError {
+  const how = signal === null ? `exit code ${code ?? 'unknown'}` : `signal ${signal}`;
+  const last = log.at(-1) ?? '';
+  if (code === 2) return new MrpoError('usage', last.replace(/^py_backend: (error: )?/, ''));
+  const said = log.length === 0 ? 'It said nothing.' : `Its last words:\n${log.join('\n')}`;
+  return new BackendFault('died', `the Python backend has ended (${how}). ${said}`);
+}

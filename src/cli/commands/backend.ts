@@ -1,0 +1,95 @@
+/** `mrpo backend`: the gRPC backend on its own, in the foreground. */
+import { InvalidArgumentError, type Command } from 'commander';
+import { startStandalone } from '../../backend/standalone.js';
+import { MrpoError } from '../../core/errors.js';
+import { printJson, type CliIo } from '../command.js';
+
+interface BackendOptions {
+  readonly address?: string;
+  readonly tokenEnv: string;
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
+  readonly insecure?: boolean;
+  readonly roots?: readonly string[];
+  readonly threads?: number;
+  readonly json?: boolean;
+}
+
+const DEFAULT_ADDRESS = '127.0.0.1:50051';
+
+export function registerBackend(program: Command, io: CliIo): void {
+  program
+    .command('backend')
+    .description('run the gRPC backend on its own, until Ctrl-C; other processes use it with --backend or MRPO_BACKEND')
+    .option(
+      '--address <address>',
+      `unix:/path or host:port, port 0 = any free one (default: MRPO_BACKEND, else ${DEFAULT_ADDRESS})`,
+    )
+    .option('--token-env <name>', 'environment variable with the token that callers must send', 'MRPO_TOKEN')
+    .option('--tls-cert <file>', 'certificate chain, PEM (default: MRPO_TLS_CERT)')
+    .option('--tls-key <file>', 'private key, PEM (default: MRPO_TLS_KEY)')
+    .option('--insecure', 'listen for other machines without TLS and token')
+    .option('--roots <folders...>', 'read and write models only below these folders')
+    .option('--threads <number>', 'CPU threads', positiveInteger)
+    .option('--json', 'print one JSON object when it listens: address, processId')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ npx mrpo backend --address 127.0.0.1:50051
+  $ MRPO_BACKEND=127.0.0.1:50051 npx mrpo train my-run.yaml        (in another terminal)
+  $ MRPO_TOKEN=... npx mrpo backend --address 0.0.0.0:50051 --tls-cert server.pem --tls-key server.key
+
+The log goes to stderr. Ctrl-C lets calls in progress end for a few seconds; the exit code is then 0.
+`,
+    )
+    .action((options: BackendOptions) => runBackend(options, io));
+}
+
+async function runBackend(options: BackendOptions, io: CliIo): Promise<void> {
+  const backend = await startStandalone({
+    address: options.address ?? valueOf(io, 'MRPO_BACKEND') ?? DEFAULT_ADDRESS,
+    token: tokenFrom(options, io),
+    tls: tlsFrom(options, io),
+    insecure: options.insecure,
+    roots: options.roots,
+    threads: options.threads,
+    onLog: (line) => io.note(`${line}\n`),
+  });
+  if (options.json === true) printJson(io, { address: backend.address, processId: backend.processId });
+  else io.note(`listening at ${backend.address} (process ${backend.processId}); Ctrl-C ends it\n`);
+  const stop = (): void => void backend.stop();
+  if (io.signal.aborted) stop();
+  io.signal.addEventListener('abort', stop, { once: true });
+  await backend.ended;
+}
+
+/** A variable that was named must be there; the default one may be absent. */
+function tokenFrom(options: BackendOptions, io: CliIo): string | undefined {
+  const token = valueOf(io, options.tokenEnv);
+  if (token === undefined && options.tokenEnv !== 'MRPO_TOKEN') {
+    throw new MrpoError('usage', `--token-env: the environment variable ${options.tokenEnv} is not set or empty`);
+  }
+  return token;
+}
+
+function tlsFrom(options: BackendOptions, io: CliIo): { cert: string; key: string } | undefined {
+  const cert = options.tlsCert ?? valueOf(io, 'MRPO_TLS_CERT');
+  const key = options.tlsKey ?? valueOf(io, 'MRPO_TLS_KEY');
+  if (cert === undefined && key === undefined) return undefined;
+  if (cert !== undefined && key !== undefined) return { cert, key };
+  throw new MrpoError('usage', `TLS: got a ${cert === undefined ? 'key' : 'certificate'} only, expected both`, {
+    hint: 'Give --tls-cert and --tls-key, or MRPO_TLS_CERT and MRPO_TLS_KEY.',
+  });
+}
+
+function valueOf(io: CliIo, name: string): string | undefined {
+  const value = io.env[name];
+  return value === '' ? undefined : value;
+}
+
+function positiveInteger(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError(`got "${text}", expected 1, 2, 3, ...`);
+  return value;
+}

@@ -32,6 +32,7 @@ export async function* csvRows(
     info: true,
     max_record_size: maxRowBytes,
     skip_empty_lines: true,
+    relax_quotes: true,
     skip_records_with_error: true,
     columns: (header: string[]) => checkedHeader(header, path),
     on_skip: (error: CsvError | undefined) => {
@@ -42,14 +43,12 @@ export async function* csvRows(
   const text = Readable.from(strictText(chunks, path));
   text.on('error', (error) => parser.destroy(error));
   text.pipe(parser);
-  let lastLine = 1;
   let batch: RawRow[] = [];
   try {
     for await (const entry of parser) {
       const { record, info } = entry as { record: Record<string, string>; info: Info };
       batch.push(...skipped.splice(0));
-      batch.push(readRecord(record, lastLine + 1));
-      lastLine = info.lines;
+      batch.push(readRecord(record, info.lines - newlinesInside(record)));
       if (batch.length < BATCH_ROWS) continue;
       throwIfAborted(options.signal);
       yield batch;
@@ -73,6 +72,10 @@ function checkedHeader(header: readonly string[], path: string): string[] {
   if (names.every((name) => name === '')) throw new MrpoError('data', `${path}: line 1 has no column names; expected a header line`);
   return names;
 }
+
+/** A record ends on the line that csv-parse names; newlines inside its cells lead back to where it began. */
+const newlinesInside = (record: Readonly<Record<string, string>>): number =>
+  Object.values(record).reduce((sum, cell) => sum + cell.split('\n').length - 1, 0);
 
 function readRecord(record: Readonly<Record<string, string>>, line: number): RawRow {
   try {

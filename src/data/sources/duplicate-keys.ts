@@ -1,6 +1,7 @@
 /**
  * A key written twice in one object: JSON.parse keeps the last value and says nothing, so half of a row would vanish.
  * A cheap count first (is each key there once?), the exact walk only where it is not.
+ * A double that is spelled with a \u escape is not seen.
  */
 import { isRow } from '../fields.js';
 

@@ -21,31 +21,18 @@ export function parseJsonRow(bytes: Buffer): ParsedRow {
 
 /** The first byte that is not UTF-8 and where it is, e.g. `E9 at byte 17`. */
 export function badByte(bytes: Buffer): string {
-  let low = 0;
-  let high = bytes.length;
-  // The longest valid beginning, give or take a character that is cut: bisect, then step back to where it starts.
-  while (low < high) {
-    const middle = (low + high + 1) >> 1;
-    if (validBeginning(bytes, middle)) low = middle;
-    else high = middle - 1;
-  }
-  const byte = bytes[low] ?? 0;
-  return `${byte.toString(16).toUpperCase().padStart(2, '0')} at byte ${low + 1}`;
+  let at = 0;
+  for (let size = characterSize(bytes, at); size > 0; size = characterSize(bytes, at)) at += size;
+  return `${(bytes[at] ?? 0).toString(16).toUpperCase().padStart(2, '0')} at byte ${at + 1}`;
 }
 
-function validBeginning(bytes: Buffer, length: number): boolean {
-  for (let cut = 0; cut < 4 && cut <= length; cut++) {
-    if (!isUtf8(bytes.subarray(0, length - cut))) continue;
-    // Up to three bytes of an unfinished character may follow a valid beginning.
-    return cut === 0 || startsCharacter(bytes.subarray(length - cut, length));
-  }
-  return false;
-}
-
-function startsCharacter(rest: Buffer): boolean {
-  const first = rest[0] ?? 0;
-  const expected = first >= 0xf0 && first <= 0xf4 ? 4 : first >= 0xe0 ? 3 : first >= 0xc2 ? 2 : 0;
-  return first <= 0xf4 && rest.length < expected && rest.subarray(1).every((byte) => byte >= 0x80 && byte <= 0xbf);
+/** Bytes of the valid UTF-8 character at an index; 0 if there is none. */
+function characterSize(bytes: Buffer, at: number): number {
+  const first = bytes[at];
+  if (first === undefined) return 0;
+  if (first < 0x80) return 1;
+  const size = first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+  return isUtf8(bytes.subarray(at, at + size)) ? size : 0;
 }
 
 const shorten = (message: string): string => (message.length > 160 ? `${message.slice(0, 157)}...` : message);

@@ -12,6 +12,7 @@ export interface RunDisplay {
 
 const STAGE_TITLES: Readonly<Partial<Record<RunStage, string>>> = {
   data: 'reading preference pairs',
+  backend: 'opening the backend',
   references: 'scoring references',
   load: 'loading the policy',
   samples: 'writing sample answers',
@@ -19,7 +20,8 @@ const STAGE_TITLES: Readonly<Partial<Record<RunStage, string>>> = {
   export: 'writing the result',
 };
 
-export function createRunDisplay(io: CliIo): RunDisplay {
+/** @param quiet Only notes and evaluations, no stages and no progress. */
+export function createRunDisplay(io: CliIo, quiet = false): RunDisplay {
   let bar: { readonly title: string; readonly progress: Progress } | undefined;
   const endBar = (): void => {
     bar?.progress.stop();
@@ -43,15 +45,15 @@ export function createRunDisplay(io: CliIo): RunDisplay {
         case 'started':
           return say(`run ${event.id} in ${event.folder}`);
         case 'stage':
-          return say(STAGE_TITLES[event.stage] ?? event.stage);
+          return quiet ? undefined : say(STAGE_TITLES[event.stage] ?? event.stage);
         case 'progress':
           // An evaluation in the middle of training would replace the bar that people watch.
-          if (event.stage !== 'train') update(`  ${event.what}: ${event.work}`, event.done, event.total, event.unit);
+          if (!quiet && event.stage !== 'train') update(`  ${event.what}: ${event.work}`, event.done, event.total, event.unit);
           return;
         case 'note':
           return say(`  ${event.message}`);
         case 'step':
-          return update('  step', event.step, event.totalSteps, `loss ${event.measures['loss']?.toFixed(4) ?? '-'}`);
+          return quiet ? undefined : update('  step', event.step, event.totalSteps, `loss ${event.measures['loss']?.toFixed(4) ?? '-'}`);
         case 'evaluation':
           if (Object.keys(event.measures).length > 0) say(`  step ${event.step}, held out: ${measureText(event.measures)}`);
           return;

@@ -36,12 +36,15 @@ export async function evaluateHeldOut(request: EvaluateRequest): Promise<ModelEv
   const note = (message: string): void => onEvent({ type: 'note', message });
   const progressOf: ProgressOf = (what) => ({ stage: work, ...progress }) => onEvent({ type: 'progress', stage: 'load', work, what, ...progress });
 
-  onEvent({ type: 'stage', stage: 'data' });
-  const { heldOut, nameOf } = await preparePairs(config, { signal, note });
-  if (heldOut.length === 0) {
-    throw new MrpoError('config', 'data.eval holds out no pairs; there is nothing to evaluate on', { hint: 'Set data.eval to a share, a number of pairs or a file.' });
-  }
-  return withBackend(request, async (backend) => {
+  return withBackend(request, async (open) => {
+    onEvent({ type: 'stage', stage: 'data' });
+    const { heldOut, nameOf } = await preparePairs(config, { open, signal, note });
+    if (heldOut.length === 0) {
+      throw new MrpoError('config', 'data.eval holds out no pairs; there is nothing to evaluate on', {
+        hint: 'Set data.eval to a share, a number of pairs or a file.',
+      });
+    }
+    const backend = await open();
     onEvent({ type: 'stage', stage: 'references' });
     const references = await prepareReferences(backend, config, heldOut, { cache: request.cache, signal, emit: onEvent });
     onEvent({ type: 'stage', stage: 'load' });

@@ -17,9 +17,7 @@ import { answerSamples, samplePairs } from './samples.js';
 
 /** @returns whether the run was stopped on the way; then the adapter is that of the last finished step. */
 export async function executeRun(context: RunContext): Promise<{ readonly stopped: boolean }> {
-  const { loaded, folder, keeper, backend, signal } = context;
-  const { serverVersion, device, deviceName, deviceMemoryBytes, threads, versions } = await backend.info({ signal });
-  await keeper.update({ backend: { serverVersion, device, deviceName, deviceMemoryBytes, threads, versions } });
+  const { loaded, folder, keeper } = context;
   const prepared = await prepareRun(context);
   const samples = await createJsonLines(folder.file('samples'));
   try {
@@ -27,20 +25,20 @@ export async function executeRun(context: RunContext): Promise<{ readonly stoppe
     const trained = await runStage(context, 'train', () => train(context, prepared));
     const { before, after, afterStep } = trained;
     if (before !== undefined && after !== undefined) await keepEvaluations(context, prepared, before, after, afterStep);
-    await runStage(context, 'export', () => exportPolicy(backend, loaded, folder, prepared, trained));
+    await runStage(context, 'export', () => exportPolicy(loaded, folder, prepared, trained));
     await keeper.update({ training: trainingFacts(prepared.trainer, trained) });
     if (!trained.stopped) await runStage(context, 'samples', () => sample(context, prepared, samples, trained.steps));
-    const { peakMemoryBytes } = await backend.info();
+    const { peakMemoryBytes } = await prepared.backend.info();
     await keeper.update({ peakMemoryBytes: Math.max(peakMemoryBytes, trained.peakMemoryBytes) });
     return { stopped: trained.stopped };
   } finally {
     await samples.close();
-    await release(context, prepared);
+    await release(prepared);
   }
 }
 
-async function train(context: RunContext, { policy, trainer, objective, examples, referenceNames }: PreparedRun): Promise<TrainingRecord> {
-  const { loaded, folder, backend, emit, signal } = context;
+async function train(context: RunContext, { backend, policy, trainer, objective, examples, referenceNames }: PreparedRun): Promise<TrainingRecord> {
+  const { loaded, folder, emit, signal } = context;
   const { training } = loaded.config;
   const shared = { backend, objective, referenceNames, rowSet: policy.rowSet, examples: examples.heldOut };
   const loop = trainPolicy({
@@ -74,11 +72,11 @@ const evaluationProgress = (done: number, total: number): RunEvent => ({
 
 /** Answers of the policy of now. A stop while they are written leaves the rest unwritten. */
 async function sample(context: RunContext, prepared: PreparedRun, lines: JsonLinesWriter, step: number): Promise<void> {
-  const { loaded, backend, signal } = context;
+  const { loaded, signal } = context;
   const { samples, max_new_tokens } = loaded.config.generate;
   const pairs = samplePairs(prepared.examples.heldOutPairs, samples);
   const options = { step, maxNewTokens: max_new_tokens, nameOf: prepared.nameOf, signal };
-  for (const answer of await answerSamples(backend, prepared.policy.model.handle, pairs, options)) {
+  for (const answer of await answerSamples(prepared.backend, prepared.policy.model.handle, pairs, options)) {
     await lines.append({ ...answer });
   }
 }
@@ -108,7 +106,7 @@ const trainingFacts = (trainer: Trainer, { steps, totalSteps, tokens, skippedSte
 });
 
 /** Frees the policy, for a backend that goes on. One that is gone has nothing to free, and the run's own error counts. */
-async function release({ backend }: RunContext, { policy, trainer }: PreparedRun): Promise<void> {
+async function release({ backend, policy, trainer }: PreparedRun): Promise<void> {
   await trainer.close().catch(() => undefined);
   await backend.unloadModel(policy.model.handle).catch(() => undefined);
 }

@@ -1,5 +1,4 @@
 /** Writes what was trained into the run folder: the adapter, or the whole model after full fine-tuning. */
-import type { Backend } from '../backend/backend.js';
 import type { LoadedConfig } from '../config/index.js';
 import { modelCard } from './model-card.js';
 import type { PreparedRun } from './prepare-run.js';
@@ -8,10 +7,9 @@ import type { RunFolder } from './run-folder.js';
 
 /** @returns the folder written. Never stopped by a signal: a stopped run keeps what it has learnt. */
 export async function exportPolicy(
-  backend: Backend,
   loaded: LoadedConfig,
   folder: RunFolder,
-  { policy, examples, referenceNames }: PreparedRun,
+  { backend, policy, examples, referenceNames }: PreparedRun,
   trained: TrainingRecord,
 ): Promise<string> {
   const merge = loaded.config.policy.lora === 'off';
@@ -22,6 +20,7 @@ export async function exportPolicy(
     referenceNames,
     trainingPairs: examples.train.size,
     steps: trained.steps,
+    evaluatedStep: trained.afterStep,
     before: trained.before,
     after: trained.after,
   });

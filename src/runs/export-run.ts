@@ -30,7 +30,8 @@ export async function exportRun(request: ExportRequest): Promise<{ readonly fold
   }
   const card = await readFile(join(run.folder.file('adapter'), 'README.md'), 'utf8');
   const { signal, onProgress } = request;
-  return withBackend(request, async (backend) => {
+  return withBackend(request, async (open) => {
+    const backend = await open();
     const { handle } = await backend.loadModel({ ...spec, quantization: 'none' }, { signal, onProgress });
     try {
       return { folder, files: await backend.exportModel(handle, folder, { merge: true, modelCard: mergedCard(card), signal, onProgress }) };

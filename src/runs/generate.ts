@@ -25,7 +25,8 @@ export interface GenerateRequest extends BackendChoice {
 export async function generate(request: GenerateRequest): Promise<readonly Generation[]> {
   const { signal, onProgress, plain = false } = request;
   const spec = await modelOf(request.model);
-  return withBackend(request, async (backend) => {
+  return withBackend(request, async (open) => {
+    const backend = await open();
     const { handle } = await backend.loadModel(spec, { signal, onProgress });
     try {
       const prompts = request.prompts.map((prompt) => ({

@@ -10,7 +10,8 @@ export interface ModelCardFacts {
   readonly referenceNames: readonly string[];
   readonly trainingPairs: number;
   readonly steps: number;
-  /** Held-out pairs before training and after. */
+  /** Held-out pairs before training, and the last evaluation, made after `evaluatedStep`. */
+  readonly evaluatedStep: number;
   readonly before: Evaluation | undefined;
   readonly after: Evaluation | undefined;
 }
@@ -24,7 +25,7 @@ export function modelCard(facts: ModelCardFacts): string {
     base_model: policy.model,
     ...(isAdapter ? { library_name: 'peft' } : { library_name: 'transformers' }),
     pipeline_tag: 'text-generation',
-    tags: ['mrpo', 'preference-optimization', objective.loss],
+    tags: [...new Set(['mrpo', 'preference-optimization', objective.loss])],
   };
   const opening = isAdapter
     ? `base = AutoModelForCausalLM.from_pretrained(${JSON.stringify(policy.model)})\nmodel = PeftModel.from_pretrained(base, "path/to/this/folder")`
@@ -57,13 +58,13 @@ ${opening}
 const clipText = ({ clip }: RunConfig['objective']): string =>
   clip.mode === 'off' ? 'off' : clip.mode === 'fixed' ? `fixed ${clip.epsilon}` : `adaptive ${clip.epsilon_max}`;
 
-function measureTable({ before, after }: ModelCardFacts): string {
-  if (before === undefined || after === undefined) return '';
+function measureTable({ before, after, evaluatedStep }: ModelCardFacts): string {
+  if (before === undefined || after === undefined || after.chosenLogps.length === 0) return '';
   const row = (title: string, name: string): string =>
     `| ${title} | ${numberText(before.measures[name])} | ${numberText(after.measures[name])} |`;
   return `Held-out pairs (${after.chosenLogps.length}):
 
-| | before | after |
+| | before | after step ${evaluatedStep} |
 |---|---|---|
 ${row('accuracy by own reward', 'rewards/accuracies')}
 ${row('accuracy by reward against the first reference', 'accuracies/refm1')}

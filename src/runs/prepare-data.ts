@@ -2,6 +2,7 @@
 import type { RunConfig } from '../config/schema.js';
 import { dropReasons, loadData, type PreferenceData, type PreferencePair } from '../data/index.js';
 import { MrpoError } from '../core/errors.js';
+import type { OpenBackend } from './with-backend.js';
 
 export interface PreparedPairs {
   readonly train: readonly PreferencePair[];
@@ -17,9 +18,16 @@ export interface PreparedPairs {
 /** @throws MrpoError `data` if a file cannot be read or leaves nothing to train on. */
 export async function preparePairs(
   config: RunConfig,
-  options: { readonly signal?: AbortSignal | undefined; readonly note: (message: string) => void },
+  options: { readonly open: OpenBackend; readonly signal?: AbortSignal | undefined; readonly note: (message: string) => void },
 ): Promise<PreparedPairs> {
-  const data = await loadData(config.data, { seed: config.training.seed, signal: options.signal });
+  const { open, signal } = options;
+  const data = await loadData(config.data, {
+    seed: config.training.seed,
+    signal,
+    hub: async function* (dataset, { split }) {
+      yield* (await open()).readDataset(dataset, { signal, ...(split !== undefined && { split }) });
+    },
+  });
   const [training] = data.sources;
   if (training === undefined) throw new MrpoError('internal', 'loadData named no source');
   for (const source of data.sources) for (const message of notesOf(source)) options.note(message);

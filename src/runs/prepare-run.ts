@@ -1,5 +1,5 @@
 /** Everything before the first update: pairs, the references' scores, the policy with its trainer, the objective. */
-import type { Trainer } from '../backend/backend.js';
+import type { Backend, Trainer } from '../backend/backend.js';
 import { policyModelSpec } from '../config/index.js';
 import type { PreferencePair } from '../data/index.js';
 import { createObjective } from '../objectives/create-objective.js';
@@ -11,6 +11,7 @@ import { prepareReferences } from './prepare-references.js';
 import { runStage, type RunContext } from './run-context.js';
 
 export interface PreparedRun {
+  readonly backend: Backend;
   readonly policy: LoadedPolicy;
   readonly trainer: Trainer;
   readonly objective: Objective;
@@ -20,14 +21,18 @@ export interface PreparedRun {
 }
 
 export async function prepareRun(context: RunContext): Promise<PreparedRun> {
-  const { loaded, keeper, backend, emit, signal } = context;
+  const { loaded, keeper, open, emit, signal } = context;
   const { config } = loaded;
   const note = (message: string): void => emit({ type: 'note', message });
   loaded.warnings.forEach(note);
 
-  const pairs = await runStage(context, 'data', () => preparePairs(config, { signal, note }));
+  const pairs = await runStage(context, 'data', () => preparePairs(config, { open, signal, note }));
   const { train, heldOut, nameOf } = pairs;
   const everyPair = [...train, ...heldOut];
+
+  const backend = await runStage(context, 'backend', open);
+  const { serverVersion, device, deviceName, deviceMemoryBytes, threads, versions } = await backend.info({ signal });
+  await keeper.update({ backend: { serverVersion, device, deviceName, deviceMemoryBytes, threads, versions } });
 
   const references = await runStage(context, 'references', () =>
     prepareReferences(backend, config, everyPair, { cache: context.cache, signal, emit }),
@@ -55,6 +60,6 @@ export async function prepareRun(context: RunContext): Promise<PreparedRun> {
     });
     const trainer = await createPolicyTrainer(backend, config, policy, { signal, onProgress });
     const objective = await createObjective(config.objective, { references: references.length, baseDir: loaded.baseDir });
-    return { policy, trainer, objective, examples, nameOf, referenceNames: references.map(({ name }) => name) };
+    return { backend, policy, trainer, objective, examples, nameOf, referenceNames: references.map(({ name }) => name) };
   });
 }

@@ -15,6 +15,9 @@ export interface RecordKeeper {
   finish(status: Exclude<RunStatus, 'pending' | 'running'>, error?: MrpoError): Promise<void>;
 }
 
+/** How a process ends that the user has interrupted. */
+const EXIT_INTERRUPTED = 130;
+
 /** Starts `run.json` of a new run. */
 export async function createRecordKeeper(folder: RunFolder, id: string, configHash: string): Promise<RecordKeeper> {
   let record: RunRecord = {
@@ -38,10 +41,12 @@ export async function createRecordKeeper(folder: RunFolder, id: string, configHa
     record = Object.freeze({ ...record, ...change });
     await writeFileAtomic(folder.file('record'), textOf(record));
   };
-  // A process that ends at once (a second Ctrl-C) has no time for promises.
-  const sayLastWord = (): void => {
-    const cut = { status: 'cancelled', reason: `stopped at once while at: ${record.stage}`, finishedAt: new Date().toISOString() } as const;
-    writeFileSync(folder.file('record'), textOf({ ...record, ...cut }));
+  // A process that ends at once (a second Ctrl-C, an uncaught error) has no time for promises.
+  const sayLastWord = (exitCode: number): void => {
+    const interrupted = exitCode === EXIT_INTERRUPTED;
+    const status = interrupted ? 'cancelled' : 'failed';
+    const reason = interrupted ? `stopped at once while at: ${record.stage}` : `the process ended with code ${exitCode} while at: ${record.stage}`;
+    writeFileSync(folder.file('record'), textOf({ ...record, status, reason, finishedAt: new Date().toISOString() }));
   };
   process.once('exit', sayLastWord);
   await write({ status: 'running' });
@@ -61,7 +66,7 @@ export async function createRecordKeeper(folder: RunFolder, id: string, configHa
     async finish(status, error) {
       process.off('exit', sayLastWord);
       const why = error === undefined ? {} : { reason: error.message, ...(error.hint !== undefined && { hint: error.hint }) };
-      await write({ status, ...why, finishedAt: new Date().toISOString() });
+      await write({ status, stage: status === 'succeeded' ? 'done' : record.stage, ...why, finishedAt: new Date().toISOString() });
     },
   };
 }

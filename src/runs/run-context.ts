@@ -1,11 +1,12 @@
 /** What every part of a run has at hand, and how a part is told, timed and recorded. */
-import type { Backend, Progress } from '../backend/backend.js';
+import type { Progress } from '../backend/backend.js';
 import type { LoadedConfig } from '../config/index.js';
 import type { LogpCache } from '../references/index.js';
 import type { RunEvent } from './events.js';
 import type { RecordKeeper } from './record-keeper.js';
 import type { RunFolder } from './run-folder.js';
 import type { RunStage } from './run-record.js';
+import type { OpenBackend } from './with-backend.js';
 
 export interface CacheChoice {
   /** Of reference log-probs; it stays open. Default: the user's own, `$MRPO_CACHE_DIR` or `~/.cache/mrpo`. */
@@ -16,7 +17,7 @@ export interface RunContext extends CacheChoice {
   readonly loaded: LoadedConfig;
   readonly folder: RunFolder;
   readonly keeper: RecordKeeper;
-  readonly backend: Backend;
+  readonly open: OpenBackend;
   readonly emit: (event: RunEvent) => void;
   /** Fired: before training the run ends at once, in training at the next step boundary with a usable adapter. */
   readonly signal: AbortSignal;

@@ -11,7 +11,7 @@
  * | adapter/        | the adapter in PEFT format with a model card (`model/` after full fine-tuning)       |
  * | report.html     | everything above on one page                                                         |
  */
-import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parse } from 'yaml';
@@ -48,16 +48,20 @@ export interface StoredRun {
 }
 
 /**
- * Makes the folder of a new run.
- * @throws MrpoError `config` if something is there already: a run never writes over anything.
+ * Makes the folder of a new run. A run never writes over anything; only what is left of a run that ended before it had
+ * any result (a wrong path, a missing field) makes room for the next try.
+ * @throws MrpoError `config` if something else is there already.
  */
 export async function createRunFolder(path: string): Promise<RunFolder> {
   const folder = runFolder(path);
   try {
     await mkdir(folder.path, { recursive: true });
     const present = await readdir(folder.path);
-    if (present.length > 0) {
-      throw new MrpoError('config', `output: ${folder.path} is not empty (it holds ${present.slice(0, 3).join(', ')}${present.length > 3 ? ', ...' : ''}); expected a new or empty folder`, {
+    if (await isWithoutResult(folder, present)) {
+      await Promise.all(present.map((name) => rm(join(folder.path, name))));
+    } else if (present.length > 0) {
+      const shown = `${present.slice(0, 3).join(', ')}${present.length > 3 ? ', ...' : ''}`;
+      throw new MrpoError('config', `output: ${folder.path} is not empty (it holds ${shown}); expected a new or empty folder`, {
         hint: 'Name another folder with --set output=FOLDER, or move the old one away.',
       });
     }
@@ -68,6 +72,15 @@ export async function createRunFolder(path: string): Promise<RunFolder> {
     throw new MrpoError('config', `output: ${folder.path} ${what}; expected a new or empty folder`, { cause: thrown });
   }
   return folder;
+}
+
+/** Files that say how a run was meant and that it failed, and nothing that it found out. */
+const WITHOUT_RESULT: readonly string[] = [RUN_FILES.config, RUN_FILES.record, RUN_FILES.report];
+
+async function isWithoutResult(folder: RunFolder, present: readonly string[]): Promise<boolean> {
+  if (!present.includes(RUN_FILES.record) || present.some((name) => !WITHOUT_RESULT.includes(name))) return false;
+  const { status } = (await readRun(folder.path)).record;
+  return status === 'failed' || status === 'cancelled';
 }
 
 /** Whether a path is the folder of a run. */

@@ -2,7 +2,7 @@
 import type { LoadedModel, ServerInfo } from '../backend/backend.js';
 import type { Measures } from '../training/measures.js';
 
-export type RunStage = 'start' | 'data' | 'references' | 'load' | 'samples' | 'train' | 'export' | 'report';
+export type RunStage = 'start' | 'data' | 'backend' | 'references' | 'load' | 'samples' | 'train' | 'export' | 'done';
 
 export type RunStatus = 'pending' | 'running' | 'succeeded' | 'failed' | 'cancelled';
 

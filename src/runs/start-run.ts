@@ -89,7 +89,7 @@ type Outcome =
 async function execute(started: StartedRun, options: StartOptions): Promise<Outcome> {
   const { signal } = started;
   try {
-    const { stopped } = await withBackend({ ...options, signal }, (backend) => executeRun({ ...started, backend, cache: options.cache }));
+    const { stopped } = await withBackend({ ...options, signal }, (open) => executeRun({ ...started, open, cache: options.cache }));
     return stopped ? { status: 'cancelled', error: abortError(signal) } : { status: 'succeeded' };
   } catch (thrown) {
     const error = toMrpoError(thrown);

@@ -1,4 +1,7 @@
-/** Work on a backend: the caller's, which stays open, or one that is opened for it and closed after it. */
+/**
+ * The backend that some work needs: the caller's, which stays open, or one that is opened when first asked for and
+ * closed after the work. Mistakes in the data are found before any Python starts.
+ */
 import type { Backend } from '../backend/backend.js';
 import { openBackend } from '../backend/open.js';
 
@@ -7,15 +10,22 @@ export interface BackendChoice {
   readonly backend?: Backend | undefined;
   /** Address of a running backend, when none is given. Default: `MRPO_BACKEND`, else an embedded one. */
   readonly backendAddress?: string | undefined;
+  /** Where `MRPO_BACKEND`, `MRPO_TOKEN` and `MRPO_TLS_*` are looked up. Default: the process's environment. */
+  readonly env?: Readonly<Record<string, string | undefined>> | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-export async function withBackend<T>(choice: BackendChoice, work: (backend: Backend) => Promise<T>): Promise<T> {
-  if (choice.backend !== undefined) return work(choice.backend);
-  const backend = await openBackend({ address: choice.backendAddress, signal: choice.signal });
+/** Gives the same backend at every call. */
+export type OpenBackend = () => Promise<Backend>;
+
+export async function withBackend<T>(choice: BackendChoice, work: (open: OpenBackend) => Promise<T>): Promise<T> {
+  const { backend, backendAddress: address, env, signal } = choice;
+  if (backend !== undefined) return work(async () => backend);
+  let opened: Promise<Backend> | undefined;
   try {
-    return await work(backend);
+    return await work(() => (opened ??= openBackend({ address, env, signal })));
   } finally {
-    await backend.close().catch(() => undefined); // one that died has ended already
+    // One that never opened or died has nothing to close, and the work's own error is the one that matters.
+    await opened?.then((own) => own.close()).catch(() => undefined);
   }
 }

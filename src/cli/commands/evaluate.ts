@@ -2,7 +2,8 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { MrpoError } from '../../core/errors.js';
-import { evaluateModel, evaluateRun, isRunFolder, loadConfig } from '../../sdk/index.js';
+import { evaluateModel, evaluateRun, isRunFolder, loadConfig, type ModelEvaluation } from '../../sdk/index.js';
+import { cacheFile, openLogpCache } from '../../references/index.js';
 import { collect, printJson, type CliIo } from '../command.js';
 import { measureTable } from '../measure-text.js';
 import { createRunDisplay } from '../run-display.js';
@@ -11,6 +12,7 @@ interface EvaluateOptions {
   readonly set: readonly string[];
   readonly backend?: string;
   readonly json?: boolean;
+  readonly quiet?: boolean;
 }
 
 export function registerEvaluate(program: Command, io: CliIo): void {
@@ -23,18 +25,28 @@ export function registerEvaluate(program: Command, io: CliIo): void {
     .option('--json', 'print one JSON object on standard output')
     .option('--quiet', 'no progress')
     .addHelpText('after', '\nExamples:\n  $ npx mrpo evaluate my-run.yaml\n  $ npx mrpo evaluate runs/my-run --json\n')
-    .action(async (source: string, { set, backend, json }: EvaluateOptions) => {
-      const display = createRunDisplay(io);
-      const options = { signal: io.signal, backendAddress: backend, onEvent: display.show };
+    .action(async (source: string, { set, backend, json, quiet }: EvaluateOptions) => {
+      const display = createRunDisplay(io, quiet);
       const path = resolve(io.cwd, source);
       const isRun = await isRunFolder(path);
       if (isRun && set.length > 0) throw new MrpoError('usage', '--set changes a configuration file; a run is evaluated as it was configured');
-      const evaluation = isRun
-        ? await evaluateRun(path, options)
-        : await evaluateModel(loadConfig({ file: source, set, env: io.env, cwd: io.cwd }), options);
-      display.end();
-      if (json === true) return printJson(io, evaluation);
-      io.out(`${measureTable([{ title: `${evaluation.pairs} pairs`, measures: evaluation.measures }])}\n`);
-      io.out(`  the longer response is the chosen one in ${(100 * evaluation.longerIsChosen).toFixed(1)} % of them\n`);
+      const cache = openLogpCache({ path: cacheFile(io.env) });
+      try {
+        const options = { signal: io.signal, env: io.env, backendAddress: backend, cache, onEvent: display.show };
+        const evaluation = isRun
+          ? await evaluateRun(path, options)
+          : await evaluateModel(loadConfig({ file: source, set, env: io.env, cwd: io.cwd }), options);
+        display.end();
+        if (json === true) printJson(io, evaluation);
+        else io.out(evaluationText(evaluation));
+      } finally {
+        display.end();
+        cache.close();
+      }
     });
+}
+
+function evaluationText({ pairs, measures, longerIsChosen }: ModelEvaluation): string {
+  const table = measureTable([{ title: `${pairs} pairs`, measures }]);
+  return `${table}\n  the longer response is the chosen one in ${(100 * longerIsChosen).toFixed(1)} % of them\n`;
 }

@@ -28,6 +28,7 @@ export function registerExport(program: Command, io: CliIo): void {
         to: resolve(io.cwd, options.to),
         merge: options.merge,
         backendAddress: options.backend,
+        env: io.env,
         signal: io.signal,
         onProgress: ({ stage, done, total }) => progress.update(done, total, stage),
       });

@@ -67,6 +67,7 @@ Examples:
         topP: options.topP,
         seed: options.seed,
         backendAddress: options.backend,
+        env: io.env,
         signal: io.signal,
         onProgress: ({ stage, done, total }) => progress.update(done, total, stage),
       });

@@ -1,7 +1,8 @@
 /** `mrpo train`: one run, from a configuration to a run folder. */
 import type { Command } from 'commander';
 import { MrpoError, toMrpoError } from '../../core/errors.js';
-import { loadConfig, startRun, type StoredRun } from '../../sdk/index.js';
+import { cacheFile, openLogpCache } from '../../references/index.js';
+import { loadConfig, readRun, startRun, type LoadedConfig, type StartOptions, type StoredRun } from '../../sdk/index.js';
 import { collect, printJson, type CliIo } from '../command.js';
 import { measureTable } from '../measure-text.js';
 import { createRunDisplay } from '../run-display.js';
@@ -10,6 +11,7 @@ interface TrainOptions {
   readonly set: readonly string[];
   readonly backend?: string;
   readonly json?: boolean;
+  readonly quiet?: boolean;
 }
 
 export function registerTrain(program: Command, io: CliIo): void {
@@ -34,23 +36,29 @@ Examples:
     )
     .action(async (config: string, options: TrainOptions) => {
       const loaded = loadConfig({ file: config, set: options.set, env: io.env, cwd: io.cwd });
-      const run = await startRun(loaded, { signal: io.signal, backendAddress: options.backend });
-      const display = createRunDisplay(io);
-      for await (const event of run.events) display.show(event);
+      const cache = openLogpCache({ path: cacheFile(io.env) });
       try {
-        const { status, run: stored } = await run.result;
-        if (options.json === true) printJson(io, resultJson(stored));
-        else io.out(resultText(stored));
-        if (status === 'cancelled') throw new MrpoError('aborted', `stopped; the run folder is ${run.folder}`);
-      } catch (thrown) {
-        const error = toMrpoError(thrown);
-        if (error.code !== 'aborted') {
-          if (options.json === true) printJson(io, { status: 'failed', folder: run.folder, reason: error.message });
-          else io.note(`the run failed; what it wrote is in ${run.folder}\n`);
-        }
-        throw error;
+        await train(loaded, { signal: io.signal, env: io.env, backendAddress: options.backend, cache }, options, io);
+      } finally {
+        cache.close();
       }
     });
+}
+
+async function train(loaded: LoadedConfig, start: StartOptions, { json = false, quiet }: TrainOptions, io: CliIo): Promise<void> {
+  const run = await startRun(loaded, start);
+  const display = createRunDisplay(io, quiet);
+  for await (const event of run.events) display.show(event);
+  const failed = async (thrown: unknown): Promise<never> => {
+    const { message } = toMrpoError(thrown);
+    if (json) printJson(io, { ...(await readRun(run.folder)).record, folder: run.folder, reason: message });
+    else io.note(`the run failed; what it wrote is in ${run.folder}\n`);
+    throw thrown;
+  };
+  const { status, run: stored } = await run.result.catch(failed);
+  if (json) printJson(io, resultJson(stored));
+  else io.out(resultText(stored));
+  if (status === 'cancelled') throw new MrpoError('aborted', `stopped; the run folder is ${run.folder}`);
 }
 
 /** The result as programs read it: the record, and where things are. */

@@ -36,7 +36,7 @@ export function checkLengths(lengths: Float64Array, batch: PairBatch, what: stri
   for (let row = 0; row < lengths.length; row++) {
     const length = lengths[row]!;
     if (!(length >= 1 && length < Infinity)) {
-      throw new MrpoError('data', `row ${rowName(batch, row)}, ${what}: got ${length}, expected a count of at least 1`, {
+      throw new MrpoError('data', `row ${rowName(batch, row)}, ${what}: got ${Number.isNaN(length) ? 'nothing' : length}, expected a count of at least 1`, {
         details: { row: rowName(batch, row), what, value: length },
       });
     }

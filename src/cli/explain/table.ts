@@ -1,0 +1,45 @@
+/** Explained pairs for people: one block a pair, chosen and rejected side by side. */
+import type { ExplainedRow, PairBatch, PreferenceMetrics, Sides } from '../../objectives/index.js';
+
+const LABEL_WIDTH = 26;
+const NUMBER_WIDTH = 16;
+
+/** One pair: every stage from log-probs to gradient. */
+export function pairBlock(batch: PairBatch, row: number, explained: ExplainedRow): string {
+  const name = batch.rowIds?.[row] ?? row + 1;
+  const policy: Sides = [batch.policy.chosen.logps[row]!, batch.policy.rejected.logps[row]!];
+  const references = batch.references.map(({ chosen, rejected }): Sides => [chosen.logps[row]!, rejected.logps[row]!]);
+  return [
+    `${`pair ${name}`.padEnd(LABEL_WIDTH)}${'chosen'.padStart(NUMBER_WIDTH)}${'rejected'.padStart(NUMBER_WIDTH)}`,
+    line('policy', policy),
+    ...references.map((logps, k) => line(`reference ${k + 1}`, logps)),
+    ...(explained.epsilon.some(Number.isNaN) ? [] : [line('epsilon (Eq. 9)', explained.epsilon)]),
+    ...explained.clipped.map((logps, k) => line(`clipped ${k + 1}`, logps, `weight ${format(explained.weights[k]!)}`)),
+    ...(explained.virtual === null ? [] : [line('virtual reference', explained.virtual)]),
+    line('gradient dL/dlogp', explained.gradient),
+    `${'margin'.padEnd(LABEL_WIDTH)}${format(explained.margin).padStart(NUMBER_WIDTH)}`,
+    `${'loss'.padEnd(LABEL_WIDTH)}${format(explained.loss).padStart(NUMBER_WIDTH)}`,
+    '',
+  ].join('\n');
+}
+
+/** One line for all pairs. */
+export function summaryLine(name: string, pairs: number, metrics: PreferenceMetrics): string {
+  const shown = [
+    ['mean loss', 'loss'],
+    ['accuracy', 'rewards/accuracies'],
+    ['mean reward margin', 'rewards/margins'],
+    ['clipped', 'clip_share'],
+  ].flatMap(([label, key]) => (metrics[key!] === undefined ? [] : [`${label} ${format(metrics[key!]!)}`]));
+  return `${name}, ${pairs} ${pairs === 1 ? 'pair' : 'pairs'}: ${shown.join(', ')}`;
+}
+
+function line(label: string, [chosen, rejected]: Sides, remark = ''): string {
+  const numbers = `${format(chosen).padStart(NUMBER_WIDTH)}${format(rejected).padStart(NUMBER_WIDTH)}`;
+  return `${label.padEnd(LABEL_WIDTH)}${numbers}${remark === '' ? '' : `   ${remark}`}`;
+}
+
+/** Nine significant digits, without trailing zeros. */
+function format(value: number): string {
+  return String(Number(value.toPrecision(9)));
+}

@@ -1,8 +1,21 @@
 /** References: scored once, cached for ever, understood before training. */
-export { cacheFile, cacheFolder, openLogpCache, FLAG, type CacheOptions, type LogpCache, type ScoringKey } from './cache/index.js';
+export {
+  cacheFile,
+  cacheFolder,
+  exportCache,
+  importCache,
+  openLogpCache,
+  FLAG,
+  type CacheEntry,
+  type CacheOptions,
+  type LogpCache,
+  type ScoringKey,
+} from './cache/index.js';
 export type { WorkProgress } from './eta.js';
 export type { OnScoringEvent, ScoringEvent } from './events.js';
 export { identifyForReport, identifyForScoring, type Identified } from './identify.js';
 export { tokenRule, type ReferenceScores, type ScoredReference, type UnusablePair } from './reference-scores.js';
 export { scoreReferences, type ScoreReferencesOptions } from './score.js';
 export { scoreModel, type ModelScores, type ScoreModelOptions } from './score-model.js';
+export { createReferenceReport, type ReferenceEntry, type ReferenceReport } from './analysis/index.js';
+export { readReferences, type ReadReferencesOptions } from './read-references.js';

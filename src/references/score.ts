@@ -4,6 +4,7 @@
  */
 import type { Backend, ModelIdentity, ModelSpec } from '../backend/backend.js';
 import { isPolicyReference, policyModelSpec, referenceModelSpec, referenceName, type RunConfig } from '../config/index.js';
+import { BackendFault } from '../backend/fault.js';
 import { MrpoError } from '../core/errors.js';
 import { canonicalJson } from '../core/hash.js';
 import type { PreferencePair } from '../data/pair.js';
@@ -75,7 +76,10 @@ export async function scoreReferences(options: ScoreReferencesOptions): Promise<
       last = now;
       options.onEvent?.(event, progress);
     };
-    const result = await scoreModel({ spec, identity, name, rule: tokenRule(config.data), pairs, backend, cache, signal, onEvent });
+    const rule = tokenRule(config.data);
+    const result = await scoreModel({ spec, identity, name, rule, pairs, backend, cache, signal, onEvent }).catch((error: unknown) => {
+      throw naming(name, spec, error);
+    });
     scored.push({
       name,
       source: spec.source,
@@ -133,6 +137,13 @@ function workOf(models: readonly IdentifiedModel[], config: RunConfig): { pairs:
     seen.add(key);
     return { pairs, modelBytes: pairs > 0 ? modelBytes(spec) : 0 };
   });
+}
+
+/** A fault of the backend says which of several references it is about. */
+function naming(name: string, spec: ModelSpec, error: unknown): unknown {
+  if (!(error instanceof BackendFault)) return error;
+  const { reason, message, hint, details } = error;
+  return new BackendFault(reason, `reference "${name}" (${spec.source}): ${message}`, { cause: error, hint, details });
 }
 
 const notImported = (name: string, spec: ModelSpec, missing: number, total: number): MrpoError =>

@@ -1,0 +1,113 @@
+/** `mrpo score`: the references of a configuration, scored into the cache. */
+import type { Command } from 'commander';
+import { scoreReferences, type ScoredReference, type ScoringEvent, type WorkProgress } from '../../references/index.js';
+import { collect, printJson, type CliIo } from '../command.js';
+import { durationText, type Progress } from '../progress.js';
+import { withScoringInputs } from '../scoring-inputs.js';
+
+interface ScoreOptions {
+  readonly set: readonly string[];
+  readonly backend?: string;
+  readonly withPolicy?: boolean;
+  readonly json?: boolean;
+}
+
+/** Unusable pairs shown per reference; --json has them all. */
+const SHOWN_UNUSABLE = 10;
+
+export function registerScore(program: Command, io: CliIo): void {
+  program
+    .command('score')
+    .description('Score every reference of a configuration on its pairs, once: log-probs go to the cache and stay there.')
+    .argument('<config>', 'configuration file (YAML or JSON)')
+    .option('--set <key=value>', 'override a setting; may be given again', collect, [])
+    .option('--with-policy', "also score the policy's start where it is not among the references")
+    .option('--backend <address>', 'a running backend (host:port or unix:/path); default: MRPO_BACKEND, else one is started')
+    .option('--json', 'print one JSON object on standard output')
+    .option('--quiet', 'no progress')
+    .addHelpText(
+      'after',
+      `
+Nothing is scored twice: changed settings of objective or training score nothing, a new reference scores only itself, new
+pairs only themselves. It may be stopped at any moment and run again.
+
+Example:
+  $ npx mrpo score my-run.yaml
+  $ npx mrpo score my-run.yaml --set data.max_length=512 --json
+`,
+    )
+    .action((file: string, options: ScoreOptions) =>
+      withScoringInputs(io, file, options, async ({ config, pairs, cache, backend }) => {
+        const started = performance.now();
+        const progress = io.progress('scoring references');
+        const onEvent = (event: ScoringEvent, work?: WorkProgress): void => showEvent(progress, event, work);
+        try {
+          const scores = await scoreReferences({
+            config,
+            pairs,
+            backend: await backend.open(),
+            cache,
+            withPolicy: options.withPolicy,
+            signal: io.signal,
+            onEvent,
+          });
+          progress.stop();
+          const seconds = (performance.now() - started) / 1000;
+          if (options.json === true) printJson(io, resultJson(scores.references, pairs.length, scores.usable.length, seconds, cache.path));
+          else io.out(resultText(scores.references, pairs.length, scores.usable.length, seconds, cache.path));
+        } finally {
+          progress.stop();
+        }
+      }),
+    );
+}
+
+function showEvent(progress: Progress, event: ScoringEvent, work: WorkProgress | undefined): void {
+  switch (event.kind) {
+    case 'scored': {
+      const left = work?.secondsLeft;
+      const all = left === undefined ? '' : `, all ${durationText(left)}`;
+      progress.update(work?.done ?? event.done, work?.total ?? event.total, `${event.model} ${event.done}/${event.total}${all}`);
+      break;
+    }
+    case 'loading':
+      progress.update(0, 0, `${event.model}: ${event.stage}`);
+      break;
+    case 'waiting':
+      progress.update(0, 0, `${event.model}: process ${event.holder.process} is scoring it; waiting for its rows`);
+      break;
+    case 'identified':
+    case 'loaded':
+      break;
+  }
+}
+
+function resultJson(references: readonly ScoredReference[], pairs: number, usable: number, seconds: number, cache: string): unknown {
+  const total = (part: 'scored' | 'cached'): number => references.reduce((sum, { counts }) => sum + counts[part], 0);
+  return {
+    pairs,
+    usable,
+    scored: total('scored'),
+    cached: total('cached'),
+    seconds,
+    cache,
+    references: references.map(({ name, source, counts, unusable, identity }) => ({
+      name,
+      model: source,
+      scored: counts.scored,
+      cached: counts.cached,
+      unusable: unusable.map(({ line, reason }) => ({ line, reason })),
+      identity,
+    })),
+  };
+}
+
+function resultText(references: readonly ScoredReference[], pairs: number, usable: number, seconds: number, cache: string): string {
+  const width = Math.max(...references.map(({ name }) => name.length));
+  const lines = references.flatMap(({ name, counts, unusable }) => [
+    `  ${name.padEnd(width)}  ${String(counts.scored).padStart(7)} scored  ${String(counts.cached).padStart(7)} from the cache  ${String(unusable.length).padStart(6)} unusable`,
+    ...unusable.slice(0, SHOWN_UNUSABLE).map(({ line, reason }) => `      row ${line}: ${reason}`),
+    ...(unusable.length > SHOWN_UNUSABLE ? [`      and ${unusable.length - SHOWN_UNUSABLE} more; --json names them all`] : []),
+  ]);
+  return `${[`${pairs} pairs, ${usable} usable under all references, ${durationText(seconds)}`, ...lines, `cache: ${cache}`].join('\n')}\n`;
+}

@@ -1,0 +1,48 @@
+/** The pairs that every reference has log-probs for, as the batch that objectives and reports read. */
+import type { PreferencePair, ChatMessage } from '../../data/pair.js';
+import { MrpoError } from '../../core/errors.js';
+import type { ModelColumns, PairBatch } from '../../objectives/objective.js';
+import type { ReferenceScores } from '../reference-scores.js';
+
+export interface UsableBatch {
+  /** `policy` holds the policy's start; where that is unknown, RefM1 stands in and `policyKnown` is false. */
+  readonly batch: PairBatch;
+  readonly policyKnown: boolean;
+  /** Position of each row in the pairs asked for. */
+  readonly positions: readonly number[];
+}
+
+/** @throws MrpoError `data` if no pair is left. */
+export function usableBatch(scores: ReferenceScores, pairs: readonly PreferencePair[]): UsableBatch {
+  const positions = scores.usable;
+  const [first] = scores.references;
+  if (positions.length === 0 || first === undefined) {
+    throw new MrpoError('data', `none of the ${pairs.length} pairs has log-probs under every reference`, {
+      hint: 'See the unusable rows of "mrpo score": a larger data.max_length often helps.',
+    });
+  }
+  const bytes = (side: 'chosen' | 'rejected'): Float64Array =>
+    Float64Array.from(positions, (position) => textBytes(pairs[position]?.[side] ?? []));
+  const batch: PairBatch = {
+    size: positions.length,
+    policy: pick((scores.policyStart ?? first).columns, positions),
+    references: scores.references.map(({ columns }) => pick(columns, positions)),
+    chosenBytes: bytes('chosen'),
+    rejectedBytes: bytes('rejected'),
+    rowIds: positions.map((position) => pairs[position]?.line ?? position),
+  };
+  return { batch, policyKnown: scores.policyStart !== undefined, positions };
+}
+
+/** UTF-8 bytes of a response. */
+export function textBytes(response: readonly ChatMessage[]): number {
+  return response.reduce((sum, { content }) => sum + Buffer.byteLength(content), 0);
+}
+
+function pick(model: ModelColumns, positions: readonly number[]): ModelColumns {
+  const column = (values: Float64Array): Float64Array => Float64Array.from(positions, (position) => values[position] ?? NaN);
+  return {
+    chosen: { logps: column(model.chosen.logps), tokens: column(model.chosen.tokens) },
+    rejected: { logps: column(model.rejected.logps), tokens: column(model.rejected.tokens) },
+  };
+}

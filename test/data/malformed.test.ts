@@ -105,7 +105,7 @@ describe('rows that cannot be used are dropped, with line and reason', () => {
   const conversation = { prompt: messages('hello'), chosen: [{ role: 'assistant', content: 'a' }], rejected: [{ role: 'assistant', content: 'b' }] };
   const sharegpt = { conversations: [{ from: 'human', value: 'q' }], chosen: { from: 'gpt', value: 'a' }, rejected: { from: 'gpt', value: 'b' } };
   /** The second of three rows is bad; `good` makes the others. */
-  const cases: readonly (readonly [what: string, bad: string | object, reason: RegExp, good?: object])[] = [
+  const table: readonly (readonly [what: string, bad: string | object, reason: RegExp, good?: object])[] = [
     ['broken JSON', '{"prompt": "x", "chosen"', /^not JSON: /],
     ['a line of garbage', '%%%% garbage %%%%', /^not JSON: /],
     ['two objects on a line', `${goodLine(7)}${goodLine(8)}`, /^not JSON: /],
@@ -143,8 +143,9 @@ describe('rows that cannot be used are dropped, with line and reason', () => {
     ['a speaker without words', { ...sharegpt, chosen: { from: 'gpt', value: null } }, /^chosen\.value: expected text, got null$/, sharegpt],
     ['a conversation that is text', { ...sharegpt, conversations: 'q' }, /^conversations: expected a list of messages, got text "q"$/, sharegpt],
   ];
+  const cases = table.map(([what, bad, reason, good]) => ({ what, bad, reason, good }));
 
-  it.each(cases)('%s', async (_what, bad, reason, good) => {
+  it.each(cases)('$what', async ({ bad, reason, good }) => {
     const [first, third] = good === undefined ? [goodRow(1), goodRow(3)] : [good, good];
     const data = await readPreferenceData(folder.write('rows.jsonl', lines(first, bad, third)));
     expect(data.pairs.map(({ line }) => line)).toEqual([1, 3]);
@@ -152,7 +153,7 @@ describe('rows that cannot be used are dropped, with line and reason', () => {
     expect(data.counts).toEqual({ rows: 3, pairs: 2, dropped: 1 });
   });
 
-  it.each(cases)('%s: an error with its line in strict reading', async (_what, bad, reason, good) => {
+  it.each(cases)('$what: an error with its line in strict reading', async ({ bad, reason, good }) => {
     const first = good ?? goodRow(1);
     const error = await failureOf(readPreferenceData(folder.write('rows.jsonl', lines(first, bad)), { strict: true }));
     expect(error.message).toContain('line 2: ');

@@ -8,21 +8,32 @@ import { isRow } from '../fields.js';
 /** The first top-level key that appears twice, or `undefined`. `value` = what JSON.parse made of `text`. */
 export function duplicateKey(text: string, value: unknown): string | undefined {
   if (!isRow(value)) return undefined;
-  const keys = Object.keys(value);
-  return countKeys(text, keys) === keys.length ? undefined : walkTopLevel(text);
+  return eachOnce(text, Object.keys(value)) ? undefined : walkTopLevel(text);
 }
 
-/** How often one of the keys stands before `":`, at any depth. One pass: it must cost little beside JSON.parse. */
-function countKeys(text: string, keys: readonly string[]): number {
-  let count = 0;
+/** One bit per key. */
+const MOST_KEYS = 31;
+
+/**
+ * Whether each key stands exactly once before `":`, at any depth. One pass, because it runs for every row: it must
+ * cost little beside JSON.parse. `false` only means that a closer look is needed.
+ */
+function eachOnce(text: string, keys: readonly string[]): boolean {
+  if (keys.length > MOST_KEYS) return false;
+  let found = 0;
   for (let at = text.indexOf('":'); at >= 0; at = text.indexOf('":', at + 2)) {
-    for (const key of keys) {
+    for (let index = 0; index < keys.length; index++) {
+      const key = keys[index] as string;
       const start = at - key.length;
-      if (text.charCodeAt(start - 1) === 0x22 && text.startsWith(key, start)) count++;
+      if (text.charCodeAt(start - 1) !== QUOTE || !text.startsWith(key, start)) continue;
+      if ((found & (1 << index)) !== 0) return false;
+      found |= 1 << index;
     }
   }
-  return count;
+  return found === 2 ** keys.length - 1;
 }
+
+const QUOTE = 0x22;
 
 /** Walks the text of a valid JSON object and compares its top-level keys. */
 function walkTopLevel(text: string): string | undefined {

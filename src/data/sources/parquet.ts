@@ -1,5 +1,13 @@
 /** Parquet files, row group by row group. Gzipped ones (`.parquet.gz`) are unpacked in memory first. */
-import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects, type AsyncBuffer, type FileMetaData } from 'hyparquet';
+import {
+  asyncBufferFromFile,
+  parquetMetadataAsync,
+  parquetReadObjects,
+  parquetSchema,
+  type AsyncBuffer,
+  type FileMetaData,
+  type SchemaTree,
+} from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 
 import { throwIfAborted } from '../../core/abort.js';
@@ -15,8 +23,33 @@ export async function openParquet(path: string, bytes: DataBytes, options: Sourc
   const metadata = await parquetMetadataAsync(file).catch((cause: unknown) => {
     throw damaged(path, 'its footer cannot be read', cause);
   });
+  requireConsistent(path, metadata);
   return { kind: 'Parquet', notes: [], batches: rowGroups(path, file, metadata, options) };
 }
+
+/**
+ * A footer whose row groups have other columns than its schema is damaged. The reader would decode a column that no
+ * row asks for, and a failure there would reach nobody but the process.
+ */
+function requireConsistent(path: string, metadata: FileMetaData): void {
+  const fail = (what: string): never => {
+    throw damaged(path, 'its footer contradicts itself', new Error(what));
+  };
+  try {
+    const leaves = leafPaths(parquetSchema(metadata));
+    if (new Set(leaves).size !== leaves.length) fail('a column appears twice');
+    const wanted = [...leaves].sort().join('\n');
+    for (const { columns } of metadata.row_groups) {
+      const there = columns.map((column) => column.meta_data?.path_in_schema.join('\0') ?? '');
+      if ([...there].sort().join('\n') !== wanted) fail('a row group has other columns than the schema');
+    }
+  } catch (cause) {
+    throw cause instanceof MrpoError ? cause : damaged(path, 'its footer cannot be read', cause);
+  }
+}
+
+const leafPaths = (node: SchemaTree): string[] =>
+  node.children.length === 0 ? [node.path.join('\0')] : node.children.flatMap(leafPaths);
 
 async function* rowGroups(
   path: string,

@@ -1,0 +1,98 @@
+/** Whatever the bytes: pairs, counted drops, or one error that says where. Never a crash, never a row that vanishes. */
+import { gzipSync } from 'node:zlib';
+import fc from 'fast-check';
+import { parquetWriteBuffer } from 'hyparquet-writer';
+import { describe, expect, it } from 'vitest';
+
+import { MrpoError } from '../../src/core/errors.js';
+import { FORMS, readPreferenceData, type PreferenceData } from '../../src/data/index.js';
+import { dataFolder, goodRow, lines } from './support.js';
+
+const folder = dataFolder();
+
+/** Data, or `undefined` where the file is refused in the proper way. */
+async function readOrRefuse(name: string, content: Uint8Array | string, options = {}): Promise<PreferenceData | undefined> {
+  const file = folder.write(name, content);
+  try {
+    return await readPreferenceData(file, options);
+  } catch (error) {
+    expect(error).toBeInstanceOf(MrpoError);
+    expect((error as MrpoError).code).toBe('data');
+    expect((error as MrpoError).message).toContain(file);
+    return undefined;
+  }
+}
+
+function expectNothingLost(data: PreferenceData | undefined): void {
+  if (data === undefined) return;
+  expect(data.counts.pairs + data.counts.dropped).toBe(data.counts.rows);
+  for (const { line, reason } of data.dropped) {
+    expect(line).toBeGreaterThan(0);
+    expect(reason).not.toBe('');
+  }
+  for (const pair of data.pairs) {
+    expect(pair.id).toMatch(/^[0-9a-f]{64}$/);
+    expect(pair.chosen.some(({ content }) => content.trim() !== '')).toBe(true);
+  }
+}
+
+/** Field names that forms look for, so that random rows come close to being right. */
+const NAMES = ['prompt', 'chosen', 'rejected', 'conversations', 'instruction', 'output', 'completions', 'answers', 'responses', 'scores', 'response', 'helpfulness', 'question', 'system', 'tools', 'history', 'content', 'role', 'from', 'value', 'rank', 'answer', 'overall_score'];
+const { value: nearlyRight } = fc.letrec<{ value: unknown }>((tie) => ({
+  value: fc.oneof(
+    { depthSize: 'small', withCrossShrink: true },
+    fc.constantFrom('user', 'assistant', 'human', 'gpt', 'a', 'b', '', '\n\nHuman: q\n\nAssistant: a'),
+    fc.oneof(fc.double(), fc.boolean(), fc.constant(null), fc.string()),
+    fc.array(tie('value'), { maxLength: 3 }),
+    fc.dictionary(fc.constantFrom(...NAMES), tie('value'), { maxKeys: 4 }),
+  ),
+}));
+const rows = fc.array(fc.dictionary(fc.constantFrom(...NAMES), nearlyRight, { minKeys: 1, maxKeys: 6 }), { minLength: 1, maxLength: 8 });
+
+describe('fuzz', () => {
+  it('rows that are nearly right, in whatever form is recognised', async () => {
+    await fc.assert(
+      fc.asyncProperty(rows, async (table) => expectNothingLost(await readOrRefuse('fuzz.jsonl', lines(goodRow(), ...table)))),
+      { numRuns: 150 },
+    );
+  });
+
+  it.each(FORMS.filter((form) => 'toPairs' in form).map(({ name }) => name))('rows that are nearly right, read as %s', async (format) => {
+    await fc.assert(
+      fc.asyncProperty(rows, async (table) => expectNothingLost(await readOrRefuse('fuzz.jsonl', lines(...table), { format }))),
+      { numRuns: 40 },
+    );
+  });
+
+  const parquet = Buffer.from(parquetWriteBuffer({ columnData: ['prompt', 'chosen', 'rejected'].map((name) => ({ name, data: Array.from({ length: 40 }, (_, i) => `${name} ${i}`) })) }));
+  const text = Buffer.from(lines(...Array.from({ length: 20 }, (_, i) => goodRow(i))));
+  const list = Buffer.from(JSON.stringify(Array.from({ length: 20 }, (_, i) => goodRow(i))));
+  const csv = Buffer.from(`prompt,chosen,rejected\n${Array.from({ length: 20 }, (_, i) => `"q ${i}",a ${i},"b, ""${i}"""`).join('\n')}\n`);
+  const damage = fc.array(fc.tuple(fc.nat(100_000), fc.nat(255)), { minLength: 1, maxLength: 6 });
+
+  it.each([
+    ['a.jsonl', text],
+    ['a.json', list],
+    ['a.csv', csv],
+    ['a.parquet', parquet],
+    ['a.jsonl.gz', gzipSync(text)],
+    ['a.parquet.gz', gzipSync(parquet)],
+  ])('damaged bytes and cut ends: %s', async (name, good) => {
+    await fc.assert(
+      fc.asyncProperty(damage, fc.nat(100_000), fc.boolean(), async (changes, cut, cutEnd) => {
+        const bytes = Buffer.from(good);
+        for (const [at, byte] of changes) bytes[at % bytes.length] = byte;
+        expectNothingLost(await readOrRefuse(name, cutEnd ? bytes.subarray(0, cut % bytes.length) : bytes));
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('any bytes at all', async () => {
+    const name = fc.constantFrom('a.jsonl', 'a.json', 'a.csv', 'a.parquet', 'a.gz', 'a');
+    await fc.assert(
+      fc.asyncProperty(fc.uint8Array({ maxLength: 300 }), name, async (bytes, file) => expectNothingLost(await readOrRefuse(file, bytes))),
+      { numRuns: 200 },
+    );
+  });
+});

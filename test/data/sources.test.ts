@@ -1,0 +1,95 @@
+/** The streaming readers against the obvious ones, whatever the chunks. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+
+import { badByte } from '../../src/data/sources/json-row.js';
+import { duplicateKey } from '../../src/data/sources/duplicate-keys.js';
+import { jsonLines } from '../../src/data/sources/json-lines.js';
+import { jsonList } from '../../src/data/sources/json-list.js';
+import type { RawRow } from '../../src/data/sources/source.js';
+
+/** The bytes cut at the given places; each chunk is overwritten once the next is asked for, as a file reader does. */
+async function* chunked(bytes: Buffer, cuts: readonly number[]): AsyncGenerator<Buffer> {
+  const places = [0, ...cuts.map((cut) => cut % (bytes.length + 1)).sort((a, b) => a - b), bytes.length];
+  for (let i = 1; i < places.length; i++) {
+    const chunk = Buffer.from(bytes.subarray(places[i - 1], places[i]));
+    if (chunk.length === 0) continue;
+    yield chunk;
+    chunk.fill(0x7d);
+  }
+}
+
+async function collect(batches: AsyncIterable<readonly RawRow[]>): Promise<RawRow[]> {
+  const rows: RawRow[] = [];
+  for await (const batch of batches) rows.push(...batch);
+  return rows;
+}
+
+const cuts = fc.array(fc.nat(10_000), { maxLength: 12 });
+const json = fc.jsonValue({ maxDepth: 3 });
+
+describe('jsonLines', () => {
+  it('gives the values and line numbers that splitting and parsing the whole text gives', async () => {
+    const line = fc.oneof(json.map((value) => JSON.stringify(value)), fc.constantFrom('', '  ', '\t\r', '{broken', '{"a":1,}', '"\ud800"'));
+    await fc.assert(
+      fc.asyncProperty(fc.array(line, { maxLength: 12 }), fc.constantFrom('\n', '\r\n'), fc.boolean(), cuts, async (texts, end, finalEnd, places) => {
+        const text = texts.join(end) + (finalEnd ? end : '');
+        const rows = await collect(jsonLines(chunked(Buffer.from(text), places), 0, {}));
+        const expected = Buffer.from(text).toString().split('\n').flatMap((part, index): object[] => {
+          if (part.trim() === '') return [];
+          try {
+            return [{ line: index + 1, value: JSON.parse(part) as unknown }];
+          } catch {
+            return [{ line: index + 1, problem: expect.stringContaining('not JSON') as string }];
+          }
+        });
+        expect(rows).toEqual(expected);
+      }),
+    );
+  });
+});
+
+describe('jsonList', () => {
+  it('gives the entries of the parsed list', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(json, { maxLength: 8 }), fc.constantFrom(undefined, 1, '\t'), cuts, async (list, indent, places) => {
+        const text = ` ${JSON.stringify(list, undefined, indent)}\n`;
+        const rows = await collect(jsonList(chunked(Buffer.from(text), places), 0, 'list.json', {}));
+        expect(rows).toEqual((JSON.parse(text) as unknown[]).map((value, index) => ({ line: index + 1, value })));
+      }),
+    );
+  });
+
+  it('refuses every proper beginning of a list', async () => {
+    const text = Buffer.from('[{"a":"]\\"}"},[1,"x"],{}]');
+    for (let length = 0; length < text.length; length++) {
+      await expect(collect(jsonList(chunked(text.subarray(0, length), [3]), 0, 'list.json', {}))).rejects.toThrow('not a JSON list of rows');
+    }
+  });
+});
+
+describe('duplicateKey', () => {
+  it('finds a key that an object has twice, and only that', () => {
+    const key = fc.constantFrom('a', 'prompt', 'x"y', 'back\\slash', 'é', '');
+    fc.assert(
+      fc.property(fc.array(fc.tuple(key, json), { maxLength: 6 }), fc.constantFrom('', ' ', '\n'), (entries, space) => {
+        const text = `{${entries.map(([name, value]) => `${space}${JSON.stringify(name)}${space}:${space}${JSON.stringify(value)}`).join(',')}}`;
+        const names = entries.map(([name]) => name);
+        const twice = names.find((name, index) => names.indexOf(name) < index);
+        expect(duplicateKey(text, JSON.parse(text))).toBe(twice);
+      }),
+    );
+  });
+});
+
+describe('badByte', () => {
+  it('names the first byte that no UTF-8 text has there', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), fc.constantFrom(0x80, 0xbf, 0xc0, 0xc1, 0xf5, 0xff), fc.string(), (before, bad, after) => {
+        const start = Buffer.from(before);
+        const bytes = Buffer.concat([start, Buffer.from([bad]), Buffer.from(after)]);
+        expect(badByte(bytes)).toBe(`${bad.toString(16).toUpperCase()} at byte ${start.length + 1}`);
+      }),
+    );
+  });
+});

@@ -24,6 +24,8 @@ export interface LaunchOptions {
 /** Importing torch from a cold disk on a slow machine. */
 const START_TIMEOUT_MS = 180_000;
 const STOP_TIMEOUT_MS = 10_000;
+/** After the server has stopped nothing of worth is left; torch alone can take seconds to leave. */
+const END_GRACE_MS = 200;
 
 /**
  * Starts Python and connects to it. `close()` of the result ends the process and removes its folder; so does the end
@@ -39,7 +41,7 @@ export async function launchBackend(options: LaunchOptions = {}): Promise<Backen
   const threads = options.threads === undefined ? {} : { OMP_NUM_THREADS: String(options.threads) };
   const bridge = startPython({ python, module: 'py_backend.embedded', logPath: folder.log, env: threads });
   const end = async (): Promise<void> => {
-    await bridge.stop();
+    await bridge.stop(END_GRACE_MS);
     unfollow?.();
     process.removeListener('exit', removeFolder);
     removeFolder();

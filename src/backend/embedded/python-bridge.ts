@@ -11,7 +11,7 @@ import type { ChildProcess } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
-import { abortError } from '../../core/abort.js';
+import { abortError, throwIfAborted } from '../../core/abort.js';
 import { BackendFault } from '../fault.js';
 import { PROJECT_ROOT } from '../python.js';
 import { lastWords } from './log-file.js';
@@ -22,8 +22,8 @@ export interface PythonBridge {
   readonly ended: AbortSignal;
   /** `module.call_json(name, payload)`: JSON text there and back. A signal stops the waiting, not Python. */
   call(name: string, payload: unknown, timeoutMs: number, signal?: AbortSignal): Promise<unknown>;
-  /** Asks Python to end, then makes it. Never throws. */
-  stop(): Promise<void>;
+  /** Lets Python end by itself for so long, then makes it. Never throws. */
+  stop(graceMs: number): Promise<void>;
 }
 
 export interface BridgeOptions {
@@ -38,10 +38,11 @@ export interface BridgeOptions {
 /** What is used of pythonia, whose own types say `any`. */
 interface Pythonia {
   readonly com: { readonly proc: ChildProcess };
-  python(module: string): PromiseLike<{ call_json$(name: string, payload: string, options: object): Promise<string> }>;
+  python(module: string): PromiseLike<{ call_json(name: string, payload: string): Promise<string> }>;
 }
 
-const END_GRACE_MS = 5_000;
+/** A killed process is gone within moments; a wait for it still needs an end. */
+const KILL_WAIT_MS = 5_000;
 
 export function startPython(options: BridgeOptions): PythonBridge {
   const { pythonia, endTasks } = loadPythonia(options);
@@ -64,19 +65,18 @@ export function startPython(options: BridgeOptions): PythonBridge {
     pid: proc.pid ?? -1,
     ended: ended.signal,
     async call(name, payload, timeoutMs, signal) {
-      const answer = async (): Promise<string> => {
-        const loaded = await module;
-        return loaded.call_json$(name, JSON.stringify(payload), { $timeout: timeoutMs });
-      };
-      return JSON.parse(await answerOrEnd(answer(), name, timeoutMs, ended.signal, signal)) as unknown;
+      if (ended.signal.aborted) throw ended.signal.reason as BackendFault;
+      throwIfAborted(signal);
+      const answer = module.then((loaded) => loaded.call_json(name, JSON.stringify(payload)));
+      return JSON.parse(await answerOrEnd(answer, name, timeoutMs, ended.signal, signal)) as unknown;
     },
-    async stop() {
+    async stop(graceMs) {
       if (ended.signal.aborted) return;
       if (proc.connected) proc.disconnect(); // Python reads the end of its input and leaves by itself
-      await exitWithin(ended.signal, END_GRACE_MS);
+      await exitWithin(ended.signal, graceMs);
       if (!ended.signal.aborted) {
         proc.kill('SIGKILL');
-        await exitWithin(ended.signal, END_GRACE_MS);
+        await exitWithin(ended.signal, KILL_WAIT_MS);
       }
     },
   };
@@ -93,6 +93,7 @@ function loadPythonia(options: BridgeOptions): { pythonia: Pythonia; endTasks: (
   const before = globals.__pythonBridge;
   const restore = changeEnvironment({
     ...options.env,
+    REQ_TIMEOUT: '0', // no timers of pythonia's: they would outlive Python, and this file has its own
     PYTHON_BIN: join(PROJECT_ROOT, 'py_backend', 'embedded-python.sh'),
     PYTHONPATH: [PROJECT_ROOT, process.env['PYTHONPATH']].filter(Boolean).join(':'),
     MRPO_EMBEDDED_PYTHON: options.python,
@@ -142,7 +143,6 @@ function answerOrEnd<T>(
       for (const signal of [ended, stop]) signal?.removeEventListener('abort', giveUp);
       act();
     };
-    if (ended.aborted || stop?.aborted === true) return giveUp();
     for (const signal of [ended, stop]) signal?.addEventListener('abort', giveUp, { once: true });
     answer.then(
       (value) => settle(() => resolve(value)),

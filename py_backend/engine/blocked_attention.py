@@ -66,9 +66,10 @@ class BlockedAttention(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, grad):
-        kept = iter(ctx.saved_tensors)
-        groups, width = ctx.saved_tensors[0].shape[0], grad.shape[-1]
-        tokens, heads = grad.shape[1:3]
+        saved = ctx.saved_tensors  # read once: a recomputed layer hands its tensors out only once
+        kept = iter(saved)
+        groups = saved[0].shape[0]
+        tokens, heads, width = grad.shape[1:]
         g_GMTD = grad[0].view(tokens, groups, heads // groups, width).permute(1, 2, 0, 3)
         q_grad = grad.new_empty(groups, heads // groups, tokens, width)
         k_grad, v_grad = grad.new_zeros(groups, tokens, width), grad.new_zeros(groups, tokens, width)

@@ -18,7 +18,7 @@ from .tiny import (
 )
 
 # Gemma 2's eager attention of transformers rounds its softmax to float32 whatever the dtype.
-TOLERANCE_64 = {name: 1e-9 for name in ARCHITECTURES} | {"gemma2": 2e-6}
+TOLERANCE_64 = dict.fromkeys(ARCHITECTURES, 1e-09) | {"gemma2": 2e-6}
 
 
 def _both(policy, layout="auto", checkpointing="off"):

@@ -12,17 +12,17 @@ from torch import nn
 from py_backend.engine import TokenPair
 
 VOCABULARY = 89
-_SIZES = dict(
-    vocab_size=VOCABULARY,
-    hidden_size=32,
-    intermediate_size=48,
-    num_hidden_layers=3,
-    num_attention_heads=4,
-    num_key_value_heads=2,
-    max_position_embeddings=128,
-    tie_word_embeddings=False,
-    initializer_range=0.3,  # large, so that attention is far from uniform and a wrong mask shows
-)
+_SIZES = {
+    "vocab_size": VOCABULARY,
+    "hidden_size": 32,
+    "intermediate_size": 48,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 128,
+    "tie_word_embeddings": False,
+    "initializer_range": 0.3,  # large, so that attention is far from uniform and a wrong mask shows
+}
 _MIXED = ["sliding_attention", "full_attention", "sliding_attention"]
 
 
@@ -37,7 +37,7 @@ def configuration(name: str) -> hf.PretrainedConfig:
     if name == "qwen2-mixed":
         return hf.Qwen2Config(**_SIZES, use_sliding_window=True, sliding_window=7, layer_types=_MIXED)
     if name == "gemma3":
-        sizes = _SIZES | dict(tie_word_embeddings=True)
+        sizes = _SIZES | {"tie_word_embeddings": True}
         return hf.Gemma3TextConfig(
             **sizes,
             head_dim=16,

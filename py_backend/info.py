@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
@@ -58,12 +59,13 @@ def capabilities() -> list[str]:
 
 
 def quiet_libraries() -> None:
-    """No progress bars in the log: clients are told by progress messages."""
+    """A log that a person can read: no progress bars (clients are told by progress messages), no repeated warnings."""
     from huggingface_hub.utils import disable_progress_bars
     from transformers.utils.logging import disable_progress_bar
 
     disable_progress_bars()
     disable_progress_bar()
+    logging.getLogger("bitsandbytes.autograd._functions").setLevel(logging.ERROR)  # else a line per 8-bit product
 
 
 def set_threads(threads: int) -> int:

@@ -76,6 +76,7 @@ def load_model(spec: ModelSpec, source: Source, device: torch.device) -> Loaded:
     model = _with_start_adapter(base, source) if source.adapter is not None else base
     model.requires_grad_(False)
     model.eval()
+    hold_quantised_layers(base)
     return Loaded(spec=spec, source=source, model=model, tokenizer=tokenizer, base=base, carriers=carriers)
 
 
@@ -89,6 +90,12 @@ def _load_base(spec: ModelSpec, source: Source, device: torch.device) -> PreTrai
 
     if spec.attention and spec.attention not in ATTENTION:
         raise Fault("UNSUPPORTED", f"attention: got {spec.attention!r}, expected one of {', '.join(ATTENTION)}")
+    if source.gguf and spec.quantization != "none":
+        raise Fault(
+            "UNSUPPORTED",
+            f"model {source.name}: a .gguf file cannot be loaded in {spec.quantization}",
+            "Its weights are brought to dtype when it is read. Leave quantization out, or use the original folder.",
+        )
     options: dict[str, object] = {
         "dtype": DTYPES[spec.dtype_name(device)],
         "attn_implementation": spec.attention_name(),
@@ -106,7 +113,7 @@ def _load_base(spec: ModelSpec, source: Source, device: torch.device) -> PreTrai
     try:
         model, info = AutoModelForCausalLM.from_pretrained(str(source.folder), output_loading_info=True, **options)
         if not info["missing_keys"]:
-            return model
+            return plain_if_gguf(model, source)
         missing = sorted(info["missing_keys"])
         failure = f"MODEL_INVALID:{len(missing)} weights are not in its files, the first is {missing[0]}"
     except (torch.OutOfMemoryError, MemoryError) as error:
@@ -116,6 +123,13 @@ def _load_base(spec: ModelSpec, source: Source, device: torch.device) -> PreTrai
         failure = f"MODEL_INVALID:{first_line(error)}"
     reason, _, text = failure.partition(":")
     raise Fault(reason, f"model {source.name}: it cannot be loaded: {text}")
+
+
+def plain_if_gguf(model: PreTrainedModel, source: Source) -> PreTrainedModel:
+    """Weights of a GGUF file are plain ones once they are read; without its mark they can be saved and trained."""
+    if source.gguf and hasattr(model, "hf_quantizer"):
+        model.hf_quantizer.remove_quantization_config(model)
+    return model
 
 
 def quantization_config(spec: ModelSpec, device: torch.device) -> object:
@@ -129,6 +143,18 @@ def quantization_config(spec: ModelSpec, device: torch.device) -> object:
         bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=DTYPES[spec.dtype_name(device)],
     )
+
+
+def hold_quantised_layers(base: nn.Module) -> None:
+    """Keeps bitsandbytes' layers in training mode whatever the model is switched to.
+
+    In evaluation mode they compute otherwise (8-bit activations on a CPU, weights repacked in bfloat16 where the CPU
+    has instructions for it), and then a scored policy would not be the policy that is trained.
+    """
+    for module in base.modules():
+        if type(module).__module__.startswith("bitsandbytes"):
+            module.training = True
+            module.train = lambda mode=True, module=module: module  # type: ignore[method-assign, misc, assignment]
 
 
 def _with_start_adapter(base: PreTrainedModel, source: Source) -> nn.Module:

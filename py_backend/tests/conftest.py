@@ -31,7 +31,7 @@ def socket_folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def client(socket_folder: Path) -> Iterator[Client]:
-    process, ready = spawn("--address", f"unix:{socket_folder}/backend")
+    process, ready = spawn("--address", f"unix:{socket_folder}/backend", MRPO_CACHE_DIR=str(socket_folder / "cache"))
     channel = grpc.insecure_channel(ready["address"], options=LIMITS)
     yield Client(channel)
     channel.close()

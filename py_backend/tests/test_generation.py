@@ -1,0 +1,121 @@
+"""Generated text: greedy is the argmax of the model, sampling is of its seed, and company changes nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from py_backend.gen.mrpo.backend.v1 import backend_pb2 as pb
+from py_backend.generation import Sampling, SeededSampling, keep_top_p
+from py_backend.tests.client import Client, reason
+from py_backend.tests.test_training import Setup, step
+from tiny_models import tiny_model
+
+Folder = Callable[[str], Path]
+TEXTS = ["The cat", "What is two plus two? Answer:", "Hello", "a b c d e f g"]
+
+
+def generate(client: Client, model: str, texts: list[str], **options: Any) -> list[pb.GenerateResponse]:
+    prompts = [
+        pb.GenerateRequest.Prompt(messages=[pb.Message(role="user", content=text)], plain=True) for text in texts
+    ]
+    request = pb.GenerateRequest(model_handle=model, prompts=prompts, **{"max_new_tokens": 12, **options})
+    return sorted(client.Generate(request), key=lambda response: response.index)
+
+
+@pytest.mark.parametrize("name", ["llama", "mistral", "gpt2"])
+def test_greedy_text_is_the_argmax_of_the_model(client: Client, name: str) -> None:
+    """Longer than the sliding window of the one model, with and without BOS, in padded company."""
+    model, tokenizer = (kind.from_pretrained(tiny_model(name)) for kind in (AutoModelForCausalLM, AutoTokenizer))
+    loaded = client.load(tiny_model(name))
+    for text, response in zip(TEXTS, generate(client, loaded.model_handle, TEXTS), strict=True):
+        ids = tokenizer(text)["input_ids"]
+        start = len(ids)
+        with torch.no_grad():
+            while len(ids) - start < 12 and tokenizer.eos_token_id not in ids[start:]:
+                ids.append(int(model(torch.tensor([ids])).logits[0, -1].argmax()))
+        assert response.text == tokenizer.decode(ids[start:], skip_special_tokens=True)
+        assert response.tokens == len(ids) - start
+        assert response.finished == (ids[-1] == tokenizer.eos_token_id)
+
+
+def test_a_sample_depends_on_its_seed_and_place_alone(client: Client, model_folder: Folder) -> None:
+    model = client.load(model_folder("llama")).model_handle
+    first = generate(client, model, TEXTS, temperature=1.0, seed=3)
+    generate(client, model, TEXTS, temperature=0.7, seed=9)
+    assert generate(client, model, TEXTS, temperature=1.0, seed=3) == first
+    assert generate(client, model, TEXTS, temperature=1.0, seed=4) != first
+    assert generate(client, model, TEXTS[:1], temperature=1.0, seed=3) == first[:1]
+
+
+def test_sampling_draws_from_the_softmax_at_the_temperature() -> None:
+    logits = torch.tensor([[1.0, 0.0, -1.0, 2.0]])
+    sampler = SeededSampling(Sampling(1, temperature=2.0, top_p=1.0, seed=1), [0])
+    draws = 4000
+    counts = Counter(int(sampler(torch.empty(0), logits).argmax()) for _ in range(draws))
+    for token, probability in enumerate((logits[0] / 2.0).softmax(0).tolist()):
+        deviation = (probability * (1 - probability) / draws) ** 0.5
+        assert abs(counts[token] / draws - probability) < 5 * deviation
+
+
+def test_top_p_keeps_the_smallest_set_that_reaches_it() -> None:
+    logps = torch.tensor([[0.15, 0.5, 0.05, 0.3]]).log()
+    assert torch.isfinite(keep_top_p(logps, 0.7)).tolist() == [[False, True, False, True]]
+    assert torch.isfinite(keep_top_p(logps, 0.01)).tolist() == [[False, True, False, False]]
+    assert torch.isfinite(keep_top_p(logps, 0.95)).tolist() == [[True, True, False, True]]
+
+
+def test_a_trained_policy_writes_with_its_adapter_on_or_off(client: Client, model_folder: Folder) -> None:
+    setup = Setup(client, model_folder("llama"))
+    before = generate(client, setup.model, TEXTS)
+    stream = setup.train()
+    for number in range(1, 9):
+        step(stream, number)
+    assert generate(client, setup.model, TEXTS) != before
+    assert generate(client, setup.model, TEXTS, adapter_off=True) == before
+    setup.leave()
+
+
+def test_a_chat_prompt_goes_through_the_template(client: Client, model_folder: Folder) -> None:
+    model = client.load(model_folder("llama")).model_handle
+    message = pb.Message(role="user", content="Hello")
+    chat = pb.GenerateRequest.Prompt(messages=[message])
+    written = "<|im_start|>user\nHello<|im_end|>\n<|im_start|>assistant\n"
+    request = pb.GenerateRequest(model_handle=model, prompts=[chat], max_new_tokens=6)
+    tokenizer = AutoTokenizer.from_pretrained(model_folder("llama"))
+    ids = tokenizer(written, add_special_tokens=False)["input_ids"]
+    reference = AutoModelForCausalLM.from_pretrained(model_folder("llama"))
+    for _ in range(6):
+        with torch.no_grad():
+            ids.append(int(reference(torch.tensor([ids])).logits[0, -1].argmax()))
+    (response,) = client.Generate(request)
+    assert response.text == tokenizer.decode(ids[-6:], skip_special_tokens=True)
+
+
+@pytest.mark.parametrize(
+    ("options", "wanted"), [({"max_new_tokens": 0}, "UNSUPPORTED"), ({"temperature": -1.0}, "UNSUPPORTED")]
+)
+def test_settings_that_make_no_sense_are_refused(
+    client: Client, model_folder: Folder, options: dict[str, Any], wanted: str
+) -> None:
+    model = client.load(model_folder("llama")).model_handle
+    with pytest.raises(grpc.RpcError) as caught:
+        generate(client, model, TEXTS, **options)
+    assert reason(caught.value) == wanted
+
+
+def test_a_cancelled_generation_frees_the_device(client: Client, model_folder: Folder) -> None:
+    model = client.load(model_folder("llama")).model_handle
+    prompt = pb.GenerateRequest.Prompt(messages=[pb.Message(role="user", content="x")], plain=True)
+    call = client.Generate(pb.GenerateRequest(model_handle=model, prompts=[prompt] * 64, max_new_tokens=400))
+    call.cancel()
+    with pytest.raises(grpc.RpcError):
+        list(call)
+    assert len(generate(client, model, ["x"], max_new_tokens=1)) == 1

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { Backend } from '../../src/backend/backend.js';
 import { BackendFault } from '../../src/backend/fault.js';
 import { createMemoryBackend } from '../../src/backend/memory.js';
-import { MrpoError } from '../../src/core/errors.js';
+import type { MrpoError } from '../../src/core/errors.js';
 import { generate, readRun } from '../../src/runs/index.js';
 import { notesOf, pairRows, runToEnd, temporaryFolder, toyConfig, writePairs } from './support.js';
 

@@ -1,0 +1,144 @@
+/** The whole path on real parts: the embedded Python backend and tiny models of three architectures. */
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { launchBackend } from '../../src/backend/launch.js';
+import type { Backend } from '../../src/backend/backend.js';
+import { loadConfig, type LoadedConfig, type RunConfigInput } from '../../src/config/index.js';
+import { loadData } from '../../src/data/index.js';
+import { exportRun, readRun, type StoredRun } from '../../src/runs/index.js';
+import { testPython, tinyModel } from '../support/tiny-models.js';
+import { runToEnd, temporaryFolder, writePairs, type FinishedRun } from './support.js';
+
+const LN2_TOLERANCE = 1e-6;
+/** Nats; the two sides sum float32 log-probs in different orders. */
+const LOGP_TOLERANCE = 1e-4;
+
+let backend: Backend;
+beforeAll(async () => {
+  for (const name of ['llama', 'mistral'] as const) tinyModel(name);
+  backend = await launchBackend({ python: testPython(), threads: 1 });
+});
+afterAll(() => backend.close());
+
+function realConfig(folder: string, changes: Partial<RunConfigInput> = {}): LoadedConfig {
+  return loadConfig({
+    object: {
+      policy: { model: tinyModel('llama'), lora: { r: 4, alpha: 8, target_modules: ['q_proj', 'v_proj'] } },
+      references: [{ name: 'self', model: 'policy' }, { name: 'mistral', model: tinyModel('mistral') }],
+      data: { train: join(folder, 'pairs.jsonl'), eval: 8, max_length: 128 },
+      training: { learning_rate: 2e-3, batch_size: 8, epochs: 1 },
+      generate: { samples: 1, max_new_tokens: 4 },
+      output: join(folder, 'run'),
+      ...changes,
+    },
+    env: {},
+    cwd: folder,
+  });
+}
+
+async function realRun(changes: Partial<RunConfigInput> = {}): Promise<FinishedRun & { readonly stored: StoredRun; readonly loaded: LoadedConfig }> {
+  const folder = temporaryFolder();
+  writePairs(folder);
+  const loaded = realConfig(folder, changes);
+  const finished = await runToEnd(loaded, { backend });
+  expect(finished.error).toBeUndefined();
+  return { ...finished, loaded, stored: await readRun(finished.run.folder) };
+}
+
+/** Log-probs of a run's held-out pairs by PEFT alone. */
+async function peftLogps({ config }: LoadedConfig, base: string, adapter: string): Promise<number[][]> {
+  const { eval: pairs } = await loadData(config.data, { seed: config.training.seed });
+  const script = join(dirname(fileURLToPath(import.meta.url)), 'peft_logps.py');
+  return JSON.parse(execFileSync(testPython(), [script, base, adapter], { input: JSON.stringify(pairs), encoding: 'utf8' })) as number[][];
+}
+
+function expectSameLogps(found: readonly number[][], run: StoredRun): void {
+  expect(found).toHaveLength(run.heldOut.length);
+  run.heldOut.forEach((line, i) => {
+    const [chosen, rejected] = line['after'] as [number, number];
+    expect(Math.abs((found[i]?.[0] ?? NaN) - chosen)).toBeLessThan(LOGP_TOLERANCE);
+    expect(Math.abs((found[i]?.[1] ?? NaN) - rejected)).toBeLessThan(LOGP_TOLERANCE);
+  });
+}
+
+describe('MRPO with an adapter', () => {
+  it("trains, and PEFT opens the adapter and finds the log-probs of the run's last evaluation", async () => {
+    const { stored, loaded } = await realRun();
+    const { evaluation, training } = stored.record;
+    expect(training?.steps).toBe(4);
+    expect(evaluation?.before['margins/refm1']).toBe(0);
+    expect(evaluation?.after['margins/refm1']).toBeGreaterThan(0.05);
+    expectSameLogps(await peftLogps(loaded, loaded.config.policy.model, stored.folder.file('adapter')), stored);
+
+    const merged = await exportRun({ run: stored.folder.path, to: join(dirname(stored.folder.path), 'merged'), merge: true, backend });
+    expectSameLogps(await peftLogps(loaded, merged.folder, '-'), stored);
+  });
+
+  it('gives the same adapter for the same configuration and seed, byte for byte', async () => {
+    const adapterOf = async (seed: number): Promise<string> => {
+      const training = { learning_rate: 2e-3, batch_size: 8, epochs: 1, seed };
+      const lora = { r: 4, alpha: 8, dropout: 0.1, target_modules: ['q_proj', 'v_proj'] };
+      const { stored } = await realRun({ training, policy: { model: tinyModel('llama'), lora } });
+      return readFileSync(join(stored.folder.file('adapter'), 'adapter_model.safetensors')).toString('base64');
+    };
+    const first = await adapterOf(1);
+    expect(await adapterOf(1)).toBe(first);
+    expect(await adapterOf(2)).not.toBe(first);
+  });
+});
+
+describe('DPO', () => {
+  it('starts at margin 0 and loss ln 2, in evaluation and in training', async () => {
+    const { stored } = await realRun({ objective: { loss: 'dpo' }, training: { learning_rate: 1e-3, batch_size: 8, max_steps: 2 } });
+    const first = stored.metrics.find((line) => line['step'] === 1);
+    expect(Math.abs(Number(stored.record.evaluation?.before['loss']) - Math.LN2)).toBeLessThan(LN2_TOLERANCE);
+    expect(Math.abs(Number(first?.['loss']) - Math.LN2)).toBeLessThan(LN2_TOLERANCE);
+    expect(stored.record.evaluation?.before['rewards/margins']).toBe(0);
+  });
+
+  it('starts there with an NF4 base too', async () => {
+    const { stored } = await realRun({
+      policy: { model: tinyModel('llama'), quantization: 'nf4', lora: { r: 4, target_modules: ['q_proj'] } },
+      references: [{ model: 'policy' }],
+      objective: { loss: 'dpo' },
+      training: { learning_rate: 1e-3, batch_size: 8, max_steps: 1 },
+    });
+    const first = stored.metrics.find((line) => line['step'] === 1);
+    expect(Math.abs(Number(first?.['loss']) - Math.LN2)).toBeLessThan(LN2_TOLERANCE);
+  });
+});
+
+describe('full fine-tuning', () => {
+  it('leaves a whole model with the log-probs of the last evaluation', async () => {
+    const { stored, loaded } = await realRun({ policy: { model: tinyModel('llama'), lora: 'off' }, training: { learning_rate: 1e-3, batch_size: 8, epochs: 1 } });
+    expect(stored.record.evaluation?.before['margins/refm1']).toBe(0);
+    expect(stored.record.evaluation?.after['margins/refm1']).toBeGreaterThan(0.05);
+    expectSameLogps(await peftLogps(loaded, stored.folder.file('model'), '-'), stored);
+  });
+});
+
+describe('Python killed in the middle', () => {
+  it('leaves a failed run that can be read, with what is known of the end', async () => {
+    const folder = temporaryFolder();
+    writePairs(folder);
+    const own = await launchBackend({ python: testPython(), threads: 1 });
+    const { processId } = await own.info();
+    const loaded = realConfig(folder, { training: { learning_rate: 1e-3, batch_size: 2, epochs: 30 } });
+    const { error, run } = await runToEnd(loaded, {
+      backend: own,
+      onEvent: (event) => {
+        if (event.type === 'step' && event.step === 2) process.kill(processId, 'SIGKILL');
+      },
+    });
+    await own.close().catch(() => undefined);
+    expect(error).toMatchObject({ code: 'backend', reason: 'died' });
+    const { record, metrics } = await readRun(run.folder);
+    expect(record).toMatchObject({ status: 'failed', stage: 'train' });
+    expect(record.reason).toMatch(/SIGKILL/);
+    expect(metrics.length).toBeGreaterThanOrEqual(3);
+    expect(readFileSync(run.folder + '/report.html', 'utf8')).toContain('SIGKILL');
+  });
+});

@@ -11,6 +11,8 @@ export interface WorkProgress {
   readonly done: number;
   /** Pairs, over all models. */
   readonly total: number;
+  /** Share of the work that is done, in [0, 1]: pairs of a larger model count for more. */
+  readonly share: number;
   /** `undefined` until something was measured. */
   readonly secondsLeft: number | undefined;
 }
@@ -41,6 +43,7 @@ export function createWorkClock(items: readonly WorkItem[]): WorkClock {
       return {
         done: earlier.reduce((sum, item) => sum + item.pairs, 0) + done,
         total,
+        share: totalWork === 0 ? 1 : doneWork / totalWork,
         secondsLeft: measured > 0 ? (seconds / measured) * Math.max(0, totalWork - doneWork) : undefined,
       };
     },

@@ -19,3 +19,4 @@ export { scoreReferences, type ScoreReferencesOptions } from './score.js';
 export { scoreModel, type ModelScores, type ScoreModelOptions } from './score-model.js';
 export { createReferenceReport, type ReferenceEntry, type ReferenceReport } from './analysis/index.js';
 export { readReferences, type ReadReferencesOptions } from './read-references.js';
+export { exploreSettings, type SettingResult, type Whatif } from './whatif/whatif.js';

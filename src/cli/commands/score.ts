@@ -65,9 +65,9 @@ Example:
 function showEvent(progress: Progress, event: ScoringEvent, work: WorkProgress | undefined): void {
   switch (event.kind) {
     case 'scored': {
-      const left = work?.secondsLeft;
-      const all = left === undefined ? '' : `, all ${durationText(left)}`;
-      progress.update(work?.done ?? event.done, work?.total ?? event.total, `${event.model} ${event.done}/${event.total}${all}`);
+      const { share = event.done / event.total, total = event.total } = work ?? {};
+      // In units of work, so that the time left is right when a larger model is still to come.
+      progress.update(Math.round(share * total), total, `${event.model} ${event.done}/${event.total}`);
       break;
     }
     case 'loading':

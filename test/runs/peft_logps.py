@@ -1,8 +1,8 @@
-"""Log-probs of pairs under what a run left, by transformers and PEFT alone: nothing of this project is imported.
+"""Log-probs of pairs under what runs left, by transformers and PEFT alone: nothing of this project is imported.
 
-How:   python peft_logps.py BASE ADAPTER < pairs.json     ADAPTER "-": BASE is a whole model
-       pairs.json: [{"prompt": [message...], "chosen": [message...], "rejected": [message...]}]
-Gives: one JSON list [[chosen, rejected], ...]: nats, summed over the response's tokens.
+How:   python peft_logps.py < jobs.json      jobs.json: [{"base": FOLDER, "adapter": FOLDER or null, "pairs": [pair...]}]
+       pair: {"prompt": [message...], "chosen": [message...], "rejected": [message...]}
+Gives: one JSON list, per job [[chosen, rejected], ...]: nats, summed over the response's tokens.
 Not:   fast. One response at a time, full logits, no tricks.
 """
 
@@ -27,18 +27,15 @@ def response_logp(model: torch.nn.Module, tokenizer, prompt: list[dict], respons
     return token_logps[torch.tensor(is_response[1:])].sum().item()
 
 
-def main() -> None:
-    base, adapter = sys.argv[1:]
-    folder = base if adapter == "-" else adapter
-    tokenizer = AutoTokenizer.from_pretrained(folder)
+def job_logps(base: str, adapter: str | None, pairs: list[dict]) -> list[list[float]]:
+    tokenizer = AutoTokenizer.from_pretrained(adapter or base)
     model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
-    if adapter != "-":
+    if adapter is not None:
         model = PeftModel.from_pretrained(model, adapter)
     model.eval()
-    pairs = json.load(sys.stdin)
     sides = ("chosen", "rejected")
-    print(json.dumps([[response_logp(model, tokenizer, pair["prompt"], pair[side]) for side in sides] for pair in pairs]))
+    return [[response_logp(model, tokenizer, pair["prompt"], pair[side]) for side in sides] for pair in pairs]
 
 
 if __name__ == "__main__":
-    main()
+    print(json.dumps([job_logps(**job) for job in json.load(sys.stdin)]))

@@ -51,7 +51,8 @@ export function wilsonInterval(successes: number, trials: number, confidence = D
   const middle = share + (z * z) / (2 * trials);
   const half = z * Math.sqrt((share * (1 - share)) / trials + (z * z) / (4 * trials * trials));
   const scale = 1 + (z * z) / trials;
-  return [Math.max(0, (middle - half) / scale), Math.min(1, (middle + half) / scale)];
+  // The ends are exactly 0 and 1 there; rounding would leave them a hair off.
+  return [successes === 0 ? 0 : (middle - half) / scale, successes === trials ? 1 : (middle + half) / scale];
 }
 
 /** z of a two-sided interval: 1.96 for 0.95. */

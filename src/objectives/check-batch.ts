@@ -7,16 +7,16 @@ import type { ModelColumns, PairBatch } from './objective.js';
 
 /** Throws `data` for the first value that is not a log-prob, `usage` for columns that do not fit together. */
 export function checkBatch(batch: PairBatch, references: number): void {
-  if (batch.references.length !== references) {
-    throw new MrpoError('usage', `batch: expected log-probs of ${references} references, got ${batch.references.length}`);
-  }
   checkModel(batch, batch.policy, 'policy');
-  for (let k = 0; k < references; k++) checkModel(batch, batch.references[k]!, `reference ${k + 1}`);
+  checkReferences(batch, references);
 }
 
 /** The same for the references alone: what `fit` reads. */
 export function checkReferences(batch: PairBatch, references: number): void {
-  checkBatch({ ...batch, policy: batch.references[0] ?? batch.policy }, references);
+  if (batch.references.length !== references) {
+    throw new MrpoError('usage', `batch: expected log-probs of ${references} references, got ${batch.references.length}`);
+  }
+  for (let k = 0; k < references; k++) checkModel(batch, batch.references[k]!, `reference ${k + 1}`);
 }
 
 function checkModel(batch: PairBatch, model: ModelColumns, name: string): void {

@@ -13,10 +13,10 @@ import { pathToFileURL } from 'node:url';
 import { MrpoError } from '../core/errors.js';
 import type { ObjectiveConfig } from '../config/schema.js';
 import { centralDifference, differs } from '../math/finite-difference.js';
+import { logRatioMargins } from '../math/margin.js';
 import type { BatchView } from './batch-view.js';
 import { rowName } from './check-batch.js';
 import { wrongGradient } from './check-gradient.js';
-import { logRatioMargins } from '../math/margin.js';
 import { logRatioRewards, type LossStage } from './loss-stage.js';
 import type { VirtualReference } from './virtual-reference.js';
 
@@ -104,15 +104,16 @@ export function customStage(loss: CustomLoss, config: Pick<ObjectiveConfig, 'bet
 
 function evaluateRow(loss: CustomLoss, pair: CustomPair, view: BatchView, row: number, trusted: boolean): CustomLossValue {
   const returned = loss(pair);
+  const withGradient = typeof returned === 'object' && returned !== null;
   const lossOf = (side: 'chosen' | 'rejected') => (logp: number): number =>
     lossNumber(loss({ ...pair, policy: { ...pair.policy, [side]: logp } }));
-  if (typeof returned === 'object' && returned !== null && trusted) return finite(returned, view, row);
+  if (withGradient && trusted) return finite(returned, view, row);
   const numeric = {
     loss: lossNumber(returned),
     gradChosen: centralDifference(lossOf('chosen'), pair.policy.chosen),
     gradRejected: centralDifference(lossOf('rejected'), pair.policy.rejected),
   };
-  if (typeof returned !== 'object') return finite(numeric, view, row);
+  if (!withGradient) return finite(numeric, view, row);
   for (const side of ['chosen', 'rejected'] as const) {
     const key = side === 'chosen' ? 'gradChosen' : 'gradRejected';
     if (differs(returned[key], numeric[key], numeric.loss)) {
@@ -123,7 +124,7 @@ function evaluateRow(loss: CustomLoss, pair: CustomPair, view: BatchView, row: n
 }
 
 function lossNumber(returned: number | CustomLossValue): number {
-  return typeof returned === 'number' ? returned : returned.loss;
+  return typeof returned === 'object' && returned !== null ? returned.loss : returned; // a user's .js may return anything
 }
 
 function finite(value: CustomLossValue, view: BatchView, row: number): CustomLossValue {

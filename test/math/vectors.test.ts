@@ -3,11 +3,15 @@ import { describe, expect, it } from 'vitest';
 import {
   adaptiveEpsilonColumns,
   arwcWeights,
+  benjaminiHochberg,
   clipToTrustRegion,
   cohensD,
+  cohensDInterval,
   conservativeLink,
   hingeLink,
+  holm,
   ipoLink,
+  normalQuantile,
   officialCodeEpsilon,
   officialCodePool,
   officialCodeWeights,
@@ -45,6 +49,10 @@ const OPERATIONS: Readonly<Record<string, (input: Input) => unknown>> = {
   'official-pool': (input) => first(officialCodePool(columns(input['logps']), columns(input['weights']))),
   link: linkOperation,
   wilson: (input) => wilsonInterval(input['successes'] as number, input['trials'] as number),
+  'normal-quantile': (input) => normalQuantile(input['p'] as number),
+  'cohens-d-interval': (input) => cohensDInterval(input['d'] as number, input['leftSize'] as number, input['rightSize'] as number),
+  holm: (input) => holm(input['pValues'] as number[]),
+  'benjamini-hochberg': (input) => benjaminiHochberg(input['pValues'] as number[]),
   'cohens-d': (input) => cohensD(input['left'] as number[], input['right'] as number[]),
 };
 

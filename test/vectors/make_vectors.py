@@ -18,7 +18,7 @@ from typing import Any
 import high_precision as hp
 import pair_inputs
 from composition import compose
-from mpmath import inf, mpf, sqrt
+from mpmath import erfinv, inf, mpf, sqrt
 
 POWERS: tuple[float | str, ...] = (
     -1.0,
@@ -38,6 +38,8 @@ POWERS: tuple[float | str, ...] = (
 )
 LINKS = (("sigmoid", 0.0), ("sigmoid", 0.1), ("robust", 0.0), ("robust", 0.2), ("ipo", 0.0), ("hinge", 0.0))
 MARGINS = (0.0, 1e-12, -1e-12, 0.3, -0.3, 0.5, 1.0, 1.5, -4.0, 30.0, -30.0, 700.0, -700.0, 1e4, -1e4)
+QUANTILES = (0.5, 0.500001, 0.3, 0.7, 0.1, 0.9, 0.07, 0.93, 0.025, 0.975, 0.005, 0.001, 1e-4, 1e-6, 1e-9, 1e-12, 1e-30)
+P_VALUES = ([0.01, 0.04, 0.03, 0.005], [0.9, 0.8, 0.02], [0.2], [0.001, 0.6, 0.0123, 0.05, 0.3, 0.0499, 0.07])
 NORMAL_QUANTILE = 1.959963984540054  # the double nearest to the 97.5 % point
 FILE = Path(__file__).with_name("vectors.json")
 Case = dict[str, Any]
@@ -219,7 +221,39 @@ def statistics_cases(rng: random.Random) -> list[Case]:
         right = [rng.gauss(0.65, 0.04) for _ in range(size + 1)]
         expected = cohens_d(numbers(left), numbers(right))
         cases.append({"op": "cohens-d", "input": {"left": left, "right": right}, "expected": expected})
+        d = mpf(float(cases[-1]["expected"]))
+        interval = cohens_d_interval(d, size, size + 1, mpf(NORMAL_QUANTILE))
+        given = {"d": float(d), "leftSize": size, "rightSize": size + 1}
+        cases.append({"op": "cohens-d-interval", "input": given, "expected": interval, "cancellation": [mpf(10)] * 2})
+    for p in QUANTILES:
+        cases.append({"op": "normal-quantile", "input": {"p": p}, "expected": normal_quantile(mpf(p))})
+    for values in P_VALUES:
+        cases.append({"op": "holm", "input": {"pValues": values}, "expected": holm(numbers(values))})
+        cases.append({"op": "benjamini-hochberg", "input": {"pValues": values}, "expected": step_up(numbers(values))})
     return cases
+
+
+def cohens_d_interval(d: mpf, left: int, right: int, z: mpf) -> list[mpf]:
+    """Large-sample interval (Hedges & Olkin 1985)."""
+    half = z * sqrt((left + right) / (mpf(left) * right) + d**2 / (2 * mpf(left + right)))
+    return [d - half, d + half]
+
+
+def normal_quantile(p: mpf) -> mpf:
+    return sqrt(mpf(2)) * erfinv(2 * p - 1)
+
+
+def holm(values: list[mpf]) -> list[mpf]:
+    """Adjusted p: the largest (number of values >= q) q over the values q <= p, at most 1; all values different."""
+    return [max(min(mpf(1), q * sum(other >= q for other in values)) for q in values if q <= value) for value in values]
+
+
+def step_up(values: list[mpf]) -> list[mpf]:
+    """Benjamini & Hochberg: the smallest n q / (number of values <= q) over the values q >= p, at most 1."""
+    return [
+        min([mpf(1)] + [len(values) * q / sum(other <= q for other in values) for q in values if q >= value])
+        for value in values
+    ]
 
 
 def wilson(successes: mpf, trials: mpf, z: mpf) -> list[mpf]:

@@ -6,6 +6,7 @@ import { createObjective } from '../objectives/create-objective.js';
 import { evaluatePolicy } from '../training/evaluate.js';
 import type { Measures } from '../training/measures.js';
 import { buildExamples, longerIsChosen } from './build-examples.js';
+import { withCustomLoss, type LossChoice } from './custom-loss.js';
 import type { RunEvent } from './events.js';
 import { loadPolicy } from './load-policy.js';
 import { preparePairs } from './prepare-data.js';
@@ -13,7 +14,7 @@ import { prepareReferences } from './prepare-references.js';
 import type { CacheChoice, ProgressOf } from './run-context.js';
 import { withBackend, type BackendChoice } from './with-backend.js';
 
-export interface EvaluateRequest extends BackendChoice, CacheChoice {
+export interface EvaluateRequest extends BackendChoice, CacheChoice, LossChoice {
   readonly loaded: LoadedConfig;
   /** Default: the policy of the configuration as it starts. */
   readonly policy?: ModelSpec | undefined;
@@ -30,7 +31,8 @@ export interface ModelEvaluation {
 
 /** @throws MrpoError `config` if the configuration holds out no pairs. */
 export async function evaluateHeldOut(request: EvaluateRequest): Promise<ModelEvaluation> {
-  const { loaded, onEvent = () => undefined } = request;
+  const { onEvent = () => undefined } = request;
+  const loaded = withCustomLoss(request.loaded, request);
   const { config } = loaded;
   const signal = request.signal ?? new AbortController().signal;
   const note = (message: string): void => onEvent({ type: 'note', message });
@@ -53,7 +55,7 @@ export async function evaluateHeldOut(request: EvaluateRequest): Promise<ModelEv
     try {
       const { train: examples, notes } = buildExamples({ pairs: heldOut, trainingPairs: heldOut.length, nameOf, policyRows: policy.rows, references });
       notes.forEach(note);
-      const objective = await createObjective(config.objective, { references: references.length, baseDir: loaded.baseDir });
+      const objective = await createObjective(config.objective, { references: references.length, baseDir: loaded.baseDir, customLoss: request.customLoss });
       const referenceNames = references.map(({ name }) => name);
       const { measures } = await evaluatePolicy({
         backend,

@@ -59,7 +59,7 @@ export async function prepareRun(context: RunContext): Promise<PreparedRun> {
       },
     });
     const trainer = await createPolicyTrainer(backend, config, policy, { signal, onProgress });
-    const objective = await createObjective(config.objective, { references: references.length, baseDir: loaded.baseDir });
+    const objective = await createObjective(config.objective, { references: references.length, baseDir: loaded.baseDir, customLoss: context.customLoss });
     return { backend, policy, trainer, objective, examples, nameOf, referenceNames: references.map(({ name }) => name) };
   });
 }

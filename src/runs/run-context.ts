@@ -2,6 +2,7 @@
 import type { Progress } from '../backend/backend.js';
 import type { LoadedConfig } from '../config/index.js';
 import type { LogpCache } from '../references/index.js';
+import type { LossChoice } from './custom-loss.js';
 import type { RunEvent } from './events.js';
 import type { RecordKeeper } from './record-keeper.js';
 import type { RunFolder } from './run-folder.js';
@@ -13,7 +14,7 @@ export interface CacheChoice {
   readonly cache?: LogpCache | undefined;
 }
 
-export interface RunContext extends CacheChoice {
+export interface RunContext extends CacheChoice, LossChoice {
   readonly loaded: LoadedConfig;
   readonly folder: RunFolder;
   readonly keeper: RecordKeeper;

@@ -4,6 +4,7 @@ import { stringify } from 'yaml';
 import type { LoadedConfig } from '../config/index.js';
 import { abortError } from '../core/abort.js';
 import { toMrpoError, type MrpoError } from '../core/errors.js';
+import { withCustomLoss, type LossChoice } from './custom-loss.js';
 import { createEventLog } from './event-log.js';
 import type { RunEvent } from './events.js';
 import { executeRun } from './execute-run.js';
@@ -15,7 +16,7 @@ import { writeFileAtomic } from './write-file.js';
 import { writeRunReport } from './write-run-report.js';
 
 /** The signal does what {@link Run.stop} does. */
-export interface StartOptions extends BackendChoice, CacheChoice {}
+export interface StartOptions extends BackendChoice, CacheChoice, LossChoice {}
 
 export interface RunResult {
   /** `cancelled`: stopped on request; what was trained until then is in the folder, if training had begun. */
@@ -39,7 +40,8 @@ export interface Run {
  * Makes the run folder and starts. Resolves as soon as the folder exists.
  * @throws MrpoError `config` if the output folder is not empty; nothing has been written then.
  */
-export async function startRun(loaded: LoadedConfig, options: StartOptions = {}): Promise<Run> {
+export async function startRun(given: LoadedConfig, options: StartOptions = {}): Promise<Run> {
+  const loaded = withCustomLoss(given, options);
   const folder = await createRunFolder(loaded.config.output);
   const id = `${new Date().toISOString().slice(0, 19).replace(/[:T]/g, '-')}-${randomBytes(3).toString('hex')}`;
   await writeFileAtomic(folder.file('config'), configText(loaded));
@@ -89,7 +91,7 @@ type Outcome =
 async function execute(started: StartedRun, options: StartOptions): Promise<Outcome> {
   const { signal } = started;
   try {
-    const { stopped } = await withBackend({ ...options, signal }, (open) => executeRun({ ...started, open, cache: options.cache }));
+    const { stopped } = await withBackend({ ...options, signal }, (open) => executeRun({ ...started, open, cache: options.cache, customLoss: options.customLoss }));
     return stopped ? { status: 'cancelled', error: abortError(signal) } : { status: 'succeeded' };
   } catch (thrown) {
     const error = toMrpoError(thrown);

@@ -13,7 +13,7 @@ export function pairBlock(batch: PairBatch, row: number, explained: ExplainedRow
     `${`pair ${name}`.padEnd(LABEL_WIDTH)}${'chosen'.padStart(NUMBER_WIDTH)}${'rejected'.padStart(NUMBER_WIDTH)}`,
     line('policy', policy),
     ...references.map((logps, k) => line(`reference ${k + 1}`, logps)),
-    ...(explained.epsilon.some(Number.isNaN) ? [] : [line('epsilon (Eq. 9)', explained.epsilon)]),
+    ...(explained.epsilon.some(Number.isNaN) ? [] : [line('epsilon', explained.epsilon)]),
     ...explained.clipped.map((logps, k) => line(`clipped ${k + 1}`, logps, `weight ${format(explained.weights[k]!)}`)),
     ...(explained.virtual === null ? [] : [line('virtual reference', explained.virtual)]),
     line('gradient dL/dlogp', explained.gradient),

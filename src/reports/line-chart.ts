@@ -19,7 +19,9 @@ export interface ChartOptions {
   /** Plain words: what this shows and what to look for. */
   readonly caption: string;
   readonly xLabel?: string | undefined;
+  /** Values in tooltips, and ticks of the vertical axis. Default: plain numbers. */
   readonly format?: ((value: number) => string) | undefined;
+  readonly tickFormat?: ((value: number) => string) | undefined;
   readonly low?: number | undefined;
   readonly high?: number | undefined;
 }
@@ -33,6 +35,7 @@ export function lineChart(options: ChartOptions): Html | undefined {
   const lines = options.lines.filter(({ points }) => points.length > 0);
   if (lines.length === 0) return undefined;
   const format = options.format ?? numberText;
+  const tickFormat = options.tickFormat ?? format;
   const xs = lines.flatMap(({ points }) => points.map(({ x }) => x));
   const [left, right] = [Math.min(...xs), Math.max(...xs, Math.min(...xs) + 1)];
   const [low, high] = paddedRange(lines.flatMap(({ points }) => points.map(({ y }) => y)), options);
@@ -43,7 +46,7 @@ export function lineChart(options: ChartOptions): Html | undefined {
   return html`<figure class="chart">
 <figcaption><h3>${options.title}</h3>${legend(lines)}</figcaption>
 <svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${options.title}">
-${yTicks.map((y) => html`<line class="grid" x1="${EDGE.left}" x2="${WIDTH - EDGE.right}" y1="${at(py(y))}" y2="${at(py(y))}"/><text class="tick" x="${EDGE.left - 6}" y="${at(py(y) + 3.5)}" text-anchor="end">${format(y)}</text>`)}
+${yTicks.map((y) => html`<line class="grid" x1="${EDGE.left}" x2="${WIDTH - EDGE.right}" y1="${at(py(y))}" y2="${at(py(y))}"/><text class="tick" x="${EDGE.left - 6}" y="${at(py(y) + 3.5)}" text-anchor="end">${tickFormat(y)}</text>`)}
 ${xTicks.map((x) => html`<text class="tick" x="${at(px(x))}" y="${HEIGHT - EDGE.bottom + 16}" text-anchor="middle">${x}</text>`)}
 <text class="tick" x="${WIDTH - EDGE.right}" y="${HEIGHT - 4}" text-anchor="end">${options.xLabel ?? 'optimizer step'}</text>
 ${lines.map((line) => drawLine(line, px, py, format))}

@@ -12,8 +12,11 @@ export function numberText(value: number | undefined): string {
 
 /** "73.2 %". */
 export function percentText(value: number | undefined): string {
-  return value === undefined || !Number.isFinite(value) ? '–' : `${(100 * value).toFixed(1)} %`;
+  return value === undefined || !Number.isFinite(value) ? '–' : `${(100 * value).toFixed(1)}\u00a0%`;
 }
+
+/** "80 %", for the ticks of an axis. */
+export const percentTick = (value: number): string => `${Number((100 * value).toPrecision(12))} %`;
 
 /** "1 h 05 min", "3 min 20 s", "12.3 s". */
 export function durationText(seconds: number): string {

@@ -23,8 +23,8 @@ p { margin: 8px 0; max-width: 74ch; }
 .card { padding: 14px 18px 16px; }
 .card .label { font-size: 13.5px; color: var(--soft); }
 .card .value { font-size: 28px; font-weight: 650; letter-spacing: -0.02em; line-height: 1.25; font-variant-numeric: tabular-nums; }
-.card .from { font-size: 15px; font-weight: 400; color: var(--soft); letter-spacing: 0; }
-.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(330px, 1fr)); gap: 14px; margin-top: 14px; }
+.card .from { font-size: 14px; color: var(--soft); }
+.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(430px, 100%), 1fr)); gap: 14px; margin-top: 14px; }
 .chart { margin: 0; padding: 14px 16px 14px; }
 .chart figcaption { display: flex; flex-wrap: wrap; gap: 2px 14px; align-items: baseline; justify-content: space-between; margin-bottom: 6px; }
 .chart svg { width: 100%; height: auto; display: block; }
@@ -59,5 +59,6 @@ dl { display: grid; grid-template-columns: minmax(130px, auto) 1fr; gap: 6px 18p
 dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
 footer { margin-top: 56px; color: var(--soft); font-size: 13.5px; }
 a { color: var(--c0); }
+@media (max-width: 640px) { main { padding: 24px 14px 48px; } td .explain { display: none; } .box { padding: 4px 12px; } th, td { padding-right: 8px; } }
 @media print { body { background: #fff; } .chart, .sample, .card { break-inside: avoid; } }
 `;

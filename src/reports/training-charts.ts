@@ -1,7 +1,7 @@
 /** How training went: loss, margins and the three accuracies over optimizer steps. */
 import { html, type Html } from './html.js';
 import { lineChart, type Line } from './line-chart.js';
-import { percentText } from './numbers.js';
+import { percentText, percentTick } from './numbers.js';
 import type { ReportRun } from './report-run.js';
 import { curve, smooth, thin } from './series.js';
 
@@ -20,7 +20,7 @@ export function trainingCharts(runs: readonly ReportRun[]): Html {
   const heldOut = (name: string, offset = 0): Line[] =>
     runs.map((run, index) => ({ name: label(run, 'held out'), points: curve(run.metrics, `eval_${name}`), color: index + offset, style: 'dots' as const }));
   const accuracy = (name: string, title: string, caption: string): Html | undefined =>
-    lineChart({ title, caption, lines: [...heldOut(name), ...lengthBaseline(runs)], format: percentText, low: 0, high: 1 });
+    lineChart({ title, caption, lines: [...heldOut(name), ...lengthBaseline(runs)], format: percentText, tickFormat: percentTick, low: 0, high: 1 });
   const single = runs.length === 1 ? 1 : 0;
   return html`<div class="charts">
 ${lineChart({

@@ -72,7 +72,7 @@ function cards(runs: readonly ReportRun[]): Html {
 }
 
 const card = (label: string, value: string, from?: string): Html =>
-  html`<div class="card"><div class="label">${label}</div><div class="value">${value}${from === undefined ? undefined : html` <span class="from">from ${from}</span>`}</div></div>`;
+  html`<div class="card"><div class="label">${label}</div><div class="value">${value}</div>${from === undefined ? undefined : html`<div class="from">${from} before</div>`}</div>`;
 
 function panelSection({ title, text, table }: Panel): Html {
   return html`<h2>${title}</h2>${text === undefined ? undefined : html`<p>${text}</p>`}${

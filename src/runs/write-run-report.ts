@@ -32,7 +32,7 @@ export function reportRun(run: StoredRun): ReportRun {
     name: objective.loss,
     status: record.status,
     reason: record.status === 'succeeded' ? undefined : record.reason,
-    summary: `${lastPart(policy.model)} trained with ${objective.loss} against ${references.map(({ name }) => name).join(', ') || 'its references'} on ${record.data?.trainingPairs ?? 0} preference pairs; started ${record.createdAt.slice(0, 16).replace('T', ' ')} UTC`,
+    summary: `${lastPart(policy.model)} trained with ${objective.loss} against ${referencesInUse(run)} on ${record.data?.trainingPairs ?? 0} preference pairs; started ${record.createdAt.slice(0, 16).replace('T', ' ')} UTC`,
     metrics,
     before: record.evaluation?.before ?? measuresOf(evaluations.at(0)),
     after: record.evaluation?.after ?? measuresOf(evaluations.at(-1)),
@@ -80,6 +80,13 @@ function machineFacts({ record }: StoredRun): readonly Fact[] {
 
 const facts = (values: Readonly<Record<string, string | undefined>>): Fact[] =>
   Object.entries(values).flatMap(([label, value]) => (value === undefined ? [] : [{ label, value }]));
+
+/** DPO knows the first reference only; SimPO none. */
+function referencesInUse({ config, record }: StoredRun): string {
+  const names = (record.references ?? []).map(({ name }) => name);
+  if (config.objective.loss === 'simpo') return 'no reference';
+  return (config.objective.loss === 'dpo' ? names.slice(0, 1) : names).join(', ') || 'its references';
+}
 
 /** The measures of an evaluation's line, without their prefix. */
 function measuresOf(line: Readonly<Record<string, unknown>> | undefined): Readonly<Record<string, number>> | undefined {

@@ -74,7 +74,7 @@ function sumsOf(batch: PairBatch, result: ObjectiveResult, names: readonly strin
       sums[`references/${name}/clip_share`] = (total(clippedChosen) + total(clippedRejected)) / 2;
     }
     if (result.boundedChosen.length > 1) {
-      sums[`references/${name}/dominance`] = (leastLikely(result.boundedChosen, k, size) + leastLikely(result.boundedRejected, k, size)) / 2;
+      sums[`references/${name}/dominance`] = (leastLikely(result.boundedChosen, result.weights, k, size) + leastLikely(result.boundedRejected, result.weights, k, size)) / 2;
     }
   });
   return sums;
@@ -93,11 +93,12 @@ const perToken = (model: ModelColumns, side: Side): Float64Array =>
 const gain = (policy: ModelColumns, reference: ModelColumns, side: Side): Float64Array =>
   policy[side].logps.map((logp, i) => logp - (reference[side].logps[i] ?? NaN));
 
-/** How many responses reference k gives the lowest log-prob of all references; the first of equals counts. */
-function leastLikely(references: readonly Float64Array[], k: number, size: number): number {
+/** How many responses reference k gives the lowest log-prob of all that count; the first of equals. */
+function leastLikely(references: readonly Float64Array[], weights: readonly Float64Array[], k: number, size: number): number {
   let count = 0;
   for (let i = 0; i < size; i++) {
-    const logps = references.map((logps) => logps[i] ?? NaN);
+    // One without weight (DPO knows only the first) decides nothing.
+    const logps = references.map((logps, j) => ((weights[j]?.[i] ?? 0) > 0 ? (logps[i] ?? NaN) : Infinity));
     if (logps.indexOf(Math.min(...logps)) === k) count += 1;
   }
   return count;

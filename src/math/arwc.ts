@@ -22,13 +22,13 @@ export function confidenceColumns(chosen: readonly Float64Array[], rejected: rea
  * Eq. 10 is 0/0 (no reference tells the responses apart), becomes 1/K each.
  */
 export function normalizeRows(columns: Float64Array[]): Float64Array[] {
-  const size = columns[0]?.length ?? 0;
-  for (let row = 0; row < size; row++) {
-    let total = 0;
-    for (let k = 0; k < columns.length; k++) total += columns[k]![row]!;
-    for (let k = 0; k < columns.length; k++) {
-      const column = columns[k]!;
-      column[row] = total === 0 ? 1 / columns.length : column[row]! / total;
+  const totals = new Float64Array(columns[0]?.length ?? 0);
+  for (const column of columns) {
+    for (let row = 0; row < totals.length; row++) totals[row] = totals[row]! + column[row]!;
+  }
+  for (const column of columns) {
+    for (let row = 0; row < totals.length; row++) {
+      column[row] = totals[row] === 0 ? 1 / columns.length : column[row]! / totals[row]!;
     }
   }
   return columns;

@@ -33,4 +33,4 @@ export { mean, referenceFreeAccuracy, rewardAccuracy, shareAbove } from './prefe
 export { disagreementShare, dominanceShares } from './reference-metrics.js';
 export { sampleBeta, sampleGamma, sampleNormal } from './sample-beta.js';
 export { cohensD, cohensDInterval, meanAndSd, wilsonInterval, type Interval } from './statistics.js';
-export { clippedFlags, clipToTrustRegion, clipColumns } from './trust-region.js';
+export { clipColumns, clipToTrustRegion, notClipped, type ClippedColumns } from './trust-region.js';

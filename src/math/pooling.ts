@@ -9,18 +9,15 @@
  *   p = 1    arithmetic  the mixture sum_k alpha_k pi_k
  *   p -> -Infinity, +Infinity   the least and the most likely reference of those with a weight
  *
- * The sum is taken around the geometric mean g = sum_k alpha_k l_k:
+ * The sum is scaled by its largest term, so that nothing overflows. That is exact unless result and largest term
+ * differ in size, or p l is close to 0; there log1p and expm1 take over, for p < 0 around the geometric mean
+ * g = sum_k alpha_k l_k, where by Jensen's inequality the inner sum is >= 0 and nothing cancels:
  *
  *   l~ = g + (1/p) log1p(sum_k alpha_k expm1(p (l_k - g)))
  *
- * By Jensen's inequality the inner sum is >= 0, so nothing cancels: the form is exact as p -> 0, for log-probs near 0,
- * and needs no logarithm of a weight. Where an exponent would be large, log-sum-exp with log-weights takes over.
- * A weight of 0 drops its reference, whatever its log-prob.
+ * So the means are exact for p -> 0 and for log-probs near 0, and need no logarithm of a weight. A weight of 0 drops
+ * its reference, whatever its log-prob.
  */
-
-/** Largest exponent p (l_k - g) of the centred form. For p > 0 the result may lie far above g: there digits would go. */
-const LARGEST_EXPONENT_NEGATIVE_P = 700;
-const LARGEST_EXPONENT_POSITIVE_P = 8;
 
 /**
  * Virtual log-prob of B responses.
@@ -34,64 +31,66 @@ export function poolColumns(logps: readonly Float64Array[], weights: readonly Fl
   return powerMeans(logps, weights, power);
 }
 
-/** sum_k alpha_k l_k. All terms have one sign, so nothing cancels. */
+/** sum_k alpha_k l_k of every row. */
 function geometricMeans(logps: readonly Float64Array[], weights: readonly Float64Array[]): Float64Array {
   const means = new Float64Array(logps[0]?.length ?? 0);
-  for (let k = 0; k < logps.length; k++) {
-    const [logp, weight] = [logps[k]!, weights[k]!];
-    for (let row = 0; row < means.length; row++) means[row] = means[row]! + weight[row]! * logp[row]!;
-  }
+  for (let row = 0; row < means.length; row++) means[row] = geometricMean(logps, weights, row);
   return means;
 }
 
+/** sum_k alpha_k l_k. All terms have one sign, so nothing cancels. */
+function geometricMean(logps: readonly Float64Array[], weights: readonly Float64Array[], row: number): number {
+  let mean = 0;
+  for (let k = 0; k < logps.length; k++) mean += weights[k]![row]! * logps[k]![row]!;
+  return mean;
+}
+
 function powerMeans(logps: readonly Float64Array[], weights: readonly Float64Array[], power: number): Float64Array {
-  const centres = geometricMeans(logps, weights);
-  const sums = centredSums(logps, weights, centres, power);
-  for (let row = 0; row < centres.length; row++) {
-    const sum = sums[row]!;
-    centres[row] = sum === Infinity ? logSumExpMean(logps, weights, row, power) : centres[row]! + Math.log1p(Math.max(sum, 0)) / power;
-  }
-  return centres;
+  const means = new Float64Array(logps[0]?.length ?? 0);
+  for (let row = 0; row < means.length; row++) means[row] = powerMean(logps, weights, row, power);
+  return means;
 }
 
-/** sum_k alpha_k expm1(p (l_k - g)) of every row; Infinity where an exponent is too large for this form. */
-function centredSums(
-  logps: readonly Float64Array[],
-  weights: readonly Float64Array[],
-  centres: Float64Array,
-  power: number,
-): Float64Array {
-  const limit = power < 0 ? LARGEST_EXPONENT_NEGATIVE_P : LARGEST_EXPONENT_POSITIVE_P;
-  const sums = new Float64Array(centres.length);
-  for (let k = 0; k < logps.length; k++) {
-    const [logp, weight] = [logps[k]!, weights[k]!];
-    for (let row = 0; row < sums.length; row++) {
-      const alpha = weight[row]!;
-      if (alpha === 0) continue;
-      const exponent = power * (logp[row]! - centres[row]!);
-      if (exponent > limit) sums[row] = Infinity;
-      else sums[row] = sums[row]! + alpha * Math.expm1(exponent);
-    }
-  }
-  return sums;
-}
-
-/** (1/p) log sum_k e^(log alpha_k + p l_k) of one row, in one pass with a running maximum. */
-function logSumExpMean(logps: readonly Float64Array[], weights: readonly Float64Array[], row: number, power: number): number {
+/** One row, in one pass: the largest p l_k so far, and the sum of all terms divided by e to it. */
+function powerMean(logps: readonly Float64Array[], weights: readonly Float64Array[], row: number, power: number): number {
   let largest = -Infinity;
   let sum = 0;
   for (let k = 0; k < logps.length; k++) {
     const weight = weights[k]![row]!;
     if (weight === 0) continue;
-    const term = Math.log(weight) + power * logps[k]![row]!;
+    const term = power * logps[k]![row]!;
     if (term <= largest) {
-      sum += Math.exp(term - largest);
+      sum += weight * Math.exp(term - largest);
     } else {
-      sum = sum * Math.exp(largest - term) + 1;
+      sum = sum * Math.exp(largest - term) + weight;
       largest = term;
     }
   }
-  return (largest + Math.log(sum)) / power;
+  const logSum = Math.log(sum);
+  return isExact(largest, logSum, power) ? (largest + logSum) / power : centredMean(logps, weights, row, power, largest);
+}
+
+/** Whether largest + logSum has all the digits of its parts. For p > 0 both are <= 0 and cannot cancel. */
+function isExact(largest: number, logSum: number, power: number): boolean {
+  if (power > 0) return largest <= -1 || logSum <= -1;
+  return largest >= 1 && -logSum <= largest / 2;
+}
+
+/** c + (1/p) log1p(sum_k alpha_k expm1(p (l_k - c))): for results near 0 or near the centre c. */
+function centredMean(
+  logps: readonly Float64Array[],
+  weights: readonly Float64Array[],
+  row: number,
+  power: number,
+  largest: number,
+): number {
+  const centre = power > 0 ? largest / power : geometricMean(logps, weights, row);
+  let sum = 0;
+  for (let k = 0; k < logps.length; k++) {
+    const weight = weights[k]![row]!;
+    if (weight > 0) sum += weight * Math.expm1(power * (logps[k]![row]! - centre));
+  }
+  return centre + Math.log1p(power > 0 ? sum : Math.max(sum, 0)) / power;
 }
 
 /** min_k l_k (sign -Infinity) or max_k l_k over the references with a weight. */

@@ -1,4 +1,7 @@
-/** Means and shares over the pairs of a batch: the parts that reward and accuracy metrics are made of. */
+/**
+ * Means and shares over the pairs of a batch: the parts that reward and accuracy metrics are made of. Counting adds
+ * comparisons as numbers: nobody can predict which response wins, and a processor that tries to loses time.
+ */
 
 /** Arithmetic mean; NaN for an empty column. */
 export function mean(column: Float64Array): number {
@@ -10,7 +13,7 @@ export function mean(column: Float64Array): number {
 /** Share of rows with left > right. Strict: a tie counts as wrong, so a policy equal to its reference scores 0. */
 export function shareAbove(left: Float64Array, right: Float64Array): number {
   let count = 0;
-  for (let row = 0; row < left.length; row++) if (left[row]! > right[row]!) count++;
+  for (let row = 0; row < left.length; row++) count += Number(left[row]! > right[row]!);
   return count / left.length;
 }
 
@@ -23,7 +26,7 @@ export function referenceFreeAccuracy(
 ): number {
   let count = 0;
   for (let row = 0; row < chosen.length; row++) {
-    if (chosen[row]! / chosenLengths[row]! > rejected[row]! / rejectedLengths[row]!) count++;
+    count += Number(chosen[row]! / chosenLengths[row]! > rejected[row]! / rejectedLengths[row]!);
   }
   return count / chosen.length;
 }
@@ -37,7 +40,7 @@ export function rewardAccuracy(
 ): number {
   let count = 0;
   for (let row = 0; row < policyChosen.length; row++) {
-    if (policyChosen[row]! - referenceChosen[row]! > policyRejected[row]! - referenceRejected[row]!) count++;
+    count += Number(policyChosen[row]! - referenceChosen[row]! > policyRejected[row]! - referenceRejected[row]!);
   }
   return count / policyChosen.length;
 }

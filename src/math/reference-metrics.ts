@@ -14,7 +14,7 @@ export function dominanceShares(sides: readonly (readonly Float64Array[])[], wei
       let least = -1;
       let logp = Infinity;
       for (let k = 0; k < columns.length; k++) {
-        if (weights[k]![row]! > 0 && columns[k]![row]! < logp) {
+        if (columns[k]![row]! < logp && weights[k]![row]! > 0) {
           least = k;
           logp = columns[k]![row]!;
         }
@@ -30,14 +30,14 @@ export function disagreementShare(chosen: readonly Float64Array[], rejected: rea
   const size = chosen[0]?.length ?? 0;
   let count = 0;
   for (let row = 0; row < size; row++) {
-    let least = Infinity;
-    let most = -Infinity;
+    let right = 0;
+    let wrong = 0;
     for (let k = 0; k < chosen.length; k++) {
       const gap = chosen[k]![row]! - rejected[k]![row]!;
-      least = Math.min(least, gap);
-      most = Math.max(most, gap);
+      right += Number(gap > 0);
+      wrong += Number(gap < 0);
     }
-    if (least < 0 && most > 0) count++;
+    count += Number(right > 0 && wrong > 0);
   }
   return count / size;
 }

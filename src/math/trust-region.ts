@@ -11,26 +11,40 @@ export function clipToTrustRegion(logp: number, logpFirst: number, epsilon: numb
   return Math.min(Math.max(logp, (1 + epsilon) * logpFirst), (1 - epsilon) * logpFirst);
 }
 
-/** Eq. 8 for K columns of length B, the first unchanged. @param epsilon Length B, see Eq. 9. */
-export function clipColumns(logps: readonly Float64Array[], epsilon: Float64Array): Float64Array[] {
-  const first = logps[0];
-  return logps.map((column, k) => {
-    if (k === 0 || first === undefined) return column;
-    const clipped = new Float64Array(column.length);
-    for (let row = 0; row < clipped.length; row++) {
-      clipped[row] = clipToTrustRegion(column[row]!, first[row]!, epsilon[row]!);
-    }
-    return clipped;
-  });
+/** K columns of length B after clipping. */
+export interface ClippedColumns {
+  /** Log-probs, the first reference's as they were. */
+  readonly logps: readonly Float64Array[];
+  /** 1 where clipping moved the log-prob, else 0. Columns without any share one array. */
+  readonly moved: readonly Float64Array[];
 }
 
-/** Per reference and row: 1 where clipping moved the log-prob, else 0. */
-export function clippedFlags(before: readonly Float64Array[], after: readonly Float64Array[]): Float64Array[] {
-  return before.map((column, k) => {
-    const flags = new Float64Array(column.length);
-    const moved = after[k]!;
-    if (moved === column) return flags;
-    for (let row = 0; row < flags.length; row++) flags[row] = column[row] === moved[row] ? 0 : 1;
-    return flags;
-  });
+/** Eq. 8 for K columns of length B. @param epsilon Length B, see Eq. 9. */
+export function clipColumns(logps: readonly Float64Array[], epsilon: Float64Array): ClippedColumns {
+  const unclipped = notClipped(logps);
+  const first = logps[0];
+  if (first === undefined) return unclipped;
+  const further = logps.slice(1).map((column) => clipColumn(column, first, epsilon));
+  return {
+    logps: [first, ...further.map(({ clipped }) => clipped)],
+    moved: [unclipped.moved[0]!, ...further.map(({ moved }) => moved)],
+  };
+}
+
+/** The same without a trust region. */
+export function notClipped(logps: readonly Float64Array[]): ClippedColumns {
+  const none = new Float64Array(logps[0]?.length ?? 0);
+  return { logps, moved: logps.map(() => none) };
+}
+
+function clipColumn(column: Float64Array, first: Float64Array, epsilon: Float64Array): { clipped: Float64Array; moved: Float64Array } {
+  const clipped = new Float64Array(column.length);
+  const moved = new Float64Array(column.length);
+  for (let row = 0; row < clipped.length; row++) {
+    const logp = column[row]!;
+    const bounded = clipToTrustRegion(logp, first[row]!, epsilon[row]!);
+    clipped[row] = bounded;
+    moved[row] = Number(bounded !== logp);
+  }
+  return { clipped, moved };
 }

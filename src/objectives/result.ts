@@ -1,7 +1,6 @@
 /** The last step of every evaluation: gradients back to summed log-probs, and all columns in one frozen record. */
 import { perLength } from '../math/normalization.js';
 import { constantColumn } from '../math/numeric.js';
-import { clippedFlags } from '../math/trust-region.js';
 import type { BatchView } from './batch-view.js';
 import type { LossStage } from './loss-stage.js';
 import type { ObjectiveResult } from './objective.js';
@@ -26,13 +25,13 @@ export function assembleResult(view: BatchView, reference: VirtualReference | un
     epsilonRejected: used.epsilon.rejected,
     boundedChosen: used.bounded.chosen,
     boundedRejected: used.bounded.rejected,
-    clippedChosen: clippedFlags(used.raw.chosen, used.bounded.chosen),
-    clippedRejected: clippedFlags(used.raw.rejected, used.bounded.rejected),
+    clippedChosen: used.moved.chosen,
+    clippedRejected: used.moved.rejected,
   });
 }
 
 function noReference(size: number): VirtualReference {
   const nothing = constantColumn(size, NaN);
   const none = { chosen: [], rejected: [] };
-  return { epsilon: { chosen: nothing, rejected: nothing }, weights: [], raw: none, bounded: none, chosen: nothing, rejected: nothing };
+  return { epsilon: { chosen: nothing, rejected: nothing }, weights: [], bounded: none, moved: none, chosen: nothing, rejected: nothing };
 }

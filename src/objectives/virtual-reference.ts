@@ -8,16 +8,17 @@ import type { LogpColumns } from '../math/margin.js';
 import { constantColumn } from '../math/numeric.js';
 import { officialCodeEpsilon, officialCodePool } from '../math/official-code.js';
 import { poolColumns } from '../math/pooling.js';
-import { clipColumns } from '../math/trust-region.js';
+import { clipColumns, notClipped } from '../math/trust-region.js';
 import type { BatchView } from './batch-view.js';
 
 /** Every number on the way to the virtual reference, in columns of length B. */
 export interface VirtualReference extends LogpColumns {
   readonly epsilon: Epsilon;
   readonly weights: readonly Float64Array[];
-  /** The references' log-probs before and after clipping. */
-  readonly raw: LogpTable;
+  /** The references' log-probs after clipping. */
   readonly bounded: LogpTable;
+  /** 1 where clipping moved a log-prob, else 0. */
+  readonly moved: LogpTable;
 }
 
 /** K columns per side. */
@@ -34,13 +35,19 @@ export function virtualReference(
 ): VirtualReference {
   const raw = tableOf(view);
   const epsilon = epsilonOf(raw, settings, view.batch.size);
-  const bounded =
-    settings.clip.mode === 'off'
-      ? raw
-      : { chosen: clipColumns(raw.chosen, epsilon.chosen), rejected: clipColumns(raw.rejected, epsilon.rejected) };
+  const bound = settings.clip.mode === 'off' ? notClipped : clipColumns;
+  const chosen = bound(raw.chosen, epsilon.chosen);
+  const rejected = bound(raw.rejected, epsilon.rejected);
   const pool = (logps: readonly Float64Array[]): Float64Array =>
     settings.official_code ? officialCodePool(logps, weights) : poolColumns(logps, weights, settings.power);
-  return { epsilon, weights, raw, bounded, chosen: pool(bounded.chosen), rejected: pool(bounded.rejected) };
+  return {
+    epsilon,
+    weights,
+    bounded: { chosen: chosen.logps, rejected: rejected.logps },
+    moved: { chosen: chosen.moved, rejected: rejected.moved },
+    chosen: pool(chosen.logps),
+    rejected: pool(rejected.logps),
+  };
 }
 
 /** DPO's reference: the first as it is; the others have no part. */
@@ -51,8 +58,8 @@ export function firstReference(view: BatchView): VirtualReference {
   return {
     epsilon: noEpsilon(size),
     weights: raw.chosen.map((_, k) => constantColumn(size, k === 0 ? 1 : 0)),
-    raw,
     bounded: raw,
+    moved: { chosen: notClipped(raw.chosen).moved, rejected: notClipped(raw.rejected).moved },
     chosen: first.chosen,
     rejected: first.rejected,
   };

@@ -4,13 +4,13 @@ import {
   arwcWeights,
   boundedExp,
   boundedExpSlope,
-  clippedFlags,
   clipColumns,
   EXPONENT_LIMIT,
   forwardKlMargins,
   gapStatistics,
   hingeLink,
   normalizeRows,
+  notClipped,
   perLength,
   poolColumns,
   sigmoid,
@@ -88,12 +88,13 @@ describe('trust region', () => {
 
   it('counts exactly the log-probs it moved', () => {
     const after = clipColumns(before, Float64Array.of(0.1, 0.1, 0.1));
-    expect(after.map((column) => [...column])).toEqual([[-10, -10, -10], [-10.5, -11, -9], [-11, -9, -9.5]]);
-    expect(clippedFlags(before, after).map((flags) => [...flags])).toEqual([[0, 0, 0], [0, 1, 1], [0, 0, 0]]);
+    expect(after.logps.map((column) => [...column])).toEqual([[-10, -10, -10], [-10.5, -11, -9], [-11, -9, -9.5]]);
+    expect(after.moved.map((flags) => [...flags])).toEqual([[0, 0, 0], [0, 1, 1], [0, 0, 0]]);
   });
 
   it('leaves everything as it is when it is off', () => {
-    expect(clippedFlags(before, before).every((flags) => flags.every((flag) => flag === 0))).toBe(true);
+    expect(notClipped(before).logps).toBe(before);
+    expect(notClipped(before).moved.map((flags) => [...flags])).toEqual([[0, 0, 0], [0, 0, 0], [0, 0, 0]]);
   });
 });
 

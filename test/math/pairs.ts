@@ -35,7 +35,7 @@ export function virtual(pairs: readonly Pair[], maximum: number, power = HARMONI
   const epsilon = epsilonOf(pairs, maximum);
   const weights = arwc(pairs);
   const [chosen, rejected] = ([0, 1] as const).map((index) => {
-    const clipped = clipColumns(side(pairs, index), Float64Array.of(epsilon[index]));
+    const clipped = clipColumns(side(pairs, index), Float64Array.of(epsilon[index])).logps;
     return poolColumns(clipped, columnsOf(weights), power)[0]!;
   }) as [number, number];
   return [chosen, rejected];

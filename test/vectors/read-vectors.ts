@@ -26,7 +26,7 @@ const RELATIVE = 1e-12;
 /** Rounding errors of numbers of the size `cancellation`, which no arithmetic in doubles avoids. */
 const ROUNDINGS = 16 * Number.EPSILON;
 /** Next to 0 doubles have no 12 digits. */
-const SUBNORMAL = 8 * Number.MIN_VALUE;
+const SUBNORMAL = 1024 * Number.MIN_VALUE;
 
 /** Every number of `actual` that is further from `expected` than 1e-12 relative plus what cancellation takes. */
 export function deviations(actual: unknown, expected: unknown, cancellation: unknown, path = ''): Deviation[] {

@@ -86,7 +86,7 @@ function bounded(table: Table, clip: Clip, widest: () => Epsilon): Table {
     clip.mode === 'fixed'
       ? new Float64Array(table[side][0]?.length ?? 0).fill(clip.epsilon)
       : widest()[side].map((epsilon) => epsilon * clip.epsilon_max);
-  return { chosen: clipColumns(table.chosen, scaled('chosen')), rejected: clipColumns(table.rejected, scaled('rejected')) };
+  return { chosen: clipColumns(table.chosen, scaled('chosen')).logps, rejected: clipColumns(table.rejected, scaled('rejected')).logps };
 }
 
 function inUnit(model: ModelColumns, batch: PairBatch, unit: ObjectiveConfig['normalization']): { chosen: Float64Array; rejected: Float64Array } {

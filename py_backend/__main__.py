@@ -15,6 +15,7 @@ import signal
 import sys
 
 from .parent import die_with_parent
+from .security import AddressRefused, check_address
 
 GRACE_S = 5.0
 
@@ -75,9 +76,10 @@ def main() -> int:
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     ready = os.dup(1)
     os.dup2(2, 1)  # whatever a library prints goes to the log
-    from .security import AddressRefused
-
     try:
+        # Before torch is imported: a mistyped address is said at once.
+        token = options.token_env is not None
+        check_address(options.address, tls=options.tls_cert is not None, token=token, insecure=options.insecure)
         asyncio.run(serve(options, ready))
     except AddressRefused as error:
         print(f"py_backend: {error}", file=sys.stderr)

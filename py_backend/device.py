@@ -59,18 +59,25 @@ class DeviceThread:
 
     def _work(self) -> None:
         while True:
-            self._jobs.get()()
+            job = self._jobs.get()
+            try:
+                job()
+            except Exception as error:  # noqa: BLE001 - this thread must outlive every job
+                log.error("a job failed", exc_info=error)
 
     def submit(self, job: Job) -> None:
         self._jobs.put(job)
 
-    async def run(self, function: Callable[[], T]) -> T:
-        """Runs `function` on the device thread and gives its result. It runs to its end even when nobody waits."""
+    async def run(self, function: Callable[[], T], undo: Callable[[T], None] | None = None) -> T:
+        """Runs `function` on the device thread and gives its result. It runs to its end even when nobody waits any
+        more; then `undo` is called with the result, on the same thread."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
 
         def settle(result: Any, error: BaseException | None) -> None:
             if future.done():
+                if undo is not None and error is None:
+                    self.submit(lambda: undo(result))
                 return
             if error is None:
                 future.set_result(result)

@@ -9,7 +9,7 @@ from py_backend.gen.mrpo.backend.v1 import backend_pb2 as pb
 
 from . import wire
 from .backend import Backend
-from .device import DeviceThread, Send, own_thread, stream
+from .device import DeviceThread, Send, Stopped, own_thread, stream
 from .faults import Fault
 from .hub_datasets import read_dataset
 from .progress import Progress
@@ -51,7 +51,14 @@ class BackendServicer:
 
     async def LoadModel(self, request: pb.LoadModelRequest) -> AsyncIterator[pb.LoadModelResponse]:
         spec, last = wire.model_spec(request.model), LastProgress("load", "bytes")
-        work = lambda send: send(self._backend.load(spec, last.reporter(send)))  # noqa: E731
+
+        def work(send: Send) -> None:
+            held = self._backend.load(spec, last.reporter(send))
+            try:
+                send(held)
+            except Stopped:  # the caller left while it was loading: nobody would ever free it
+                self._backend.unload(held.handle)
+
         async for event in stream(self._device.submit, work, idle=lambda: last.value):
             if isinstance(event, Progress):
                 yield pb.LoadModelResponse(progress=wire.progress(event))
@@ -102,7 +109,9 @@ class BackendServicer:
 
     async def CreateTrainer(self, request: pb.CreateTrainerRequest) -> pb.CreateTrainerResponse:
         spec = wire.trainer_spec(request)
-        return wire.created(await self._device.run(lambda: self._backend.create_trainer(request.model_handle, spec)))
+        create = lambda: self._backend.create_trainer(request.model_handle, spec)  # noqa: E731
+        undo = lambda created: self._backend.close_trainer(created.handle)  # noqa: E731
+        return wire.created(await self._device.run(create, undo))
 
     async def CloseTrainer(self, request: pb.CloseTrainerRequest) -> pb.CloseTrainerResponse:
         await self._device.run(lambda: self._backend.close_trainer(request.trainer_handle))

@@ -24,8 +24,9 @@ LIMITS = [("grpc.max_receive_message_length", 16 << 20), ("grpc.max_send_message
 class Client:
     """client.Score(request) and so on; `metadata` goes with every call."""
 
-    def __init__(self, channel: grpc.Channel, metadata: tuple[tuple[str, str], ...] = ()) -> None:
+    def __init__(self, channel: grpc.Channel, metadata: tuple[tuple[str, str], ...] = (), address: str = "") -> None:
         self.channel = channel
+        self.address = address
         for method in SERVICE.methods:
             make = {
                 (False, False): channel.unary_unary,

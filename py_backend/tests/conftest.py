@@ -33,7 +33,7 @@ def socket_folder() -> Iterator[Path]:
 def client(socket_folder: Path) -> Iterator[Client]:
     process, ready = spawn("--address", f"unix:{socket_folder}/backend", MRPO_CACHE_DIR=str(socket_folder / "cache"))
     channel = grpc.insecure_channel(ready["address"], options=LIMITS)
-    yield Client(channel)
+    yield Client(channel, address=ready["address"])
     channel.close()
     process.terminate()
     process.communicate(timeout=20)

@@ -151,6 +151,12 @@ def test_a_policy_can_start_from_a_gguf_file(client: Client, gguf: tuple[Path, P
     setup.leave()
 
 
+def test_a_gguf_file_is_not_quantised_a_second_time(client: Client, gguf: tuple[Path, Path]) -> None:
+    with pytest.raises(grpc.RpcError) as caught:
+        client.load(gguf[1], quantization=NF4)
+    assert reason(caught.value) == "UNSUPPORTED"
+
+
 def test_a_file_that_only_has_the_name_of_one_is_refused(client: Client, tmp_path: Path) -> None:
     for name, content in (("fake.gguf", b"not one"), ("model.bin", b"GGUF")):
         (tmp_path / name).write_bytes(content)

@@ -73,9 +73,7 @@ def add_tokenizer(writer: GGUFWriter, state: dict, tokenizer: object) -> None:
     writer.add_tokenizer_pre("qwen2")
     writer.add_token_list(tokens)
     writer.add_token_types([3 if token in special else 1 for token in tokens])
-    writer.add_token_merges(
-        [" ".join(merge) if isinstance(merge, list) else merge for merge in state["model"]["merges"]]
-    )
+    writer.add_token_merges([" ".join(merge) for merge in state["model"]["merges"]])
     writer.add_eos_token_id(tokenizer.eos_token_id)  # type: ignore[attr-defined]
     writer.add_pad_token_id(tokenizer.pad_token_id)  # type: ignore[attr-defined]
     writer.add_chat_template(tokenizer.chat_template)  # type: ignore[attr-defined]

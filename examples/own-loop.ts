@@ -6,7 +6,15 @@
  *   npx tsx examples/own-loop.ts ./models/base              a model of yours, on the embedded Python backend
  */
 import { fileURLToPath } from 'node:url';
-import { createMemoryBackend, createObjective, loadConfig, openBackend, readPreferenceData, type Backend, type ModelColumns } from 'mrpo';
+import {
+  createMemoryBackend,
+  createObjective,
+  loadConfig,
+  openBackend,
+  readPreferenceData,
+  type Backend,
+  type ModelColumns,
+} from 'mrpo';
 
 const STEPS = 10;
 const LEARNING_RATE = 0.01;
@@ -15,7 +23,11 @@ const LEARNING_RATE = 0.01;
 export async function ownLoop(backend: Backend, model: string): Promise<readonly number[]> {
   const { pairs } = await readPreferenceData(fileURLToPath(new URL('pairs.jsonl', import.meta.url)));
   const policy = await backend.loadModel({ source: model }, { forTraining: true });
-  const rows = await backend.registerRows(policy.handle, pairs, { maxLength: 256, truncation: 'keep_start', template: 'chat' });
+  const rows = await backend.registerRows(policy.handle, pairs, {
+    maxLength: 256,
+    truncation: 'keep_start',
+    template: 'chat',
+  });
   const usable = rows.rows.flatMap((row, index) => (row.unusable === undefined ? [index] : []));
   const columns = (chosen: Float64Array, rejected: Float64Array): ModelColumns => ({
     chosen: { logps: chosen, tokens: Float64Array.from(usable, (row) => rows.rows[row]?.chosenTokens ?? 0) },
@@ -42,7 +54,9 @@ export async function ownLoop(backend: Backend, model: string): Promise<readonly
     });
   }
 
-  const { config } = loadConfig({ object: { policy: { model }, data: { train: 'pairs.jsonl' }, objective: { loss: 'dpo', beta: 0.1 } } });
+  const { config } = loadConfig({
+    object: { policy: { model }, data: { train: 'pairs.jsonl' }, objective: { loss: 'dpo', beta: 0.1 } },
+  });
   const objective = await createObjective(config.objective, { references: 1 });
   const bytes = new Float64Array(usable.length); // only read by losses per byte
   const losses: number[] = [];
@@ -50,7 +64,10 @@ export async function ownLoop(backend: Backend, model: string): Promise<readonly
     const { logps } = await trainer.forward({ step, microBatch: 0, rows: usable, seed: step });
     const result = objective.evaluate({
       size: usable.length,
-      policy: columns(logps.filter((_, i) => i % 2 === 0), logps.filter((_, i) => i % 2 === 1)),
+      policy: columns(
+        logps.filter((_, i) => i % 2 === 0),
+        logps.filter((_, i) => i % 2 === 1),
+      ),
       references: [columns(chosenStart, rejectedStart)],
       chosenBytes: bytes,
       rejectedBytes: bytes,
@@ -61,7 +78,13 @@ export async function ownLoop(backend: Backend, model: string): Promise<readonly
       return (side[Math.floor(i / 2)] ?? NaN) / usable.length;
     });
     await trainer.backward(step, 0, gradients);
-    const { gradNorm } = await trainer.commit({ step, microBatches: [0], learningRate: LEARNING_RATE, weightDecay: 0, maxGradNorm: 1 });
+    const { gradNorm } = await trainer.commit({
+      step,
+      microBatches: [0],
+      learningRate: LEARNING_RATE,
+      weightDecay: 0,
+      maxGradNorm: 1,
+    });
     const loss = result.losses.reduce((sum, value) => sum + value, 0) / usable.length;
     console.log(`step ${step}  loss ${loss.toFixed(4)}  gradient norm ${gradNorm.toFixed(3)}`);
     losses.push(loss);

@@ -13,7 +13,10 @@ import { createMemoryBackend, startRun, type ConfigSource, type StartOptions, ty
 /** A configuration as a value: the same keys as in a YAML file. */
 export const toyRun = (): ConfigSource => ({
   policy: { model: 'toy:policy', lora: { r: 8, alpha: 16 } },
-  references: [{ name: 'self', model: 'policy' }, { name: 'friend', model: 'toy:friend' }],
+  references: [
+    { name: 'self', model: 'policy' },
+    { name: 'friend', model: 'toy:friend' },
+  ],
   data: { train: fileURLToPath(new URL('pairs.jsonl', import.meta.url)), eval: 4 },
   objective: { loss: 'mrpo', beta: 0.1, clip: { mode: 'adaptive', epsilon_max: 0.1 }, weights: 'arwc' },
   training: { learning_rate: 0.02, epochs: 4, batch_size: 4 },
@@ -24,7 +27,8 @@ export async function train(config: ConfigSource, options: StartOptions = {}): P
   const run = await startRun(config, options);
   for await (const event of run.events) {
     if (event.type === 'note') console.log(event.message);
-    if (event.type === 'step') console.log(`step ${event.step}/${event.totalSteps}  loss ${event.measures['loss']?.toFixed(4)}`);
+    if (event.type === 'step')
+      console.log(`step ${event.step}/${event.totalSteps}  loss ${event.measures['loss']?.toFixed(4)}`);
     if (event.type === 'evaluation') console.log(`held out: margin ${event.measures['rewards/margins']?.toFixed(3)}`);
   }
   // Rejects if the run failed; run.json and report.html in the folder say why.

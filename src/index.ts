@@ -5,7 +5,13 @@
  */
 
 // Runs: from a configuration to a folder.
-export { loadConfig, type LoadConfigOptions, type LoadedConfig, type RunConfig, type RunConfigInput } from './config/index.js';
+export {
+  loadConfig,
+  type LoadConfigOptions,
+  type LoadedConfig,
+  type RunConfig,
+  type RunConfigInput,
+} from './config/index.js';
 export {
   evaluateModel,
   evaluateRun,
@@ -32,7 +38,15 @@ export {
 } from './sdk/index.js';
 
 // Data.
-export { loadData, readPairs, readPreferenceData, splitPairs, type PreferenceData, type PreferencePair, type RunData } from './data/index.js';
+export {
+  loadData,
+  readPairs,
+  readPreferenceData,
+  splitPairs,
+  type PreferenceData,
+  type PreferencePair,
+  type RunData,
+} from './data/index.js';
 
 // References: scored once, cached for ever.
 export {

@@ -4,7 +4,11 @@ import type { Measures } from '../sdk/index.js';
 const percent = (value: number | undefined): string => (value === undefined ? '-' : `${(100 * value).toFixed(1)} %`);
 const number = (value: number | undefined): string => (value === undefined ? '-' : value.toFixed(4));
 
-const ROWS: readonly { readonly label: string; readonly name: string; readonly format: (value: number | undefined) => string }[] = [
+const ROWS: readonly {
+  readonly label: string;
+  readonly name: string;
+  readonly format: (value: number | undefined) => string;
+}[] = [
   { label: 'accuracy, own reward', name: 'rewards/accuracies', format: percent },
   { label: 'accuracy, reward against RefM1', name: 'accuracies/refm1', format: percent },
   { label: 'accuracy, no reference, per token', name: 'accuracies/per_token', format: percent },
@@ -23,9 +27,18 @@ export function measureText(measures: Measures): string {
 export function measureTable(columns: readonly { readonly title: string; readonly measures: Measures }[]): string {
   const shown = ROWS.filter(({ name }) => columns.some(({ measures }) => measures[name] !== undefined));
   const width = Math.max(...shown.map(({ label }) => label.length), 0);
-  const line = (label: string, cells: readonly string[]): string => `  ${label.padEnd(width)}${cells.map((cell) => cell.padStart(12)).join('')}`;
+  const line = (label: string, cells: readonly string[]): string =>
+    `  ${label.padEnd(width)}${cells.map((cell) => cell.padStart(12)).join('')}`;
   return [
-    line('', columns.map(({ title }) => title)),
-    ...shown.map(({ label, name, format }) => line(label, columns.map(({ measures }) => format(measures[name])))),
+    line(
+      '',
+      columns.map(({ title }) => title),
+    ),
+    ...shown.map(({ label, name, format }) =>
+      line(
+        label,
+        columns.map(({ measures }) => format(measures[name])),
+      ),
+    ),
   ].join('\n');
 }

@@ -48,14 +48,18 @@ export function createRunDisplay(io: CliIo, quiet = false): RunDisplay {
           return quiet ? undefined : say(STAGE_TITLES[event.stage] ?? event.stage);
         case 'progress':
           // An evaluation in the middle of training would replace the bar that people watch.
-          if (!quiet && event.stage !== 'train') update(`  ${event.what}: ${event.work}`, event.done, event.total, event.unit);
+          if (!quiet && event.stage !== 'train')
+            update(`  ${event.what}: ${event.work}`, event.done, event.total, event.unit);
           return;
         case 'note':
           return say(`  ${event.message}`);
         case 'step':
-          return quiet ? undefined : update('  step', event.step, event.totalSteps, `loss ${event.measures['loss']?.toFixed(4) ?? '-'}`);
+          return quiet
+            ? undefined
+            : update('  step', event.step, event.totalSteps, `loss ${event.measures['loss']?.toFixed(4) ?? '-'}`);
         case 'evaluation':
-          if (Object.keys(event.measures).length > 0) say(`  step ${event.step}, held out: ${measureText(event.measures)}`);
+          if (Object.keys(event.measures).length > 0)
+            say(`  step ${event.step}, held out: ${measureText(event.measures)}`);
           return;
         case 'finished':
           return endBar();

@@ -38,15 +38,19 @@ export function lineChart(options: ChartOptions): Html | undefined {
   const tickFormat = options.tickFormat ?? format;
   const xs = lines.flatMap(({ points }) => points.map(({ x }) => x));
   const [left, right] = [Math.min(...xs), Math.max(...xs, Math.min(...xs) + 1)];
-  const [low, high] = paddedRange(lines.flatMap(({ points }) => points.map(({ y }) => y)), options);
+  const [low, high] = paddedRange(
+    lines.flatMap(({ points }) => points.map(({ y }) => y)),
+    options,
+  );
   const px = (x: number): number => EDGE.left + ((x - left) / (right - left)) * (WIDTH - EDGE.left - EDGE.right);
-  const py = (y: number): number => HEIGHT - EDGE.bottom - ((y - low) / (high - low)) * (HEIGHT - EDGE.top - EDGE.bottom);
+  const py = (y: number): number =>
+    HEIGHT - EDGE.bottom - ((y - low) / (high - low)) * (HEIGHT - EDGE.top - EDGE.bottom);
   const yTicks = niceTicks(low, high, 5);
   const xTicks = niceTicks(left, right, 6).filter(Number.isInteger);
   return html`<figure class="chart">
 <figcaption><h3>${options.title}</h3>${legend(lines)}</figcaption>
 <svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${options.title}">
-${yTicks.map((y) => html`<line class="grid" x1="${EDGE.left}" x2="${WIDTH - EDGE.right}" y1="${at(py(y))}" y2="${at(py(y))}"/><text class="tick" x="${EDGE.left - 6}" y="${at(py(y) + 3.5)}" text-anchor="end">${tickFormat(y)}</text>`)}
+${yTicks.map((y) => horizontal(py(y), tickFormat(y)))}
 ${xTicks.map((x) => html`<text class="tick" x="${at(px(x))}" y="${HEIGHT - EDGE.bottom + 16}" text-anchor="middle">${x}</text>`)}
 <text class="tick" x="${WIDTH - EDGE.right}" y="${HEIGHT - 4}" text-anchor="end">${options.xLabel ?? 'optimizer step'}</text>
 ${lines.map((line) => drawLine(line, px, py, format))}
@@ -55,12 +59,24 @@ ${lines.map((line) => drawLine(line, px, py, format))}
 </figure>`;
 }
 
-function drawLine(line: Line, px: (x: number) => number, py: (y: number) => number, format: (value: number) => string): Html {
+/** A line of the grid with its number. */
+function horizontal(y: number, label: string): Html {
+  return html`<line class="grid" x1="${EDGE.left}" x2="${WIDTH - EDGE.right}" y1="${at(y)}" y2="${at(y)}"/>
+<text class="tick" x="${EDGE.left - 6}" y="${at(y + 3.5)}" text-anchor="end">${label}</text>`;
+}
+
+function drawLine(
+  line: Line,
+  px: (x: number) => number,
+  py: (y: number) => number,
+  format: (value: number) => string,
+): Html {
   const kind = line.style ?? 'plain';
   const path = line.points.map(({ x, y }, i) => `${i === 0 ? 'M' : 'L'}${at(px(x))} ${at(py(y))}`).join('');
   const marks = kind === 'dots' || line.points.length === 1 ? line.points : [];
   return html`<path class="line ${kind} c${line.color}" d="${path}"/>${marks.map(
-    ({ x, y }) => html`<circle class="mark c${line.color}" cx="${at(px(x))}" cy="${at(py(y))}" r="3.2"><title>${line.name}, step ${x}: ${format(y)}</title></circle>`,
+    ({ x, y }) =>
+      html`<circle class="mark c${line.color}" cx="${at(px(x))}" cy="${at(py(y))}" r="3.2"><title>${line.name}, step ${x}: ${format(y)}</title></circle>`,
   )}`;
 }
 

@@ -12,19 +12,22 @@ export const MEASURE_ROWS: readonly MeasureRow[] = [
   {
     name: 'accuracies/per_token',
     label: 'Accuracy without any reference',
-    explain: 'How often the model itself finds the preferred answer more likely, per token. The same yardstick for every method.',
+    explain:
+      'How often the model itself finds the preferred answer more likely, per token. The same yardstick for every method.',
     format: percentText,
   },
   {
     name: 'accuracies/refm1',
     label: 'Accuracy against the starting point',
-    explain: 'How often training raised the preferred answer more than the other one, compared with the first reference (RefM1). Before training nothing has moved: ties count as wrong.',
+    explain:
+      'How often training raised the preferred answer more than the other one, compared with the first reference (RefM1). Before training nothing has moved: ties count as wrong.',
     format: percentText,
   },
   {
     name: 'rewards/accuracies',
     label: "Accuracy by the method's own reward",
-    explain: 'What papers usually print. With several references it is not 0 before training: the references alone already decide. Read it beside its own step 0.',
+    explain:
+      'What papers usually print. With several references it is not 0 before training: the references alone already decide. Read it beside its own step 0.',
     format: percentText,
   },
   {
@@ -39,7 +42,17 @@ export const MEASURE_ROWS: readonly MeasureRow[] = [
     explain: 'The same, times beta, measured against the reference that the method trains with.',
     format: numberText,
   },
-  { name: 'loss', label: 'Loss', explain: 'What training makes smaller. ln 2 = 0.693 means: no preference yet.', format: numberText },
-  { name: 'logps/chosen', label: 'Log-prob of preferred answers', explain: 'Sum over the tokens, mean over pairs. It often falls in preference training, only less than the other.', format: numberText },
+  {
+    name: 'loss',
+    label: 'Loss',
+    explain: 'What training makes smaller. ln 2 = 0.693 means: no preference yet.',
+    format: numberText,
+  },
+  {
+    name: 'logps/chosen',
+    label: 'Log-prob of preferred answers',
+    explain: 'Sum over the tokens, mean over pairs. It often falls in preference training, only less than the other.',
+    format: numberText,
+  },
   { name: 'logps/rejected', label: 'Log-prob of other answers', explain: '', format: numberText },
 ];

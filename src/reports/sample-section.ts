@@ -11,7 +11,9 @@ ${prompts.map((prompt) => promptBox(prompt, runs))}`;
 }
 
 function promptBox(prompt: string, runs: readonly ReportRun[]): Html {
-  const answers = runs.flatMap((run) => run.samples.filter((sample) => sample.prompt === prompt).map((sample) => ({ run, sample })));
+  const answers = runs.flatMap((run) =>
+    run.samples.filter((sample) => sample.prompt === prompt).map((sample) => ({ run, sample })),
+  );
   const first = answers[0]?.sample as ReportSample;
   const after = answers.filter(({ sample }) => sample.after !== undefined);
   return html`<div class="sample"><p class="prompt">${prompt}</p><div class="sides">
@@ -20,4 +22,6 @@ ${answer('before', first.before)}${after.map(({ run, sample }) => answer(runs.le
 }
 
 const answer = (label: string, text: string | undefined): Html =>
-  text === undefined ? raw('') : html`<div class="answer"><span class="label">${label}</span><pre>${text === '' ? '(nothing)' : text}</pre></div>`;
+  text === undefined
+    ? raw('')
+    : html`<div class="answer"><span class="label">${label}</span><pre>${text === '' ? '(nothing)' : text}</pre></div>`;

@@ -19,7 +19,8 @@ export function thin(points: readonly Point[], limit: number): readonly Point[] 
   if (points.length <= limit) return points;
   return Array.from({ length: limit }, (_, i) => {
     const group = points.slice(Math.floor((i * points.length) / limit), Math.floor(((i + 1) * points.length) / limit));
-    const mean = (of: (point: Point) => number): number => group.reduce((sum, point) => sum + of(point), 0) / group.length;
+    const mean = (of: (point: Point) => number): number =>
+      group.reduce((sum, point) => sum + of(point), 0) / group.length;
     return { x: mean(({ x }) => x), y: mean(({ y }) => y) };
   });
 }

@@ -13,9 +13,15 @@ export function niceTicks(low: number, high: number, count: number): readonly nu
 }
 
 /** A range that holds all values with a little room, never of zero height. */
-export function paddedRange(values: readonly number[], fixed: { readonly low?: number | undefined; readonly high?: number | undefined } = {}): readonly [number, number] {
+export function paddedRange(
+  values: readonly number[],
+  fixed: { readonly low?: number | undefined; readonly high?: number | undefined } = {},
+): readonly [number, number] {
   const low = Math.min(...values);
   const high = Math.max(...values);
-  const room = (high - low || Math.abs(high) || 1) * 0.06;
+  const size = Math.max(Math.abs(low), Math.abs(high));
+  // Equal values, or equal but for rounding, still get a range with a height.
+  const share = 0.06 * (high - low > 1e-9 * size ? high - low : size);
+  const room = share > 1e-200 ? share : 0.06;
   return [fixed.low ?? low - room, fixed.high ?? high + room];
 }

@@ -18,32 +18,56 @@ export function trainingCharts(runs: readonly ReportRun[]): Html {
       ];
     });
   const heldOut = (name: string, offset = 0): Line[] =>
-    runs.map((run, index) => ({ name: label(run, 'held out'), points: curve(run.metrics, `eval_${name}`), color: index + offset, style: 'dots' as const }));
+    runs.map((run, index) => ({
+      name: label(run, 'held out'),
+      points: curve(run.metrics, `eval_${name}`),
+      color: index + offset,
+      style: 'dots' as const,
+    }));
   const accuracy = (name: string, title: string, caption: string): Html | undefined =>
-    lineChart({ title, caption, lines: [...heldOut(name), ...lengthBaseline(runs)], format: percentText, tickFormat: percentTick, low: 0, high: 1 });
+    lineChart({
+      title,
+      caption,
+      lines: [...heldOut(name), ...lengthBaseline(runs)],
+      format: percentText,
+      tickFormat: percentTick,
+      low: 0,
+      high: 1,
+    });
   const single = runs.length === 1 ? 1 : 0;
   return html`<div class="charts">
 ${lineChart({
-    title: 'Loss',
-    lines: [...trained('loss'), ...heldOut('loss', single)],
-    caption: 'Lower is better. Pale: each step. Line: smoothed. Dots: pairs that are never trained on; when they rise while training falls, the model learns by heart.',
-  })}
+  title: 'Loss',
+  lines: [...trained('loss'), ...heldOut('loss', single)],
+  caption:
+    'Lower is better. Pale: each step. Line: smoothed. Dots: pairs that are never trained on; when they rise while training falls, the model learns by heart.',
+})}
 ${lineChart({
-    title: "Margin of the method's own reward",
-    lines: [...trained('rewards/margins'), ...heldOut('rewards/margins', single)],
-    caption: 'How far the preferred answer is ahead of the other one. Above 0: ahead.',
-  })}
+  title: "Margin of the method's own reward",
+  lines: [...trained('rewards/margins'), ...heldOut('rewards/margins', single)],
+  caption: 'How far the preferred answer is ahead of the other one. Above 0: ahead.',
+})}
 ${accuracy('accuracies/per_token', 'Accuracy without any reference', 'Held-out pairs where the model finds the preferred answer more likely per token.')}
 ${accuracy('accuracies/refm1', 'Accuracy against the starting point', 'Held-out pairs where training raised the preferred answer more than the other one. It starts at 0: nothing has moved yet.')}
 ${accuracy('rewards/accuracies', "Accuracy by the method's own reward", 'With several references this does not start at 0: the first dot is what the references alone decide.')}
 ${lineChart({
-    title: 'Log-probability of the answers',
-    lines: runs.flatMap((run, index) => [
-      { name: label(run, 'preferred'), points: curve(run.metrics, 'eval_logps/chosen'), color: 2 * index + 0, style: 'dots' as const },
-      { name: label(run, 'other'), points: curve(run.metrics, 'eval_logps/rejected'), color: 2 * index + 1, style: 'dots' as const },
-    ]),
-    caption: 'Held-out pairs, sum over tokens. When both fall far, the model drifts away from fluent text.',
-  })}
+  title: 'Log-probability of the answers',
+  lines: runs.flatMap((run, index) => [
+    {
+      name: label(run, 'preferred'),
+      points: curve(run.metrics, 'eval_logps/chosen'),
+      color: 2 * index + 0,
+      style: 'dots' as const,
+    },
+    {
+      name: label(run, 'other'),
+      points: curve(run.metrics, 'eval_logps/rejected'),
+      color: 2 * index + 1,
+      style: 'dots' as const,
+    },
+  ]),
+  caption: 'Held-out pairs, sum over tokens. When both fall far, the model drifts away from fluent text.',
+})}
 </div>`;
 }
 
@@ -52,5 +76,15 @@ function lengthBaseline(runs: readonly ReportRun[]): Line[] {
   const lastStep = Math.max(0, ...runs.flatMap(({ metrics }) => metrics.map((line) => Number(line['step']) || 0)));
   if (run?.longerIsChosen === undefined || lastStep === 0) return [];
   const y = run.longerIsChosen;
-  return [{ name: 'longer answer', points: [{ x: 0, y }, { x: lastStep, y }], color: 6, style: 'dashed' }];
+  return [
+    {
+      name: 'longer answer',
+      points: [
+        { x: 0, y },
+        { x: lastStep, y },
+      ],
+      color: 6,
+      style: 'dashed',
+    },
+  ];
 }

@@ -59,15 +59,26 @@ function cards(runs: readonly ReportRun[]): Html {
     const of = runs.length > 1 ? `${run.name}: ` : '';
     const { before, after } = run;
     if (before === undefined || after === undefined) return [];
-    const accuracy = card(`${of}accuracy without reference`, percentText(after['accuracies/per_token']), percentText(before['accuracies/per_token']));
-    const margin = card(`${of}margin against the start`, numberText(after['margins/refm1']), numberText(before['margins/refm1']));
+    const accuracy = card(
+      `${of}accuracy without reference`,
+      percentText(after['accuracies/per_token']),
+      percentText(before['accuracies/per_token']),
+    );
+    const margin = card(
+      `${of}margin against the start`,
+      numberText(after['margins/refm1']),
+      numberText(before['margins/refm1']),
+    );
     return Object.keys(after).length === 0 ? [] : [accuracy, margin];
   });
   const [only] = runs.length === 1 ? runs : [];
   const more =
     only === undefined
       ? []
-      : [card('training pairs', numberText(only.trainingPairs)), card('wall time', durationText(only.timings.reduce((sum, { seconds }) => sum + seconds, 0)))];
+      : [
+          card('training pairs', numberText(only.trainingPairs)),
+          card('wall time', durationText(only.timings.reduce((sum, { seconds }) => sum + seconds, 0))),
+        ];
   return html`<div class="cards">${[...shown, ...more]}</div>`;
 }
 
@@ -75,13 +86,13 @@ const card = (label: string, value: string, from?: string): Html =>
   html`<div class="card"><div class="label">${label}</div><div class="value">${value}</div>${from === undefined ? undefined : html`<div class="from">${from} before</div>`}</div>`;
 
 function panelSection({ title, text, table }: Panel): Html {
-  return html`<h2>${title}</h2>${text === undefined ? undefined : html`<p>${text}</p>`}${
-    table === undefined
-      ? undefined
-      : html`<div class="box"><table><thead><tr>${table.columns.map((name, i) => html`<th class="${i > 0 ? 'number' : ''}">${name}</th>`)}</tr></thead><tbody>${table.rows.map(
-          (row) => html`<tr>${row.map((cell, i) => html`<td class="${i > 0 ? 'number' : ''}">${cell}</td>`)}</tr>`,
-        )}</tbody></table></div>`
-  }`;
+  const cellClass = (column: number): string => (column > 0 ? 'number' : '');
+  const rows = table?.rows.map(
+    (row) => html`<tr>${row.map((cell, i) => html`<td class="${cellClass(i)}">${cell}</td>`)}</tr>`,
+  );
+  const head = table?.columns.map((name, i) => html`<th class="${cellClass(i)}">${name}</th>`);
+  return html`<h2>${title}</h2>${text === undefined ? undefined : html`<p>${text}</p>`}
+${table === undefined ? undefined : html`<div class="box"><table><thead><tr>${head}</tr></thead><tbody>${rows}</tbody></table></div>`}`;
 }
 
 function settingsSection({ name, settings, facts, timings }: ReportRun, named: boolean): Html {

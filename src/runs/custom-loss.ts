@@ -13,6 +13,9 @@ const IN_PROGRAM = '(a function of the program that started the run)';
 /** The configuration with the loss of a program, or as it is. */
 export function withCustomLoss(loaded: LoadedConfig, { customLoss }: LossChoice): LoadedConfig {
   if (customLoss === undefined) return loaded;
-  const config = { ...loaded.config, objective: { ...loaded.config.objective, loss: 'custom' as const, module: IN_PROGRAM } };
+  const config = {
+    ...loaded.config,
+    objective: { ...loaded.config.objective, loss: 'custom' as const, module: IN_PROGRAM },
+  };
   return { ...loaded, config, hash: configHash(config) };
 }

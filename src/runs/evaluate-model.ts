@@ -36,7 +36,10 @@ export async function evaluateHeldOut(request: EvaluateRequest): Promise<ModelEv
   const { config } = loaded;
   const signal = request.signal ?? new AbortController().signal;
   const note = (message: string): void => onEvent({ type: 'note', message });
-  const progressOf: ProgressOf = (what) => ({ stage: work, ...progress }) => onEvent({ type: 'progress', stage: 'load', work, what, ...progress });
+  const progressOf: ProgressOf =
+    (what) =>
+    ({ stage: work, ...progress }) =>
+      onEvent({ type: 'progress', stage: 'load', work, what, ...progress });
 
   return withBackend(request, async (open) => {
     onEvent({ type: 'stage', stage: 'data' });
@@ -48,14 +51,33 @@ export async function evaluateHeldOut(request: EvaluateRequest): Promise<ModelEv
     }
     const backend = await open();
     onEvent({ type: 'stage', stage: 'references' });
-    const references = await prepareReferences(backend, config, heldOut, { cache: request.cache, signal, emit: onEvent });
+    const references = await prepareReferences(backend, config, heldOut, {
+      cache: request.cache,
+      signal,
+      emit: onEvent,
+    });
     onEvent({ type: 'stage', stage: 'load' });
     const onProgress = progressOf('policy');
-    const policy = await loadPolicy(backend, config, heldOut, { model: request.policy ?? policyModelSpec(config), forTraining: false, signal, onProgress });
+    const policy = await loadPolicy(backend, config, heldOut, {
+      model: request.policy ?? policyModelSpec(config),
+      forTraining: false,
+      signal,
+      onProgress,
+    });
     try {
-      const { train: examples, notes } = buildExamples({ pairs: heldOut, trainingPairs: heldOut.length, nameOf, policyRows: policy.rows, references });
+      const { train: examples, notes } = buildExamples({
+        pairs: heldOut,
+        trainingPairs: heldOut.length,
+        nameOf,
+        policyRows: policy.rows,
+        references,
+      });
       notes.forEach(note);
-      const objective = await createObjective(config.objective, { references: references.length, baseDir: loaded.baseDir, customLoss: request.customLoss });
+      const objective = await createObjective(config.objective, {
+        references: references.length,
+        baseDir: loaded.baseDir,
+        customLoss: request.customLoss,
+      });
       const referenceNames = references.map(({ name }) => name);
       const { measures } = await evaluatePolicy({
         backend,
@@ -64,7 +86,8 @@ export async function evaluateHeldOut(request: EvaluateRequest): Promise<ModelEv
         objective,
         referenceNames,
         signal,
-        onProgress: (done, total) => onEvent({ type: 'progress', stage: 'train', work: 'evaluate', what: 'policy', done, total, unit: 'pairs' }),
+        onProgress: (done, total) =>
+          onEvent({ type: 'progress', stage: 'train', work: 'evaluate', what: 'policy', done, total, unit: 'pairs' }),
       });
       return {
         pairs: examples.size,

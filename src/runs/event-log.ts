@@ -33,7 +33,7 @@ export function createEventLog<Event>(replaces: (event: Event, previous: Event) 
     },
     events: {
       async *[Symbol.asyncIterator]() {
-        for (let next = 0; ; ) {
+        for (let next = 0; ;) {
           while (next < log.length) {
             heard = Math.max(heard, next + 1);
             yield log[next++] as Event;

@@ -24,4 +24,9 @@ export type RunEvent =
   | (StepEvent & { readonly etaSeconds: number })
   | { readonly type: 'evaluation'; readonly step: number; readonly epoch: number; readonly measures: Measures }
   /** The last event. */
-  | { readonly type: 'finished'; readonly status: RunStatus; readonly folder: string; readonly reason?: string | undefined };
+  | {
+      readonly type: 'finished';
+      readonly status: RunStatus;
+      readonly folder: string;
+      readonly reason?: string | undefined;
+    };

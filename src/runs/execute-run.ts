@@ -3,6 +3,7 @@
  * event and written into the run folder at once, so that a run that ends early is as readable as one that ends well.
  */
 import type { Trainer } from '../backend/backend.js';
+import { isPolicyReference } from '../config/index.js';
 import { evaluatePolicy, type Evaluation } from '../training/evaluate.js';
 import { trainPolicy } from '../training/train.js';
 import type { RunEvent } from './events.js';
@@ -14,6 +15,7 @@ import { recordTraining, type TrainingRecord } from './record-training.js';
 import { runStage, type RunContext } from './run-context.js';
 import type { TrainingFacts } from './run-record.js';
 import { answerSamples, samplePairs } from './samples.js';
+import { stepZeroNote } from './step-zero.js';
 
 /** @returns whether the run was stopped on the way; then the adapter is that of the last finished step. */
 export async function executeRun(context: RunContext): Promise<{ readonly stopped: boolean }> {
@@ -37,9 +39,13 @@ export async function executeRun(context: RunContext): Promise<{ readonly stoppe
   }
 }
 
-async function train(context: RunContext, { backend, policy, trainer, objective, examples, referenceNames }: PreparedRun): Promise<TrainingRecord> {
+async function train(
+  context: RunContext,
+  { backend, policy, trainer, objective, examples, referenceNames }: PreparedRun,
+): Promise<TrainingRecord> {
   const { loaded, folder, emit, signal } = context;
-  const { training } = loaded.config;
+  const { training, references } = loaded.config;
+  const firstIsPolicy = references[0] !== undefined && isPolicyReference(references[0]);
   const shared = { backend, objective, referenceNames, rowSet: policy.rowSet, examples: examples.heldOut };
   const loop = trainPolicy({
     trainer,
@@ -49,12 +55,25 @@ async function train(context: RunContext, { backend, policy, trainer, objective,
     referenceNames,
     training,
     evaluate: (abort, only) =>
-      evaluatePolicy({ ...shared, only, signal: abort, onProgress: (done, total) => emit(evaluationProgress(done, total)) }),
+      evaluatePolicy({
+        ...shared,
+        only,
+        signal: abort,
+        onProgress: (done, total) => emit(evaluationProgress(done, total)),
+      }),
     signal,
   });
   const metrics = await createJsonLines(folder.file('metrics'));
   try {
-    return await recordTraining(loop, { loggingSteps: training.logging_steps, metrics, emit });
+    return await recordTraining(loop, {
+      loggingSteps: training.logging_steps,
+      metrics,
+      emit,
+      onStart: (start) => {
+        const note = stepZeroNote(examples.heldOut, firstIsPolicy, start);
+        if (note !== undefined) emit({ type: 'note', message: note });
+      },
+    });
   } finally {
     await metrics.close();
   }
@@ -95,7 +114,10 @@ async function keepEvaluations(
   await keeper.update({ evaluation: { before: before.measures, after: after.measures, afterStep } });
 }
 
-const trainingFacts = (trainer: Trainer, { steps, totalSteps, tokens, skippedSteps }: TrainingRecord): TrainingFacts => ({
+const trainingFacts = (
+  trainer: Trainer,
+  { steps, totalSteps, tokens, skippedSteps }: TrainingRecord,
+): TrainingFacts => ({
   steps,
   totalSteps,
   tokens,

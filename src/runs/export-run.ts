@@ -18,7 +18,9 @@ export interface ExportRequest extends BackendChoice {
 }
 
 /** @returns the absolute folder and the names of its files. */
-export async function exportRun(request: ExportRequest): Promise<{ readonly folder: string; readonly files: readonly string[] }> {
+export async function exportRun(
+  request: ExportRequest,
+): Promise<{ readonly folder: string; readonly files: readonly string[] }> {
   const run = await readRun(request.run);
   const spec = await trainedModel(run);
   const folder = resolve(request.to);
@@ -34,7 +36,15 @@ export async function exportRun(request: ExportRequest): Promise<{ readonly fold
     const backend = await open();
     const { handle } = await backend.loadModel({ ...spec, quantization: 'none' }, { signal, onProgress });
     try {
-      return { folder, files: await backend.exportModel(handle, folder, { merge: true, modelCard: mergedCard(card), signal, onProgress }) };
+      return {
+        folder,
+        files: await backend.exportModel(handle, folder, {
+          merge: true,
+          modelCard: mergedCard(card),
+          signal,
+          onProgress,
+        }),
+      };
     } finally {
       await backend.unloadModel(handle).catch(() => undefined); // the first error is the one that matters
     }
@@ -67,5 +77,8 @@ function mergedCard(card: string): string {
   return card
     .replace(/^library_name: peft$/m, 'library_name: transformers')
     .replace(/^# Adapter trained/m, '# Model trained')
-    .replace(/```python[\s\S]*?```/, '```python\nfrom transformers import AutoModelForCausalLM\n\nmodel = AutoModelForCausalLM.from_pretrained("path/to/this/folder")\n```');
+    .replace(
+      /```python[\s\S]*?```/,
+      '```python\nfrom transformers import AutoModelForCausalLM\n\nmodel = AutoModelForCausalLM.from_pretrained("path/to/this/folder")\n```',
+    );
 }

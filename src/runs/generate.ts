@@ -35,7 +35,14 @@ export async function generate(request: GenerateRequest): Promise<readonly Gener
       }));
       const answers: Generation[] = [];
       const { maxNewTokens = 256, temperature, topP, seed } = request;
-      for await (const answer of backend.generate(handle, prompts, { maxNewTokens, temperature, topP, seed, signal, onProgress })) {
+      for await (const answer of backend.generate(handle, prompts, {
+        maxNewTokens,
+        temperature,
+        topP,
+        seed,
+        signal,
+        onProgress,
+      })) {
         answers.push(answer);
       }
       return answers.sort((a, b) => a.index - b.index);

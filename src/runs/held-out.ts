@@ -15,7 +15,10 @@ export function heldOutLines(
     before: [before.chosenLogps[i], before.rejectedLogps[i]],
     after: [after.chosenLogps[i], after.rejectedLogps[i]],
     references: Object.fromEntries(
-      referenceNames.map((name, k) => [name, [examples.references[k]?.chosen.logps[i], examples.references[k]?.rejected.logps[i]]]),
+      referenceNames.map((name, k) => [
+        name,
+        [examples.references[k]?.chosen.logps[i], examples.references[k]?.rejected.logps[i]],
+      ]),
     ),
   }));
 }

@@ -5,7 +5,16 @@ export { exportRun, type ExportRequest } from './export-run.js';
 export { generate, type GenerateRequest } from './generate.js';
 export { isRunFolder, readRun, RUN_FILES, type RunFolder, type StoredRun } from './run-folder.js';
 export { modelOf, trainedModel } from './run-model.js';
-export type { BackendFacts, DataFacts, ModelFacts, ReferenceFacts, RunRecord, RunStage, RunStatus, TrainingFacts } from './run-record.js';
+export type {
+  BackendFacts,
+  DataFacts,
+  ModelFacts,
+  ReferenceFacts,
+  RunRecord,
+  RunStage,
+  RunStatus,
+  TrainingFacts,
+} from './run-record.js';
 export type { Sample } from './samples.js';
 export { startRun, type Run, type RunResult, type StartOptions } from './start-run.js';
 export { writeComparison, writeRunReport } from './write-run-report.js';

@@ -1,5 +1,14 @@
 /** The policy in memory: model, the run's pairs as its tokens, and the trainer. */
-import type { Backend, LoadedModel, ModelSpec, PairText, Progress, RowFacts, Trainer, TrainerSpec } from '../backend/backend.js';
+import type {
+  Backend,
+  LoadedModel,
+  ModelSpec,
+  PairText,
+  Progress,
+  RowFacts,
+  Trainer,
+  TrainerSpec,
+} from '../backend/backend.js';
 import type { RunConfig } from '../config/index.js';
 import { tokenRule } from '../references/index.js';
 
@@ -22,7 +31,10 @@ export async function loadPolicy(
 ): Promise<LoadedPolicy> {
   const { signal, onProgress, forTraining } = options;
   const model = await backend.loadModel(options.model, { forTraining, signal, onProgress });
-  const { handle, rows } = await backend.registerRows(model.handle, pairs, tokenRule(config.data), { signal, onProgress });
+  const { handle, rows } = await backend.registerRows(model.handle, pairs, tokenRule(config.data), {
+    signal,
+    onProgress,
+  });
   return { model, rowSet: handle, rows };
 }
 
@@ -35,7 +47,10 @@ export function createPolicyTrainer(
   const { training, policy: settings } = config;
   const { lora } = settings;
   const spec: TrainerSpec = {
-    lora: lora === 'off' ? undefined : { r: lora.r, alpha: lora.alpha, dropout: lora.dropout, targetModules: lora.target_modules },
+    lora:
+      lora === 'off'
+        ? undefined
+        : { r: lora.r, alpha: lora.alpha, dropout: lora.dropout, targetModules: lora.target_modules },
     seed: training.seed,
     optimizer: training.optim,
     adamBeta1: training.adam_beta1,

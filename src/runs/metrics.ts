@@ -52,5 +52,9 @@ function lineOf(steps: readonly StepEvent[], last: StepEvent, tokens: number): M
 
 /** The line of an evaluation. */
 export function evaluationLine(step: number, epoch: number, measures: Measures): MetricsLine {
-  return { step, epoch, ...Object.fromEntries(Object.entries(measures).map(([name, value]) => [`eval_${name}`, value])) };
+  return {
+    step,
+    epoch,
+    ...Object.fromEntries(Object.entries(measures).map(([name, value]) => [`eval_${name}`, value])),
+  };
 }

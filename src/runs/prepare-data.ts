@@ -18,7 +18,11 @@ export interface PreparedPairs {
 /** @throws MrpoError `data` if a file cannot be read or leaves nothing to train on. */
 export async function preparePairs(
   config: RunConfig,
-  options: { readonly open: OpenBackend; readonly signal?: AbortSignal | undefined; readonly note: (message: string) => void },
+  options: {
+    readonly open: OpenBackend;
+    readonly signal?: AbortSignal | undefined;
+    readonly note: (message: string) => void;
+  },
 ): Promise<PreparedPairs> {
   const { open, signal } = options;
   const data = await loadData(config.data, {
@@ -36,10 +40,13 @@ export async function preparePairs(
   return {
     train: data.train,
     heldOut: data.eval,
-    nameOf: (pair) => `${data.sources.length > 1 && heldOut.has(pair) ? data.sources[1]?.source : training.source} row ${pair.line}`,
+    nameOf: (pair) =>
+      `${data.sources.length > 1 && heldOut.has(pair) ? data.sources[1]?.source : training.source} row ${pair.line}`,
     file: config.data.train,
     form: training.form,
-    dropped: Object.fromEntries(data.sources.flatMap(({ dropped }) => dropReasons(dropped)).map(({ reason, count }) => [reason, count])),
+    dropped: Object.fromEntries(
+      data.sources.flatMap(({ dropped }) => dropReasons(dropped)).map(({ reason, count }) => [reason, count]),
+    ),
   };
 }
 

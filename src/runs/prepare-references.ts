@@ -50,14 +50,36 @@ function tell(event: ScoringEvent, emit: (event: RunEvent) => void): void {
   const note = (message: string): void => emit({ type: 'note', message: `${model}: ${message}` });
   switch (event.kind) {
     case 'identified':
-      return note(event.missing === 0 ? `all ${event.cached} pairs are in the cache` : `${event.missing} pairs to score, ${event.cached} in the cache`);
+      return note(
+        event.missing === 0
+          ? `all ${event.cached} pairs are in the cache`
+          : `${event.missing} pairs to score, ${event.cached} in the cache`,
+      );
     case 'waiting':
-      return note(`process ${event.holder.process} on ${event.holder.host} scores the same model; waiting for its ${event.missing} pairs`);
+      return note(
+        `process ${event.holder.process} on ${event.holder.host} scores the same model; waiting for its ${event.missing} pairs`,
+      );
     case 'loading':
-      return emit({ type: 'progress', stage: 'references', what: model, work: event.stage, done: event.done, total: event.total, unit: '' });
+      return emit({
+        type: 'progress',
+        stage: 'references',
+        what: model,
+        work: event.stage,
+        done: event.done,
+        total: event.total,
+        unit: '',
+      });
     case 'loaded':
       return event.layout === 'plain' ? note(event.layoutNote) : undefined;
     case 'scored':
-      return emit({ type: 'progress', stage: 'references', what: model, work: 'score', done: event.done, total: event.total, unit: 'pairs' });
+      return emit({
+        type: 'progress',
+        stage: 'references',
+        what: model,
+        work: 'score',
+        done: event.done,
+        total: event.total,
+        unit: 'pairs',
+      });
   }
 }

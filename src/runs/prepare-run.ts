@@ -37,12 +37,25 @@ export async function prepareRun(context: RunContext): Promise<PreparedRun> {
   const references = await runStage(context, 'references', () =>
     prepareReferences(backend, config, everyPair, { cache: context.cache, signal, emit }),
   );
-  await keeper.update({ references: references.map(({ name, model, scored, cached }) => ({ name, model, scored, cached })) });
+  await keeper.update({
+    references: references.map(({ name, model, scored, cached }) => ({ name, model, scored, cached })),
+  });
 
   return runStage(context, 'load', async (progressOf) => {
     const onProgress = progressOf('policy');
-    const policy = await loadPolicy(backend, config, everyPair, { model: policyModelSpec(config), forTraining: true, signal, onProgress });
-    const examples = buildExamples({ pairs: everyPair, trainingPairs: train.length, nameOf, policyRows: policy.rows, references });
+    const policy = await loadPolicy(backend, config, everyPair, {
+      model: policyModelSpec(config),
+      forTraining: true,
+      signal,
+      onProgress,
+    });
+    const examples = buildExamples({
+      pairs: everyPair,
+      trainingPairs: train.length,
+      nameOf,
+      policyRows: policy.rows,
+      references,
+    });
     examples.notes.forEach(note);
     if (policy.model.layout === 'plain') note(`policy: ${policy.model.layoutNote}`);
     const { handle: _, ...modelFacts } = policy.model;
@@ -59,7 +72,19 @@ export async function prepareRun(context: RunContext): Promise<PreparedRun> {
       },
     });
     const trainer = await createPolicyTrainer(backend, config, policy, { signal, onProgress });
-    const objective = await createObjective(config.objective, { references: references.length, baseDir: loaded.baseDir, customLoss: context.customLoss });
-    return { backend, policy, trainer, objective, examples, nameOf, referenceNames: references.map(({ name }) => name) };
+    const objective = await createObjective(config.objective, {
+      references: references.length,
+      baseDir: loaded.baseDir,
+      customLoss: context.customLoss,
+    });
+    return {
+      backend,
+      policy,
+      trainer,
+      objective,
+      examples,
+      nameOf,
+      referenceNames: references.map(({ name }) => name),
+    };
   });
 }

@@ -45,7 +45,9 @@ export async function createRecordKeeper(folder: RunFolder, id: string, configHa
   const sayLastWord = (exitCode: number): void => {
     const interrupted = exitCode === EXIT_INTERRUPTED;
     const status = interrupted ? 'cancelled' : 'failed';
-    const reason = interrupted ? `stopped at once while at: ${record.stage}` : `the process ended with code ${exitCode} while at: ${record.stage}`;
+    const reason = interrupted
+      ? `stopped at once while at: ${record.stage}`
+      : `the process ended with code ${exitCode} while at: ${record.stage}`;
     writeFileSync(folder.file('record'), textOf({ ...record, status, reason, finishedAt: new Date().toISOString() }));
   };
   process.once('exit', sayLastWord);
@@ -65,8 +67,14 @@ export async function createRecordKeeper(folder: RunFolder, id: string, configHa
     },
     async finish(status, error) {
       process.off('exit', sayLastWord);
-      const why = error === undefined ? {} : { reason: error.message, ...(error.hint !== undefined && { hint: error.hint }) };
-      await write({ status, stage: status === 'succeeded' ? 'done' : record.stage, ...why, finishedAt: new Date().toISOString() });
+      const why =
+        error === undefined ? {} : { reason: error.message, ...(error.hint !== undefined && { hint: error.hint }) };
+      await write({
+        status,
+        stage: status === 'succeeded' ? 'done' : record.stage,
+        ...why,
+        finishedAt: new Date().toISOString(),
+      });
     },
   };
 }

@@ -21,11 +21,13 @@ export interface RecordOptions {
   readonly loggingSteps: number;
   readonly metrics: JsonLinesWriter;
   readonly emit: (event: RunEvent) => void;
+  /** Called with the evaluation before the first update. */
+  readonly onStart: (start: Evaluation) => void;
 }
 
 export async function recordTraining(
   training: AsyncGenerator<TrainingEvent, TrainingEnd>,
-  { loggingSteps, metrics, emit }: RecordOptions,
+  { loggingSteps, metrics, emit, onStart }: RecordOptions,
 ): Promise<TrainingRecord> {
   const window = createMetricsWindow(loggingSteps);
   const eta = createEta();
@@ -51,6 +53,7 @@ export async function recordTraining(
         break;
       }
       case 'evaluation':
+        if (before === undefined) onStart(event.evaluation);
         before ??= event.evaluation;
         [after, afterStep] = [event.evaluation, event.step];
         await metrics.append(evaluationLine(event.step, event.epoch, event.evaluation.measures));

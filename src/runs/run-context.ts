@@ -34,5 +34,11 @@ export async function runStage<T>(
   run: (progressOf: ProgressOf) => Promise<T>,
 ): Promise<T> {
   emit({ type: 'stage', stage });
-  return keeper.stage(stage, () => run((what) => ({ stage: work, ...progress }) => emit({ type: 'progress', stage, work, what, ...progress })));
+  return keeper.stage(stage, () =>
+    run(
+      (what) =>
+        ({ stage: work, ...progress }) =>
+          emit({ type: 'progress', stage, work, what, ...progress }),
+    ),
+  );
 }

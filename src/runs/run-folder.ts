@@ -61,14 +61,19 @@ export async function createRunFolder(path: string): Promise<RunFolder> {
       await Promise.all(present.map((name) => rm(join(folder.path, name))));
     } else if (present.length > 0) {
       const shown = `${present.slice(0, 3).join(', ')}${present.length > 3 ? ', ...' : ''}`;
-      throw new MrpoError('config', `output: ${folder.path} is not empty (it holds ${shown}); expected a new or empty folder`, {
-        hint: 'Name another folder with --set output=FOLDER, or move the old one away.',
-      });
+      throw new MrpoError(
+        'config',
+        `output: ${folder.path} is not empty (it holds ${shown}); expected a new or empty folder`,
+        {
+          hint: 'Name another folder with --set output=FOLDER, or move the old one away.',
+        },
+      );
     }
   } catch (thrown) {
     if (thrown instanceof MrpoError) throw thrown;
     const { code, message } = thrown as NodeJS.ErrnoException;
-    const what = code === 'EEXIST' || code === 'ENOTDIR' ? 'is a file, or lies under one' : `cannot be made: ${message}`;
+    const what =
+      code === 'EEXIST' || code === 'ENOTDIR' ? 'is a file, or lies under one' : `cannot be made: ${message}`;
     throw new MrpoError('config', `output: ${folder.path} ${what}; expected a new or empty folder`, { cause: thrown });
   }
   return folder;
@@ -112,7 +117,11 @@ export async function readRun(path: string): Promise<StoredRun> {
     ]);
     return { folder, config, record: noteLostProcess(record), metrics, heldOut, samples };
   } catch (cause) {
-    throw new MrpoError('data', `run folder ${folder.path} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    throw new MrpoError(
+      'data',
+      `run folder ${folder.path} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { cause },
+    );
   }
 }
 
@@ -125,7 +134,11 @@ export function runFolder(path: string): RunFolder {
 function noteLostProcess(record: RunRecord): RunRecord {
   const unfinished = record.status === 'running' || record.status === 'pending';
   if (!unfinished || record.machine.host !== hostname() || processLives(record.machine.processId)) return record;
-  return { ...record, status: 'failed', reason: `process ${record.machine.processId} ended without a word while at: ${record.stage}` };
+  return {
+    ...record,
+    status: 'failed',
+    reason: `process ${record.machine.processId} ended without a word while at: ${record.stage}`,
+  };
 }
 
 function processLives(processId: number): boolean {

@@ -10,11 +10,18 @@ export async function trainedModel(run: StoredRun): Promise<ModelSpec> {
   const spec = policyModelSpec(run.config);
   const full = run.config.policy.lora === 'off';
   const path = run.folder.file(full ? 'model' : 'adapter');
-  const exists = await access(path).then(() => true, () => false);
+  const exists = await access(path).then(
+    () => true,
+    () => false,
+  );
   if (!exists) {
-    throw new MrpoError('usage', `run ${run.folder.path} has no trained model: its status is ${run.record.status}${run.record.reason === undefined ? '' : ` (${run.record.reason})`}`, {
-      hint: 'Only a run that got as far as training leaves one.',
-    });
+    throw new MrpoError(
+      'usage',
+      `run ${run.folder.path} has no trained model: its status is ${run.record.status}${run.record.reason === undefined ? '' : ` (${run.record.reason})`}`,
+      {
+        hint: 'Only a run that got as far as training leaves one.',
+      },
+    );
   }
   return full ? { ...spec, source: path, revision: undefined, adapter: undefined } : { ...spec, adapter: path };
 }

@@ -20,7 +20,12 @@ export interface RunRecord {
   readonly finishedAt?: string | undefined;
   readonly configHash: string;
   readonly mrpoVersion: string;
-  readonly machine: { readonly host: string; readonly platform: string; readonly node: string; readonly processId: number };
+  readonly machine: {
+    readonly host: string;
+    readonly platform: string;
+    readonly node: string;
+    readonly processId: number;
+  };
   readonly backend?: BackendFacts | undefined;
   readonly policy?: ModelFacts | undefined;
   readonly references?: readonly ReferenceFacts[] | undefined;

@@ -18,9 +18,7 @@ export interface Sample {
 /** The first held-out pairs with different prompts. */
 export function samplePairs(pairs: readonly PreferencePair[], count: number): readonly PreferencePair[] {
   const seen = new Set<string>();
-  return pairs
-    .filter(({ promptId }) => !seen.has(promptId) && seen.add(promptId))
-    .slice(0, count);
+  return pairs.filter(({ promptId }) => !seen.has(promptId) && seen.add(promptId)).slice(0, count);
 }
 
 /** Greedy answers of the policy of now. */
@@ -28,13 +26,22 @@ export async function answerSamples(
   backend: Backend,
   modelHandle: string,
   pairs: readonly PreferencePair[],
-  options: { readonly step: number; readonly maxNewTokens: number; readonly nameOf: (pair: PreferencePair) => string; readonly signal?: AbortSignal | undefined },
+  options: {
+    readonly step: number;
+    readonly maxNewTokens: number;
+    readonly nameOf: (pair: PreferencePair) => string;
+    readonly signal?: AbortSignal | undefined;
+  },
 ): Promise<readonly Sample[]> {
   const prompts = pairs.map(({ prompt, plain }) => ({ messages: prompt, plain }));
   const samples: Sample[] = [];
   if (pairs.length === 0) return samples;
   const { maxNewTokens, signal } = options;
-  for await (const { index, text, tokens, finished } of backend.generate(modelHandle, prompts, { maxNewTokens, temperature: 0, signal })) {
+  for await (const { index, text, tokens, finished } of backend.generate(modelHandle, prompts, {
+    maxNewTokens,
+    temperature: 0,
+    signal,
+  })) {
     const pair = pairs[index] as PreferencePair;
     samples.push({
       step: options.step,

@@ -47,7 +47,11 @@ export async function startRun(given: LoadedConfig, options: StartOptions = {}):
   await writeFileAtomic(folder.file('config'), configText(loaded));
   const keeper = await createRecordKeeper(folder, id, loaded.hash);
   const log = createEventLog<RunEvent>(
-    (event, previous) => event.type === 'progress' && previous.type === 'progress' && event.what === previous.what && event.work === previous.work,
+    (event, previous) =>
+      event.type === 'progress' &&
+      previous.type === 'progress' &&
+      event.what === previous.what &&
+      event.work === previous.work,
   );
   const stop = new AbortController();
   const forward = (): void => stop.abort(options.signal?.reason);
@@ -91,7 +95,9 @@ type Outcome =
 async function execute(started: StartedRun, options: StartOptions): Promise<Outcome> {
   const { signal } = started;
   try {
-    const { stopped } = await withBackend({ ...options, signal }, (open) => executeRun({ ...started, open, cache: options.cache, customLoss: options.customLoss }));
+    const { stopped } = await withBackend({ ...options, signal }, (open) =>
+      executeRun({ ...started, open, cache: options.cache, customLoss: options.customLoss }),
+    );
     return stopped ? { status: 'cancelled', error: abortError(signal) } : { status: 'succeeded' };
   } catch (thrown) {
     const error = toMrpoError(thrown);

@@ -17,7 +17,11 @@ export function writeComparison(
   file: string,
   options: { readonly title: string; readonly panels?: readonly Panel[] | undefined },
 ): Promise<void> {
-  return writeReport(runs.map(({ name, run }) => ({ ...reportRun(run), name })), file, options);
+  return writeReport(
+    runs.map(({ name, run }) => ({ ...reportRun(run), name })),
+    file,
+    options,
+  );
 }
 
 const titleOf = ({ config }: StoredRun): string => `${config.objective.loss} on ${lastPart(config.policy.model)}`;
@@ -32,21 +36,29 @@ export function reportRun(run: StoredRun): ReportRun {
     name: objective.loss,
     status: record.status,
     reason: record.status === 'succeeded' ? undefined : record.reason,
-    summary: `${lastPart(policy.model)} trained with ${objective.loss} against ${referencesInUse(run)} on ${record.data?.trainingPairs ?? 0} preference pairs; started ${record.createdAt.slice(0, 16).replace('T', ' ')} UTC`,
+    summary: summaryOf(run),
     metrics,
     before: record.evaluation?.before ?? measuresOf(evaluations.at(0)),
     after: record.evaluation?.after ?? measuresOf(evaluations.at(-1)),
     heldOutPairs: record.data?.heldOutPairs ?? 0,
     trainingPairs: record.data?.trainingPairs ?? 0,
-    longerIsChosen: record.data === undefined || record.data.heldOutPairs === 0 ? undefined : record.data.longerIsChosen,
-    references: references.map(({ name, model }) => ({ name, model: model === 'policy' ? 'the policy before training' : model, ...opinionOf(run, name) })),
+    longerIsChosen:
+      record.data === undefined || record.data.heldOutPairs === 0 ? undefined : record.data.longerIsChosen,
+    references: references.map(({ name, model }) => ({
+      name,
+      model: model === 'policy' ? 'the policy before training' : model,
+      ...opinionOf(run, name),
+    })),
     samples: samplesOf(run),
     settings: facts({
       objective: `${objective.loss}, beta ${objective.beta}`,
       'trust region': JSON.stringify(objective.clip),
       weights: JSON.stringify(objective.weights),
       pooling: JSON.stringify(objective.pooling),
-      adapter: policy.lora === 'off' ? 'none: all weights are trained' : `LoRA r ${policy.lora.r}, alpha ${policy.lora.alpha}, dropout ${policy.lora.dropout}`,
+      adapter:
+        policy.lora === 'off'
+          ? 'none: all weights are trained'
+          : `LoRA r ${policy.lora.r}, alpha ${policy.lora.alpha}, dropout ${policy.lora.dropout}`,
       policy: policy.model,
       quantization: policy.quantization,
       data: config.data.train,
@@ -72,14 +84,27 @@ function machineFacts({ record }: StoredRun): readonly Fact[] {
     'peak memory': record.peakMemoryBytes > 0 ? bytesText(record.peakMemoryBytes) : undefined,
     'pairs left out': dropped.length > 0 ? dropped.join('; ') : undefined,
     'pairs shortened': data && data.truncated > 0 ? String(data.truncated) : undefined,
-    scores: record.references?.map(({ name, scored, cached }) => `${name}: ${scored} scored, ${cached} from the cache`).join('; '),
+    scores: record.references
+      ?.map(({ name, scored, cached }) => `${name}: ${scored} scored, ${cached} from the cache`)
+      .join('; '),
     device: backend && `${backend.deviceName} (${backend.device}, ${backend.threads} threads)`,
-    versions: backend && Object.entries({ mrpo: record.mrpoVersion, node: machine.node, ...backend.versions }).map(([name, version]) => `${name} ${version}`).join(', '),
+    versions:
+      backend &&
+      Object.entries({ mrpo: record.mrpoVersion, node: machine.node, ...backend.versions })
+        .map(([name, version]) => `${name} ${version}`)
+        .join(', '),
   });
 }
 
 const facts = (values: Readonly<Record<string, string | undefined>>): Fact[] =>
   Object.entries(values).flatMap(([label, value]) => (value === undefined ? [] : [{ label, value }]));
+
+function summaryOf(run: StoredRun): string {
+  const { config, record } = run;
+  const what = `${lastPart(config.policy.model)} trained with ${config.objective.loss} against ${referencesInUse(run)}`;
+  const started = record.createdAt.slice(0, 16).replace('T', ' ');
+  return `${what} on ${record.data?.trainingPairs ?? 0} preference pairs; started ${started} UTC`;
+}
 
 /** DPO knows the first reference only; SimPO none. */
 function referencesInUse({ config, record }: StoredRun): string {
@@ -91,7 +116,9 @@ function referencesInUse({ config, record }: StoredRun): string {
 /** The measures of an evaluation's line, without their prefix. */
 function measuresOf(line: Readonly<Record<string, unknown>> | undefined): Readonly<Record<string, number>> | undefined {
   if (line === undefined) return undefined;
-  const entries = Object.entries(line).filter((entry): entry is [string, number] => entry[0].startsWith('eval_') && typeof entry[1] === 'number');
+  const entries = Object.entries(line).filter(
+    (entry): entry is [string, number] => entry[0].startsWith('eval_') && typeof entry[1] === 'number',
+  );
   return Object.fromEntries(entries.map(([name, value]) => [name.slice('eval_'.length), value]));
 }
 
@@ -122,4 +149,8 @@ function samplesOf({ samples }: StoredRun): readonly ReportSample[] {
     }));
 }
 
-const lastPart = (path: string): string => path.replace(/[/\\]+$/, '').split(/[/\\]/).at(-1) ?? path;
+const lastPart = (path: string): string =>
+  path
+    .replace(/[/\\]+$/, '')
+    .split(/[/\\]/)
+    .at(-1) ?? path;

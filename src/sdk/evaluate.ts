@@ -1,7 +1,15 @@
 /** Evaluating from a program: a configuration's policy as it starts, or what a run trained. */
 import { join, resolve } from 'node:path';
 import { loadConfig } from '../config/index.js';
-import { evaluateHeldOut, isRunFolder, readRun, RUN_FILES, trainedModel, type EvaluateRequest, type ModelEvaluation } from '../runs/index.js';
+import {
+  evaluateHeldOut,
+  isRunFolder,
+  readRun,
+  RUN_FILES,
+  trainedModel,
+  type EvaluateRequest,
+  type ModelEvaluation,
+} from '../runs/index.js';
 import { loadAny, type ConfigSource } from './load-any.js';
 
 export type EvaluateOptions = Omit<EvaluateRequest, 'loaded'>;

@@ -1,6 +1,15 @@
 /** What programs and the CLI do with runs. */
 export { loadConfig, type LoadedConfig } from '../config/index.js';
-export { exportRun, generate, isRunFolder, modelOf, readRun, trainedModel, writeComparison, writeRunReport } from '../runs/index.js';
+export {
+  exportRun,
+  generate,
+  isRunFolder,
+  modelOf,
+  readRun,
+  trainedModel,
+  writeComparison,
+  writeRunReport,
+} from '../runs/index.js';
 export type {
   ExportRequest,
   GenerateRequest,

@@ -9,4 +9,5 @@ export function loadAny(source: ConfigSource): LoadedConfig {
   return isLoaded(source) ? source : loadConfig({ object: source });
 }
 
-const isLoaded = (source: RunConfigInput | LoadedConfig): source is LoadedConfig => 'hash' in source && 'config' in source;
+const isLoaded = (source: RunConfigInput | LoadedConfig): source is LoadedConfig =>
+  'hash' in source && 'config' in source;

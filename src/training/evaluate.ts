@@ -49,7 +49,12 @@ export async function evaluatePolicy(options: EvaluationOptions): Promise<Evalua
     options.onProgress?.(done, size);
   }
   indices.forEach((index, i) => {
-    requireFinite(examples.names[index] ?? `row ${index}`, 'the policy', chosenLogps[i] ?? NaN, rejectedLogps[i] ?? NaN);
+    requireFinite(
+      examples.names[index] ?? `row ${index}`,
+      'the policy',
+      chosenLogps[i] ?? NaN,
+      rejectedLogps[i] ?? NaN,
+    );
   });
   const batch = batchOf(examples, indices, chosenLogps, rejectedLogps);
   const sums = createMeasureSums(options.referenceNames);

@@ -7,11 +7,18 @@ import { MrpoError } from '../core/errors.js';
  * @param model Whose log-probs they are: "the policy", "reference gemma".
  */
 export function requireFinite(name: string, model: string, chosen: number, rejected: number): void {
-  for (const [side, logp] of [['chosen', chosen], ['rejected', rejected]] as const) {
+  for (const [side, logp] of [
+    ['chosen', chosen],
+    ['rejected', rejected],
+  ] as const) {
     if (Number.isFinite(logp)) continue;
-    throw new MrpoError('data', `${name}: the log-prob of the ${side} response under ${model} is ${logp}; expected a finite number`, {
-      hint: 'Look at this row; if its text is ordinary, the model overflows: lower training.learning_rate, or set dtype to float32 or bfloat16.',
-      details: { row: name, side, model, logp },
-    });
+    throw new MrpoError(
+      'data',
+      `${name}: the log-prob of the ${side} response under ${model} is ${logp}; expected a finite number`,
+      {
+        hint: 'Look at this row; if its text is ordinary, the model overflows: lower training.learning_rate, or set dtype to float32 or bfloat16.',
+        details: { row: name, side, model, logp },
+      },
+    );
   }
 }

@@ -68,13 +68,20 @@ function sumsOf(batch: PairBatch, result: ObjectiveResult, names: readonly strin
     sums['margins/refm1'] = total(chosen) - total(rejected);
   }
   names.forEach((name, k) => {
-    const [weights, clippedChosen, clippedRejected] = [result.weights[k], result.clippedChosen[k], result.clippedRejected[k]];
+    const [weights, clippedChosen, clippedRejected] = [
+      result.weights[k],
+      result.clippedChosen[k],
+      result.clippedRejected[k],
+    ];
     if (weights !== undefined) sums[`references/${name}/weight`] = total(weights);
     if (clippedChosen !== undefined && clippedRejected !== undefined) {
       sums[`references/${name}/clip_share`] = (total(clippedChosen) + total(clippedRejected)) / 2;
     }
     if (result.boundedChosen.length > 1) {
-      sums[`references/${name}/dominance`] = (leastLikely(result.boundedChosen, result.weights, k, size) + leastLikely(result.boundedRejected, result.weights, k, size)) / 2;
+      sums[`references/${name}/dominance`] =
+        (leastLikely(result.boundedChosen, result.weights, k, size) +
+          leastLikely(result.boundedRejected, result.weights, k, size)) /
+        2;
     }
   });
   return sums;
@@ -94,7 +101,12 @@ const gain = (policy: ModelColumns, reference: ModelColumns, side: Side): Float6
   policy[side].logps.map((logp, i) => logp - (reference[side].logps[i] ?? NaN));
 
 /** How many responses reference k gives the lowest log-prob of all that count; the first of equals. */
-function leastLikely(references: readonly Float64Array[], weights: readonly Float64Array[], k: number, size: number): number {
+function leastLikely(
+  references: readonly Float64Array[],
+  weights: readonly Float64Array[],
+  k: number,
+  size: number,
+): number {
   let count = 0;
   for (let i = 0; i < size; i++) {
     // One without weight (DPO knows only the first) decides nothing.

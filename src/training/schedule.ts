@@ -11,7 +11,12 @@ export interface Schedule {
 }
 
 /** @param warmupRatio Share of all steps with a rising learning rate; the number of steps is rounded up. */
-export function createSchedule(kind: Schedule['kind'], peak: number, warmupRatio: number, totalSteps: number): Schedule {
+export function createSchedule(
+  kind: Schedule['kind'],
+  peak: number,
+  warmupRatio: number,
+  totalSteps: number,
+): Schedule {
   return { kind, peak, totalSteps, warmupSteps: Math.ceil(warmupRatio * totalSteps) };
 }
 

@@ -56,7 +56,8 @@ export async function runStep(context: StepContext, request: StepRequest): Promi
     } catch (thrown) {
       await dropStep(context.trainer, request.plan.step);
       if (!isOutOfMemory(thrown)) throw thrown;
-      if (microBatches.every((rows) => rows.length === 1)) throw onePairTooLarge(context.examples, microBatches, thrown);
+      if (microBatches.every((rows) => rows.length === 1))
+        throw onePairTooLarge(context.examples, microBatches, thrown);
       tokenBudget = Math.floor(Math.max(...microBatches.map((rows) => sum(rows, tokensOf))) / 2);
     }
   }
@@ -74,7 +75,12 @@ async function attempt(
   const logps = new Map<number, readonly [number, number]>();
   for (const [microBatch, members] of microBatches.entries()) {
     const rows = rowsOf(examples, members);
-    const forward = await trainer.forward({ step, microBatch, rows, seed: seedFor(context.seed, 'dropout', step, members[0] ?? 0) });
+    const forward = await trainer.forward({
+      step,
+      microBatch,
+      rows,
+      seed: seedFor(context.seed, 'dropout', step, members[0] ?? 0),
+    });
     const next = microBatches[microBatch + 1] ?? upcoming;
     if (next.length > 0) trainer.prepare(rowsOf(examples, next));
     const batch = {
@@ -91,7 +97,13 @@ async function attempt(
     await trainer.backward(step, microBatch, interleavedMean(result.gradChosen, result.gradRejected, indices.length));
   }
   const { weightDecay, maxGradNorm } = context;
-  const commit = await trainer.commit({ step, microBatches: [...microBatches.keys()], learningRate, weightDecay, maxGradNorm });
+  const commit = await trainer.commit({
+    step,
+    microBatches: [...microBatches.keys()],
+    learningRate,
+    weightDecay,
+    maxGradNorm,
+  });
   objective.observe?.(batchOf(examples, indices, side(logps, indices, 0), side(logps, indices, 1)));
   const tokens = sum(indices, (index) => pairTokens(examples, index));
   return { measures: measures.means(), commit, microBatches: microBatches.length, tokens };
@@ -109,8 +121,11 @@ function interleavedMean(chosen: Float64Array, rejected: Float64Array, pairs: nu
 
 const everySecond = (values: Float64Array, start: 0 | 1): Float64Array => values.filter((_, i) => i % 2 === start);
 
-const side = (logps: ReadonlyMap<number, readonly [number, number]>, indices: readonly number[], which: 0 | 1): Float64Array =>
-  Float64Array.from(indices, (index) => logps.get(index)?.[which] ?? NaN);
+const side = (
+  logps: ReadonlyMap<number, readonly [number, number]>,
+  indices: readonly number[],
+  which: 0 | 1,
+): Float64Array => Float64Array.from(indices, (index) => logps.get(index)?.[which] ?? NaN);
 
 const rowsOf = (examples: Examples, indices: readonly number[]): number[] =>
   indices.map((index) => examples.rows[index] ?? -1);

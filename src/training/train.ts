@@ -5,26 +5,19 @@
 import type { Trainer } from '../backend/backend.js';
 import type { RunConfig } from '../config/schema.js';
 import { MrpoError } from '../core/errors.js';
-import { seededRandom } from '../core/random.js';
-import type { Objective } from '../objectives/objective.js';
 import { packMicroBatches, planTraining, type StepPlan } from './batches.js';
 import type { Evaluation } from './evaluate.js';
-import { batchOf, pairTokens, type Examples } from './examples.js';
+import { pairTokens, type Examples } from './examples.js';
+import { fitWeights, startReward, type LearningContext } from './learning-weights.js';
 import type { Measures } from './measures.js';
 import { createSchedule, learningRateAt } from './schedule.js';
-import { seedFor } from './seeds.js';
 import { runStep, type StepOutcome } from './step.js';
 
-export interface TrainingOptions {
+export interface TrainingOptions extends LearningContext {
   readonly trainer: Trainer;
-  readonly objective: Objective;
   readonly examples: Examples;
   readonly referenceNames: readonly string[];
   readonly training: RunConfig['training'];
-  /** Held-out pairs; weights that learn from them (VDW, VAW, TSW) need some. */
-  readonly heldOut: Examples;
-  /** Evaluates the policy of now on the held-out pairs, or on some of them. */
-  readonly evaluate: (signal: AbortSignal | undefined, only?: readonly number[]) => Promise<Evaluation>;
   /** Fired: training ends at the next step boundary, without a last evaluation. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -74,7 +67,12 @@ export async function* trainPolicy(options: TrainingOptions): AsyncGenerator<Tra
     seed: training.seed,
   });
   const { totalSteps } = plan;
-  const schedule = createSchedule(training.lr_scheduler_type, training.learning_rate, training.warmup_ratio, totalSteps);
+  const schedule = createSchedule(
+    training.lr_scheduler_type,
+    training.learning_rate,
+    training.warmup_ratio,
+    totalSteps,
+  );
   const context = {
     ...options,
     seed: training.seed,
@@ -85,7 +83,7 @@ export async function* trainPolicy(options: TrainingOptions): AsyncGenerator<Tra
   let skippedInARow = 0;
 
   const tokensOf = (index: number): number => pairTokens(examples, index);
-  fitObjective(options);
+  fitWeights(options);
   const start = await evaluateUnlessStopped(options);
   if (start === undefined) return { steps: 0, totalSteps, stopped: true };
   yield { type: 'evaluation', step: 0, epoch: 0, evaluation: start };
@@ -96,7 +94,7 @@ export async function* trainPolicy(options: TrainingOptions): AsyncGenerator<Tra
     const learningRate = learningRateAt(schedule, step);
     const following = step < totalSteps ? plan.step(step + 1).indices : [];
     const upcoming = packMicroBatches(following, tokensOf, tokenBudget)[0] ?? [];
-    const reward = await startReward(options, step);
+    const reward = await startReward(options, training.seed, step);
     const outcome = await runStep(context, { plan: now, learningRate, tokenBudget, upcoming });
     await reward?.();
     if (outcome.tokenBudget < tokenBudget) {
@@ -115,34 +113,6 @@ export async function* trainPolicy(options: TrainingOptions): AsyncGenerator<Tra
   return { steps: totalSteps, totalSteps, stopped: false };
 }
 
-/** Weights that are fixed by the held-out pairs before training (VDW, VAW). */
-function fitObjective({ objective, heldOut }: TrainingOptions): void {
-  if (objective.fit === undefined && objective.reward === undefined) return;
-  if (heldOut.size === 0) {
-    throw new MrpoError('config', `objective.weights of ${objective.name} learn from held-out pairs, and there are none`, {
-      hint: 'Set data.eval to a share, a number of pairs or a file.',
-    });
-  }
-  const references = heldOut.references[0];
-  if (objective.fit === undefined || references === undefined) return;
-  const all = Array.from({ length: heldOut.size }, (_, index) => index);
-  objective.fit(batchOf(heldOut, all, references.chosen.logps, references.rejected.logps));
-}
-
-/** Held-out pairs that a step's reward is measured on. */
-const REWARD_PAIRS = 128;
-
-/** For weights that are paid by what a step improved (TSW): measures before the step, and gives what to call after it. */
-async function startReward({ objective, heldOut, evaluate, training }: TrainingOptions, step: number): Promise<(() => Promise<void>) | undefined> {
-  const reward = objective.reward?.bind(objective);
-  if (reward === undefined) return undefined;
-  const all = Array.from({ length: heldOut.size }, (_, index) => index);
-  const drawn = seededRandom(seedFor(training.seed, 'reward', step)).shuffle(all).slice(0, REWARD_PAIRS);
-  const accuracy = async (): Promise<number> => (await evaluate(undefined, drawn)).measures['accuracies/per_token'] ?? NaN;
-  const before = await accuracy();
-  return async () => reward(before, await accuracy());
-}
-
 /** `undefined` = the signal fired meanwhile: an evaluation changes nothing and may end anywhere. */
 async function evaluateUnlessStopped({ evaluate, signal }: TrainingOptions): Promise<Evaluation | undefined> {
   try {
@@ -158,7 +128,13 @@ function isEvaluationDue(plan: StepPlan, totalSteps: number, every: number | und
   return every === undefined ? plan.endsEpoch : plan.step % every === 0;
 }
 
-function stepEvent(plan: StepPlan, totalSteps: number, learningRate: number, outcome: StepOutcome, seconds: number): StepEvent {
+function stepEvent(
+  plan: StepPlan,
+  totalSteps: number,
+  learningRate: number,
+  outcome: StepOutcome,
+  seconds: number,
+): StepEvent {
   const { measures, commit, microBatches, tokens } = outcome;
   return {
     type: 'step',
@@ -178,7 +154,11 @@ function stepEvent(plan: StepPlan, totalSteps: number, learningRate: number, out
 }
 
 function diverged(step: number): MrpoError {
-  return new MrpoError('data', `step ${step}: the gradient was not finite in ${MAX_SKIPPED_IN_A_ROW} steps in a row; training has diverged`, {
-    hint: 'Lower training.learning_rate, or set policy.dtype to float32.',
-  });
+  return new MrpoError(
+    'data',
+    `step ${step}: the gradient was not finite in ${MAX_SKIPPED_IN_A_ROW} steps in a row; training has diverged`,
+    {
+      hint: 'Lower training.learning_rate, or set policy.dtype to float32.',
+    },
+  );
 }

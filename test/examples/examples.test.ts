@@ -32,10 +32,16 @@ it('custom-loss.ts trains with a function, and by path from a configuration, to 
   expect(first?.['eval_loss']).toBeGreaterThan(0.5);
 
   const config = toyRun() as { objective: object };
-  const byPath = await startRun({ ...config, objective: { ...config.objective, loss: 'custom', module: join(EXAMPLES, 'custom-loss.ts') } } as never, {
-    backend: createMemoryBackend(),
-    cache: temporaryCache(),
-  });
+  const byPath = await startRun(
+    {
+      ...config,
+      objective: { ...config.objective, loss: 'custom', module: join(EXAMPLES, 'custom-loss.ts') },
+    } as never,
+    {
+      backend: createMemoryBackend(),
+      cache: temporaryCache(),
+    },
+  );
   onTestFinished(() => rmSync(byPath.folder, { recursive: true }));
   await byPath.result;
   expect((await readRun(byPath.folder)).record.evaluation).toEqual(byFunction.record.evaluation);
@@ -48,6 +54,9 @@ it('own-loop.ts starts at ln 2 and lowers the loss in every step', async () => {
 });
 
 it('own-loop.ts runs from a terminal as its first lines say', () => {
-  const output = execFileSync(process.execPath, ['--import', 'tsx', join(EXAMPLES, 'own-loop.ts')], { encoding: 'utf8', cwd: dirname(EXAMPLES) });
+  const output = execFileSync(process.execPath, ['--import', 'tsx', join(EXAMPLES, 'own-loop.ts')], {
+    encoding: 'utf8',
+    cwd: dirname(EXAMPLES),
+  });
   expect(output).toMatch(/^step 1 {2}loss 0\.6931/);
 });

@@ -7,7 +7,7 @@ import { html, raw } from '../../src/reports/html.js';
 import { lineChart } from '../../src/reports/line-chart.js';
 import type { ReportRun } from '../../src/reports/report-run.js';
 import { smooth, thin } from '../../src/reports/series.js';
-import { niceTicks } from '../../src/reports/ticks.js';
+import { niceTicks, paddedRange } from '../../src/reports/ticks.js';
 import { reportHtml, writeReport } from '../../src/reports/write-report.js';
 
 const RUN: ReportRun = {
@@ -15,12 +15,44 @@ const RUN: ReportRun = {
   status: 'succeeded',
   summary: 'base trained with mrpo against self, gemma on 90 preference pairs',
   metrics: [
-    { step: 0, epoch: 0, eval_loss: 0.7, 'eval_accuracies/per_token': 0.5, 'eval_accuracies/refm1': 0, 'eval_rewards/accuracies': 0.4, 'eval_logps/chosen': -50, 'eval_logps/rejected': -52 },
-    ...Array.from({ length: 1000 }, (_, i) => ({ step: i + 1, loss: 0.7 - i / 2000, 'rewards/margins': i / 500, 'references/self/weight': 0.4, 'references/gemma/weight': 0.6, 'references/self/clip_share': 0, 'references/gemma/clip_share': 0.3 })),
-    { step: 1000, epoch: 1, eval_loss: 0.3, 'eval_accuracies/per_token': 0.8, 'eval_accuracies/refm1': 0.9, 'eval_rewards/accuracies': 0.85, 'eval_logps/chosen': -51, 'eval_logps/rejected': -80 },
+    {
+      step: 0,
+      epoch: 0,
+      eval_loss: 0.7,
+      'eval_accuracies/per_token': 0.5,
+      'eval_accuracies/refm1': 0,
+      'eval_rewards/accuracies': 0.4,
+      'eval_logps/chosen': -50,
+      'eval_logps/rejected': -52,
+    },
+    ...Array.from({ length: 1000 }, (_, i) => ({
+      step: i + 1,
+      loss: 0.7 - i / 2000,
+      'rewards/margins': i / 500,
+      'references/self/weight': 0.4,
+      'references/gemma/weight': 0.6,
+      'references/self/clip_share': 0,
+      'references/gemma/clip_share': 0.3,
+    })),
+    {
+      step: 1000,
+      epoch: 1,
+      eval_loss: 0.3,
+      'eval_accuracies/per_token': 0.8,
+      'eval_accuracies/refm1': 0.9,
+      'eval_rewards/accuracies': 0.85,
+      'eval_logps/chosen': -51,
+      'eval_logps/rejected': -80,
+    },
   ],
   before: { loss: 0.7, 'accuracies/per_token': 0.5, 'accuracies/refm1': 0, 'rewards/accuracies': 0.4 },
-  after: { loss: 0.3, 'accuracies/per_token': 0.8, 'accuracies/refm1': 0.9, 'rewards/accuracies': 0.85, 'references/gemma/weight': 0.6 },
+  after: {
+    loss: 0.3,
+    'accuracies/per_token': 0.8,
+    'accuracies/refm1': 0.9,
+    'rewards/accuracies': 0.85,
+    'references/gemma/weight': 0.6,
+  },
   heldOutPairs: 20,
   trainingPairs: 90,
   longerIsChosen: 0.64,
@@ -34,7 +66,8 @@ const RUN: ReportRun = {
   timings: [{ label: 'train', seconds: 75 }],
 };
 
-const page = (changes: Partial<ReportRun> = {}): string => reportHtml([{ ...RUN, ...changes }], { title: 'mrpo on base' });
+const page = (changes: Partial<ReportRun> = {}): string =>
+  reportHtml([{ ...RUN, ...changes }], { title: 'mrpo on base' });
 
 describe('a report', () => {
   it('needs neither network nor script', () => {
@@ -45,7 +78,9 @@ describe('a report', () => {
   it('closes every element it opens', () => {
     const open: string[] = [];
     const empty = new Set(['meta', 'line', 'path', 'br']);
-    for (const [, close, name = '', selfClosing] of page().replace(/<style>[\s\S]*<\/style>/, '').matchAll(/<(\/?)([a-zA-Z][a-z0-9]*)[^>]*?(\/?)>/g)) {
+    for (const [, close, name = '', selfClosing] of page()
+      .replace(/<style>[\s\S]*<\/style>/, '')
+      .matchAll(/<(\/?)([a-zA-Z][a-z0-9]*)[^>]*?(\/?)>/g)) {
       if (close === '/') expect(open.pop()).toBe(name);
       else if (selfClosing !== '/' && !empty.has(name)) open.push(name);
     }
@@ -58,14 +93,24 @@ describe('a report', () => {
   });
 
   it('puts step 0 and the longer-answer baseline beside what training reached', () => {
-    const text = page().replace(/<[^>]*>/g, ' ').replace(/\s+/g, ' ');
+    const text = page()
+      .replace(/<[^>]*>/g, ' ')
+      .replace(/\s+/g, ' ');
     expect(text).toMatch(/Accuracy by the method&#39;s own reward|Accuracy by the method's own reward/);
     expect(text).toMatch(/Read it beside its own step 0\. 40\.0 % 85\.0 %/);
     expect(text).toMatch(/always prefer the longer answer .* 64\.0 %/);
   });
 
   it('shows what there is of a run that failed early', () => {
-    const early = page({ status: 'failed', reason: 'Python ended: out of luck', metrics: [], before: undefined, after: undefined, samples: [], references: [] });
+    const early = page({
+      status: 'failed',
+      reason: 'Python ended: out of luck',
+      metrics: [],
+      before: undefined,
+      after: undefined,
+      samples: [],
+      references: [],
+    });
     expect(early).toContain('out of luck');
     expect(early).toContain('Nothing was evaluated');
     expect(early).not.toContain('NaN');
@@ -87,10 +132,20 @@ describe('a report', () => {
 });
 
 describe('charts', () => {
+  it.each([[[5e-324]], [[0, 0]], [[-3, -3, -3]], [[1, 1 + 1e-16]], [[0, 5e-324]]])('have a height for %j', (ys) => {
+    const [low, high] = paddedRange(ys);
+    expect(high).toBeGreaterThan(low);
+    expect(high - low).toBeGreaterThan(0);
+  });
+
   it('draw every point inside the picture', () => {
     fc.assert(
       fc.property(fc.array(fc.double({ min: -1e6, max: 1e6, noNaN: true }), { minLength: 1, maxLength: 40 }), (ys) => {
-        const chart = lineChart({ title: 't', caption: 'c', lines: [{ name: 'a', color: 0, points: ys.map((y, x) => ({ x, y })) }] });
+        const chart = lineChart({
+          title: 't',
+          caption: 'c',
+          lines: [{ name: 'a', color: 0, points: ys.map((y, x) => ({ x, y })) }],
+        });
         const path = /class="line plain c0" d="([^"]*)"/.exec(chart?.html ?? '')?.[1] ?? '';
         const coordinates = [...path.matchAll(/[ML](\S+) ([^ML]+)/g)].map(([, x, y]) => [Number(x), Number(y)]);
         expect(coordinates).toHaveLength(ys.length);

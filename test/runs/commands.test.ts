@@ -69,7 +69,10 @@ describe('mrpo train', () => {
     expect(stderr).toMatch(/error: .*nothing-here/);
     const json = await mrpo('train', 'run.yaml', '--json', '--set', 'data.train=gone.jsonl');
     expect(json.code).toBe(1);
-    expect(JSON.parse(json.stdout)).toMatchObject({ status: 'failed', reason: expect.stringContaining('gone.jsonl') as string });
+    expect(JSON.parse(json.stdout)).toMatchObject({
+      status: 'failed',
+      reason: expect.stringContaining('gone.jsonl') as string,
+    });
   });
 
   it('ends with 1 at an address where nobody answers', async () => {
@@ -79,7 +82,11 @@ describe('mrpo train', () => {
   });
 
   it('ends with 130 when it was stopped', async () => {
-    const world = { cwd: folder, env: { MRPO_BACKEND: address, MRPO_CACHE_DIR: join(folder, 'cache') }, signal: AbortSignal.abort() };
+    const world = {
+      cwd: folder,
+      env: { MRPO_BACKEND: address, MRPO_CACHE_DIR: join(folder, 'cache') },
+      signal: AbortSignal.abort(),
+    };
     expect((await runMrpo(['train', 'run.yaml'], world)).code).toBe(130);
     expect((await readRun(join(folder, 'run'))).record.status).toBe('cancelled');
   });
@@ -89,7 +96,9 @@ describe('mrpo evaluate', () => {
   it("measures a configuration's policy, and a run's result as the run did", async () => {
     await mrpo('train', 'run.yaml');
     const { record } = await readRun(join(folder, 'run'));
-    const before = JSON.parse((await mrpo('evaluate', 'run.yaml', '--json')).stdout) as { measures: Record<string, number> };
+    const before = JSON.parse((await mrpo('evaluate', 'run.yaml', '--json')).stdout) as {
+      measures: Record<string, number>;
+    };
     const after = JSON.parse((await mrpo('evaluate', 'run', '--json')).stdout) as { measures: Record<string, number> };
     expect(before.measures).toEqual(record.evaluation?.before);
     expect(after.measures['loss']).toBeCloseTo(record.evaluation?.after['loss'] ?? NaN, 9);
@@ -105,7 +114,17 @@ describe('mrpo evaluate', () => {
 
 describe('mrpo generate', () => {
   it('answers prompts from flags or from standard input', async () => {
-    const flags = await mrpo('generate', 'toy:policy', '--prompt', 'one', '--prompt', 'two', '--max-new-tokens', '6', '--json');
+    const flags = await mrpo(
+      'generate',
+      'toy:policy',
+      '--prompt',
+      'one',
+      '--prompt',
+      'two',
+      '--max-new-tokens',
+      '6',
+      '--json',
+    );
     const { answers } = JSON.parse(flags.stdout) as { answers: { prompt: string; tokens: number }[] };
     expect(answers.map(({ prompt }) => prompt)).toEqual(['one', 'two']);
     const world = { cwd: folder, env: { MRPO_BACKEND: address }, stdin: 'one\n' };
@@ -116,7 +135,20 @@ describe('mrpo generate', () => {
   it('answers with what a run trained', async () => {
     await mrpo('train', 'run.yaml', '--set', 'training.learning_rate=0.5');
     const ask = async (model: string): Promise<string> =>
-      (await mrpo('generate', model, '--prompt', 'What is 1 plus two?', '--temperature', '1', '--seed', '5', '--max-new-tokens', '40')).stdout;
+      (
+        await mrpo(
+          'generate',
+          model,
+          '--prompt',
+          'What is 1 plus two?',
+          '--temperature',
+          '1',
+          '--seed',
+          '5',
+          '--max-new-tokens',
+          '40',
+        )
+      ).stdout;
     expect(await ask('run')).not.toBe(await ask('toy:policy'));
   });
 
@@ -143,7 +175,10 @@ describe('mrpo export', () => {
     expect((await mrpo('export', 'run', '--to', 'copy')).code).toBe(0);
     expect(readdirSync(join(folder, 'copy')).sort()).toEqual(['README.md', 'toy-adapter.json']);
     const merged = await mrpo('export', 'run', '--merge', '--to', 'merged', '--json');
-    expect(JSON.parse(merged.stdout)).toEqual({ folder: join(folder, 'merged'), files: ['toy-model.json', 'README.md'] });
+    expect(JSON.parse(merged.stdout)).toEqual({
+      folder: join(folder, 'merged'),
+      files: ['toy-model.json', 'README.md'],
+    });
   });
 
   it('refuses a folder that is no run, and a target that holds something', async () => {

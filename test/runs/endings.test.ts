@@ -18,7 +18,11 @@ function dyingBackend(atStep: number): Backend {
     ...inner,
     async createTrainer(...given) {
       const trainer = await inner.createTrainer(...given);
-      return { ...trainer, forward: async (request) => (request.step === atStep ? dead() : trainer.forward(request)), abort: async () => dead() };
+      return {
+        ...trainer,
+        forward: async (request) => (request.step === atStep ? dead() : trainer.forward(request)),
+        abort: async () => dead(),
+      };
     },
   };
 }
@@ -43,7 +47,10 @@ describe('a run that fails in the middle', () => {
     const never: Backend = { ...createMemoryBackend(), info: () => Promise.reject(new Error('the backend was asked')) };
     const missing = await runToEnd(toyConfig(folder), { backend: never });
     expect((missing.error as MrpoError).message).toMatch(/no such file/);
-    writePairs(folder, [{ prompt: 'a', chosen: 'b' }, { prompt: 'a', chosen: 'b', rejected: '' }]);
+    writePairs(folder, [
+      { prompt: 'a', chosen: 'b' },
+      { prompt: 'a', chosen: 'b', rejected: '' },
+    ]);
     const none = await runToEnd(toyConfig(folder), { backend: never });
     expect((none.error as MrpoError).code).toBe('data');
   });
@@ -51,9 +58,13 @@ describe('a run that fails in the middle', () => {
   it('says that no pair fits the length limit', async () => {
     const folder = temporaryFolder();
     writePairs(folder);
-    const { error } = await runToEnd(toyConfig(folder, { data: { train: join(folder, 'pairs.jsonl'), eval: 8, max_length: 10, truncation: 'drop' } }));
+    const { error } = await runToEnd(
+      toyConfig(folder, { data: { train: join(folder, 'pairs.jsonl'), eval: 8, max_length: 10, truncation: 'drop' } }),
+    );
     expect((error as MrpoError).code).toBe('data');
-    expect((error as MrpoError).message).toMatch(/no pairs are left to train on: 40 pairs dropped: too_long under the policy/);
+    expect((error as MrpoError).message).toMatch(
+      /no pairs are left to train on: 40 pairs dropped: too_long under the policy/,
+    );
   });
 
   it('names a model that is not there', async () => {
@@ -66,7 +77,9 @@ describe('a run that fails in the middle', () => {
   it('asks for a chat template where a conversational pair meets a model without one', async () => {
     const folder = temporaryFolder();
     writePairs(folder);
-    const { error } = await runToEnd(toyConfig(folder), { backend: createMemoryBackend({ withoutChatTemplate: ['toy:other'] }) });
+    const { error } = await runToEnd(toyConfig(folder), {
+      backend: createMemoryBackend({ withoutChatTemplate: ['toy:other'] }),
+    });
     expect(error).toMatchObject({ code: 'model', reason: 'chat_template_missing' });
     expect((error as MrpoError).message).toContain('toy:other');
   });
@@ -75,10 +88,16 @@ describe('a run that fails in the middle', () => {
 describe('log-probs that are not finite', () => {
   it('of a reference leave the pair out, named and counted', async () => {
     const folder = temporaryFolder();
-    const rows = pairRows(40).map((row, i) => (i === 11 ? { ...row, chosen: [{ role: 'assistant', content: 'broken' }] } : row));
+    const rows = pairRows(40).map((row, i) =>
+      i === 11 ? { ...row, chosen: [{ role: 'assistant', content: 'broken' }] } : row,
+    );
     writePairs(folder, rows);
-    const { events, result } = await runToEnd(toyConfig(folder), { backend: createMemoryBackend({ brokenText: 'broken' }) });
-    expect(notesOf(events).join('\n')).toMatch(/1 pairs dropped: .*NaN.* under reference self \(first: .*pairs\.jsonl row 12\)/);
+    const { events, result } = await runToEnd(toyConfig(folder), {
+      backend: createMemoryBackend({ brokenText: 'broken' }),
+    });
+    expect(notesOf(events).join('\n')).toMatch(
+      /1 pairs dropped: .*NaN.* under reference self \(first: .*pairs\.jsonl row 12\)/,
+    );
     expect(result?.status).toBe('succeeded');
   });
 
@@ -94,14 +113,18 @@ describe('log-probs that are not finite', () => {
           ...trainer,
           async forward(request) {
             const result = await trainer.forward(request);
-            return request.step === 3 ? { ...result, logps: result.logps.map((logp, i) => (i === 1 ? -Infinity : logp)) } : result;
+            return request.step === 3
+              ? { ...result, logps: result.logps.map((logp, i) => (i === 1 ? -Infinity : logp)) }
+              : result;
           },
         };
       },
     };
     const { error } = await runToEnd(toyConfig(folder), { backend: overflowing });
     expect((error as MrpoError).code).toBe('data');
-    expect((error as MrpoError).message).toMatch(/pairs\.jsonl row \d+: the log-prob of the rejected response under the policy is -Infinity/);
+    expect((error as MrpoError).message).toMatch(
+      /pairs\.jsonl row \d+: the log-prob of the rejected response under the policy is -Infinity/,
+    );
   });
 });
 
@@ -137,7 +160,9 @@ describe('a run that is stopped', () => {
     });
     expect(result?.status).toBe('cancelled');
     expect(existsSync(join(run.folder, 'adapter'))).toBe(false);
-    await expect(generate({ model: run.folder, prompts: ['a'], backend: createMemoryBackend() })).rejects.toThrow(/has no trained model: its status is cancelled/);
+    await expect(generate({ model: run.folder, prompts: ['a'], backend: createMemoryBackend() })).rejects.toThrow(
+      /has no trained model: its status is cancelled/,
+    );
   });
 
   it('by a signal that has fired already does not begin', async () => {

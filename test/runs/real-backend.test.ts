@@ -29,7 +29,10 @@ function realConfig(folder: string, changes: Partial<RunConfigInput> = {}): Load
   return loadConfig({
     object: {
       policy: { model: tinyModel('llama'), lora: { r: 4, alpha: 8, target_modules: ['q_proj', 'v_proj'] } },
-      references: [{ name: 'self', model: 'policy' }, { name: 'mistral', model: tinyModel('mistral') }],
+      references: [
+        { name: 'self', model: 'policy' },
+        { name: 'mistral', model: tinyModel('mistral') },
+      ],
       data: { train: join(folder, 'pairs.jsonl'), eval: 8, max_length: 128 },
       training: { learning_rate: 2e-3, batch_size: 8, epochs: 1 },
       generate: { samples: 1, max_new_tokens: 4 },
@@ -41,7 +44,9 @@ function realConfig(folder: string, changes: Partial<RunConfigInput> = {}): Load
   });
 }
 
-async function realRun(changes: Partial<RunConfigInput> = {}): Promise<FinishedRun & { readonly stored: StoredRun; readonly loaded: LoadedConfig }> {
+async function realRun(
+  changes: Partial<RunConfigInput> = {},
+): Promise<FinishedRun & { readonly stored: StoredRun; readonly loaded: LoadedConfig }> {
   const folder = temporaryFolder();
   writePairs(folder);
   const loaded = realConfig(folder, changes);
@@ -79,9 +84,17 @@ describe('what a run leaves', () => {
     expect(adapted.stored.record.evaluation?.before['margins/refm1']).toBe(0);
     expect(adapted.stored.record.evaluation?.after['margins/refm1']).toBeGreaterThan(0.05);
     const { folder } = adapted.stored;
-    const merged = await exportRun({ run: folder.path, to: join(dirname(folder.path), 'merged'), merge: true, backend });
+    const merged = await exportRun({
+      run: folder.path,
+      to: join(dirname(folder.path), 'merged'),
+      merge: true,
+      backend,
+    });
 
-    const full = await realRun({ policy: { model: tinyModel('llama'), lora: 'off' }, training: { learning_rate: 1e-3, batch_size: 8, epochs: 1 } });
+    const full = await realRun({
+      policy: { model: tinyModel('llama'), lora: 'off' },
+      training: { learning_rate: 1e-3, batch_size: 8, epochs: 1 },
+    });
     expect(full.stored.record.evaluation?.before['margins/refm1']).toBe(0);
     expect(full.stored.record.evaluation?.after['margins/refm1']).toBeGreaterThan(0.05);
 
@@ -107,7 +120,10 @@ describe('what a run leaves', () => {
 
 describe('DPO', () => {
   it('starts at margin 0 and loss ln 2, in evaluation and in training', async () => {
-    const { stored } = await realRun({ objective: { loss: 'dpo' }, training: { learning_rate: 1e-3, batch_size: 8, max_steps: 2 } });
+    const { stored } = await realRun({
+      objective: { loss: 'dpo' },
+      training: { learning_rate: 1e-3, batch_size: 8, max_steps: 2 },
+    });
     const first = stored.metrics.find((line) => line['step'] === 1);
     expect(Math.abs(Number(stored.record.evaluation?.before['loss']) - Math.LN2)).toBeLessThan(LN2_TOLERANCE);
     expect(Math.abs(Number(first?.['loss']) - Math.LN2)).toBeLessThan(LN2_TOLERANCE);

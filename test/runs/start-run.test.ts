@@ -17,7 +17,15 @@ describe('a run', () => {
     expect(result?.status).toBe('succeeded');
 
     const output = join(folder, 'run');
-    expect(readdirSync(output).sort()).toEqual(['adapter', 'config.yaml', 'held-out.jsonl', 'metrics.jsonl', 'report.html', 'run.json', 'samples.jsonl']);
+    expect(readdirSync(output).sort()).toEqual([
+      'adapter',
+      'config.yaml',
+      'held-out.jsonl',
+      'metrics.jsonl',
+      'report.html',
+      'run.json',
+      'samples.jsonl',
+    ]);
     const { record, metrics, heldOut, samples, config } = await readRun(output);
     expect(config).toEqual(JSON.parse(JSON.stringify(loaded.config)));
     expect(record).toMatchObject({
@@ -27,14 +35,27 @@ describe('a run', () => {
       backend: { device: 'memory' },
       data: { trainingPairs: 32, heldOutPairs: 8, longerIsChosen: 0, form: 'trl-conversational' },
       training: { steps: 8, totalSteps: 8, skippedSteps: 0 },
-      references: [{ name: 'self', scored: 40, cached: 0 }, { name: 'other', scored: 40, cached: 0 }],
+      references: [
+        { name: 'self', scored: 40, cached: 0 },
+        { name: 'other', scored: 40, cached: 0 },
+      ],
     });
-    expect(Object.keys(record.seconds)).toEqual(['data', 'backend', 'references', 'load', 'samples', 'train', 'export']);
+    expect(Object.keys(record.seconds)).toEqual([
+      'data',
+      'backend',
+      'references',
+      'load',
+      'samples',
+      'train',
+      'export',
+    ]);
     expect(metrics.filter((line) => 'loss' in line)).toHaveLength(8);
     expect(heldOut).toHaveLength(8);
     expect(samples.map(({ step }) => step)).toEqual([0, 0, 8, 8]);
     expect(readFileSync(join(output, 'config.yaml'), 'utf8')).toContain(`# hash: ${loaded.hash}`);
-    expect(readFileSync(join(output, 'adapter/README.md'), 'utf8')).toMatch(/^---\nbase_model: toy:policy\nlibrary_name: peft\n/);
+    expect(readFileSync(join(output, 'adapter/README.md'), 'utf8')).toMatch(
+      /^---\nbase_model: toy:policy\nlibrary_name: peft\n/,
+    );
   });
 
   it("writes metrics under TRL's names, evaluations with eval_, and what each reference did", async () => {
@@ -43,7 +64,22 @@ describe('a run', () => {
     const { run } = await runToEnd(toyConfig(folder));
     const { metrics, record } = await readRun(run.folder);
     const step = metrics.find((line) => line['step'] === 1);
-    for (const name of ['loss', 'grad_norm', 'learning_rate', 'epoch', 'num_tokens', 'logps/chosen', 'logps/rejected', 'rewards/chosen', 'rewards/rejected', 'rewards/margins', 'rewards/accuracies', 'references/other/weight', 'references/other/clip_share', 'references/other/dominance']) {
+    for (const name of [
+      'loss',
+      'grad_norm',
+      'learning_rate',
+      'epoch',
+      'num_tokens',
+      'logps/chosen',
+      'logps/rejected',
+      'rewards/chosen',
+      'rewards/rejected',
+      'rewards/margins',
+      'rewards/accuracies',
+      'references/other/weight',
+      'references/other/clip_share',
+      'references/other/dominance',
+    ]) {
       expect(step?.[name], name).toBeTypeOf('number');
     }
     const evaluations = metrics.filter((line) => 'eval_loss' in line);
@@ -62,7 +98,9 @@ describe('a run', () => {
     const training = { learning_rate: 0.02, batch_size: 4, epochs: 1, logging_steps: 3 };
     const every3 = await runToEnd(toyConfig(folder2, { training }));
     const lossesOf = async (folder: string): Promise<[number, number][]> =>
-      (await readRun(folder)).metrics.flatMap((line) => ('loss' in line ? [[Number(line['step']), Number(line['loss'])]] : []));
+      (await readRun(folder)).metrics.flatMap((line) =>
+        'loss' in line ? [[Number(line['step']), Number(line['loss'])]] : [],
+      );
     const single = new Map(await lossesOf(each.run.folder));
     const [first, second, last] = await lossesOf(every3.run.folder);
     expect([first?.[0], second?.[0], last?.[0]]).toEqual([3, 6, 8]);
@@ -74,7 +112,9 @@ describe('a run', () => {
     const adapterOf = async (seed: number): Promise<string> => {
       const folder = temporaryFolder();
       writePairs(folder);
-      const { run } = await runToEnd(toyConfig(folder, { training: { learning_rate: 0.02, batch_size: 4, epochs: 1, seed } }));
+      const { run } = await runToEnd(
+        toyConfig(folder, { training: { learning_rate: 0.02, batch_size: 4, epochs: 1, seed } }),
+      );
       return readFileSync(join(run.folder, 'adapter/toy-adapter.json'), 'utf8');
     };
     const first = await adapterOf(5);
@@ -108,7 +148,9 @@ describe('a run', () => {
   it('works without held-out pairs', async () => {
     const folder = temporaryFolder();
     writePairs(folder);
-    const { run, result } = await runToEnd(toyConfig(folder, { data: { train: join(folder, 'pairs.jsonl'), eval: 0 } }));
+    const { run, result } = await runToEnd(
+      toyConfig(folder, { data: { train: join(folder, 'pairs.jsonl'), eval: 0 } }),
+    );
     expect(result?.status).toBe('succeeded');
     expect((await readRun(run.folder)).heldOut).toEqual([]);
     expect(readFileSync(join(run.folder, 'report.html'), 'utf8')).toContain('Nothing was evaluated');
@@ -120,7 +162,16 @@ describe('a run', () => {
     const { run, events } = await runToEnd(toyConfig(folder));
     expect(events[0]).toMatchObject({ type: 'started', folder: run.folder });
     expect(events.at(-1)).toMatchObject({ type: 'finished', status: 'succeeded' });
-    expect(events.flatMap((event) => (event.type === 'stage' ? [event.stage] : []))).toEqual(['data', 'backend', 'references', 'load', 'samples', 'train', 'export', 'samples']);
+    expect(events.flatMap((event) => (event.type === 'stage' ? [event.stage] : []))).toEqual([
+      'data',
+      'backend',
+      'references',
+      'load',
+      'samples',
+      'train',
+      'export',
+      'samples',
+    ]);
     expect(events.flatMap((event) => (event.type === 'step' ? [event.step] : []))).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
     const late = [];
     for await (const event of run.events) late.push(event.type);
@@ -135,7 +186,9 @@ describe('a run', () => {
     rows[7] = { ...pairRows(8)[7], rejected: pairRows(8)[7]?.chosen };
     rows[9] = { ...pairRows(10)[9], prompt: [{ role: 'user', content: 'long '.repeat(60) }] };
     writePairs(folder, rows);
-    const { events, run } = await runToEnd(toyConfig(folder, { data: { train: join(folder, 'pairs.jsonl'), eval: 8, max_length: 100 } }));
+    const { events, run } = await runToEnd(
+      toyConfig(folder, { data: { train: join(folder, 'pairs.jsonl'), eval: 8, max_length: 100 } }),
+    );
     const notes = notesOf(events).join('\n');
     expect(notes).toMatch(/1 rows dropped: .*\(first: line 4\)/);
     expect(notes).toMatch(/1 rows dropped: .*\(first: line 8\)/);
@@ -148,9 +201,13 @@ describe('a run', () => {
   it('says when memory ran out and micro-batches became smaller', async () => {
     const folder = temporaryFolder();
     writePairs(folder);
-    const { events, result } = await runToEnd(toyConfig(folder), { backend: createMemoryBackend({ maxForwardRows: 2 }) });
+    const { events, result } = await runToEnd(toyConfig(folder), {
+      backend: createMemoryBackend({ maxForwardRows: 2 }),
+    });
     expect(result?.status).toBe('succeeded');
-    expect(notesOf(events).join('\n')).toMatch(/step 1: out of memory; done again, with the same gradient, in micro-batches of \d+ tokens/);
+    expect(notesOf(events).join('\n')).toMatch(
+      /step 1: out of memory; done again, with the same gradient, in micro-batches of \d+ tokens/,
+    );
   });
 });
 
@@ -159,7 +216,9 @@ describe('a run folder', () => {
     const folder = temporaryFolder();
     writePairs(folder);
     const loaded = toyConfig(folder, { output: folder });
-    await expect(startRun(loaded, { backend: createMemoryBackend() })).rejects.toThrow(/is not empty \(it holds pairs\.jsonl\)/);
+    await expect(startRun(loaded, { backend: createMemoryBackend() })).rejects.toThrow(
+      /is not empty \(it holds pairs\.jsonl\)/,
+    );
     expect(readdirSync(folder)).toEqual(['pairs.jsonl']);
     const finished = toyConfig(folder);
     await runToEnd(finished);
@@ -199,8 +258,19 @@ describe('a run folder', () => {
     const { run } = await runToEnd(toyConfig(folder));
     const file = join(run.folder, 'run.json');
     const record = parse(readFileSync(file, 'utf8')) as { machine: object };
-    writeFileSync(file, JSON.stringify({ ...record, status: 'running', stage: 'train', machine: { ...record.machine, processId: 2 ** 22 + 1 } }));
-    expect((await readRun(run.folder)).record).toMatchObject({ status: 'failed', reason: 'process 4194305 ended without a word while at: train' });
+    writeFileSync(
+      file,
+      JSON.stringify({
+        ...record,
+        status: 'running',
+        stage: 'train',
+        machine: { ...record.machine, processId: 2 ** 22 + 1 },
+      }),
+    );
+    expect((await readRun(run.folder)).record).toMatchObject({
+      status: 'failed',
+      reason: 'process 4194305 ended without a word while at: train',
+    });
   });
 
   it('is not any folder', async () => {

@@ -41,7 +41,10 @@ export function toyConfig(folder: string, changes: Partial<RunConfigInput> = {})
   return loadConfig({
     object: {
       policy: { model: 'toy:policy' },
-      references: [{ name: 'self', model: 'policy' }, { name: 'other', model: 'toy:other' }],
+      references: [
+        { name: 'self', model: 'policy' },
+        { name: 'other', model: 'toy:other' },
+      ],
       data: { train: join(folder, 'pairs.jsonl'), eval: 8 },
       training: { learning_rate: 0.02, batch_size: 4, epochs: 1 },
       generate: { samples: 2, max_new_tokens: 8 },
@@ -85,4 +88,5 @@ export async function runToEnd(
   );
 }
 
-export const notesOf = (events: readonly RunEvent[]): string[] => events.flatMap((event) => (event.type === 'note' ? [event.message] : []));
+export const notesOf = (events: readonly RunEvent[]): string[] =>
+  events.flatMap((event) => (event.type === 'note' ? [event.message] : []));

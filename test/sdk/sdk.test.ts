@@ -1,6 +1,16 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createMemoryBackend, evaluateModel, evaluateRun, exportRun, generate, MrpoError, readRun, startRun, writeComparison } from 'mrpo';
+import {
+  createMemoryBackend,
+  evaluateModel,
+  evaluateRun,
+  exportRun,
+  generate,
+  MrpoError,
+  readRun,
+  startRun,
+  writeComparison,
+} from 'mrpo';
 import * as sdk from 'mrpo';
 import { describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
@@ -21,7 +31,10 @@ describe('startRun', () => {
       const loaded = toyConfig(folder);
       const file = join(folder, 'run.yaml');
       writeFileSync(file, stringify(loaded.config));
-      const run = await startRun({ file, value: loaded.config, loaded }[kind], { backend: createMemoryBackend(), cache: temporaryCache() });
+      const run = await startRun({ file, value: loaded.config, loaded }[kind], {
+        backend: createMemoryBackend(),
+        cache: temporaryCache(),
+      });
       expect((await run.result).status, kind).toBe('succeeded');
     }
   });
@@ -30,7 +43,10 @@ describe('startRun', () => {
     const folder = temporaryFolder();
     const file = join(folder, 'run.yaml');
     writeFileSync(file, 'policy: { model: toy:a }\ndata: { train: pairs.jsonl }\ntrainin: { epochs: 1 }\n');
-    const failure = await startRun(file).then(() => undefined, (thrown: unknown) => thrown as MrpoError);
+    const failure = await startRun(file).then(
+      () => undefined,
+      (thrown: unknown) => thrown as MrpoError,
+    );
     expect(failure).toBeInstanceOf(MrpoError);
     expect(failure?.code).toBe('config');
     expect(failure?.message).toMatch(/run\.yaml:3.*trainin.*training/s);
@@ -46,7 +62,8 @@ describe('evaluateRun', () => {
     const after = await evaluateRun(run, options);
     expect(after.pairs).toBe(8);
     expect(Object.keys(after.measures)).toEqual(Object.keys(record.evaluation?.after ?? {}));
-    for (const [name, value] of Object.entries(record.evaluation?.after ?? {})) expect(after.measures[name], name).toBeCloseTo(value, 9);
+    for (const [name, value] of Object.entries(record.evaluation?.after ?? {}))
+      expect(after.measures[name], name).toBeCloseTo(value, 9);
     const before = await evaluateModel(toyConfig(folder), options);
     expect(before.measures).toEqual(record.evaluation?.before);
     expect(before.longerIsChosen).toBe(0);
@@ -56,7 +73,10 @@ describe('evaluateRun', () => {
     const folder = temporaryFolder();
     const run = await finishedRun(folder, { policy: { model: 'toy:policy', lora: 'off' } });
     const after = await evaluateRun(run, { backend: createMemoryBackend(), cache: temporaryCache() });
-    expect(after.measures['margins/refm1']).toBeCloseTo((await readRun(run)).record.evaluation?.after['margins/refm1'] ?? NaN, 9);
+    expect(after.measures['margins/refm1']).toBeCloseTo(
+      (await readRun(run)).record.evaluation?.after['margins/refm1'] ?? NaN,
+      9,
+    );
     expect(after.measures['margins/refm1']).toBeGreaterThan(0.1);
   });
 
@@ -64,7 +84,9 @@ describe('evaluateRun', () => {
     const folder = temporaryFolder();
     writePairs(folder);
     const config = toyConfig(folder, { data: { train: join(folder, 'pairs.jsonl'), eval: 0 } });
-    await expect(evaluateModel(config, { backend: createMemoryBackend(), cache: temporaryCache() })).rejects.toThrow(/holds out no pairs/);
+    await expect(evaluateModel(config, { backend: createMemoryBackend(), cache: temporaryCache() })).rejects.toThrow(
+      /holds out no pairs/,
+    );
   });
 });
 
@@ -73,7 +95,16 @@ describe('generate', () => {
     const run = await finishedRun(temporaryFolder(), { training: { learning_rate: 0.5, batch_size: 4, epochs: 2 } });
     const backend = createMemoryBackend();
     const ask = async (model: string): Promise<readonly string[]> =>
-      (await generate({ model, prompts: ['What is 1 plus two?', 'hello'], maxNewTokens: 40, temperature: 1, seed: 3, backend })).map(({ text }) => text);
+      (
+        await generate({
+          model,
+          prompts: ['What is 1 plus two?', 'hello'],
+          maxNewTokens: 40,
+          temperature: 1,
+          seed: 3,
+          backend,
+        })
+      ).map(({ text }) => text);
     expect(await ask(run)).not.toEqual(await ask('toy:policy'));
     expect(await ask(run)).toEqual(await ask(run));
   });
@@ -81,7 +112,8 @@ describe('generate', () => {
   it('samples by seed', async () => {
     const backend = createMemoryBackend();
     const ask = async (seed: number): Promise<string | undefined> =>
-      (await generate({ model: 'toy:policy', prompts: ['hello'], maxNewTokens: 20, temperature: 1, seed, backend }))[0]?.text;
+      (await generate({ model: 'toy:policy', prompts: ['hello'], maxNewTokens: 20, temperature: 1, seed, backend }))[0]
+        ?.text;
     expect(await ask(1)).toBe(await ask(1));
     expect(await ask(1)).not.toBe(await ask(2));
   });
@@ -102,9 +134,12 @@ describe('exportRun', () => {
     const run = await finishedRun(folder, { training: { learning_rate: 0.5, batch_size: 4, epochs: 1 } });
     const backend = createMemoryBackend();
     const merged = await exportRun({ run, to: join(folder, 'merged'), merge: true, backend });
-    const ask = async (model: string): Promise<string | undefined> => (await generate({ model, prompts: ['hello'], maxNewTokens: 16, backend }))[0]?.text;
+    const ask = async (model: string): Promise<string | undefined> =>
+      (await generate({ model, prompts: ['hello'], maxNewTokens: 16, backend }))[0]?.text;
     expect(await ask(merged.folder)).toBe(await ask(run));
-    expect(readFileSync(join(merged.folder, 'README.md'), 'utf8')).toMatch(/library_name: transformers[\s\S]*AutoModelForCausalLM\.from_pretrained\("path/);
+    expect(readFileSync(join(merged.folder, 'README.md'), 'utf8')).toMatch(
+      /library_name: transformers[\s\S]*AutoModelForCausalLM\.from_pretrained\("path/,
+    );
   });
 
   it('refuses a folder that holds something, and leaves it as it is', async () => {
@@ -124,8 +159,17 @@ describe('writeComparison', () => {
     const other = temporaryFolder();
     const dpo = await readRun(await finishedRun(other, { objective: { loss: 'dpo' } }));
     const file = join(folder, 'report.html');
-    const panels = [{ title: 'Answers right', table: { columns: ['', 'DPO', 'MRPO'], rows: [['right <b>', '3', '4']] } }];
-    await writeComparison([{ name: 'DPO', run: dpo }, { name: 'MRPO', run: mrpo }], file, { title: 'DPO and MRPO', panels });
+    const panels = [
+      { title: 'Answers right', table: { columns: ['', 'DPO', 'MRPO'], rows: [['right <b>', '3', '4']] } },
+    ];
+    await writeComparison(
+      [
+        { name: 'DPO', run: dpo },
+        { name: 'MRPO', run: mrpo },
+      ],
+      file,
+      { title: 'DPO and MRPO', panels },
+    );
     const page = readFileSync(file, 'utf8');
     expect(page).toContain('Answers right');
     expect(page).toContain('right &lt;b&gt;');

@@ -33,21 +33,28 @@ describe('planTraining', () => {
 describe('packMicroBatches', () => {
   it('keeps whole pairs, all of them, within the budget, unless a pair alone is above it', () => {
     fc.assert(
-      fc.property(fc.array(fc.integer({ min: 1, max: 50 }), { maxLength: 30 }), fc.integer({ min: 1, max: 100 }), (tokens, budget) => {
-        const indices = tokens.map((_, index) => index);
-        const packed = packMicroBatches(indices, (index) => tokens[index] ?? 0, budget);
-        expect(sorted(packed.flat())).toEqual(indices);
-        for (const members of packed) {
-          const total = members.reduce((sum, index) => sum + (tokens[index] ?? 0), 0);
-          expect(total <= budget || members.length === 1).toBe(true);
-        }
-      }),
+      fc.property(
+        fc.array(fc.integer({ min: 1, max: 50 }), { maxLength: 30 }),
+        fc.integer({ min: 1, max: 100 }),
+        (tokens, budget) => {
+          const indices = tokens.map((_, index) => index);
+          const packed = packMicroBatches(indices, (index) => tokens[index] ?? 0, budget);
+          expect(sorted(packed.flat())).toEqual(indices);
+          for (const members of packed) {
+            const total = members.reduce((sum, index) => sum + (tokens[index] ?? 0), 0);
+            expect(total <= budget || members.length === 1).toBe(true);
+          }
+        },
+      ),
     );
   });
 
   it('puts pairs of like length together, the longest first', () => {
     const tokens = [10, 40, 11, 38];
-    expect(packMicroBatches([0, 1, 2, 3], (index) => tokens[index] ?? 0, 80)).toEqual([[1, 3], [2, 0]]);
+    expect(packMicroBatches([0, 1, 2, 3], (index) => tokens[index] ?? 0, 80)).toEqual([
+      [1, 3],
+      [2, 0],
+    ]);
   });
 
   it('does not depend on the order of the pairs', () => {

@@ -4,7 +4,12 @@ import { createObjective } from '../../src/objectives/create-objective.js';
 import type { ModelColumns, Objective, PairBatch } from '../../src/objectives/objective.js';
 import { createMeasureSums, type Measures } from '../../src/training/measures.js';
 
-const columns = (chosen: number[], rejected: number[], chosenTokens: number[], rejectedTokens: number[]): ModelColumns => ({
+const columns = (
+  chosen: number[],
+  rejected: number[],
+  chosenTokens: number[],
+  rejectedTokens: number[],
+): ModelColumns => ({
   chosen: { logps: Float64Array.from(chosen), tokens: Float64Array.from(chosenTokens) },
   rejected: { logps: Float64Array.from(rejected), tokens: Float64Array.from(rejectedTokens) },
 });
@@ -19,7 +24,12 @@ const BATCH: PairBatch = {
 };
 
 async function objective(settings: object, references = 2): Promise<Objective> {
-  const object = { policy: { model: 'toy:a' }, references: [{ model: 'policy' }, { model: 'toy:b' }], data: { train: 'x' }, objective: settings } as const;
+  const object = {
+    policy: { model: 'toy:a' },
+    references: [{ model: 'policy' }, { model: 'toy:b' }],
+    data: { train: 'x' },
+    objective: settings,
+  } as const;
   return createObjective(loadConfig({ object: object as never, env: {} }).config.objective, { references });
 }
 
@@ -49,7 +59,10 @@ describe('createMeasureSums', () => {
   });
 
   it('says how much each reference weighed, was clipped, and decided', async () => {
-    const measures = measure(BATCH, await objective({ loss: 'mrpo', weights: [0.25, 0.75], clip: { mode: 'fixed', epsilon: 0.1 } }));
+    const measures = measure(
+      BATCH,
+      await objective({ loss: 'mrpo', weights: [0.25, 0.75], clip: { mode: 'fixed', epsilon: 0.1 } }),
+    );
     expect([measures['references/self/weight'], measures['references/other/weight']]).toEqual([0.25, 0.75]);
     expect(measures['references/self/clip_share']).toBe(0);
     // -20 against -9, -20 against -24, -20 against -31, -40 against -16: all four outside the band of 10 %.

@@ -10,7 +10,12 @@ const INDICES = [0, 1, 2, 3, 4, 5, 6, 7];
 
 function oneStep(toy: ToyTraining, tokenBudget: number, upcoming: readonly number[] = []): Promise<StepOutcome> {
   const context = { ...toy, referenceNames: ['policy', 'other'], seed: 3, weightDecay: 0.01, maxGradNorm: 1 };
-  return runStep(context, { plan: { step: 1, epoch: 1, indices: INDICES, endsEpoch: true }, learningRate: 0.05, tokenBudget, upcoming });
+  return runStep(context, {
+    plan: { step: 1, epoch: 1, indices: INDICES, endsEpoch: true },
+    learningRate: 0.05,
+    tokenBudget,
+    upcoming,
+  });
 }
 
 describe('runStep', () => {
@@ -19,7 +24,9 @@ describe('runStep', () => {
     const before = await logpsOf(toy);
     await oneStep(toy, 120);
     expect(toy.calls.forwards.length).toBeGreaterThan(2);
-    const whole = toy.objective.evaluate(batchOf(toy.examples, INDICES, before.chosen.slice(0, 8), before.rejected.slice(0, 8)));
+    const whole = toy.objective.evaluate(
+      batchOf(toy.examples, INDICES, before.chosen.slice(0, 8), before.rejected.slice(0, 8)),
+    );
     for (const [i, index] of INDICES.entries()) {
       const [chosen, rejected] = toy.calls.gradients.get(index) ?? [NaN, NaN];
       expect(chosen).toBe((whole.gradChosen[i] ?? NaN) / 8);
@@ -31,7 +38,9 @@ describe('runStep', () => {
     const toy = await toyTraining();
     const first = await oneStep(toy, 1e9);
     const after = await logpsOf(toy);
-    const loss = toy.objective.evaluate(batchOf(toy.examples, INDICES, after.chosen.slice(0, 8), after.rejected.slice(0, 8))).losses;
+    const loss = toy.objective.evaluate(
+      batchOf(toy.examples, INDICES, after.chosen.slice(0, 8), after.rejected.slice(0, 8)),
+    ).losses;
     expect(loss.reduce((sum, value) => sum + value, 0) / 8).toBeLessThan(first.measures['loss'] ?? NaN);
   });
 
@@ -39,7 +48,9 @@ describe('runStep', () => {
     const toy = await toyTraining();
     const outcome = await oneStep(toy, 120);
     const microBatches = toy.calls.forwards.map(({ microBatch }) => microBatch);
-    expect(toy.calls.commits).toEqual([{ step: 1, microBatches, learningRate: 0.05, weightDecay: 0.01, maxGradNorm: 1 }]);
+    expect(toy.calls.commits).toEqual([
+      { step: 1, microBatches, learningRate: 0.05, weightDecay: 0.01, maxGradNorm: 1 },
+    ]);
     expect(outcome.microBatches).toBe(microBatches.length);
     expect(outcome.commit.gradNorm).toBeGreaterThan(0);
   });
@@ -71,7 +82,9 @@ describe('runStep out of memory', () => {
 
     expect(split.calls.aborts.length).toBeGreaterThan(0);
     expect(outcome.microBatches).toBeGreaterThanOrEqual(4);
-    expect([...split.calls.gradients].sort(([a], [b]) => a - b)).toEqual([...whole.calls.gradients].sort(([a], [b]) => a - b));
+    expect([...split.calls.gradients].sort(([a], [b]) => a - b)).toEqual(
+      [...whole.calls.gradients].sort(([a], [b]) => a - b),
+    );
     const [one, other] = [await logpsOf(whole), await logpsOf(split)];
     one.chosen.forEach((logp, i) => expect(other.chosen[i]).toBeCloseTo(logp, 9));
     one.rejected.forEach((logp, i) => expect(other.rejected[i]).toBeCloseTo(logp, 9));
@@ -89,20 +102,29 @@ describe('runStep out of memory', () => {
 
   it('says how long the longest pair is when one pair alone does not fit', async () => {
     const toy = await toyTraining({ memory: { maxForwardRows: 0 } });
-    await expect(oneStep(toy, 1e9)).rejects.toThrow(/one pair at a time; the longest of this step, toys\.jsonl row \d+, has \d+ tokens/);
+    await expect(oneStep(toy, 1e9)).rejects.toThrow(
+      /one pair at a time; the longest of this step, toys\.jsonl row \d+, has \d+ tokens/,
+    );
     expect(toy.calls.commits).toEqual([]);
   });
 });
 
 describe('runStep with log-probs that are not finite', () => {
   it('names the row and the side, and applies nothing', async () => {
-    const texts = toyPairs(12).map((pair, i) => (i === 5 ? { ...pair, rejected: [{ role: 'assistant', content: 'broken' }] } : pair));
+    const texts = toyPairs(12).map((pair, i) =>
+      i === 5 ? { ...pair, rejected: [{ role: 'assistant', content: 'broken' }] } : pair,
+    );
     const toy = await toyTraining({ pairTexts: texts, memory: { brokenText: 'broken' } });
     toy.examples.references.forEach((reference) => (reference.rejected.logps[5] = -10));
-    const failure = await oneStep(toy, 120).then(() => undefined, (thrown: unknown) => thrown);
+    const failure = await oneStep(toy, 120).then(
+      () => undefined,
+      (thrown: unknown) => thrown,
+    );
     expect(failure).toBeInstanceOf(MrpoError);
     expect((failure as MrpoError).code).toBe('data');
-    expect((failure as MrpoError).message).toMatch(/^toys\.jsonl row 6: the log-prob of the rejected response under the policy is NaN/);
+    expect((failure as MrpoError).message).toMatch(
+      /^toys\.jsonl row 6: the log-prob of the rejected response under the policy is NaN/,
+    );
     expect(toy.calls.commits).toEqual([]);
     expect(toy.calls.aborts).toEqual([1]);
   });

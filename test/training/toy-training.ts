@@ -33,18 +33,30 @@ export function toyPairs(count: number): PairText[] {
 }
 
 export async function toyTraining(
-  options: { pairs?: number; memory?: MemoryBackendOptions; objective?: object; wrap?: (trainer: Trainer) => Trainer; pairTexts?: PairText[] } = {},
+  options: {
+    pairs?: number;
+    memory?: MemoryBackendOptions;
+    objective?: object;
+    wrap?: (trainer: Trainer) => Trainer;
+    pairTexts?: PairText[];
+  } = {},
 ): Promise<ToyTraining> {
   const backend = createMemoryBackend(options.memory);
   const texts = options.pairTexts ?? toyPairs(options.pairs ?? 12);
   const { config } = loadConfig({
-    object: { policy: { model: 'toy:policy' }, references: [{ model: 'policy' }, { model: 'toy:other' }], data: { train: 'x' }, objective: options.objective ?? {} },
+    object: {
+      policy: { model: 'toy:policy' },
+      references: [{ model: 'policy' }, { model: 'toy:other' }],
+      data: { train: 'x' },
+      objective: options.objective ?? {},
+    },
     env: {},
   });
   const rule = { maxLength: 200, truncation: 'keep_start', template: 'chat' } as const;
   const policy = await backend.loadModel({ source: 'toy:policy' }, { forTraining: true });
   const { handle: rowSet, rows } = await backend.registerRows(policy.handle, texts, rule);
-  const column = (valueOf: (index: number) => number): Float64Array => Float64Array.from(texts, (_, index) => valueOf(index));
+  const column = (valueOf: (index: number) => number): Float64Array =>
+    Float64Array.from(texts, (_, index) => valueOf(index));
   const references = [];
   for (const source of ['toy:policy', 'toy:other']) {
     const model = await backend.loadModel({ source });
@@ -109,7 +121,9 @@ function recording(trainer: Trainer, calls: ToyTraining['calls']): Trainer {
       return trainer.forward(request);
     },
     async backward(step, microBatch, gradients) {
-      rowsOf.get(microBatch)?.forEach((row, i) => calls.gradients.set(row, [gradients[2 * i] ?? NaN, gradients[2 * i + 1] ?? NaN]));
+      rowsOf
+        .get(microBatch)
+        ?.forEach((row, i) => calls.gradients.set(row, [gradients[2 * i] ?? NaN, gradients[2 * i + 1] ?? NaN]));
       return trainer.backward(step, microBatch, gradients);
     },
     async commit(request) {
@@ -124,7 +138,11 @@ function recording(trainer: Trainer, calls: ToyTraining['calls']): Trainer {
 }
 
 /** The policy's log-probs of now. */
-export async function logpsOf({ backend, rowSet, examples }: ToyTraining): Promise<{ chosen: Float64Array; rejected: Float64Array }> {
+export async function logpsOf({
+  backend,
+  rowSet,
+  examples,
+}: ToyTraining): Promise<{ chosen: Float64Array; rejected: Float64Array }> {
   const [chosen, rejected] = [new Float64Array(examples.size), new Float64Array(examples.size)];
   for await (const chunk of backend.score(rowSet, { rows: examples.rows })) {
     chunk.rows.forEach((row, i) => {

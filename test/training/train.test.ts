@@ -11,7 +11,14 @@ interface Trained {
 }
 
 function options(toy: ToyTraining, training: object, changes: Partial<TrainingOptions> = {}): TrainingOptions {
-  const { config } = loadConfig({ object: { policy: { model: 'toy:policy' }, data: { train: 'x' }, training: { learning_rate: 0.05, batch_size: 4, epochs: 2, ...training } }, env: {} });
+  const { config } = loadConfig({
+    object: {
+      policy: { model: 'toy:policy' },
+      data: { train: 'x' },
+      training: { learning_rate: 0.05, batch_size: 4, epochs: 2, ...training },
+    },
+    env: {},
+  });
   const evaluation = { ...toy, referenceNames: ['policy', 'other'] };
   return {
     ...toy,
@@ -23,7 +30,10 @@ function options(toy: ToyTraining, training: object, changes: Partial<TrainingOp
   };
 }
 
-async function train(given: TrainingOptions, onEvent: (event: TrainingEvent) => void = () => undefined): Promise<Trained> {
+async function train(
+  given: TrainingOptions,
+  onEvent: (event: TrainingEvent) => void = () => undefined,
+): Promise<Trained> {
   const loop = trainPolicy(given);
   const events: TrainingEvent[] = [];
   for (;;) {
@@ -34,14 +44,17 @@ async function train(given: TrainingOptions, onEvent: (event: TrainingEvent) => 
   }
 }
 
-const evaluatedSteps = ({ events }: Trained): number[] => events.flatMap((event) => (event.type === 'evaluation' ? [event.step] : []));
+const evaluatedSteps = ({ events }: Trained): number[] =>
+  events.flatMap((event) => (event.type === 'evaluation' ? [event.step] : []));
 
 describe('trainPolicy', () => {
   it('evaluates before the first update and after each epoch, and trains', async () => {
     const trained = await train(options(await toyTraining(), {}));
     expect(evaluatedSteps(trained)).toEqual([0, 3, 6]);
     expect(trained.end).toEqual({ steps: 6, totalSteps: 6, stopped: false });
-    const losses = trained.events.flatMap((event) => (event.type === 'evaluation' ? [event.evaluation.measures['loss'] ?? NaN] : []));
+    const losses = trained.events.flatMap((event) =>
+      event.type === 'evaluation' ? [event.evaluation.measures['loss'] ?? NaN] : [],
+    );
     expect(losses[2]).toBeLessThan(losses[1] ?? NaN);
     expect(losses[1]).toBeLessThan(losses[0] ?? NaN);
   });
@@ -75,7 +88,9 @@ describe('trainPolicy', () => {
   it('follows the schedule', async () => {
     const { events } = await train(options(await toyTraining(), { lr_scheduler_type: 'linear', warmup_ratio: 0.5 }));
     const rates = events.flatMap((event) => (event.type === 'step' ? [event.learningRate] : []));
-    expect(rates.map((rate) => Number((rate / 0.05).toFixed(6)))).toEqual([0, 0.333333, 0.666667, 1, 0.666667, 0.333333]);
+    expect(rates.map((rate) => Number((rate / 0.05).toFixed(6)))).toEqual([
+      0, 0.333333, 0.666667, 1, 0.666667, 0.333333,
+    ]);
   });
 
   it('stops at the step boundary, and the steps before it stand', async () => {
@@ -119,13 +134,17 @@ describe('trainPolicy', () => {
     await train(options(toy, { epochs: 1 }));
     expect(JSON.stringify(toy.objective.state?.())).not.toBe(before);
     const none = { ...toy.examples, size: 0, rows: [], names: [] };
-    await expect(train(options(toy, {}, { heldOut: none }))).rejects.toThrow(/learn from held-out pairs, and there are none/);
+    await expect(train(options(toy, {}, { heldOut: none }))).rejects.toThrow(
+      /learn from held-out pairs, and there are none/,
+    );
   });
 
   it('fixes weights by the held-out pairs before the first step', async () => {
     const toy = await toyTraining({ objective: { weights: 'vdw' } });
     const { events } = await train(options(toy, { epochs: 1 }));
-    const weights = events.flatMap((event) => (event.type === 'step' ? [event.measures['references/other/weight']] : []));
+    const weights = events.flatMap((event) =>
+      event.type === 'step' ? [event.measures['references/other/weight']] : [],
+    );
     expect(new Set(weights.map((weight) => weight?.toFixed(12))).size).toBe(1);
     expect(weights[0]).not.toBeCloseTo(0.5, 3);
   });

@@ -21,7 +21,10 @@ export function registerEvaluate(program: Command, io: CliIo): void {
     .description("Accuracies and margins on held-out pairs: of a configuration's policy as it starts, or of a run.")
     .argument('<config-or-run>', 'configuration file, or the folder of a run')
     .option('--set <key=value>', 'override a setting of a configuration file; may be given again', collect, [])
-    .option('--backend <address>', 'a running backend (host:port or unix:/path); default: MRPO_BACKEND, else one is started')
+    .option(
+      '--backend <address>',
+      'a running backend (host:port or unix:/path); default: MRPO_BACKEND, else one is started',
+    )
     .option('--json', 'print one JSON object on standard output')
     .option('--quiet', 'no progress')
     .addHelpText('after', '\nExamples:\n  $ npx mrpo evaluate my-run.yaml\n  $ npx mrpo evaluate runs/my-run --json\n')
@@ -29,7 +32,8 @@ export function registerEvaluate(program: Command, io: CliIo): void {
       const display = createRunDisplay(io, quiet);
       const path = resolve(io.cwd, source);
       const isRun = await isRunFolder(path);
-      if (isRun && set.length > 0) throw new MrpoError('usage', '--set changes a configuration file; a run is evaluated as it was configured');
+      if (isRun && set.length > 0)
+        throw new MrpoError('usage', '--set changes a configuration file; a run is evaluated as it was configured');
       const cache = openLogpCache({ path: cacheFile(io.env) });
       try {
         const options = { signal: io.signal, env: io.env, backendAddress: backend, cache, onEvent: display.show };

@@ -20,7 +20,10 @@ export function registerExport(program: Command, io: CliIo): void {
     .option('--merge', 'write the whole model, unquantised, with the adapter merged in')
     .option('--backend <address>', 'a running backend for --merge; default: MRPO_BACKEND, else one is started')
     .option('--json', 'print one JSON object: {"folder", "files"}')
-    .addHelpText('after', '\nExamples:\n  $ npx mrpo export runs/my-run --to my-adapter\n  $ npx mrpo export runs/my-run --merge --to my-model\n')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ npx mrpo export runs/my-run --to my-adapter\n  $ npx mrpo export runs/my-run --merge --to my-model\n',
+    )
     .action(async (run: string, options: ExportOptions) => {
       const progress = io.progress('exporting');
       const exported = await exportRun({

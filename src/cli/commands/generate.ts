@@ -39,7 +39,10 @@ export function registerGenerate(program: Command, io: CliIo): void {
     .option('--quantization <kind>', 'none, nf4 or int8', oneOf(['none', 'nf4', 'int8']))
     .option('--chat-template <jinja>', "in place of the tokenizer's own")
     .option('--revision <name>', 'branch, tag or commit of a hub id')
-    .option('--backend <address>', 'a running backend (host:port or unix:/path); default: MRPO_BACKEND, else one is started')
+    .option(
+      '--backend <address>',
+      'a running backend (host:port or unix:/path); default: MRPO_BACKEND, else one is started',
+    )
     .option('--json', 'print one JSON object: {"answers": [{"prompt", "text", "tokens", "finished"}]}')
     .addHelpText(
       'after',
@@ -54,12 +57,18 @@ Examples:
       if (prompts.some((prompt) => prompt === '')) {
         throw new MrpoError('usage', 'the prompt is empty', { hint: 'Give --prompt TEXT, or text on standard input.' });
       }
-      if (options.system !== undefined && options.plain === true) throw new MrpoError('usage', '--system needs the chat template; it cannot go with --plain');
+      if (options.system !== undefined && options.plain === true)
+        throw new MrpoError('usage', '--system needs the chat template; it cannot go with --plain');
       const progress = io.progress('generating');
       const answers = await generate({
         model: await modelSpec(source, options, io),
         prompts: prompts.map((prompt) =>
-          options.system === undefined ? prompt : [{ role: 'system', content: options.system }, { role: 'user', content: prompt }],
+          options.system === undefined
+            ? prompt
+            : [
+                { role: 'system', content: options.system },
+                { role: 'user', content: prompt },
+              ],
         ),
         plain: options.plain,
         maxNewTokens: options.maxNewTokens,
@@ -73,10 +82,16 @@ Examples:
       });
       progress.stop();
       if (options.json === true) {
-        const shown = answers.map(({ index, text, tokens, finished }) => ({ prompt: prompts[index], text, tokens, finished }));
+        const shown = answers.map(({ index, text, tokens, finished }) => ({
+          prompt: prompts[index],
+          text,
+          tokens,
+          finished,
+        }));
         return printJson(io, { answers: shown });
       }
-      for (const { index, text } of answers) io.out(prompts.length > 1 ? `> ${prompts[index]}\n${text}\n\n` : `${text}\n`);
+      for (const { index, text } of answers)
+        io.out(prompts.length > 1 ? `> ${prompts[index]}\n${text}\n\n` : `${text}\n`);
     });
 }
 
@@ -94,20 +109,28 @@ async function modelSpec(source: string, options: GenerateCommandOptions, io: Cl
   };
 }
 
-const numberIn = (low: number, high: number) => (text: string): number => {
-  const value = Number(text);
-  if (text.trim() === '' || !(value >= low && value <= high)) throw new InvalidArgumentError(`expected a number from ${low} to ${high}`);
-  return value;
-};
+const numberIn =
+  (low: number, high: number) =>
+  (text: string): number => {
+    const value = Number(text);
+    if (text.trim() === '' || !(value >= low && value <= high))
+      throw new InvalidArgumentError(`expected a number from ${low} to ${high}`);
+    return value;
+  };
 
-const integerFrom = (low: number) => (text: string): number => {
-  const value = Number(text);
-  if (text.trim() === '' || !Number.isSafeInteger(value) || value < low) throw new InvalidArgumentError(`expected a whole number from ${low}`);
-  return value;
-};
+const integerFrom =
+  (low: number) =>
+  (text: string): number => {
+    const value = Number(text);
+    if (text.trim() === '' || !Number.isSafeInteger(value) || value < low)
+      throw new InvalidArgumentError(`expected a whole number from ${low}`);
+    return value;
+  };
 
-const oneOf = <T extends string>(values: readonly T[]) => (text: string): T => {
-  const found = values.find((value) => value === text);
-  if (found === undefined) throw new InvalidArgumentError(`expected one of ${values.join(', ')}`);
-  return found;
-};
+const oneOf =
+  <T extends string>(values: readonly T[]) =>
+  (text: string): T => {
+    const found = values.find((value) => value === text);
+    if (found === undefined) throw new InvalidArgumentError(`expected one of ${values.join(', ')}`);
+    return found;
+  };

@@ -2,7 +2,14 @@
 import type { Command } from 'commander';
 import { MrpoError, toMrpoError } from '../../core/errors.js';
 import { cacheFile, openLogpCache } from '../../references/index.js';
-import { loadConfig, readRun, startRun, type LoadedConfig, type StartOptions, type StoredRun } from '../../sdk/index.js';
+import {
+  loadConfig,
+  readRun,
+  startRun,
+  type LoadedConfig,
+  type StartOptions,
+  type StoredRun,
+} from '../../sdk/index.js';
 import { collect, printJson, type CliIo } from '../command.js';
 import { measureTable } from '../measure-text.js';
 import { createRunDisplay } from '../run-display.js';
@@ -20,7 +27,10 @@ export function registerTrain(program: Command, io: CliIo): void {
     .description('Train a policy on preference pairs while references keep it in check.')
     .argument('<config>', 'configuration file (YAML or JSON)')
     .option('--set <key=value>', 'override a setting; may be given again', collect, [])
-    .option('--backend <address>', 'a running backend (host:port or unix:/path); default: MRPO_BACKEND, else one is started')
+    .option(
+      '--backend <address>',
+      'a running backend (host:port or unix:/path); default: MRPO_BACKEND, else one is started',
+    )
     .option('--json', 'print one JSON object with the result on standard output')
     .option('--quiet', 'no progress')
     .addHelpText(
@@ -45,7 +55,12 @@ Examples:
     });
 }
 
-async function train(loaded: LoadedConfig, start: StartOptions, { json = false, quiet }: TrainOptions, io: CliIo): Promise<void> {
+async function train(
+  loaded: LoadedConfig,
+  start: StartOptions,
+  { json = false, quiet }: TrainOptions,
+  io: CliIo,
+): Promise<void> {
   const run = await startRun(loaded, start);
   const display = createRunDisplay(io, quiet);
   for await (const event of run.events) display.show(event);
@@ -71,7 +86,18 @@ function resultText({ folder, record, config }: StoredRun): string {
   const table =
     evaluation === undefined || Object.keys(evaluation.before).length === 0
       ? []
-      : [measureTable([{ title: 'step 0', measures: evaluation.before }, { title: `step ${evaluation.afterStep}`, measures: evaluation.after }]), ''];
-  const result = training === undefined ? [] : [`${config.policy.lora === 'off' ? 'model:  ' : 'adapter:'} ${folder.file(config.policy.lora === 'off' ? 'model' : 'adapter')}`];
+      : [
+          measureTable([
+            { title: 'step 0', measures: evaluation.before },
+            { title: `step ${evaluation.afterStep}`, measures: evaluation.after },
+          ]),
+          '',
+        ];
+  const result =
+    training === undefined
+      ? []
+      : [
+          `${config.policy.lora === 'off' ? 'model:  ' : 'adapter:'} ${folder.file(config.policy.lora === 'off' ? 'model' : 'adapter')}`,
+        ];
   return `${['', ...table, ...result, `report:  ${folder.file('report')}`].join('\n')}\n`;
 }

@@ -24,7 +24,9 @@ const BINS = 41;
 /** Of all values together the outermost 1 % at each end are drawn in the last bin, so that a few do not flatten the rest. */
 export function histogram(options: HistogramOptions): Html {
   const all = Float64Array.from(options.groups.flatMap(({ values }) => Array.from(values))).sort();
-  const reach = Math.max(Math.abs(all[Math.floor(0.01 * all.length)] ?? 0), Math.abs(all[Math.ceil(0.99 * all.length) - 1] ?? 0)) || 1;
+  const reach =
+    Math.max(Math.abs(all[Math.floor(0.01 * all.length)] ?? 0), Math.abs(all[Math.ceil(0.99 * all.length) - 1] ?? 0)) ||
+    1;
   const counts = options.groups.map(({ values }) => binCounts(values, reach));
   const highest = Math.max(1, ...counts.flat());
   const x = (value: number): number => EDGE.left + ((value + reach) / (2 * reach)) * (WIDTH - EDGE.left - EDGE.right);

@@ -41,4 +41,5 @@ ${options.bars.map(({ name, share, interval: [low, high], color }, row) => {
 }
 
 const LONGEST_NAME = 30;
-const shortened = (name: string): string => (name.length <= LONGEST_NAME ? name : `${name.slice(0, LONGEST_NAME - 1)}…`);
+const shortened = (name: string): string =>
+  name.length <= LONGEST_NAME ? name : `${name.slice(0, LONGEST_NAME - 1)}…`;

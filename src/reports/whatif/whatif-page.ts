@@ -28,7 +28,12 @@ ${cards(whatif)}
 <p>Every pair has an answer that people preferred and one that they did not. Training with the first reference alone is called DPO. Adding references changes one thing only: each pair gets a fixed <b>head start</b>, a number that is added to what DPO measures for it, before, during and after training.</p>
 <p>A positive head start tells the training that the pair is partly learnt already, so it pulls less; a negative one makes it pull more. A head start also shows up in the reported accuracy, although the model has learnt nothing from it. That is why every trained accuracy should be compared with the step-0 accuracy below and with the simple rule "the longer answer is the preferred one".</p>
 <div class="charts">${charts(whatif)}</div>
-${Object.entries(GROUP_TITLES).map(([group, name]) => groupTable(name, whatif.results.filter(({ setting }) => setting.group === group)))}
+${Object.entries(GROUP_TITLES).map(([group, name]) =>
+  groupTable(
+    name,
+    whatif.results.filter(({ setting }) => setting.group === group),
+  ),
+)}
 <footer>Definitions: MRPO, arXiv 2405.16388, Eq. 7 to 10. Intervals are 95 % Wilson intervals.</footer>
 </main></body></html>`.html
   }\n`;
@@ -53,7 +58,8 @@ function charts(whatif: Whatif): readonly Html[] {
   return [
     histogram({
       title: 'Head starts of the pairs, as configured',
-      caption: 'Right of the middle: the training takes the pair for partly learnt. If one colour lies to the right and the other to the left, the head start rewards length and not quality.',
+      caption:
+        'Right of the middle: the training takes the pair for partly learnt. If one colour lies to the right and the other to the left, the head start rewards length and not quality.',
       xLabel: 'head start (added to the margin)',
       groups: [
         { name: 'preferred answer is longer', color: 0, values: configuredOffsets.chosenLonger },
@@ -64,9 +70,14 @@ function charts(whatif: Whatif): readonly Html[] {
       ? [
           intervalBars({
             title: 'Which references help',
-            caption: 'How often the pooled reference itself finds the preferred answer likelier, for different sets of references. Where leaving one out moves the dot to the right, that one hurts. Overlapping lines: the data cannot tell them apart.',
+            caption:
+              'How often the pooled reference itself finds the preferred answer likelier, for different sets of references. Where leaving one out moves the dot to the right, that one hurts. Overlapping lines: the data cannot tell them apart.',
             level: { name: 'longer answer', value: longerIsChosen.share },
-            bars: subsets.map(({ setting, virtualAccuracy }, row) => ({ name: setting.label, ...virtualAccuracy, color: row === 0 ? 0 : 2 })),
+            bars: subsets.map(({ setting, virtualAccuracy }, row) => ({
+              name: setting.label,
+              ...virtualAccuracy,
+              color: row === 0 ? 0 : 2,
+            })),
           }),
         ]
       : []),
@@ -92,12 +103,18 @@ function epsilonCharts({ results, longerIsChosen }: Whatif): Html[] {
   return [
     epsilonChart({
       title: 'A wider trust region',
-      caption: 'Left end: DPO, the other references are clipped away. Further right they may stray further from the first. Step-0 accuracy that rises towards the dashed line comes from length, not from learning.',
-      lines: [line('accuracy at step 0', 0, (of) => of.stepZeroAccuracy?.share), line('pooled reference', 1, (of) => of.virtualAccuracy.share), level].filter(({ points }) => points.length > 0),
+      caption:
+        'Left end: DPO, the other references are clipped away. Further right they may stray further from the first. Step-0 accuracy that rises towards the dashed line comes from length, not from learning.',
+      lines: [
+        line('accuracy at step 0', 0, (of) => of.stepZeroAccuracy?.share),
+        line('pooled reference', 1, (of) => of.virtualAccuracy.share),
+        level,
+      ].filter(({ points }) => points.length > 0),
     }),
     epsilonChart({
       title: 'Size of the head starts',
-      caption: 'Mean head start and its spread over the pairs (standard deviation). Where the spread is large next to what training achieves (a margin of about 1), the references decide more than the training does.',
+      caption:
+        'Mean head start and its spread over the pairs (standard deviation). Where the spread is large next to what training achieves (a margin of about 1), the references decide more than the training does.',
       format: numberText,
       lines: [line('spread', 3, (of) => of.offset.sd), line('mean', 2, (of) => of.offset.mean)],
     }),

@@ -1,0 +1,54 @@
+/** What reference weights learn from held-out pairs: before training (VDW, VAW), or from what a step improved (TSW). */
+import { MrpoError } from '../core/errors.js';
+import { seededRandom } from '../core/random.js';
+import type { Objective } from '../objectives/objective.js';
+import type { Evaluation } from './evaluate.js';
+import { batchOf, type Examples } from './examples.js';
+import { seedFor } from './seeds.js';
+
+export interface LearningContext {
+  readonly objective: Objective;
+  readonly heldOut: Examples;
+  /** Evaluates the policy of now on the held-out pairs, or on some of them. */
+  readonly evaluate: (signal: AbortSignal | undefined, only?: readonly number[]) => Promise<Evaluation>;
+}
+
+/** @throws MrpoError `config` if the weights need held-out pairs and there are none. */
+export function fitWeights({ objective, heldOut }: LearningContext): void {
+  if (objective.fit === undefined && objective.reward === undefined) return;
+  if (heldOut.size === 0) {
+    throw new MrpoError(
+      'config',
+      `objective.weights of ${objective.name} learn from held-out pairs, and there are none`,
+      {
+        hint: 'Set data.eval to a share, a number of pairs or a file.',
+      },
+    );
+  }
+  const first = heldOut.references[0];
+  if (objective.fit === undefined || first === undefined) return;
+  // Only the references are looked at; the policy's columns may hold anything valid.
+  objective.fit(batchOf(heldOut, everyPair(heldOut), first.chosen.logps, first.rejected.logps));
+}
+
+/** Held-out pairs that a step's reward is measured on. */
+const REWARD_PAIRS = 128;
+
+/** Measures before a step, and gives what to call after it. `undefined` for weights that want no reward. */
+export async function startReward(
+  { objective, heldOut, evaluate }: LearningContext,
+  runSeed: number,
+  step: number,
+): Promise<(() => Promise<void>) | undefined> {
+  const reward = objective.reward?.bind(objective);
+  if (reward === undefined) return undefined;
+  const drawn = seededRandom(seedFor(runSeed, 'reward', step))
+    .shuffle(everyPair(heldOut))
+    .slice(0, REWARD_PAIRS);
+  const accuracy = async (): Promise<number> =>
+    (await evaluate(undefined, drawn)).measures['accuracies/per_token'] ?? NaN;
+  const before = await accuracy();
+  return async () => reward(before, await accuracy());
+}
+
+const everyPair = ({ size }: Examples): number[] => Array.from({ length: size }, (_, index) => index);

@@ -4,6 +4,7 @@ import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { MrpoError } from '../core/errors.js';
 import { BackendFault } from './fault.js';
+import { parseAddress } from './grpc/address.js';
 import { PROJECT_ROOT, resolvePython } from './python.js';
 
 export interface StandaloneOptions {
@@ -39,6 +40,7 @@ const LAST_LINES = 20;
 
 /** Resolves when the backend listens. Throws code `usage` for an address that it cannot or must not use. */
 export async function startStandalone(options: StandaloneOptions): Promise<StandaloneBackend> {
+  checkAddress(options);
   const child = spawn(resolvePython(options.python), ['-m', 'py_backend', ...argumentsOf(options)], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: environmentOf(options),
@@ -76,6 +78,20 @@ export async function startStandalone(options: StandaloneOptions): Promise<Stand
       await closed.finally(() => clearTimeout(timer));
     },
   };
+}
+
+/** Python checks the same, but seconds later, when torch is loaded. */
+function checkAddress({ address, token, tls, insecure }: StandaloneOptions): void {
+  const parsed = parseAddress(address);
+  if (parsed.kind === 'unix' || parsed.loopback || token !== undefined || tls !== undefined || insecure === true)
+    return;
+  throw new MrpoError(
+    'usage',
+    `address ${address}: other machines can reach it, and there is neither TLS nor a token`,
+    {
+      hint: 'Use a loopback address, or a token, or TLS files; or say --insecure.',
+    },
+  );
 }
 
 function argumentsOf(options: StandaloneOptions): string[] {

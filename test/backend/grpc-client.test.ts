@@ -358,13 +358,16 @@ describe('rows', () => {
   function noting(hold: () => Promise<void> = async () => undefined) {
     const messages: RegisterRowsRequest[] = [];
     const overrides: ServeOptions['overrides'] = {
-      registerRows: async (call) => {
-        for await (const message of call.iterator({ destroyOnReturn: false }) as AsyncIterable<RegisterRowsRequest>) {
-          messages.push(message);
-          call.write({ rowSet: 'rows-1', rows: [] });
-          await hold();
-        }
-        call.end();
+      registerRows: (call) => {
+        const read = async (): Promise<void> => {
+          for await (const message of call.iterator({ destroyOnReturn: false }) as AsyncIterable<RegisterRowsRequest>) {
+            messages.push(message);
+            call.write({ rowSet: 'rows-1', rows: [] });
+            await hold();
+          }
+          call.end();
+        };
+        void read();
       },
     };
     return { messages, overrides };

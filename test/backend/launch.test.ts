@@ -14,6 +14,9 @@ import { tinyModel } from '../support/tiny-models.js';
 import { scoresOf } from './contract.js';
 import { PAIRS, RULE } from './support/pairs.js';
 
+/** Starting Python takes seconds, and many times that on a busy machine. */
+const START = { timeout: 180_000 };
+
 const folder = mkdtempSync(join(tmpdir(), 'mrpo-launch-test-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -125,7 +128,7 @@ describe('an embedded backend', () => {
   it('hands its log to the program, line by line', async () => {
     const [backend] = both();
     await backend.loadModel({ source: tinyModel('llama') });
-    await expect.poll(() => lines.some((line) => line.includes('loaded')), { timeout: 5000 }).toBe(true);
+    await expect.poll(() => lines.some((line) => line.includes('loaded')), { timeout: 20_000 }).toBe(true);
   });
 
   it('fails calls at once with its last words when it is killed, and leaves the other one alone', async () => {
@@ -141,7 +144,7 @@ describe('an embedded backend', () => {
       }
     })();
     await expect(scoring).rejects.toMatchObject({ reason: 'died' });
-    expect(performance.now() - killedAt).toBeLessThan(5000);
+    expect(performance.now() - killedAt).toBeLessThan(20_000);
     await expect(scoring).rejects.toThrow(/signal SIGKILL/);
     await expect(scoring).rejects.toThrow(/last words:\n(.*\n)*.*loaded/);
     await expect(backend.info()).rejects.toMatchObject({ reason: 'died' });
@@ -155,25 +158,25 @@ describe('an embedded backend', () => {
     await dead.close();
     await living.close();
     await living.close();
-    await expect.poll(() => isAlive(processId), { timeout: 5000 }).toBe(false);
+    await expect.poll(() => isAlive(processId), { timeout: 20_000 }).toBe(false);
   });
 });
 
-describe('a program that ends takes its Python with it:', () => {
+describe('a program that ends takes its Python with it:', START, () => {
   it('not at Ctrl-C, which is for the program to handle, but when killed while Python is busy', async () => {
     const { child, processId, lines } = await startProgram('busy', tinyModel('llama'));
     const said = nextLine(lines);
     process.kill(-(child.pid ?? NaN), 'SIGINT'); // the whole group, as a terminal does
     expect(await said).toEqual({ alive: true });
     child.kill('SIGKILL');
-    await expect.poll(() => isAlive(processId), { timeout: 5000 }).toBe(false);
+    await expect.poll(() => isAlive(processId), { timeout: 20_000 }).toBe(false);
   });
 
   it('finished without closing', async () => {
     const before = privateFolders();
     const { child, processId } = await startProgram('forget');
     expect(child.exitCode ?? (await exitOf(child))).toBe(0);
-    await expect.poll(() => isAlive(processId), { timeout: 5000 }).toBe(false);
+    await expect.poll(() => isAlive(processId), { timeout: 20_000 }).toBe(false);
     const left = privateFolders().filter((name) => !before.includes(name) && existsSync(join(tmpdir(), name, 's')));
     expect(left).toEqual([]);
   });
@@ -182,6 +185,6 @@ describe('a program that ends takes its Python with it:', () => {
     const { child } = await startProgram('fail', fakePython('failing-python', 'exit 1'));
     const started = performance.now();
     expect(child.exitCode ?? (await exitOf(child))).toBe(0);
-    expect(performance.now() - started).toBeLessThan(5000);
+    expect(performance.now() - started).toBeLessThan(20_000);
   });
 });

@@ -1,0 +1,39 @@
+/** The generated code is what the .proto files give, and the client's rules follow from them. */
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import { loadSync, type ServiceDefinition } from '@grpc/proto-loader';
+import { describe, expect, it } from 'vitest';
+import { isIdempotent } from '../../src/backend/grpc/retry.js';
+import { PROJECT_ROOT } from '../../src/backend/python.js';
+import { faultReason } from '../../src/backend/wire.js';
+import { BackendServiceDefinition, BackendServiceService, ErrorReason } from '../../src/gen/mrpo/backend/v1/backend.js';
+import { generatedShape, loadedShape } from './support/service-shape.js';
+
+describe('generated protocol code', () => {
+  it('is current', () => {
+    const script = join(PROJECT_ROOT, 'scripts', 'generate-proto.mjs');
+    expect(() => execFileSync(process.execPath, [script, '--check'], { stdio: 'pipe' })).not.toThrow();
+  });
+
+  it('has the methods, streams and idempotency of the .proto', () => {
+    const loaded = loadSync('mrpo/backend/v1/backend.proto', { includeDirs: [join(PROJECT_ROOT, 'proto')] });
+    const service = loaded['mrpo.backend.v1.BackendService'] as ServiceDefinition;
+    const generated = generatedShape(BackendServiceDefinition.methods, BackendServiceService);
+    expect(generated).toEqual(loadedShape(service));
+    expect(Object.keys(generated).length).toBeGreaterThan(10);
+  });
+
+  it('lets exactly the marked calls be repeated', () => {
+    const names = Object.keys(BackendServiceDefinition.methods) as (keyof typeof BackendServiceDefinition.methods)[];
+    const repeatable = names.filter(isIdempotent);
+    expect(repeatable.sort()).toEqual(
+      ['closeTrainer', 'getServerInfo', 'identifyModel', 'readDataset', 'score', 'unloadModel'].sort(),
+    );
+  });
+
+  it('has a reason of the seam for every reason of the .proto', () => {
+    const names = Object.keys(ErrorReason).filter((name) => !name.endsWith('UNSPECIFIED'));
+    for (const name of names) expect(faultReason(name), name).toBe(name.replace('ERROR_REASON_', '').toLowerCase());
+    expect(faultReason('ERROR_REASON_FROM_THE_FUTURE')).toBe('failed');
+  });
+});

@@ -32,20 +32,18 @@ export function adaptiveEpsilonColumns(
   rejected: readonly Float64Array[],
   epsilonMax: number,
 ): Epsilon {
-  const [sumsChosen, sumsRejected] = [rowSums(chosen), rowSums(rejected)];
-  const epsilonChosen = new Float64Array(sumsChosen.length);
-  const epsilonRejected = new Float64Array(sumsChosen.length);
-  for (let row = 0; row < epsilonChosen.length; row++) {
-    epsilonChosen[row] = adaptiveEpsilon(sumsChosen[row]!, sumsRejected[row]!, epsilonMax);
-    epsilonRejected[row] = adaptiveEpsilon(sumsRejected[row]!, sumsChosen[row]!, epsilonMax);
+  const size = chosen[0]?.length ?? 0;
+  const epsilonChosen = new Float64Array(size);
+  const epsilonRejected = new Float64Array(size);
+  for (let row = 0; row < size; row++) {
+    let sumChosen = 0;
+    let sumRejected = 0;
+    for (let k = 0; k < chosen.length; k++) {
+      sumChosen += chosen[k]![row]!;
+      sumRejected += rejected[k]![row]!;
+    }
+    epsilonChosen[row] = adaptiveEpsilon(sumChosen, sumRejected, epsilonMax);
+    epsilonRejected[row] = adaptiveEpsilon(sumRejected, sumChosen, epsilonMax);
   }
   return { chosen: epsilonChosen, rejected: epsilonRejected };
-}
-
-function rowSums(columns: readonly Float64Array[]): Float64Array {
-  const sums = new Float64Array(columns[0]?.length ?? 0);
-  for (const column of columns) {
-    for (let row = 0; row < sums.length; row++) sums[row] = sums[row]! + column[row]!;
-  }
-  return sums;
 }

@@ -1,0 +1,182 @@
+"""The training step against TRL's DPOTrainer. Run by `npm run bench -- step`.
+
+    agree             20 steps: losses must agree to 1e-4, else no figure counts
+    smollm            SmolLM2-135M-Instruct on conversations (--smollm DIR --pairs FILE.json), rows up to 640 tokens
+    v32k-long-prompt  6-layer model of width 256, V = 32000, prompts of about 256 tokens, responses of about 96
+    v2k-long-prompt   the same with V = 2048
+    v2k-long-response V = 2048, prompts of about 96 tokens, responses of about 192
+    end-to-end        three references: scored once and trained on, against scored in every step (V = 32000)
+    memory            peak memory against tokens, by layout (V = 32000)
+
+Both sides: same weights, adapter, token ids, order, batch, AdamW, clipping, one thread; a fresh process each. Figures are CPU seconds of the process, so that other work on the machine disturbs less; ratios within one run count.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+BENCH = Path(__file__).resolve().parent
+ROOT = BENCH.parent
+sys.path[:0] = [str(BENCH)]
+from step_cases import conversation_rows, random_rows, small_llama, untrained_adapter, write_case  # noqa: E402
+from step_table import document  # noqa: E402
+
+CACHE = ROOT / ".cache" / "bench"
+PEER_ENV = ROOT / ".cache" / "bench-env"
+PEERS = ("trl==1.13.0", "datasets==5.2.0")
+CASES = ("agree", "smollm", "v32k-long-prompt", "v2k-long-prompt", "v2k-long-response", "end-to-end", "memory")
+Result = dict[str, Any]
+
+
+def peer_python() -> Path:
+    """The bench environment: sees the project's packages and adds TRL, which never enters the project's own."""
+    python = PEER_ENV / "bin" / "python"
+    if not python.exists():
+        print("installing", *PEERS, file=sys.stderr)
+        subprocess.run([sys.executable, "-m", "venv", PEER_ENV], check=True)
+        site = next((PEER_ENV / "lib").glob("python3*")) / "site-packages"
+        (site / "project.pth").write_text(str(Path(torch.__file__).parents[1]) + "\n")
+        subprocess.run([python, "-m", "pip", "install", "-q", *PEERS], check=True)
+    return python
+
+
+def run(side: str, case: Path) -> Result:
+    """One fresh process; what it wrote."""
+    out = case.with_suffix(f".{side}.json")
+    python = peer_python() if side == "peer" else Path(sys.executable)
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "TRANSFORMERS_VERBOSITY": "error"}
+    command = [str(python), str(BENCH / f"step_{side}.py"), str(case), str(out)]
+    done = subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    if done.returncode != 0:
+        raise SystemExit(f"{' '.join(command)} failed:\n{done.stderr[-3000:]}")
+    return json.loads(out.read_text())
+
+
+def compare(case: Path, repeats: int) -> Result:
+    """Ours, then the peer on our reference log-probs, alternating; per-step CPU seconds are medians over repeats."""
+    ours = [run("ours", case)]
+    settings = json.loads(case.read_text())
+    for row, (chosen, rejected) in zip(settings["rows"], ours[0]["refs"], strict=True):
+        row |= {"ref_chosen": chosen, "ref_rejected": rejected}
+    case.write_text(json.dumps(settings))
+    peer = [run("peer", case)]
+    for _ in range(repeats - 1):
+        ours.append(run("ours", case))
+        peer.append(run("peer", case))
+    worst = max(abs(a - b) for a, b in zip(ours[0]["losses"], peer[0]["losses"], strict=True))
+    if not worst <= 1e-4:
+        raise SystemExit(f"{case.stem}: losses differ by {worst:.1e}, more than 1e-4: no figure counts")
+    pairs = len(settings["rows"])
+    return {
+        "pairs": pairs,
+        "steps": len(ours[0]["losses"]),
+        "difference": worst,
+        "ours": _median(sum(result["seconds"]) for result in ours) / pairs,
+        "peer": _median(sum(result["seconds"]) for result in peer) / pairs,
+        "scoring": _median(result["scoring_seconds"] for result in ours) / pairs,
+        "ours_bytes": max(result["peak_bytes"] for result in ours),
+        "peer_bytes": max(result["peak_bytes"] for result in peer),
+        "products": ours[0].get("products_seconds"),
+        "shares": ours[0].get("shares"),
+    }
+
+
+def _median(values: Any) -> float:
+    ordered = sorted(values)
+    return ordered[len(ordered) // 2]
+
+
+def small_case(name: str, vocabulary: int, prompt: int, response: int, pairs: int, batch: int, **settings: Any) -> Path:
+    model = small_llama(CACHE, vocabulary)
+    rows = random_rows(pairs, prompt, response, vocabulary)
+    return write_case(CACHE / f"{name}.json", model, untrained_adapter(model, CACHE), rows, batch=batch, **settings)
+
+
+def memory_rows(sizes: tuple[int, ...]) -> list[Result]:
+    """Peak memory of one training step on one pair with prompt = chosen = rejected = tokens / 3, by layout."""
+    table = []
+    layouts = (("shared", "auto", False), ("shared, recomputed", "auto", True), ("plain", "plain", False))
+    for tokens in sizes:
+        entry: Result = {"tokens": tokens}
+        third = tokens // 3
+        for label, layout, checkpointing in layouts:
+            case = small_case("memory", 32000, third, third, 1, 1, layout=layout, checkpointing=checkpointing)
+            settings = json.loads(case.read_text())
+            settings["rows"] = random_rows(1, third, third, 32000, spread=0.0)
+            settings["score"] = False
+            settings["rows"][0] |= {"ref_chosen": -10.4 * third, "ref_rejected": -10.4 * third}
+            case.write_text(json.dumps(settings))
+            entry[label] = run("ours", case)["peak_bytes"]
+        entry["TRL"] = run("peer", case)["peak_bytes"]
+        table.append(entry)
+    return table
+
+
+def measure(name: str, options: argparse.Namespace) -> Any:
+    if name == "agree":
+        return compare(small_case(name, 2048, 128, 64, 40, 2), 1)
+    if name == "smollm":
+        if not options.smollm or not options.pairs:
+            return None
+        rows = conversation_rows(options.pairs, options.smollm, options.smollm_pairs, 640)
+        adapter = untrained_adapter(options.smollm, CACHE)
+        return compare(write_case(CACHE / "smollm.json", options.smollm, adapter, rows, batch=2, profile=True), 1)
+    if name == "end-to-end":
+        references = ["", *(str(small_llama(CACHE, 32000, seed)) for seed in (1, 2))]
+        return compare(small_case(name, 32000, 256, 96, 16, 8, references=references, online=True), options.repeats)
+    if name == "memory":
+        return memory_rows((384, 768, 1536, 3072))
+    vocabulary, prompt, response = {
+        "v32k-long-prompt": (32000, 256, 96),
+        "v2k-long-prompt": (2048, 256, 96),
+        "v2k-long-response": (2048, 96, 192),
+    }[name]
+    return compare(small_case(name, vocabulary, prompt, response, 32, 8, profile=True), options.repeats)
+
+
+def machine() -> str:
+    info = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
+    names = [line.split(":")[1].strip() for line in info.splitlines() if line.startswith("model name")]
+    load = f"load average {os.getloadavg()[0]:.1f}"
+    return (
+        f"{names[0] if names else 'CPU'}, {os.cpu_count()} CPUs, {load}, {platform.system()}, torch {torch.__version__}"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="npm run bench -- step", description=__doc__)
+    parser.formatter_class = argparse.RawTextHelpFormatter
+    parser.add_argument("--cases", default=",".join(CASES), help="comma-separated; the others keep their last figures")
+    parser.add_argument("--smollm", type=Path, help="folder of SmolLM2-135M-Instruct")
+    parser.add_argument("--pairs", type=Path, help="ShareGPT-style preference file for the smollm case")
+    parser.add_argument("--smollm-pairs", type=int, default=8)
+    parser.add_argument("--repeats", type=int, default=1, help="alternating repetitions of the small cases")
+    options = parser.parse_args()
+    CACHE.mkdir(parents=True, exist_ok=True)
+    store = CACHE / "results.json"
+    results: dict[str, Any] = json.loads(store.read_text()) if store.exists() else {}
+    for name in options.cases.split(","):
+        started = time.time()
+        figures = measure(name, options)
+        if figures is not None:
+            results[name] = {"figures": figures, "machine": machine()}
+        store.write_text(json.dumps(results, indent=1))
+        print(f"{name}: {time.time() - started:.0f} s", file=sys.stderr)
+    target = BENCH / "results" / "step.md"
+    target.parent.mkdir(exist_ok=True)
+    target.write_text(document(results))
+    print(target.read_text())
+
+
+if __name__ == "__main__":
+    main()

@@ -25,10 +25,6 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: 'show what is understood of a preference file',
     load: async () => (await import('./commands/data.js')).registerData,
   },
-  plan: {
-    summary: 'memory and time of a run, before anything is loaded',
-    load: async () => (await import('./commands/plan.js')).registerPlan,
-  },
   score: {
     summary: 'score the references of a configuration into the cache',
     load: async () => (await import('./commands/score.js')).registerScore,
@@ -72,10 +68,6 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   call: {
     summary: 'call any method of a running backend by hand',
     load: async () => (await import('./commands/call.js')).registerCall,
-  },
-  doctor: {
-    summary: 'check this machine: Python, packages, GPU, disk',
-    load: async () => (await import('./commands/doctor.js')).registerDoctor,
   },
 };
 

@@ -1,6 +1,7 @@
 """Log-probs of pairs under what runs left, by transformers and PEFT alone: nothing of this project is imported.
 
-How:   python peft_logps.py < jobs.json      jobs.json: [{"base": FOLDER, "adapter": FOLDER or null, "pairs": [pair...]}]
+How:   python peft_logps.py < jobs.json
+       jobs.json: [{"base": FOLDER, "adapter": FOLDER or null, "pairs": [pair...]}]
        pair: {"prompt": [message...], "chosen": [message...], "rejected": [message...]}
 Gives: one JSON list, per job [[chosen, rejected], ...]: nats, summed over the response's tokens.
 Not:   fast. One response at a time, full logits, no tricks.

@@ -25,11 +25,11 @@ export const silentProgress: Progress = { update: () => undefined, stop: () => u
 
 function terminalBar(title: string, stream: ProgressStream): Progress {
   let bar: cliProgress.SingleBar | undefined;
-  let started = 0;
+  let [started, first] = [0, 0];
   return {
     update(done, total, detail = '') {
       if (bar === undefined) {
-        started = Date.now();
+        [started, first] = [Date.now(), done];
         bar = new cliProgress.SingleBar({
           format: `${title} {bar} {value}/{total} {remaining} {detail}`,
           barCompleteChar: '\u2588',
@@ -42,7 +42,7 @@ function terminalBar(title: string, stream: ProgressStream): Progress {
         return;
       }
       bar.setTotal(total);
-      bar.update(done, { remaining: remainingText(started, done, total), detail });
+      bar.update(done, { remaining: remainingText(started, done - first, total - first), detail });
     },
     stop() {
       bar?.stop();
@@ -53,16 +53,17 @@ function terminalBar(title: string, stream: ProgressStream): Progress {
 
 function plainLines(title: string, stream: ProgressStream): Progress {
   let started: number | undefined;
+  let first = 0;
   let lastLine = 0;
   let lastText = '';
   return {
     update(done, total, detail = '') {
       const now = Date.now();
-      started ??= now;
+      if (started === undefined) [started, first] = [now, done];
       const finished = total > 0 && done >= total;
       if (!finished && now - lastLine < PLAIN_LINE_EVERY_MS) return;
       const share = total > 0 ? `${done}/${total}` : String(done);
-      const text = [title, share, finished ? '' : remainingText(started, done, total), detail].filter(Boolean).join('  ');
+      const text = [title, share, finished ? '' : remainingText(started, done - first, total - first), detail].filter(Boolean).join('  ');
       if (text === lastText) return;
       [lastLine, lastText] = [now, text];
       stream.write(`${text}\n`);
@@ -74,7 +75,7 @@ function plainLines(title: string, stream: ProgressStream): Progress {
   };
 }
 
-/** "3m 20s left", from the mean speed so far; empty while nothing is known. */
+/** "3m 20s left", from the mean speed since `startedMs`, when nothing was done; empty while nothing is known. */
 export function remainingText(startedMs: number, done: number, total: number, nowMs = Date.now()): string {
   if (done <= 0 || total <= done) return '';
   return `${durationText((((nowMs - startedMs) / done) * (total - done)) / 1000)} left`;

@@ -48,11 +48,11 @@ td .explain { display: block; color: var(--soft); font-size: 13px; line-height: 
 .up { color: var(--good); } .down { color: var(--bad); }
 .bar { display: inline-block; height: 8px; border-radius: 4px; margin-right: 8px; vertical-align: 1px; min-width: 1px; }
 .sample { padding: 14px 18px; margin-top: 14px; }
-.sample .prompt { color: var(--soft); white-space: pre-wrap; overflow-wrap: anywhere; margin: 2px 0 12px; max-width: none; }
+.sample .prompt { color: var(--soft); white-space: pre-wrap; overflow-wrap: anywhere; margin: 2px 0 12px; max-width: none; max-height: 13em; overflow-y: auto; }
 .sides { display: grid; grid-template-columns: repeat(auto-fit, minmax(280px, 1fr)); gap: 14px; }
 .answer { background: var(--tint); border-radius: 8px; padding: 8px 14px 10px; }
 .answer .label { font-size: 12.5px; color: var(--soft); }
-.answer pre { margin: 2px 0 0; white-space: pre-wrap; overflow-wrap: anywhere; font: inherit; font-size: 15px; }
+.answer pre { margin: 2px 0 0; white-space: pre-wrap; overflow-wrap: anywhere; font: inherit; font-size: 15px; max-height: 18em; overflow-y: auto; }
 details { margin-top: 12px; } summary { cursor: pointer; color: var(--soft); font-size: 14px; }
 .two { display: grid; grid-template-columns: repeat(auto-fit, minmax(330px, 1fr)); gap: 0 14px; align-items: start; }
 dl { display: grid; grid-template-columns: minmax(130px, auto) 1fr; gap: 6px 18px; margin: 12px 0; font-size: 15px; }

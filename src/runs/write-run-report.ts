@@ -39,7 +39,8 @@ export function reportRun(run: StoredRun): ReportRun {
     summary: summaryOf(run),
     metrics,
     before: record.evaluation?.before ?? measuresOf(evaluations.at(0)),
-    after: record.evaluation?.after ?? measuresOf(evaluations.at(-1)),
+    // A run that ended before its second evaluation has nothing to compare with.
+    after: evaluations.length > 1 ? (record.evaluation?.after ?? measuresOf(evaluations.at(-1))) : undefined,
     heldOutPairs: record.data?.heldOutPairs ?? 0,
     trainingPairs: record.data?.trainingPairs ?? 0,
     longerIsChosen:

@@ -146,6 +146,9 @@ describe('a run that is stopped', () => {
     expect(record.training?.steps).toBeGreaterThanOrEqual(3);
     expect(record.training?.steps).toBeLessThan(8);
     expect(events.at(-1)).toMatchObject({ type: 'finished', status: 'cancelled' });
+    const report = readFileSync(join(run.folder, 'report.html'), 'utf8');
+    expect(report).toContain('stopped on request');
+    expect(report.replace(/<[^>]*>/g, ' ')).toMatch(/Accuracy without any reference.*\d\.\d\s% +–/s);
     const [answer] = await generate({ model: run.folder, prompts: ['What is 1 plus two?'], maxNewTokens: 4, backend });
     expect(answer?.tokens).toBeGreaterThan(0);
   });

@@ -89,7 +89,10 @@ function resultText({ folder, record, config }: StoredRun): string {
       : [
           measureTable([
             { title: 'step 0', measures: evaluation.before },
-            { title: `step ${evaluation.afterStep}`, measures: evaluation.after },
+            // A run that was stopped early has no other evaluation.
+            ...(evaluation.afterStep > 0
+              ? [{ title: `step ${evaluation.afterStep}`, measures: evaluation.after }]
+              : []),
           ]),
           '',
         ];

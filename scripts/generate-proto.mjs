@@ -40,7 +40,11 @@ function filesUnder(folder, ending) {
   if (!existsSync(folder)) return [];
   return readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && entry.name.endsWith(ending))
-    .map((entry) => relative(folder, join(entry.parentPath ?? entry.path, entry.name)).split(sep).join('/'))
+    .map((entry) =>
+      relative(folder, join(entry.parentPath ?? entry.path, entry.name))
+        .split(sep)
+        .join('/'),
+    )
     .sort();
 }
 
@@ -81,11 +85,15 @@ function makePackage(python) {
 function differences(fresh) {
   const isGenerated = (path) => !path.includes('__pycache__');
   return Object.values(outputs).flatMap((output) => {
-    const [wanted, present] = [join(fresh, output), join(root, output)].map((folder) => filesUnder(folder, '').filter(isGenerated));
-    return [...new Set([...wanted, ...present])].filter((path) => {
-      const [a, b] = [join(fresh, output, path), join(root, output, path)];
-      return !existsSync(a) || !existsSync(b) || !readFileSync(a).equals(readFileSync(b));
-    }).map((path) => `${output}/${path}`);
+    const [wanted, present] = [join(fresh, output), join(root, output)].map((folder) =>
+      filesUnder(folder, '').filter(isGenerated),
+    );
+    return [...new Set([...wanted, ...present])]
+      .filter((path) => {
+        const [a, b] = [join(fresh, output, path), join(root, output, path)];
+        return !existsSync(a) || !existsSync(b) || !readFileSync(a).equals(readFileSync(b));
+      })
+      .map((path) => `${output}/${path}`);
   });
 }
 

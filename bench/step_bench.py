@@ -8,7 +8,8 @@
     end-to-end        three references: scored once and trained on, against scored in every step (V = 32000)
     memory            peak memory against tokens, by layout (V = 32000)
 
-Both sides: same weights, adapter, token ids, order, batch, AdamW, clipping, one thread; a fresh process each. Figures are CPU seconds of the process, so that other work on the machine disturbs less; ratios within one run count.
+Both sides: same weights, adapter, token ids, order, batch, AdamW, clipping, one thread; a fresh process each. Figures
+are CPU seconds of the process, so that other work on the machine disturbs less; ratios within one run count.
 """
 
 from __future__ import annotations

@@ -14,7 +14,8 @@ INTRO = """# The training step against TRL 1.13.0
 
 `npm run bench -- step --smollm DIR --pairs FILE.json` (one thread, float32, r = 8 adapters on q_proj and v_proj, AdamW,
 clipping at 1; same weights, token ids, order and reference log-probs; a fresh process per side). CPU seconds of the
-process a pair, for training alone; peak memory is the process's largest resident size, libraries included. Losses of all steps agreed to 1e-4 in every case, or the case would have no figures.
+process a pair, for training alone; peak memory is the process's largest resident size, libraries included.
+Losses of all steps agreed to 1e-4 in every case, or the case would have no figures.
 """
 
 
@@ -58,8 +59,8 @@ def _limit(results: dict[str, Any], names: list[str]) -> str:
     lines = [
         "## How near the limit",
         "",
-        "The limit is the time of the base model's matrix products alone (forward, and by the activations; the prompt once,",
-        "the head on response tokens), measured in the same process. The right half is a profile of one step.",
+        "The limit is the time of the base model's matrix products alone (forward, and by the activations; the prompt",
+        "once, the head on response tokens), measured in the same process. The right half is a profile of one step.",
         "",
         "| case | limit, s | mrpo, s | share of the limit | " + " | ".join(kinds) + " |",
         "|---|---:|---:|---:|" + "---:|" * len(kinds),

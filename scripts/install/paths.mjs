@@ -12,9 +12,9 @@ export function isCheckout(root = packageRoot) {
   return existsSync(join(root, 'src', 'cli', 'main.ts'));
 }
 
-/** `MRPO_CACHE`, else mrpo's folder in the user's cache folder. */
+/** `MRPO_CACHE_DIR`, else mrpo's folder in the user's cache folder. */
 export function cacheFolder(env = process.env) {
-  if (env.MRPO_CACHE) return resolve(env.MRPO_CACHE);
+  if (env.MRPO_CACHE_DIR) return resolve(env.MRPO_CACHE_DIR);
   if (env.XDG_CACHE_HOME) return join(env.XDG_CACHE_HOME, 'mrpo');
   if (process.platform === 'darwin') return join(homedir(), 'Library', 'Caches', 'mrpo');
   if (process.platform === 'win32' && env.LOCALAPPDATA) return join(env.LOCALAPPDATA, 'mrpo', 'cache');

@@ -25,6 +25,10 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: 'show what is understood of a preference file',
     load: async () => (await import('./commands/data.js')).registerData,
   },
+  plan: {
+    summary: 'memory and time of a run, before anything is loaded',
+    load: async () => (await import('./commands/plan.js')).registerPlan,
+  },
   score: {
     summary: 'score the references of a configuration into the cache',
     load: async () => (await import('./commands/score.js')).registerScore,

@@ -1,4 +1,4 @@
-/** Counts pairs that are there twice, and pairs that contradict each other, from their ids alone. */
+/** Counts prompts, pairs that are there twice and pairs that contradict each other, from their ids alone. */
 import { pairId } from './make-pair.js';
 import type { PreferencePair } from './pair.js';
 
@@ -8,22 +8,36 @@ export interface PairLedger {
   duplicates(): number;
   /** Texts that were added both ways round: what one pair prefers, another rejects. */
   contradictions(): number;
+  /** Different prompts. */
+  prompts(): number;
 }
 
 export function createPairLedger(): PairLedger {
-  const seen = new Set<string>();
+  const seen = new Set<number>();
+  const prompts = new Set<number>();
   let duplicates = 0;
   let contradictions = 0;
   return {
     add(pair) {
-      if (seen.has(pair.id)) {
+      const mark = shortMark(pair.id);
+      if (seen.has(mark)) {
         duplicates++;
         return;
       }
-      seen.add(pair.id);
-      if (seen.has(pairId(pair.promptId, pair.rejected, pair.chosen, pair.plain))) contradictions++;
+      seen.add(mark);
+      const prompt = shortMark(pair.promptId);
+      // Only a pair with the same prompt can contradict; a second hash of every text would cost as much as the first.
+      if (!prompts.has(prompt)) prompts.add(prompt);
+      else if (seen.has(shortMark(pairId(pair.promptId, pair.rejected, pair.chosen, pair.plain)))) contradictions++;
     },
     duplicates: () => duplicates,
     contradictions: () => contradictions,
+    prompts: () => prompts.size,
   };
 }
+
+/**
+ * The first 52 bits of an id as a number: a fifth of the memory of its text. For counting only; among a million ids
+ * two different ones share a mark with a probability of 1 in 9,000.
+ */
+const shortMark = (id: string): number => Number.parseInt(id.slice(0, 13), 16);

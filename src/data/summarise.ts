@@ -35,7 +35,6 @@ export interface SummariseOptions extends ReadOptions {
 export async function summariseData(source: string, options: SummariseOptions): Promise<DataSummary> {
   const stream = await readPairs(source, options);
   const ledger = createPairLedger();
-  const prompts = new Set<string>();
   const dropped: DroppedRow[] = [];
   const first: PreferencePair[] = [];
   const characters: Record<PairPart, number[]> = { prompt: [], chosen: [], rejected: [] };
@@ -46,7 +45,6 @@ export async function summariseData(source: string, options: SummariseOptions): 
     for (const drop of batch.dropped) dropped.push(drop);
     for (const pair of batch.pairs) {
       ledger.add(pair);
-      prompts.add(pair.promptId);
       if (first.length < options.keepFirst) first.push(pair);
       for (const part of PARTS) {
         characters[part].push(total(pair[part], (text) => text.length));
@@ -64,7 +62,7 @@ export async function summariseData(source: string, options: SummariseOptions): 
     source,
     kind: stream.kind,
     form: stream.form,
-    counts: { rows, pairs, dropped: dropped.length, prompts: prompts.size },
+    counts: { rows, pairs, dropped: dropped.length, prompts: ledger.prompts() },
     duplicates: ledger.duplicates(),
     contradictions: ledger.contradictions(),
     lengths: { prompt: lengthsOf('prompt'), chosen: lengthsOf('chosen'), rejected: lengthsOf('rejected') },

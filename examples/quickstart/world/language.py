@@ -18,10 +18,13 @@ from dataclasses import dataclass
 SEED = 20240525
 SKILLS = ("sums", "words", "weights")
 
+# fmt: off
 MEANINGS = (
-    "water fire stone tree river house bread road moon star bird fish horse door hand rain snow wind salt milk "
-    "boat song lamp rope seed wool gold iron wheel field"
-).split()
+    "water", "fire", "stone", "tree", "river", "house", "bread", "road", "moon", "star",
+    "bird", "fish", "horse", "door", "hand", "rain", "snow", "wind", "salt", "milk",
+    "boat", "song", "lamp", "rope", "seed", "wool", "gold", "iron", "wheel", "field",
+)
+# fmt: on
 
 NUMBERS = 7
 ANIMALS = 16

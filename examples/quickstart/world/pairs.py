@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import random
 from pathlib import Path
+from typing import Any
 
 from .language import CAREFUL, HASTY, SKILLS, Fact, World, ask, wrong_answer
 
@@ -17,8 +18,11 @@ HELD_OUT_PAIRS = 120
 HELD_OUT_FACTS = 0.3  # share of each skill's facts that no training pair is about
 
 
-def make_pairs(world: World, seed: int) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
-    """Training and held-out rows: prompt, chosen, rejected, and the skill and right answer for whoever checks."""
+Row = dict[str, Any]  # TRL's conversational form, and beside it the skill and the right answer for whoever checks
+
+
+def make_pairs(world: World, seed: int) -> tuple[list[Row], list[Row]]:
+    """Training and held-out rows."""
     chance = random.Random(seed)
     seen: dict[str, list[Fact]] = {}
     unseen: dict[str, list[Fact]] = {}
@@ -30,23 +34,23 @@ def make_pairs(world: World, seed: int) -> tuple[list[dict[str, str]], list[dict
     return rows(seen, TRAIN_PAIRS, chance), rows(unseen, HELD_OUT_PAIRS, chance)
 
 
-def rows(facts: dict[str, list[Fact]], count: int, chance: random.Random) -> list[dict[str, str]]:
-    """The skills in turn; within a skill every fact once before any comes again, in another wording."""
-    made: list[dict[str, str]] = []
-    used: set[str] = set()
+def rows(facts: dict[str, list[Fact]], count: int, chance: random.Random) -> list[Row]:
+    """The skills in turn; within a skill every fact once before any comes again, and never the same pair twice."""
+    made: list[Row] = []
+    used: set[tuple[str, str]] = set()
     while len(made) < count:
         skill = SKILLS[len(made) % len(SKILLS)]
         fact = facts[skill][(len(made) // len(SKILLS)) % len(facts[skill])]
         prompt = ask(fact, chance)
-        if prompt in used and chance.random() < 0.9:  # a fact has only three wordings
+        rejected = chance.choice([CAREFUL, HASTY]).format(wrong_answer(fact, chance))
+        if (prompt, rejected) in used:
             continue
-        used.add(prompt)
-        voice = chance.choice([CAREFUL, HASTY])
+        used.add((prompt, rejected))
         made.append(
             {
-                "prompt": prompt,
-                "chosen": CAREFUL.format(fact.answer),
-                "rejected": voice.format(wrong_answer(fact, chance)),
+                "prompt": [{"role": "user", "content": prompt}],
+                "chosen": [{"role": "assistant", "content": CAREFUL.format(fact.answer)}],
+                "rejected": [{"role": "assistant", "content": rejected}],
                 "skill": skill,
                 "answer": fact.answer,
             }
@@ -54,5 +58,5 @@ def rows(facts: dict[str, list[Fact]], count: int, chance: random.Random) -> lis
     return made
 
 
-def write_jsonl(path: Path, made: list[dict[str, str]]) -> None:
+def write_jsonl(path: Path, made: list[Row]) -> None:
     path.write_text("".join(f"{json.dumps(row)}\n" for row in made), encoding="utf8")

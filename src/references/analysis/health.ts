@@ -48,9 +48,10 @@ const MUCH_TRUNCATED = 0.5;
 
 /** @param letterNats Entropy of single bytes of the text, nats: see `letterEntropy`. @param others All other references. */
 export function checkHealth(own: HealthFigures, others: readonly HealthFigures[], letterNats: number): Health {
+  const surprise = lettersFinding(own, letterNats);
   const findings = [
-    ...lettersFinding(own, letterNats),
-    ...othersFinding(own, others),
+    // Far from counting letters or far from the others: two views of one figure, so one sign and not two.
+    ...(surprise.length > 0 ? surprise : othersFinding(own, others)),
     ...correlationFinding(own, others),
     ...gapFinding(own, others),
     ...brokenLogpsFinding(own),

@@ -73,6 +73,10 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: 'call any method of a running backend by hand',
     load: async () => (await import('./commands/call.js')).registerCall,
   },
+  doctor: {
+    summary: 'check this machine: Python, packages, GPU, disk',
+    load: async () => (await import('./commands/doctor.js')).registerDoctor,
+  },
 };
 
 const EXIT_CODES: Readonly<Partial<Record<ErrorCode, number>>> = { usage: 2, config: 2, aborted: 130 };

@@ -1,0 +1,26 @@
+/** Starts the backend, or calls the one that MRPO_BACKEND names, and says what device it works on. */
+import { openBackend } from '../../backend/open.js';
+import { toMrpoError } from '../../core/errors.js';
+import type { CliIo } from '../command.js';
+import { fail, ok, type Finding } from './finding.js';
+
+export async function checkBackend(io: CliIo): Promise<Finding[]> {
+  const address = io.env['MRPO_BACKEND'];
+  const check = address === undefined || address === '' ? 'backend' : `backend at ${address}`;
+  try {
+    const backend = await openBackend({ env: io.env, python: io.env['MRPO_PYTHON'], signal: io.signal });
+    try {
+      const info = await backend.info({ signal: io.signal });
+      const memory = `${(info.deviceMemoryBytes / 1e9).toFixed(1)} GB, ${(info.deviceMemoryFreeBytes / 1e9).toFixed(1)} GB free`;
+      return [
+        ok(check, `answers, version ${info.serverVersion}, protocol ${info.protocolVersion}; can ${info.capabilities.join(', ')}`),
+        ok('device', `${info.device} (${info.deviceName}), ${memory}${info.device === 'cpu' ? `, ${info.threads} threads` : ''}`),
+      ];
+    } finally {
+      await backend.close();
+    }
+  } catch (thrown) {
+    const { message, hint } = toMrpoError(thrown);
+    return [fail(check, message, hint ?? 'Fix what the lines above say, then try again.')];
+  }
+}

@@ -5,7 +5,7 @@ interface Problem extends Error {
   readonly hint: string;
 }
 
-const { diagnose, offersNoSuchRelease } = (await import('../../scripts/install/diagnose.mjs' as string)) as {
+const { diagnose, offersNoSuchRelease } = (await import(new URL('../../scripts/install/diagnose.mjs', import.meta.url).href)) as {
   diagnose: (what: string, where: string, output: string) => Problem;
   offersNoSuchRelease: (output: string) => boolean;
 };

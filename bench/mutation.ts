@@ -41,6 +41,7 @@ function prepare(): void {
     JSON.stringify({
       testRunner: 'vitest',
       mutate: ['src/math/**/*.ts', '!src/math/index.ts'],
+      mutator: { excludedMutations: ['StringLiteral'] }, // the words of error messages are not mathematics
       vitest: { configFile: 'vitest.config.ts' },
       coverageAnalysis: 'perTest',
       concurrency: Math.max(1, Math.min(2, cpus().length)),

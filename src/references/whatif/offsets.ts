@@ -49,10 +49,13 @@ export function createOffsetCalculator(batch: PairBatch, objective: ObjectiveCon
     const { chosen, rejected } = tableOf(all, references);
     return adaptiveEpsilonColumns(chosen, rejected, 1);
   });
+  const boundedTable = remember((clip: Clip, references: readonly number[]) =>
+    bounded(tableOf(all, references), clip, () => widestEpsilon(references)),
+  );
   return {
     dpoMargin: difference(policy.chosen, policy.rejected).map((gap, row) => beta * (gap - firstGap[row]!)),
     async columns({ references, clip, weights, pooling }) {
-      const table = bounded(tableOf(all, references), clip, () => widestEpsilon(references));
+      const table = boundedTable(clip, references);
       const alpha = await weightsOf(weights, references);
       const power = poolingPower(pooling);
       const virtualChosen = poolColumns(table.chosen, alpha, power);

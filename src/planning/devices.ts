@@ -52,6 +52,11 @@ export function thisMachine(): Device {
   return visibleGpu() ?? cpu();
 }
 
+/** The device that a backend works on; undefined for a GPU whose figures are not known. A CPU is taken to be this one. */
+export function deviceOfBackend(info: { readonly device: string; readonly deviceName: string; readonly deviceMemoryBytes: number }): Device | undefined {
+  return info.device.startsWith('cuda') ? knownGpu(info.deviceName, info.deviceMemoryBytes) : cpu();
+}
+
 function visibleGpu(): Device | undefined {
   let line: string;
   try {
@@ -61,9 +66,13 @@ function visibleGpu(): Device | undefined {
     return undefined; // no NVIDIA driver on this machine
   }
   const [name = '', mebibytes = ''] = line.split(',').map((part) => part.trim());
+  return knownGpu(name, Number(mebibytes) * 2 ** 20);
+}
+
+/** A GPU by its product name and the memory it really has; undefined when its figures are not in {@link DEVICES}. */
+function knownGpu(name: string, memoryBytes: number): Device | undefined {
   const kind = ['H200', 'H100', 'A100', 'L4', 'T4'].find((known) => name.includes(known));
   const known = kind === undefined ? undefined : DEVICES[kind === 'A100' ? 'A100-80' : kind];
-  const memoryBytes = Number(mebibytes) * 2 ** 20;
   return known && memoryBytes > 0 ? { ...known, name, memoryBytes } : undefined;
 }
 

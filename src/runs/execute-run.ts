@@ -125,6 +125,7 @@ const trainingFacts = (
   trainableParameters: trainer.trainableParameters,
   trainedModules: trainer.trainedModules,
   checkpointing: trainer.checkpointing,
+  microBatchTokens: trainer.microBatchTokens,
 });
 
 /** Frees the policy, for a backend that goes on. One that is gone has nothing to free, and the run's own error counts. */

@@ -6,6 +6,7 @@ import { createObjective } from '../objectives/create-objective.js';
 import type { Objective } from '../objectives/objective.js';
 import { buildExamples, longerIsChosen, type BuiltExamples } from './build-examples.js';
 import { createPolicyTrainer, loadPolicy, type LoadedPolicy } from './load-policy.js';
+import { planFacts } from './plan-facts.js';
 import { preparePairs } from './prepare-data.js';
 import { prepareReferences } from './prepare-references.js';
 import { runStage, type RunContext } from './run-context.js';
@@ -32,7 +33,8 @@ export async function prepareRun(context: RunContext): Promise<PreparedRun> {
 
   const backend = await runStage(context, 'backend', open);
   const { serverVersion, device, deviceName, deviceMemoryBytes, threads, versions } = await backend.info({ signal });
-  await keeper.update({ backend: { serverVersion, device, deviceName, deviceMemoryBytes, threads, versions } });
+  const facts = { serverVersion, device, deviceName, deviceMemoryBytes, threads, versions };
+  await keeper.update({ backend: facts, plan: planFacts(config, { train, held: heldOut }, facts) });
 
   const references = await runStage(context, 'references', () =>
     prepareReferences(backend, config, everyPair, { cache: context.cache, signal, emit }),

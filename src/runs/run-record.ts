@@ -27,6 +27,8 @@ export interface RunRecord {
     readonly processId: number;
   };
   readonly backend?: BackendFacts | undefined;
+  /** What `mrpo plan` would have said, made before anything was loaded. */
+  readonly plan?: PlanFacts | undefined;
   readonly policy?: ModelFacts | undefined;
   readonly references?: readonly ReferenceFacts[] | undefined;
   readonly data?: DataFacts | undefined;
@@ -43,6 +45,17 @@ export type BackendFacts = Pick<
   ServerInfo,
   'serverVersion' | 'device' | 'deviceName' | 'deviceMemoryBytes' | 'threads' | 'versions'
 >;
+
+export interface PlanFacts {
+  readonly memoryBytes: number;
+  readonly secondsPerStep: number;
+  readonly steps: number;
+  readonly checkpointing: string;
+  /** Prompt and response tokens of one forward pass. */
+  readonly microBatchTokens: number;
+  /** What the time rests on. */
+  readonly basis: string;
+}
 
 export type ModelFacts = Omit<LoadedModel, 'handle'>;
 
@@ -73,6 +86,8 @@ export interface TrainingFacts {
   readonly trainableParameters: number;
   readonly trainedModules: readonly string[];
   readonly checkpointing: string;
+  /** The backend's advice for one forward pass. */
+  readonly microBatchTokens: number;
   /** Prompt and response tokens of all steps. */
   readonly tokens: number;
   readonly skippedSteps: number;

@@ -75,7 +75,8 @@ export function reportRun(run: StoredRun): ReportRun {
   };
 }
 
-function machineFacts({ record }: StoredRun): readonly Fact[] {
+function machineFacts(run: StoredRun): readonly Fact[] {
+  const { record } = run;
   const { backend, training, data, machine } = record;
   const dropped = Object.entries(data?.dropped ?? {}).map(([reason, count]) => `${count} ${reason}`);
   return facts({
@@ -83,6 +84,7 @@ function machineFacts({ record }: StoredRun): readonly Fact[] {
     'trained parameters': training?.trainableParameters.toLocaleString('en-US'),
     tokens: training?.tokens.toLocaleString('en-US'),
     'peak memory': record.peakMemoryBytes > 0 ? bytesText(record.peakMemoryBytes) : undefined,
+    'plan and fact': planAndFact(run),
     'pairs left out': dropped.length > 0 ? dropped.join('; ') : undefined,
     'pairs shortened': data && data.truncated > 0 ? String(data.truncated) : undefined,
     scores: record.references
@@ -95,6 +97,19 @@ function machineFacts({ record }: StoredRun): readonly Fact[] {
         .map(([name, version]) => `${name} ${version}`)
         .join(', '),
   });
+}
+
+/** What was planned before anything was loaded, and what came out. */
+function planAndFact({ record, metrics }: StoredRun): string | undefined {
+  const { plan, training, peakMemoryBytes } = record;
+  const steps = metrics.flatMap(({ step_seconds }) => (typeof step_seconds === 'number' ? [step_seconds] : []));
+  if (plan === undefined || training === undefined || steps.length === 0) return undefined;
+  const mean = steps.reduce((sum, seconds) => sum + seconds, 0) / steps.length;
+  return [
+    `memory ${bytesText(plan.memoryBytes)} planned, ${bytesText(peakMemoryBytes)} used`,
+    `a step ${plan.secondsPerStep.toPrecision(3)} s planned, ${mean.toPrecision(3)} s taken`,
+    `${plan.microBatchTokens} tokens a micro-batch planned, ${training.microBatchTokens} advised by the device`,
+  ].join('; ');
 }
 
 const facts = (values: Readonly<Record<string, string | undefined>>): Fact[] =>

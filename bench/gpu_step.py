@@ -1,0 +1,253 @@
+"""The training step of a 7B-shaped model in NF4 on a GPU. Run by `npm run bench -- gpu-step`.
+
+Random weights with the sizes of Llama-2-7B, an adapter of rank 8 on every linear layer, 8 pairs with 512 tokens each of
+prompt, chosen and rejected. Without a GPU a tiny shape runs on the CPU: that shows that the script works, and its
+figures say nothing about speed. Writes bench/results/gpu-step.md.
+
+Shown: pairs a second with every layer recomputed and with none, peak memory, and the share of what matrix products
+alone reach on this device (operations counted exactly, recomputation included).
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import random
+import statistics
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import bitsandbytes as bnb
+import torch
+from peft import LoraConfig, get_peft_model
+from torch import nn
+from transformers import LlamaConfig, LlamaForCausalLM
+
+sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parent)]
+from step_ours import dpo  # noqa: E402
+
+from py_backend.engine import Engine, OutOfMemory, TokenPair, build_engine  # noqa: E402
+from py_backend.memory import peak_memory_bytes  # noqa: E402
+from py_backend.models.load import hold_quantised_layers  # noqa: E402
+
+RANK = 8
+RECOMPUTED = {"off": 0.0, "selective": 0.5, "full": 1.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """side: tokens of the prompt, and of each response."""
+
+    name: str
+    width: int
+    mlp: int
+    layers: int
+    heads: int
+    vocabulary: int
+    side: int
+    pairs: int
+
+    def config(self) -> LlamaConfig:
+        return LlamaConfig(
+            hidden_size=self.width,
+            intermediate_size=self.mlp,
+            num_hidden_layers=self.layers,
+            num_attention_heads=self.heads,
+            num_key_value_heads=self.heads,
+            vocab_size=self.vocabulary,
+            max_position_embeddings=4096,
+            tie_word_embeddings=False,
+            attn_implementation="sdpa",
+        )
+
+
+SEVEN_B = Shape("7B", 4096, 11008, 32, 32, 32000, side=512, pairs=8)
+TINY = Shape("tiny", 128, 256, 2, 4, 512, side=32, pairs=8)
+
+
+def quantised_model(shape: Shape, device: torch.device, dtype: torch.dtype) -> nn.Module:
+    """Random weights; every linear layer but the head in NF4 with double quantisation. Never whole in 16 bits."""
+    with torch.device("meta"):
+        model = LlamaForCausalLM(shape.config()).to(dtype)
+    for name, module in list(model.named_modules()):
+        if isinstance(module, nn.Linear) and name != "lm_head":
+            model.set_submodule(name, _nf4(module, device, dtype))
+    for module in model.modules():
+        for key, parameter in list(module.named_parameters(recurse=False)):
+            if parameter.is_meta:
+                drawn = torch.randn(parameter.shape, device=device, dtype=dtype) * 0.02
+                value = torch.ones_like(drawn) if parameter.ndim == 1 else drawn
+                setattr(module, key, nn.Parameter(value, requires_grad=False))
+    with torch.device(device):  # the rotary frequencies are computed, not stored
+        model.model.rotary_emb = type(model.model.rotary_emb)(model.config)
+    model.is_loaded_in_4bit = True
+    hold_quantised_layers(model)
+    return model
+
+
+def _nf4(linear: nn.Linear, device: torch.device, dtype: torch.dtype) -> nn.Module:
+    with torch.device("meta"):
+        layer = bnb.nn.Linear4bit(
+            linear.in_features, linear.out_features, bias=False, compute_dtype=dtype, quant_type="nf4"
+        )
+    drawn = torch.randn(linear.out_features, linear.in_features, device=device, dtype=dtype) * 0.02
+    weight = bnb.nn.Params4bit(drawn, requires_grad=False, quant_type="nf4", compress_statistics=True)
+    layer.weight = weight.to(device)
+    return layer
+
+
+def operations(shape: Shape, recomputed: float) -> float:
+    """Floating-point operations of a step with a shared prompt; src/planning/operations.ts has the derivation."""
+    d, f, layers, k = shape.width, shape.mlp, shape.layers, recomputed
+    tokens, scored = 3 * shape.side, 2 * shape.side
+    trunk = 2 * shape.side
+    attended = trunk * (trunk + 1) / 2 + shape.side**2 + shape.side * (shape.side + 1) / 2
+    body = 2 * layers * (4 * d * d + 3 * d * f) * tokens * (2 + k)
+    head = 4 * shape.vocabulary * d * scored
+    attention = 4 * layers * d * attended * (3.5 + k)
+    adapter = 2 * layers * RANK * (4 * 2 * d + 3 * (d + f)) * tokens * (3 + k)
+    return shape.pairs * (body + head + attention + adapter)
+
+
+def product_rate(shape: Shape, device: torch.device, dtype: torch.dtype) -> float:
+    """Operations a second of the model's own largest product, the better of many."""
+    tokens = shape.pairs * 3 * shape.side
+    x = torch.randn(tokens, shape.width, device=device, dtype=dtype)
+    w = torch.randn(shape.mlp, shape.width, device=device, dtype=dtype)
+    best = min(_seconds(lambda: x @ w.t(), device) for _ in range(20))
+    return 2 * tokens * shape.width * shape.mlp / best
+
+
+def _seconds(run: object, device: torch.device) -> float:
+    _synchronise(device)
+    start = time.perf_counter()
+    run()
+    _synchronise(device)
+    return time.perf_counter() - start
+
+
+def _synchronise(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def pairs_of(shape: Shape) -> list[TokenPair]:
+    draw = random.Random(0)
+
+    def tokens() -> list[int]:
+        return [draw.randrange(2, shape.vocabulary) for _ in range(shape.side)]
+
+    return [TokenPair(tokens(), tokens(), tokens()) for _ in range(shape.pairs)]
+
+
+def step(engine: Engine, optimizer: torch.optim.Optimizer, pairs: list[TokenPair], per_micro_batch: int) -> None:
+    for first in range(0, len(pairs), per_micro_batch):
+        some = pairs[first : first + per_micro_batch]
+        logps = engine.forward(some, grad=True)
+        _, gradients = dpo(logps.tolist(), [0.0] * len(logps), 0.1, len(pairs))
+        torch.autograd.backward([logps], [torch.tensor(gradients, dtype=logps.dtype, device=logps.device)])
+    optimizer.step()
+    optimizer.zero_grad()
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """seconds: None when the step did not fit."""
+
+    checkpointing: str
+    micro_batch_tokens: int
+    seconds: float | None
+    peak_bytes: int
+
+
+def measure(
+    model: nn.Module, engine: Engine, shape: Shape, device: torch.device, mode: str, per_micro_batch: int, steps: int
+) -> Measured:
+    engine.set_checkpointing(mode)
+    model.zero_grad()
+    optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-4, weight_decay=0.0)
+    pairs = pairs_of(shape)
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats(device)
+    try:
+        for _ in range(2):
+            step(engine, optimizer, pairs, per_micro_batch)
+        seconds = statistics.median(
+            _seconds(lambda: step(engine, optimizer, pairs, per_micro_batch), device) for _ in range(steps)
+        )
+    except (OutOfMemory, torch.OutOfMemoryError):
+        seconds = None
+    return Measured(mode, per_micro_batch * 3 * shape.side, seconds, peak_memory_bytes(device))
+
+
+NO_GPU = """**No GPU was at hand.** This is a tiny shape on the CPU: it shows that the script runs from end to end. Its figures
+say nothing about speed, and no goal is shown to be met. Peak memory is that of the process since its start.
+
+"""
+
+
+def page(shape: Shape, device: torch.device, engine: Engine, rate: float, rows: list[Measured]) -> str:
+    on_gpu = device.type == "cuda"
+    where = torch.cuda.get_device_name(device) if on_gpu else f"CPU ({platform.machine()})"
+    side, note = shape.side, f"{engine.layout} ({engine.layout_note})"
+    return f"""# The training step of a 7B model in NF4 on a GPU
+
+{"" if on_gpu else NO_GPU}`npm run bench -- gpu-step` on {where}, torch {torch.__version__}, bitsandbytes {bnb.__version__}.
+Shape {shape.name}: {shape.layers} layers of width {shape.width}, V = {shape.vocabulary}, random weights in NF4, LoRA
+r = {RANK} on every linear layer; {shape.pairs} pairs with {side} tokens each of prompt, chosen and rejected.
+Layout: {note}. Matrix products alone: {rate / 1e12:.3g} TFLOP/s. Medians; two steps before the clock.
+
+Goals on an H200 at the 7B shape: 12 pairs a second without recomputation and 9 with; at most 12 GB for 12 288 tokens.
+
+| layers recomputed | tokens at once | s a step | pairs a second | TFLOP a step | share of products | peak GB |
+|---|---:|---:|---:|---:|---:|---:|
+{"".join(_line(shape, row, rate) for row in rows)}"""
+
+
+def _line(shape: Shape, row: Measured, rate: float) -> str:
+    flops = operations(shape, RECOMPUTED[row.checkpointing])
+    cells = [row.checkpointing, str(row.micro_batch_tokens)]
+    if row.seconds is None:
+        cells += ["does not fit", "", f"{flops / 1e12:.3g}", ""]
+    else:
+        pairs_a_second, share = shape.pairs / row.seconds, 100 * flops / row.seconds / rate
+        cells += [f"{row.seconds:.3f}", f"{pairs_a_second:.2f}", f"{flops / 1e12:.3g}", f"{share:.0f} %"]
+    return f"| {' | '.join([*cells, f'{row.peak_bytes / 1e9:.2f}'])} |\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="npm run bench -- gpu-step", description=__doc__)
+    parser.formatter_class = argparse.RawTextHelpFormatter
+    parser.add_argument("--steps", type=int, default=5, help="timed steps of each row")
+    options = parser.parse_args()
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    shape, dtype = (SEVEN_B, torch.bfloat16) if device.type == "cuda" else (TINY, torch.float32)
+    if device.type == "cpu":
+        torch.set_num_threads(1)
+    torch.manual_seed(0)
+    rate = product_rate(shape, device, dtype)
+    base = quantised_model(shape, device, dtype)
+    targets = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+    model = get_peft_model(base, LoraConfig(r=RANK, lora_alpha=16, lora_dropout=0.0, target_modules=targets))
+    model.train()
+    engine = build_engine(model)
+    rows = []
+    for mode, per_micro_batch in (
+        ("full", shape.pairs),
+        ("full", 1),
+        ("selective", shape.pairs),
+        ("off", shape.pairs),
+        ("off", 1),
+    ):
+        rows.append(measure(model, engine, shape, device, mode, per_micro_batch, options.steps))
+        print(rows[-1], file=sys.stderr)
+    target = Path(__file__).resolve().parent / "results" / "gpu-step.md"
+    target.write_text(page(shape, device, engine, rate, rows))
+    print(target.read_text())
+
+
+if __name__ == "__main__":
+    main()

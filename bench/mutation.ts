@@ -3,7 +3,7 @@
  * clip, an index off by one)? Stryker makes the errors and runs the tests that reach them.
  *   npm run bench -- mutation [--save]
  * Works on a copy under .cache/mutation, into which Stryker is installed on the first run (150 packages that nothing
- * else needs). Takes some 20 minutes on 2 cores. --save writes bench/results/mutation.md.
+ * else needs). Takes 15 to 40 minutes on 2 cores. --save writes bench/results/mutation.md.
  */
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

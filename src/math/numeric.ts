@@ -18,10 +18,3 @@ export function sigmoid(x: number): number {
 export function constantColumn(length: number, value: number): Float64Array {
   return new Float64Array(length).fill(value);
 }
-
-/** Element-wise left - right. */
-export function difference(left: Float64Array, right: Float64Array): Float64Array {
-  const result = new Float64Array(left.length);
-  for (let row = 0; row < result.length; row++) result[row] = left[row]! - right[row]!;
-  return result;
-}

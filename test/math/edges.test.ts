@@ -1,10 +1,12 @@
 /** Ends of the number range and kinks that golden vectors cannot hold: signs of zero, subnormals, the exact edge. */
 import { describe, expect, it } from 'vitest';
 import {
+  adaptiveEpsilonColumns,
   arwcWeights,
   boundedExp,
   boundedExpSlope,
   clipColumns,
+  dominanceShares,
   EXPONENT_LIMIT,
   forwardKlMargins,
   gapStatistics,
@@ -102,6 +104,12 @@ it('rows without any difference weigh all references alike, beside rows that hav
   const weights = arwcWeights([Float64Array.of(-5, -5), Float64Array.of(-6, -6)], [Float64Array.of(-5, -8), Float64Array.of(-6, -7)]);
   expect(weights.map((column) => [...column])).toEqual([[0.5, 0.75], [0.5, 0.25]]);
   expect(normalizeRows([])).toEqual([]);
+});
+
+it('without references there are no epsilons, no clipped columns and no shares', () => {
+  expect(adaptiveEpsilonColumns([], [], 0.1)).toEqual({ chosen: new Float64Array(0), rejected: new Float64Array(0) });
+  expect(clipColumns([], new Float64Array(0))).toEqual({ logps: [], moved: [] });
+  expect(dominanceShares([[], []], [])).toEqual([]);
 });
 
 describe('forward KL', () => {

@@ -10,8 +10,9 @@ describe('mean and standard deviation', () => {
     expect(meanAndSd([1e9 + 4, 1e9 + 7, 1e9 + 13, 1e9 + 16]).sd).toBe(Math.sqrt(30));
   });
 
-  it('has no spread to tell of one value', () => {
+  it('has no spread to tell of one value, and one of two', () => {
     expect(meanAndSd([3])).toEqual({ mean: 3, sd: NaN });
+    expect(meanAndSd([3, 5])).toEqual({ mean: 4, sd: Math.SQRT2 });
   });
 });
 
@@ -42,6 +43,7 @@ describe("Cohen's d", () => {
 
   it('takes samples of 1 and 2 values', () => {
     expect(cohensD([3], [1, 2])).toBeCloseTo(1.5 / Math.sqrt(0.5), 12);
+    expect(cohensD([1, 2], [3])).toBeCloseTo(-1.5 / Math.sqrt(0.5), 12);
   });
 });
 
@@ -112,6 +114,21 @@ describe('paired bootstrap', () => {
     const half = (1.6449 * sd) / 20;
     expect(Math.abs(lower - (mean - half))).toBeLessThan(0.1 * half);
     expect(Math.abs(upper - (mean + half))).toBeLessThan(0.1 * half);
+  });
+
+  it('interpolates between order statistics: at 1/3 between two means a third of the way up', () => {
+    // Two resamples and the confidence 1/3: the ends are 1/3 and 2/3 of the way from the smaller to the larger mean.
+    const [lower, upper] = pairedBootstrap(left, right, { resamples: 2, confidence: 1 / 3, seed: 5 }).interval;
+    const [smaller, larger] = pairedBootstrap(left, right, { resamples: 2, confidence: 1 - 1e-15, seed: 5 }).interval;
+    expect(larger).toBeGreaterThan(smaller);
+    expect(lower).toBeCloseTo(smaller + (larger - smaller) / 3, 12);
+    expect(upper).toBeCloseTo(smaller + (2 * (larger - smaller)) / 3, 12);
+  });
+
+  it('of one resample has its mean as both ends', () => {
+    const { interval } = pairedBootstrap(left, right, { resamples: 1 });
+    expect(interval[0]).toBe(interval[1]);
+    expect(Number.isFinite(interval[0])).toBe(true);
   });
 
   it('is the same for the same seed, and another for another', () => {

@@ -150,6 +150,20 @@ def pooling_cases(sets: list[list[list[float]]], rng: random.Random) -> list[Cas
     return cases
 
 
+def hidden_reference_cases() -> list[Case]:
+    """Pools next to 0 although one reference is far below it: its share is tiny, and largest term and sum cancel."""
+    cases = []
+    for logp in (-1.5, -5.0, -12.0, -30.0):
+        for exponent in (20, 34, 50):
+            weights = [2.0**-exponent, 1 - 2.0**-exponent]
+            for certain in (0.0, -1e-9):
+                for power in (-1.0, -2.0, -0.5, 1.0):
+                    given = {"logps": [logp, certain], "weights": weights, "power": power}
+                    expected = hp.pool(numbers([logp, certain]), numbers(weights), mpf(power))
+                    cases.append({"op": "pool", "input": given, "expected": expected})
+    return cases
+
+
 def official_cases(sets: list[list[list[float]]]) -> list[Case]:
     cases = []
     for references in (entry for entry in sets if len(entry) == 2):
@@ -284,6 +298,8 @@ def all_cases() -> list[Case]:
         lambda: statistics_cases(rng),
     )
     cases = [case for make in makers for case in make()]
+    cases += hidden_reference_cases()
+    cases += official_cases([[[0.0, 0.0], [0.0, 0.0]]])  # 0/0 in their epsilon and weights
     return [{"id": f"{case['op']}-{index}", **rounded(case)} for index, case in enumerate(cases)]
 
 

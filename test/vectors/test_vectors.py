@@ -76,7 +76,10 @@ def test_clip(case: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("case", of("pool", "official-pool"))
 def test_pooling(case: dict[str, Any]) -> None:
-    logps, weights = column(case["input"]["logps"]), torch.tensor(case["input"]["weights"], dtype=torch.float64)[:, None]
+    logps, weights = (
+        column(case["input"]["logps"]),
+        torch.tensor(case["input"]["weights"], dtype=torch.float64)[:, None],
+    )
     power = float(case["input"].get("power", -1))
     official = case["op"] == "official-pool"
     pooled = plain.official_pool(logps, weights) if official else plain.pool(logps, weights, power)

@@ -183,8 +183,8 @@ def measure(
     return Measured(mode, per_micro_batch * 3 * shape.side, seconds, peak_memory_bytes(device))
 
 
-NO_GPU = """**No GPU was at hand.** This is a tiny shape on the CPU: it shows that the script runs from end to end. Its figures
-say nothing about speed, and no goal is shown to be met. Peak memory is that of the process since its start.
+NO_GPU = """**No GPU was at hand.** This is a tiny shape on the CPU: it shows that the script runs from end to end. Its
+figures say nothing about speed, and no goal is shown to be met. Peak memory is that of the process since its start.
 
 """
 
@@ -192,13 +192,14 @@ say nothing about speed, and no goal is shown to be met. Peak memory is that of 
 def page(shape: Shape, device: torch.device, engine: Engine, rate: float, rows: list[Measured]) -> str:
     on_gpu = device.type == "cuda"
     where = torch.cuda.get_device_name(device) if on_gpu else f"CPU ({platform.machine()})"
+    versions = f"torch {torch.__version__}, bitsandbytes {bnb.__version__}"
     side, note = shape.side, f"{engine.layout} ({engine.layout_note})"
     return f"""# The training step of a 7B model in NF4 on a GPU
 
-{"" if on_gpu else NO_GPU}`npm run bench -- gpu-step` on {where}, torch {torch.__version__}, bitsandbytes {bnb.__version__}.
+{"" if on_gpu else NO_GPU}`npm run bench -- gpu-step` on {where}; {versions}.
 Shape {shape.name}: {shape.layers} layers of width {shape.width}, V = {shape.vocabulary}, random weights in NF4, LoRA
 r = {RANK} on every linear layer; {shape.pairs} pairs with {side} tokens each of prompt, chosen and rejected.
-Layout: {note}. Matrix products alone: {rate / 1e12:.3g} TFLOP/s. Medians; two steps before the clock.
+Matrix products alone: {rate / 1e12:.3g} TFLOP/s. Medians; two steps before the clock. Layout: {note}.
 
 Goals on an H200 at the 7B shape: 12 pairs a second without recomputation and 9 with; at most 12 GB for 12 288 tokens.
 

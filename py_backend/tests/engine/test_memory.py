@@ -1,0 +1,85 @@
+"""What a step holds in memory, what it prepares ahead, and what happens when it does not fit."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from py_backend.engine import OutOfMemory, TokenPair, build_engine
+from py_backend.engine import engine as engine_module
+from py_backend.engine.memory import saved_bytes
+
+from .tiny import PAIRS, model, with_adapter
+
+
+def _kept(vocabulary: int, response: int) -> int:
+    """Bytes between forward and backward of one pair."""
+    policy = with_adapter(model("llama", torch.float32, vocab_size=vocabulary, max_position_embeddings=1024))
+    engine = build_engine(policy)
+    pair = TokenPair([1, 2, 3], [4 + i % 50 for i in range(response)], [5 + i % 50 for i in range(response)])
+    return saved_bytes(policy, lambda: engine.forward([pair], grad=True))
+
+
+def test_memory_of_long_responses_does_not_grow_with_the_vocabulary() -> None:
+    small, large = _kept(vocabulary=89, response=200), _kept(vocabulary=8900, response=200)
+    assert large <= 1.02 * small
+    logits = 2 * 200 * 8900 * 4
+    assert large < logits
+
+
+def test_recomputation_keeps_less() -> None:
+    policy = with_adapter(model("llama", torch.float32))
+    engine = build_engine(policy)
+    kept = {}
+    for mode in ("off", "selective", "full"):
+        engine.set_checkpointing(mode)
+        kept[mode] = saved_bytes(policy, lambda: engine.forward(PAIRS[:1], grad=True))
+    assert kept["off"] > kept["selective"] > kept["full"]
+
+
+def test_automatic_recomputation_follows_free_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = build_engine(with_adapter(model("llama", torch.float32)))
+    chosen = []
+    for free in (10**12, 1):
+        monkeypatch.setattr(engine_module, "free_bytes", lambda _device, free=free: free)
+        engine.set_checkpointing("auto")
+        chosen.append((engine.checkpointing, engine.micro_batch_tokens()))
+    assert chosen == [("off", 2048), ("full", 1)]
+
+
+def test_prepared_rows_are_used_once_and_give_the_same_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = build_engine(with_adapter(model("llama")))
+    expected = engine.forward(PAIRS, grad=False)
+    laid_out = []
+    lay_out = engine_module.shared_rows
+
+    def counting(pairs, *arguments, **options):
+        laid_out.append(len(pairs))
+        return lay_out(pairs, *arguments, **options)
+
+    monkeypatch.setattr(engine_module, "shared_rows", counting)
+    engine.prepare(PAIRS)
+    assert laid_out == [len(PAIRS)]
+    assert torch.equal(engine.forward(PAIRS, grad=False), expected)
+    assert laid_out == [len(PAIRS)]
+    assert torch.equal(engine.forward(PAIRS, grad=False), expected)
+    assert laid_out == [len(PAIRS)] * 2
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [MemoryError("no more"), torch.OutOfMemoryError("no more"), RuntimeError("[enforce fail] can't allocate memory")],
+)
+def test_a_call_that_does_not_fit_says_so_and_the_next_one_works(failure: Exception) -> None:
+    policy = with_adapter(model("llama"))
+    engine = build_engine(policy)
+    expected = engine.forward(PAIRS, grad=False)
+
+    def fail(*_arguments):
+        raise failure
+
+    handle = policy.get_base_model().model.layers[2].register_forward_pre_hook(fail)
+    with pytest.raises(OutOfMemory, match="4 pairs, "):
+        engine.forward(PAIRS, grad=True)
+    handle.remove()
+    assert torch.equal(engine.forward(PAIRS, grad=False), expected)

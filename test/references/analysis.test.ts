@@ -4,6 +4,7 @@ import { createMemoryBackend } from '../../src/backend/memory.js';
 import { checkHealth, type HealthFigures } from '../../src/references/analysis/health.js';
 import { letterEntropy } from '../../src/references/analysis/letter-entropy.js';
 import { createReferenceReport } from '../../src/references/analysis/report.js';
+import { nthSmallest } from '../../src/references/analysis/nth-smallest.js';
 import { correlation, median, shareOf, spreadOf } from '../../src/references/analysis/shares.js';
 import { scoreReferences } from '../../src/references/score.js';
 import type { ReferenceScores } from '../../src/references/reference-scores.js';
@@ -61,6 +62,20 @@ describe('figures', () => {
     expect(correlation(column, new Float64Array(101))).toBeNaN();
     expect([median([3, 1, 2]), median([4, 1]), median([])]).toEqual([2, 2.5, NaN]);
     expect(shareOf(0, () => true).share).toBeNaN();
+  });
+
+  test('single order statistics are those of the sorted column, ties and infinities included', () => {
+    const value = fc.oneof(fc.double({ noNaN: true }), fc.integer({ min: -2, max: 2 }));
+    fc.assert(
+      fc.property(fc.array(value, { minLength: 1, maxLength: 60 }), fc.nat(59), fc.nat(59), (values, p, q) => {
+        const sorted = Float64Array.from(values).sort();
+        const column = Float64Array.from(values);
+        const positions = [p, q].map((position) => position % values.length).sort((a, b) => a - b);
+        const [first = 0, second = 0] = positions;
+        expect([nthSmallest(column, first) + 0, nthSmallest(column, second, first) + 0]).toEqual([sorted[first]! + 0, sorted[second]! + 0]);
+        expect(column.sort()).toEqual(sorted);
+      }),
+    );
   });
 
   test('letter entropy: 0 for one letter, log 2 for two as frequent, never above log 256', () => {

@@ -46,6 +46,23 @@ test.each(['token', 'byte'] as const)('likewise per %s', async (normalization) =
   margins.forEach((margin, row) => expect(calculator.dpoMargin[row]! + offset[row]!).toBeCloseTo(margin, 12));
 });
 
+test('the figures of every setting are those of a plain count', async () => {
+  const { config, pairs, scores } = await scored();
+  const { batch } = usableBatch(scores, pairs);
+  const calculator = createOffsetCalculator(batch, config.objective);
+  const pull = (margin: number): number => 1 / (1 + Math.exp(margin));
+  const { results } = await exploreSettings({ scores, pairs, objective: config.objective });
+  for (const { setting, ...found } of results) {
+    const { offset, virtualChosen, virtualRejected } = await calculator.columns(setting);
+    const rows = Array.from(offset.keys());
+    const share = (holds: (row: number) => boolean): number => rows.filter(holds).length / rows.length;
+    const ratio = (row: number): number => pull(calculator.dpoMargin[row]! + offset[row]!) / pull(calculator.dpoMargin[row]!);
+    expect(found.virtualAccuracy.share, setting.label).toBe(share((row) => virtualChosen[row]! > virtualRejected[row]!));
+    expect(found.stepZeroAccuracy?.share, setting.label).toBe(share((row) => calculator.dpoMargin[row]! + offset[row]! > 0));
+    expect([found.weakened, found.strengthened], setting.label).toEqual([share((row) => ratio(row) < 0.9), share((row) => ratio(row) > 1.1)]);
+  }
+});
+
 test('a trust region of width 0 is DPO: no offset, step-0 ties', async () => {
   const { config, pairs, scores } = await scored();
   const { results, dpoStepZeroAccuracy } = await exploreSettings({ scores, pairs, objective: config.objective });

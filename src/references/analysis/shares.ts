@@ -1,5 +1,6 @@
 /** Shares of pairs with their uncertainty, and the few moments that the reports need. */
 import { wilsonInterval, type Interval } from '../../math/statistics.js';
+import { nthSmallest } from './nth-smallest.js';
 
 /** A share of pairs, in [0, 1], and its 95 % Wilson interval. */
 export interface Share {
@@ -11,6 +12,11 @@ export interface Share {
 export function shareOf(size: number, holds: (row: number) => boolean): Share {
   let count = 0;
   for (let row = 0; row < size; row++) if (holds(row)) count++;
+  return shareFrom(count, size);
+}
+
+/** Share of rows that were counted already; NaN of no rows. */
+export function shareFrom(count: number, size: number): Share {
   return size === 0 ? { share: NaN, interval: [NaN, NaN] } : { share: count / size, interval: wilsonInterval(count, size) };
 }
 
@@ -25,9 +31,12 @@ export interface Spread {
 
 /** `low` and `high` are the 5 % and the 95 % quantile. */
 export function spreadOf(column: Float64Array): Spread {
-  const sorted = column.slice().sort();
-  const quantile = (p: number): number => sorted[Math.round(p * (sorted.length - 1))] ?? NaN;
-  return { ...momentsOf(column), low: quantile(0.05), median: quantile(0.5), high: quantile(0.95) };
+  const values = column.slice();
+  const position = (p: number): number => Math.round(p * (values.length - 1));
+  const low = nthSmallest(values, position(0.05));
+  const middle = nthSmallest(values, position(0.5), position(0.05));
+  const high = nthSmallest(values, position(0.95), position(0.5));
+  return { ...momentsOf(column), low, median: middle, high };
 }
 
 export function momentsOf(column: Float64Array): { readonly mean: number; readonly sd: number } {

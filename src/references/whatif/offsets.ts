@@ -60,7 +60,8 @@ export function createOffsetCalculator(batch: PairBatch, objective: ObjectiveCon
       const power = poolingPower(pooling);
       const virtualChosen = poolColumns(table.chosen, alpha, power);
       const virtualRejected = poolColumns(table.rejected, alpha, power);
-      const offset = firstGap.map((gap, row) => beta * (gap - (virtualChosen[row]! - virtualRejected[row]!)));
+      const offset = new Float64Array(batch.size);
+      for (let row = 0; row < offset.length; row++) offset[row] = beta * (firstGap[row]! - (virtualChosen[row]! - virtualRejected[row]!));
       return { virtualChosen, virtualRejected, offset };
     },
   };

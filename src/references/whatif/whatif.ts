@@ -2,7 +2,7 @@
 import type { ObjectiveConfig } from '../../config/index.js';
 import type { PreferencePair } from '../../data/pair.js';
 import type { PairBatch } from '../../objectives/objective.js';
-import { shareOf, spreadOf, type Share, type Spread } from '../analysis/shares.js';
+import { shareFrom, shareOf, spreadOf, type Share, type Spread } from '../analysis/shares.js';
 import { usableBatch } from '../analysis/usable-batch.js';
 import type { ReferenceScores } from '../reference-scores.js';
 import { createOffsetCalculator, type SettingColumns } from './offsets.js';
@@ -77,47 +77,66 @@ export async function sweepBatch(
 ): Promise<{ results: SettingResult[]; configured: SettingColumns; dpoMargin: Float64Array }> {
   const calculator = createOffsetCalculator(batch, objective);
   const { dpoMargin } = calculator;
+  const dpo: DpoStart = { margin: dpoMargin, resistance: dpoMargin.map(resistance) };
   const settings = sweepSettings(objective, names);
   const results: SettingResult[] = [];
   let configured: SettingColumns | undefined;
+  /** What a setting does, by what it is: the configured one and some of the grid appear in several groups. */
+  const known = new Map<string, Omit<SettingResult, 'setting'>>();
   for (const [index, setting] of settings.entries()) {
-    const columns = await calculator.columns(setting);
-    configured ??= columns;
-    results.push(summarise(setting, columns, dpoMargin, batch, policyKnown));
+    const { references, clip, weights, pooling } = setting;
+    const meaning = JSON.stringify([references, clip, weights, pooling]);
+    let figures = known.get(meaning);
+    if (figures === undefined) {
+      const columns = await calculator.columns(setting);
+      configured ??= columns;
+      figures = summarise(columns, dpo, batch, policyKnown);
+      known.set(meaning, figures);
+    }
+    results.push({ setting, ...figures });
     onProgress?.(index + 1, settings.length);
   }
   if (configured === undefined) throw new Error('a sweep has at least the configured setting');
   return { results, configured, dpoMargin };
 }
 
-function summarise(setting: Setting, columns: SettingColumns, dpoMargin: Float64Array, batch: PairBatch, policyKnown: boolean): SettingResult {
+/** DPO at step 0, which every setting is compared with. */
+interface DpoStart {
+  readonly margin: Float64Array;
+  readonly resistance: Float64Array;
+}
+
+function summarise(columns: SettingColumns, dpo: DpoStart, batch: PairBatch, policyKnown: boolean): Omit<SettingResult, 'setting'> {
   const { virtualChosen, virtualRejected, offset } = columns;
   const { size, chosenBytes, rejectedBytes } = batch;
-  let [favouring, deciding, weakened, strengthened] = [0, 0, 0, 0];
+  let [favouring, deciding, weakened, strengthened, rightVirtually, rightAtStart] = [0, 0, 0, 0, 0, 0];
   for (let row = 0; row < size; row++) {
     const added = offset[row]!;
+    if (virtualChosen[row]! > virtualRejected[row]!) rightVirtually++;
+    if (dpo.margin[row]! + added > 0) rightAtStart++;
     const longer = chosenBytes[row]! - rejectedBytes[row]!;
     if (added !== 0 && longer !== 0) {
       deciding++;
       if (added > 0 === longer > 0) favouring++;
     }
-    const pull = pullRatio(dpoMargin[row]!, added);
+    const pull = added === 0 ? 1 : dpo.resistance[row]! / resistance(dpo.margin[row]! + added);
     if (pull < 0.9) weakened++;
     else if (pull > 1.1) strengthened++;
   }
   return {
-    setting,
-    virtualAccuracy: shareOf(size, (row) => virtualChosen[row]! > virtualRejected[row]!),
-    stepZeroAccuracy: policyKnown ? shareOf(size, (row) => dpoMargin[row]! + offset[row]! > 0) : undefined,
+    virtualAccuracy: shareFrom(rightVirtually, size),
+    stepZeroAccuracy: policyKnown ? shareFrom(rightAtStart, size) : undefined,
     offset: spreadOf(offset),
-    favoursLonger: shareOf(deciding, (i) => i < favouring),
+    favoursLonger: shareFrom(favouring, deciding),
     weakened: weakened / size,
     strengthened: strengthened / size,
   };
 }
 
-/** A pair pulls with sigma(-margin): how much harder it does with the offset than without. */
-function pullRatio(margin: number, offset: number): number {
-  // sigma(-(m + o)) / sigma(-m) without the quotient of two tiny numbers
-  return offset === 0 ? 1 : (1 + Math.exp(Math.min(margin, 700))) / (1 + Math.exp(Math.min(margin + offset, 700)));
+/**
+ * 1 / sigma(-margin) = 1 + e^margin. A pair pulls with sigma(-margin); of two pulls the ratio is taken of these, which
+ * do not vanish. Cut where a double would overflow.
+ */
+function resistance(margin: number): number {
+  return 1 + Math.exp(Math.min(margin, 700));
 }

@@ -45,7 +45,7 @@ function prepare(): void {
       vitest: { configFile: 'vitest.config.ts' },
       coverageAnalysis: 'perTest',
       concurrency: Math.max(1, Math.min(2, cpus().length)),
-      timeoutMS: 20_000,
+      timeoutMS: 8_000, // on top of 1.5 times what the tests took without an error
       reporters: ['progress-append-only', 'json'],
       jsonReporter: { fileName: 'mutation.json' },
     }),

@@ -19,6 +19,10 @@
  * its reference, whatever its log-prob.
  */
 
+/** Exponents nearer to 0 (further from it) than this give the limit to the last bit; p l would lose its digits (overflow). */
+const NEXT_TO_ZERO = 1e-30;
+const NEXT_TO_INFINITY = 1e290;
+
 /**
  * Virtual log-prob of B responses.
  * @param logps K columns of length B, nats, each <= 0.
@@ -26,8 +30,8 @@
  * @param power Exponent p, any number including 0 and +-Infinity.
  */
 export function poolColumns(logps: readonly Float64Array[], weights: readonly Float64Array[], power: number): Float64Array {
-  if (power === 0) return geometricMeans(logps, weights);
-  if (power === -Infinity || power === Infinity) return extremes(logps, weights, power);
+  if (Math.abs(power) < NEXT_TO_ZERO) return geometricMeans(logps, weights);
+  if (Math.abs(power) > NEXT_TO_INFINITY) return extremes(logps, weights, power);
   return powerMeans(logps, weights, power);
 }
 
@@ -93,9 +97,9 @@ function centredMean(
   return centre + Math.log1p(power > 0 ? sum : Math.max(sum, 0)) / power;
 }
 
-/** min_k l_k (sign -Infinity) or max_k l_k over the references with a weight. */
+/** min_k l_k (sign negative) or max_k l_k over the references with a weight. */
 function extremes(logps: readonly Float64Array[], weights: readonly Float64Array[], sign: number): Float64Array {
-  const result = new Float64Array(logps[0]?.length ?? 0).fill(-sign);
+  const result = new Float64Array(logps[0]?.length ?? 0).fill(sign < 0 ? Infinity : -Infinity);
   const pick = sign < 0 ? Math.min : Math.max;
   logps.forEach((logp, k) => {
     for (let row = 0; row < result.length; row++) {

@@ -70,6 +70,15 @@ describe('pooling', () => {
     expect(pooled).toBeLessThanOrEqual(0);
   });
 
+  it.each([1e308, 1e291, -1e308, -1e291])('at the power %d is its limit, and nothing overflows', (power) => {
+    const limit = power > 0 ? -2 : -1e5;
+    expect(poolColumns(columns(-1e5, -2, -3), columns(0.25, 0.5, 0.25), power)[0]).toBe(limit);
+  });
+
+  it.each([5e-324, -5e-324, 1e-310, -1e-31])('at the power %d is the geometric mean, and nothing underflows', (power) => {
+    expect(poolColumns(columns(-100, -3), columns(0.25, 0.75), power)[0]).toBe(-27.25);
+  });
+
   it('handles every row of the columns by itself', () => {
     const logps = [Float64Array.of(-1, -900, -5), Float64Array.of(-2, -1, -5)];
     const weights = [Float64Array.of(0.5, 0.25, 0), Float64Array.of(0.5, 0.75, 1)];

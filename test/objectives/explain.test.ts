@@ -88,6 +88,14 @@ describe('the objective', () => {
     expect((row!['gradient'] as number[])[0]).toBeCloseTo(2 * (8.6341 - 1), 3);
   });
 
+  it.each([
+    ['uniform', [0.5, 0.5]],
+    ['0.25,0.75', [0.25, 0.75]],
+    ['tsw', [expect.any(Number), expect.any(Number)]],
+  ])('with %s weights needs no lengths', async (weights, expected) => {
+    expect((await jsonOf(['--weights', weights], OTHER))[0]!['weights']).toEqual(expected);
+  });
+
   it.each(['vdw', 'vaw', 'swcw', 'swcw-one-hot', 'tsw'])('with %s weights shows its first step', async (weights) => {
     const [row] = await jsonOf(['--weights', weights]);
     expect((row!['weights'] as number[]).reduce((sum, weight) => sum + weight)).toBeCloseTo(1, 12);
@@ -120,6 +128,8 @@ describe('input that cannot be used', () => {
     ['{"policy":[-1,-2],"refs":[]}', 'standard input:1: Unrecognized key: "refs"'],
     [`${PAIR}\n{"policy":[-1,-2],"references":[[-1,-2]]}`, 'standard input:2: got 1 references, expected 2 as in standard input:1'],
     ['{"policy":[-1,-2],"references":[[-1,-2]],"tokens":{"policy":[1,2],"references":[]}}', 'tokens.references: got 0 entries, expected one per reference (1)'],
+    ['{"policy":[-1,-2],"references":[[-1,-2]],"tokens":[3,-1]}', 'standard input:1: tokens.1: Too small'],
+    ['{"policy":[-1,-2],"references":[[-1,-2]],"tokens":{"policy":[1,2],"references":[[0,1]]}}', 'tokens.references.0.0: Too small'],
     ['{"policy":[-1,0.5],"references":[[-1,-2]]}', 'row standard input:1, policy, rejected response: log-prob is 0.5'],
     ['\n\n', 'standard input: no pairs'],
   ])('%j is refused with its line', async (stdin, message) => {
@@ -136,6 +146,7 @@ describe('input that cannot be used', () => {
     [['--pooling', 'power:'], 2, 'Expected a number'],
     [['--pooling', 'harmonica'], 2, 'did you mean "harmonic"?'],
     [['--weights', '0.5,0.6'], 2, 'add up to 1'],
+    [['--weights=-1,2'], 2, 'objective.weights'],
     [['--weights', '1'], 2, 'expected one weight per reference (2), got 1'],
     [['--normalization', 'token', '--set', 'objective.typo=1'], 2, 'unknown key "typo"'],
     [['--loss', 'custom'], 2, 'module'],

@@ -54,7 +54,7 @@ function parsePooling(text: string): unknown {
 }
 
 function parseWeights(text: string): unknown {
-  return /^[\d.]/.test(text) ? text.split(',').map(numberIn) : text;
+  return /^[-+\d.]/.test(text) ? text.split(',').map(numberIn) : text;
 }
 
 function parseClip(text: string): unknown {

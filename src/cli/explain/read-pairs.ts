@@ -50,7 +50,7 @@ function parsePair(line: string, where: string): GivenPair {
   }
   const parsed = pairSchema.safeParse(value);
   if (!parsed.success) {
-    const issue = parsed.error.issues[0]!;
+    const issue = mostSpecific(parsed.error.issues[0]!);
     const path = issue.path.length === 0 ? '' : ` ${issue.path.join('.')}:`;
     throw new MrpoError('data', `${where}:${path} ${issue.message}`, { hint: `Expected e.g. ${PAIR_EXAMPLE}` });
   }
@@ -59,6 +59,13 @@ function parsePair(line: string, where: string): GivenPair {
     throw new MrpoError('data', `${where}: tokens.references: got ${tokens.references.length} entries, expected one per reference (${references.length})`);
   }
   return parsed.data;
+}
+
+/** Of a union the complaint of the form that came furthest, with its path from the top; else the issue itself. */
+function mostSpecific(issue: z.core.$ZodIssue): z.core.$ZodIssue {
+  if (issue.code !== 'invalid_union') return issue;
+  const deepest = issue.errors.flat().reduce<z.core.$ZodIssue | undefined>((best, next) => (next.path.length > (best?.path.length ?? 0) ? next : best), undefined);
+  return deepest === undefined ? issue : { ...deepest, path: [...issue.path, ...deepest.path] };
 }
 
 function toBatch(pairs: readonly (GivenPair & { readonly where: string })[]): PairBatch {

@@ -40,7 +40,17 @@ export function createWeighting(config: ObjectiveConfig, references: number): We
   }
 }
 
-/** What the weights compare: `weights_on` where set; ARWC as the loss does, the methods of arXiv 2512.10040 per token. */
+/**
+ * What the weights compare: `weights_on` where set; ARWC as the loss does, the methods of arXiv 2512.10040 per token.
+ * Weights that look at no log-prob take the loss's unit, so that they ask for no lengths of their own.
+ */
 export function weightsUnit(config: ObjectiveConfig, lossUnit: Unit): Unit {
+  if (!comparesLogps(config.weights)) return lossUnit;
   return config.weights_on ?? (config.weights === 'arwc' ? lossUnit : 'token');
+}
+
+function comparesLogps(weights: ObjectiveConfig['weights']): boolean {
+  if (Array.isArray(weights)) return false;
+  const method = typeof weights === 'object' ? weights.method : weights;
+  return method !== 'uniform' && method !== 'tsw';
 }

@@ -26,8 +26,10 @@ export async function identifyForScoring(
       signal: options.signal,
       onProgress: ({ done, total }) => options.onProgress?.(done, total),
     });
-    // Files that changed while they were hashed get a new fingerprint and are not remembered wrongly.
-    if (files !== undefined && files === fingerprintModel(spec)) cache.remember({ spec, files, identity });
+    // Files that changed while they were hashed get a new fingerprint and are not remembered wrongly. A model that lies
+    // with the backend on another machine is noted without: for exports only, nothing here recalls it.
+    if (files === undefined) cache.remember({ spec, files: '', identity });
+    else if (files === fingerprintModel(spec)) cache.remember({ spec, files, identity });
     return { identity, from: 'backend' };
   } catch (error) {
     if (!(error instanceof BackendFault) || error.reason !== 'model_not_found') throw error;

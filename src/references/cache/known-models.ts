@@ -28,9 +28,13 @@ export function rememberModel(database: CacheDatabase, model: KnownModel, import
   const { identity } = model;
   database
     .prepare(
-      `INSERT OR REPLACE INTO known_models
+      // A model without files that was imported stays one, also when a backend elsewhere has named it since.
+      `INSERT INTO known_models
        (spec, files, weights, tokenizer, chat_template, numeric_path, revision, imported, seen_ms)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT DO UPDATE SET weights = excluded.weights, tokenizer = excluded.tokenizer,
+         chat_template = excluded.chat_template, revision = excluded.revision,
+         imported = MAX(imported, excluded.imported), seen_ms = excluded.seen_ms`,
     )
     .run(
       specText(model.spec),

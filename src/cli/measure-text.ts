@@ -23,6 +23,11 @@ export function measureText(measures: Measures): string {
   return `loss ${number(measures['loss'])}, margin ${number(measures['rewards/margins'])}, accuracies ${accuracies}`;
 }
 
+/** What any accuracy must beat. @param longerIsChosen Share of the held-out pairs. */
+export function baselineText(longerIsChosen: number): string {
+  return `  the longer response is the chosen one in ${percent(longerIsChosen)} of the pairs`;
+}
+
 /** A table with one column of measures, or two. */
 export function measureTable(columns: readonly { readonly title: string; readonly measures: Measures }[]): string {
   const shown = ROWS.filter(({ name }) => columns.some(({ measures }) => measures[name] !== undefined));

@@ -26,6 +26,8 @@ export interface ModelEvaluation {
   readonly measures: Measures;
   /** Share of pairs whose chosen response is the longer one: what preferring length would score. */
   readonly longerIsChosen: number;
+  /** Of a run: the same pairs before its training. The references alone decide some of them: no accuracy means much without. */
+  readonly stepZero?: Measures | undefined;
   readonly references: readonly { readonly name: string; readonly scored: number; readonly cached: number }[];
 }
 

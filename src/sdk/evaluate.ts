@@ -24,7 +24,9 @@ export async function evaluateRun(folder: string, options: EvaluateOptions = {})
   const run = await readRun(folder);
   // The run's own resolved configuration counts, and not today's environment.
   const loaded = loadConfig({ file: join(resolve(folder), RUN_FILES.config), env: {}, cwd: run.folder.path });
-  return evaluateHeldOut({ ...options, loaded, policy: await trainedModel(run) });
+  const evaluation = await evaluateHeldOut({ ...options, loaded, policy: await trainedModel(run) });
+  const before = run.record.evaluation?.before ?? {};
+  return Object.keys(before).length === 0 ? evaluation : { ...evaluation, stepZero: before };
 }
 
 /** As {@link evaluateRun} for a run folder, as {@link evaluateModel} for a configuration file. */

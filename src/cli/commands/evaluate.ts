@@ -5,7 +5,7 @@ import { MrpoError } from '../../core/errors.js';
 import { evaluateModel, evaluateRun, isRunFolder, loadConfig, type ModelEvaluation } from '../../sdk/index.js';
 import { cacheFile, openLogpCache } from '../../references/index.js';
 import { collect, printJson, type CliIo } from '../command.js';
-import { measureTable } from '../measure-text.js';
+import { baselineText, measureTable } from '../measure-text.js';
 import { createRunDisplay } from '../run-display.js';
 
 interface EvaluateOptions {
@@ -50,7 +50,10 @@ export function registerEvaluate(program: Command, io: CliIo): void {
     });
 }
 
-function evaluationText({ pairs, measures, longerIsChosen }: ModelEvaluation): string {
-  const table = measureTable([{ title: `${pairs} pairs`, measures }]);
-  return `${table}\n  the longer response is the chosen one in ${(100 * longerIsChosen).toFixed(1)} % of them\n`;
+function evaluationText({ pairs, measures, stepZero, longerIsChosen }: ModelEvaluation): string {
+  const table = measureTable([
+    ...(stepZero === undefined ? [] : [{ title: 'step 0', measures: stepZero }]),
+    { title: `${pairs} pairs`, measures },
+  ]);
+  return `${table}\n${baselineText(longerIsChosen)}\n`;
 }

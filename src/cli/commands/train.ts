@@ -11,7 +11,7 @@ import {
   type StoredRun,
 } from '../../sdk/index.js';
 import { collect, printJson, type CliIo } from '../command.js';
-import { measureTable } from '../measure-text.js';
+import { baselineText, measureTable } from '../measure-text.js';
 import { createRunDisplay } from '../run-display.js';
 
 interface TrainOptions {
@@ -82,7 +82,7 @@ function resultJson({ folder, record }: StoredRun): Readonly<Record<string, unkn
 }
 
 function resultText({ folder, record, config }: StoredRun): string {
-  const { evaluation, training } = record;
+  const { data, evaluation, training } = record;
   const table =
     evaluation === undefined || Object.keys(evaluation.before).length === 0
       ? []
@@ -94,6 +94,7 @@ function resultText({ folder, record, config }: StoredRun): string {
               ? [{ title: `step ${evaluation.afterStep}`, measures: evaluation.after }]
               : []),
           ]),
+          ...(data === undefined ? [] : [baselineText(data.longerIsChosen)]),
           '',
         ];
   const result =

@@ -108,7 +108,7 @@ def loaded_model(held: HeldModel) -> pb.LoadedModel:
         layers=config.num_hidden_layers,
         hidden_size=config.hidden_size,
         has_chat_template=bool(chat_template_of(held.loaded.tokenizer)),
-        memory_bytes=base.get_memory_footprint(),
+        memory_bytes=base.get_memory_footprint(return_buffers=False),  # the weights, without copies made for speed
         context_length=getattr(config, "max_position_embeddings", None) or 0,
         layout=held.engine.layout,
         layout_note=held.engine.layout_note,

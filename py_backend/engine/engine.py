@@ -181,7 +181,7 @@ def build_engine(
 
 def _install_fused(model: nn.Module, parts: Parts, pair: TokenPair, own: torch.Tensor) -> None:
     """Faster layers, kept only if the model's numbers stay what they are."""
-    replaced = install(model)
+    replaced = install(model, free_bytes(device_of(model)))
     difference = plain_difference(lambda row: run_backbone(parts, row), pair, own)
     if not difference <= TOLERANCE[own.dtype]:
         uninstall(replaced)

@@ -18,6 +18,7 @@ export function planText(plan: Plan, config: RunConfig): string {
   const { memory, tokens, device } = plan;
   const parts = [
     ['weights', memory.weights],
+    ...(memory.writtenOut > 0 ? ([['weights, dequantised once', memory.writtenOut]] as const) : []),
     ['adapter', memory.adapter],
     ['gradients and optimizer', memory.gradientsAndOptimizer],
     ['activations', memory.activations],

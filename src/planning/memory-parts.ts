@@ -16,6 +16,21 @@ export function weightBytes(shape: ModelShape, quantization: PolicyConfig['quant
   return bodyWeights(shape) * perBodyWeight + embeddingWeights(shape) * bytesOf(format);
 }
 
+/** Of the memory that the weights leave free, what a copy of quantised ones in the compute format may take; as the engine does. */
+const WRITTEN_OUT_SHARE = 0.25;
+
+/** Bytes of that copy of NF4 weights: all layers, or 0 where memory is too short for them. It saves dequantising in every pass. */
+export function writtenOutBytes(
+  shape: ModelShape,
+  quantization: PolicyConfig['quantization'],
+  format: NumberFormat,
+  memoryBytes: number,
+): number {
+  if (quantization !== 'nf4') return 0;
+  const bytes = bodyWeights(shape) * bytesOf(format);
+  return bytes <= WRITTEN_OUT_SHARE * (memoryBytes - weightBytes(shape, quantization, format)) ? bytes : 0;
+}
+
 /** Weights of the adapter matrices: r (in + out) for every target module of every layer. */
 export function adapterWeights(shape: ModelShape, r: number, targets: readonly string[]): number {
   const { width: d, queryWidth: q, keyWidth: kv, mlpWidth: f } = shape;

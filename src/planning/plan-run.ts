@@ -3,7 +3,7 @@ import { isPolicyReference, referenceName } from '../config/models.js';
 import type { RunConfig } from '../config/schema.js';
 import { thisMachine, type Device } from './devices.js';
 import type { PairLength } from './lengths.js';
-import { activationBytesPerToken, adapterWeights, bytesOf, weightBytes, type NumberFormat } from './memory-parts.js';
+import { activationBytesPerToken, adapterWeights, bytesOf, weightBytes, writtenOutBytes, type NumberFormat } from './memory-parts.js';
 import { bodyWeights, embeddingWeights, type ModelShape } from './model-shape.js';
 import { attendedPairs, pairTokens, scoringOperations, trainingOperations } from './operations.js';
 
@@ -23,6 +23,8 @@ export type Checkpointing = 'off' | 'selective' | 'full';
 /** Bytes by part; `activations` are those of the largest micro-batch. */
 export interface MemoryPlan {
   readonly weights: number;
+  /** NF4 weights a second time, in the compute format, where memory allows. */
+  readonly writtenOut: number;
   readonly adapter: number;
   readonly gradientsAndOptimizer: number;
   readonly activations: number;
@@ -153,6 +155,7 @@ function memoryPlan(
 ): MemoryPlan {
   const parts = {
     weights: weightBytes(shape, config.policy.quantization, format),
+    writtenOut: writtenOutBytes(shape, config.policy.quantization, format, device.memoryBytes),
     adapter: trained.adapterBytes,
     gradientsAndOptimizer: trained.gradientBytes + trained.optimizerBytes,
     activations,

@@ -70,6 +70,12 @@ describe('planRun', () => {
     expect(planWith({}, 'T4').fits).toBe(true);
   });
 
+  it('dequantises NF4 weights once where memory allows: 2 bytes for each of 6.476 billion', () => {
+    expect(planWith({}, 'H200').memory.writtenOut / 1e9).toBeCloseTo(12.95, 1);
+    expect(planWith({}, 'A100-40').memory.writtenOut).toBe(0);
+    expect(planWith({ quantization: 'none' }, 'H200').memory.writtenOut).toBe(0);
+  });
+
   it('recomputes more where memory is short', () => {
     const amount = { off: 0, selective: 1, full: 2 };
     expect(amount[planWith({}, 'T4').checkpointing]).toBeGreaterThan(amount[planWith({}, 'H200').checkpointing]);

@@ -8,7 +8,7 @@ from types import MethodType
 import torch
 from torch import nn
 
-from . import gated_mlp, lora, rms_norm
+from . import dequantised, gated_mlp, lora, rms_norm
 
 _MLP_BY_ACTIVATION = {
     "SiLUActivation": gated_mlp.silu_forward,
@@ -17,9 +17,12 @@ _MLP_BY_ACTIVATION = {
 }
 
 
-def install(model: nn.Module) -> list[nn.Module]:
-    """Replaces the forward method of fitting modules; returns these modules. They stay what they are otherwise."""
-    replaced = []
+def install(model: nn.Module, free_bytes: int) -> list[nn.Module]:
+    """Replaces the forward method of fitting modules; returns these modules. They stay what they are otherwise.
+
+    free_bytes: memory of the device; of it, 4-bit weights may be written out in a part.
+    """
+    replaced = _write_out_weights(model, free_bytes)
     for module in model.modules():
         forward = _fused_forward(module)
         if forward is not None and "forward" not in vars(module):
@@ -28,10 +31,22 @@ def install(model: nn.Module) -> list[nn.Module]:
     return replaced
 
 
+def _write_out_weights(model: nn.Module, free_bytes: int) -> list[nn.Module]:
+    """All 4-bit layers or, where they would take too much, none."""
+    layers = [layer for layer in dequantised.four_bit_layers(model) if "forward" not in vars(layer)]
+    if dequantised.written_out_bytes(layers) > dequantised.SHARE * free_bytes:
+        return []
+    for layer in layers:
+        dequantised.write_out(layer)
+        layer.forward = MethodType(dequantised.forward, layer)
+    return layers
+
+
 def uninstall(replaced: list[nn.Module]) -> None:
     """Gives modules their own forward method back."""
     for module in replaced:
         del module.forward
+        dequantised.drop(module)
 
 
 def _fused_forward(module: nn.Module) -> Callable[..., torch.Tensor] | None:

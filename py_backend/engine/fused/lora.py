@@ -9,6 +9,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from .dequantised import plain_weight
+
 
 class AddLowRank(torch.autograd.Function):
     """y + scale * x A^T B^T, written into y. x [N, I], A [r, I], B [O, r], y [N, O]; y must not be needed elsewhere."""
@@ -65,9 +67,10 @@ def forward(self: nn.Module, x: torch.Tensor, *args: object, **kwargs: object) -
     dropout, scale = self.lora_dropout[adapter], self.scaling[adapter]
     base = self.base_layer
     flat = x.reshape(-1, x.shape[-1])
-    whole = type(base) is nn.Linear and base.weight.dtype == A.dtype == x.dtype and not base.weight.requires_grad
+    weight = plain_weight(base)
+    whole = weight is not None and weight.dtype == A.dtype == x.dtype
     if whole and (isinstance(dropout, nn.Identity) or not dropout.training):
-        y = LinearWithLowRank.apply(flat, base.weight, base.bias, A, B, scale)
+        y = LinearWithLowRank.apply(flat, weight, base.bias, A, B, scale)
     else:
         # peft drops out the input after its cast to the adapter's dtype; the masks are the same either way.
         y = AddLowRank.apply(base(flat), dropout(flat.to(A.dtype)), A, B, scale)

@@ -176,6 +176,10 @@ export interface ForwardResult {
   readonly seconds: number;
 }
 
+export interface BackwardResult {
+  readonly seconds: number;
+}
+
 export interface CommitRequest {
   readonly step: number;
   /** Exactly these micro-batches are applied, or nothing is. */
@@ -209,7 +213,7 @@ export interface Trainer {
   prepare(rows: readonly number[]): void;
   forward(request: ForwardRequest): Promise<ForwardResult>;
   /** `gradients` = +dL/dlogp in the order of the log-probs. */
-  backward(step: number, microBatch: number, gradients: Float64Array): Promise<void>;
+  backward(step: number, microBatch: number, gradients: Float64Array): Promise<BackwardResult>;
   commit(request: CommitRequest): Promise<CommitResult>;
   abort(step: number): Promise<void>;
   close(): Promise<void>;

@@ -168,7 +168,9 @@ export function createMemoryBackend(options: MemoryBackendOptions = {}): Backend
       },
       async backward(step, microBatch, gradients) {
         enter();
+        const started = performance.now();
         trainer.backward(step, microBatch, gradients);
+        return { seconds: (performance.now() - started) / 1000 };
       },
       async commit(request) {
         enter();

@@ -81,8 +81,6 @@ async function attempt(
       rows,
       seed: seedFor(context.seed, 'dropout', step, members[0] ?? 0),
     });
-    const next = microBatches[microBatch + 1] ?? upcoming;
-    if (next.length > 0) trainer.prepare(rowsOf(examples, next));
     const batch = {
       ...batchOf(examples, members, everySecond(forward.logps, 0), everySecond(forward.logps, 1)),
       positions: Int32Array.from(members, (index) => placeOf.get(index) ?? 0),
@@ -94,7 +92,15 @@ async function attempt(
     });
     const result = objective.evaluate(batch);
     measures.add(batch, result);
-    await trainer.backward(step, microBatch, interleavedMean(result.gradChosen, result.gradRejected, indices.length));
+    const done = trainer.backward(
+      step,
+      microBatch,
+      interleavedMean(result.gradChosen, result.gradRejected, indices.length),
+    );
+    // Sent behind the backward pass: a GPU works on that while the next rows are laid out and moved.
+    const next = microBatches[microBatch + 1] ?? upcoming;
+    if (next.length > 0) trainer.prepare(rowsOf(examples, next));
+    await done;
   }
   const { weightDecay, maxGradNorm } = context;
   const commit = await trainer.commit({

@@ -61,6 +61,25 @@ describe('runStep', () => {
     expect(toy.calls.prepared).toEqual([...toy.calls.forwards.slice(1).map(({ rows }) => rows), [9, 10]]);
   });
 
+  it('sends the next rows behind the backward pass, without waiting for its end', async () => {
+    const order: string[] = [];
+    const wrap = (trainer: Trainer): Trainer => ({
+      ...trainer,
+      prepare(rows) {
+        order.push('prepare');
+        trainer.prepare(rows);
+      },
+      async backward(...given) {
+        order.push('backward');
+        const result = await trainer.backward(...given);
+        order.push('done');
+        return result;
+      },
+    });
+    await oneStep(await toyTraining({ wrap }), 1e9, [9]);
+    expect(order).toEqual(['backward', 'prepare', 'done']);
+  });
+
   it('gives every micro-batch its own seed, the same in every repetition', async () => {
     const seedsOf = async (): Promise<number[]> => {
       const toy = await toyTraining();

@@ -55,7 +55,8 @@ function trainerOn(stream: TrainStream, created: CreateTrainerResponse, release:
     },
     async backward(step, microBatch, gradients) {
       const value = { step, microBatch, gradients: Array.from(gradients) };
-      await stream.ask({ $case: 'backward', value }, 'backward');
+      const { seconds } = await stream.ask({ $case: 'backward', value }, 'backward');
+      return { seconds };
     },
     async commit(request) {
       return fromCommit(await stream.ask({ $case: 'commit', value: toCommit(request) }, 'commit'));

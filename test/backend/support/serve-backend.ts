@@ -230,8 +230,8 @@ async function answerFrame(
     }
     case 'backward': {
       const { step, microBatch, gradients } = frame.value;
-      await trainer.backward(step, microBatch, Float64Array.from(gradients));
-      return { $case: 'backward', value: { step, microBatch, seconds: 0 } };
+      const { seconds } = await trainer.backward(step, microBatch, Float64Array.from(gradients));
+      return { $case: 'backward', value: { step, microBatch, seconds } };
     }
     case 'commit':
       return { $case: 'commit', value: { step: frame.value.step, ...(await trainer.commit(frame.value)) } };

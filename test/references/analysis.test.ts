@@ -108,6 +108,8 @@ describe('report', () => {
       expect(reference.accuracy.byte.share).toBe(share((i) => w[i]! / bytes(i)[0] > l[i]! / bytes(i)[1]));
       const [nats, length] = [w.concat(l).reduce((a, b) => a - b, 0), pairs.reduce((sum, _, i) => sum + bytes(i)[0] + bytes(i)[1], 0)];
       expect(reference.nllPerByte).toBeCloseTo(nats / length, 10);
+      const gaps = pairs.map((_, i) => Math.abs(w[i]! / bytes(i)[0] - l[i]! / bytes(i)[1])).sort((a, b) => a - b);
+      expect(reference.gapPerByte).toBeCloseTo(gaps[30]!, 12); // the median: one extreme pair does not move it
       expect(report.agreement[0]![k]).toBe(share((i) => w[i]! > l[i]! === logps[0]!.w[i]! > logps[0]!.l[i]!));
     });
     expect(report.references.reduce((sum, { dominance }) => sum + dominance, 0)).toBeCloseTo(1, 12);

@@ -11,7 +11,7 @@ export interface HealthFigures {
   readonly name: string;
   /** Mean negative log-prob per UTF-8 byte of the responses, nats. */
   readonly nllPerByte: number;
-  /** Mean of |l(chosen) / bytes - l(rejected) / bytes|. */
+  /** Median of |l(chosen) / bytes - l(rejected) / bytes|. */
   readonly gapPerByte: number;
   /** Correlation of log-probs per byte with the mean of the other references; NaN without others. */
   readonly correlation: number;

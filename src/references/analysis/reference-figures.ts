@@ -2,7 +2,7 @@
 import type { ModelColumns, PairBatch } from '../../objectives/objective.js';
 import { FLAG } from '../cache/index.js';
 import type { ScoredReference } from '../reference-scores.js';
-import { correlation, momentsOf, shareOf, type Share } from './shares.js';
+import { correlation, shareOf, spreadOf, type Share } from './shares.js';
 
 export interface ReferenceFigures {
   /** Share of pairs where the chosen response has the higher log-prob. */
@@ -10,7 +10,7 @@ export interface ReferenceFigures {
   /** Mean negative log-prob of the responses that were not cut, nats. */
   readonly nllPerToken: number;
   readonly nllPerByte: number;
-  /** Mean of |l(chosen) / bytes - l(rejected) / bytes|, nats. */
+  /** Median of |l(chosen) / bytes - l(rejected) / bytes|, nats: one-word responses, where a single token is everything, decide no mean. */
   readonly gapPerByte: number;
   /** How length decides: share of pairs where the longer response has the higher log-prob. Of pairs of unequal length. */
   readonly prefersLonger: Share;
@@ -44,7 +44,7 @@ export function referenceFigures(
       byte: shareOf(size, (row) => chosenRate[row]! > rejectedRate[row]!),
     },
     ...surprise(reference, model, batch, positions),
-    gapPerByte: momentsOf(chosenRate.map((rate, row) => Math.abs(rate - rejectedRate[row]!))).mean,
+    gapPerByte: spreadOf(chosenRate.map((rate, row) => Math.abs(rate - rejectedRate[row]!))).median,
     prefersLonger: shareOf(unequal.length, (i) => {
       const row = unequal[i]!;
       return difference[row]! * byteDifference[row]! > 0;

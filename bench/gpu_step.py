@@ -156,6 +156,7 @@ def step(engine: Engine, optimizer: torch.optim.Optimizer, pairs: list[TokenPair
 class Measured:
     """seconds: None when the step did not fit."""
 
+    weights: str
     checkpointing: str
     micro_batch_tokens: int
     seconds: float | None
@@ -163,7 +164,14 @@ class Measured:
 
 
 def measure(
-    model: nn.Module, engine: Engine, shape: Shape, device: torch.device, mode: str, per_micro_batch: int, steps: int
+    model: nn.Module,
+    engine: Engine,
+    shape: Shape,
+    device: torch.device,
+    weights: str,
+    mode: str,
+    per_micro_batch: int,
+    steps: int,
 ) -> Measured:
     engine.set_checkpointing(mode)
     model.zero_grad()
@@ -180,7 +188,7 @@ def measure(
         )
     except (OutOfMemory, torch.OutOfMemoryError):
         seconds = None
-    return Measured(mode, per_micro_batch * 3 * shape.side, seconds, peak_memory_bytes(device))
+    return Measured(weights, mode, per_micro_batch * 3 * shape.side, seconds, peak_memory_bytes(device))
 
 
 NO_GPU = """**No GPU was at hand.** This is a tiny shape on the CPU: it shows that the script runs from end to end. Its
@@ -203,14 +211,14 @@ Matrix products alone: {rate / 1e12:.3g} TFLOP/s. Medians; two steps before the 
 
 Goals on an H200 at the 7B shape: 12 pairs a second without recomputation and 9 with; at most 12 GB for 12 288 tokens.
 
-| layers recomputed | tokens at once | s a step | pairs a second | TFLOP a step | share of products | peak GB |
-|---|---:|---:|---:|---:|---:|---:|
+| weights | layers recomputed | tokens at once | s a step | pairs a second | TFLOP a step | share | peak GB |
+|---|---|---:|---:|---:|---:|---:|---:|
 {"".join(_line(shape, row, rate) for row in rows)}"""
 
 
 def _line(shape: Shape, row: Measured, rate: float) -> str:
     flops = operations(shape, RECOMPUTED[row.checkpointing])
-    cells = [row.checkpointing, str(row.micro_batch_tokens)]
+    cells = [row.weights, row.checkpointing, str(row.micro_batch_tokens)]
     if row.seconds is None:
         cells += ["does not fit", "", f"{flops / 1e12:.3g}", ""]
     else:
@@ -234,17 +242,13 @@ def main() -> None:
     targets = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
     model = get_peft_model(base, LoraConfig(r=RANK, lora_alpha=16, lora_dropout=0.0, target_modules=targets))
     model.train()
-    engine = build_engine(model)
     rows = []
-    for mode, per_micro_batch in (
-        ("full", shape.pairs),
-        ("full", 1),
-        ("selective", shape.pairs),
-        ("off", shape.pairs),
-        ("off", 1),
-    ):
-        rows.append(measure(model, engine, shape, device, mode, per_micro_batch, options.steps))
-        print(rows[-1], file=sys.stderr)
+    for weights, write_out in (("NF4 in every pass", False), ("dequantised once", True)):
+        engine = build_engine(model, write_out=write_out)
+        for mode in ("full", "selective", "off"):
+            for at_once in (shape.pairs, 1):
+                rows.append(measure(model, engine, shape, device, weights, mode, at_once, options.steps))
+                print(rows[-1], file=sys.stderr)
     target = Path(__file__).resolve().parent / "results" / "gpu-step.md"
     target.write_text(page(shape, device, engine, rate, rows))
     print(target.read_text())

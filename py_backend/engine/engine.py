@@ -151,12 +151,15 @@ def build_engine(
     layout: str = "auto",
     checkpointing: str = "off",
     head_chunk: int = DEFAULT_CHUNK,
+    write_out: bool = True,
 ) -> Engine:
     """Prepares a loaded model, PEFT-wrapped or not; put adapters on first.
 
     Switches the base model's own dropout off and, for the shared layout, sets the model's attention implementation to
     one that behaves as before outside the engine. Never fails over a layout: what cannot be shared runs plain, and the
     note and the log say why.
+
+    write_out: 4-bit weights may be dequantised once and kept, where a quarter of the free memory holds them.
     """
     if layout not in LAYOUTS:
         raise ValueError(f"layout: expected one of {', '.join(LAYOUTS)}, got {layout!r}")
@@ -167,7 +170,7 @@ def build_engine(
         _honour_softcap(parts)
         own = own_hidden(parts, pair, device_of(model))
         head_off, head_tolerance = head_difference(parts, pair, own)
-        _install_fused(model, parts, pair, own)
+        _install_fused(model, parts, pair, own, free_bytes(device_of(model)) if write_out else 0)
         shared, note = (False, "plain layout was asked for") if layout == "plain" else _try_shared(parts, pair, own)
     own_head = not head_off <= head_tolerance
     if own_head:
@@ -179,9 +182,9 @@ def build_engine(
     return engine
 
 
-def _install_fused(model: nn.Module, parts: Parts, pair: TokenPair, own: torch.Tensor) -> None:
+def _install_fused(model: nn.Module, parts: Parts, pair: TokenPair, own: torch.Tensor, spare_bytes: int) -> None:
     """Faster layers, kept only if the model's numbers stay what they are."""
-    replaced = install(model, free_bytes(device_of(model)))
+    replaced = install(model, spare_bytes)
     difference = plain_difference(lambda row: run_backbone(parts, row), pair, own)
     if not difference <= TOLERANCE[own.dtype]:
         uninstall(replaced)

@@ -1,0 +1,118 @@
+/**
+ * What TypeScript and gRPC add to a step: wall time of `runStep` less the seconds that the backend reports for forward,
+ * backward and commit. The objective, with three references, is part of it.
+ *   npm run bench -- seam
+ * Writes bench/results/seam.md.
+ */
+import { writeFileSync } from 'node:fs';
+import { cpus, loadavg } from 'node:os';
+import type { PairText, Trainer } from '../src/backend/backend.js';
+import { launchBackend } from '../src/backend/launch.js';
+import { objectiveSchema } from '../src/config/schema.js';
+import { createObjective } from '../src/objectives/create-objective.js';
+import type { Examples } from '../src/training/examples.js';
+import { runStep } from '../src/training/step.js';
+import { tinyModel } from '../test/support/tiny-models.js';
+
+const PAIRS = 8;
+const REFERENCES = 3;
+const WARM_UP = 20;
+const STEPS = 200;
+/** A step of 8 pairs of a 7B model on a large GPU takes about so long, s; the goal is a share of it. */
+const STEP_SECONDS = 0.4;
+const GOAL = 0.005;
+
+const texts: PairText[] = Array.from({ length: PAIRS }, (_, i) => ({
+  prompt: [{ role: 'user', content: `What is ${i} plus two?` }],
+  chosen: [{ role: 'assistant', content: `It is ${i + 2}.` }],
+  rejected: [{ role: 'assistant', content: `I do not know what ${i} is.` }],
+  plain: false,
+}));
+
+const backend = await launchBackend({ threads: 1 });
+const measured: { readonly wall: number; readonly device: number }[] = [];
+try {
+  const model = await backend.loadModel({ source: tinyModel('llama') }, { forTraining: true });
+  const { handle, rows } = await backend.registerRows(model.handle, texts, { maxLength: 256, truncation: 'keep_start', template: 'chat' });
+  const trainer = await backend.createTrainer(model.handle, handle, {
+    lora: { r: 8, alpha: 16, dropout: 0, targetModules: [] },
+    seed: 0,
+    optimizer: 'adamw',
+    adamBeta1: 0.9,
+    adamBeta2: 0.999,
+    adamEpsilon: 1e-8,
+    checkpointing: 'off',
+  });
+  const column = (valueOf: (row: number) => number): Float64Array => Float64Array.from(texts, (_, row) => valueOf(row));
+  const examples: Examples = {
+    size: PAIRS,
+    rows: texts.map((_, row) => row),
+    names: texts.map((_, row) => `row ${row}`),
+    promptTokens: column((row) => rows[row]?.promptTokens ?? 0),
+    chosenTokens: column((row) => rows[row]?.chosenTokens ?? 0),
+    rejectedTokens: column((row) => rows[row]?.rejectedTokens ?? 0),
+    chosenBytes: column(() => 10),
+    rejectedBytes: column(() => 25),
+    references: Array.from({ length: REFERENCES }, (_, k) => ({
+      chosen: { logps: column((row) => -40 - k - row), tokens: column((row) => rows[row]?.chosenTokens ?? 0) },
+      rejected: { logps: column((row) => -60 - k - row), tokens: column((row) => rows[row]?.rejectedTokens ?? 0) },
+    })),
+  };
+  let device = 0;
+  const timed = timing(trainer, (seconds) => (device += seconds));
+  const objective = await createObjective(objectiveSchema.parse({}), { references: REFERENCES });
+  const referenceNames = Array.from({ length: REFERENCES }, (_, k) => `reference-${k + 1}`);
+  const context = { trainer: timed, objective, examples, referenceNames, seed: 0, weightDecay: 0, maxGradNorm: 1 };
+  const indices = examples.rows.map((_, index) => index);
+  for (let step = 1; step <= WARM_UP + STEPS; step++) {
+    device = 0;
+    const started = performance.now();
+    await runStep(context, {
+      plan: { step, epoch: step, indices, endsEpoch: true },
+      learningRate: 1e-4,
+      tokenBudget: 1e9,
+      upcoming: [],
+    });
+    if (step > WARM_UP) measured.push({ wall: (performance.now() - started) / 1000, device });
+  }
+  await trainer.close();
+} finally {
+  await backend.close();
+}
+
+/** The trainer itself; tells the seconds that the backend has worked. */
+function timing(trainer: Trainer, add: (seconds: number) => void): Trainer {
+  const told = <T extends { readonly seconds: number }>(result: T): T => {
+    add(result.seconds);
+    return result;
+  };
+  return {
+    ...trainer,
+    forward: async (request) => told(await trainer.forward(request)),
+    backward: async (...given) => told(await trainer.backward(...given)),
+    commit: async (request) => told(await trainer.commit(request)),
+  };
+}
+
+const quantile = (valueOf: (step: (typeof measured)[number]) => number, share: number): number =>
+  measured.map(valueOf).sort((a, b) => a - b)[Math.floor(share * (measured.length - 1))] ?? NaN;
+const milliseconds = (seconds: number): string => (1000 * seconds).toFixed(2);
+const added = (step: (typeof measured)[number]): number => step.wall - step.device;
+const median = quantile(added, 0.5);
+const text = `# What TypeScript and gRPC add to a step
+
+\`npm run bench -- seam\`: ${STEPS} steps of ${PAIRS} pairs in one micro-batch, ${REFERENCES} references, a tiny model in an embedded
+Python process on the same machine. Added = wall time of the step less what the backend reports for forward, backward and
+commit; the objective, both ways of each message, and the backend's own event loop are in it.
+${cpus()[0]?.model.trim() ?? 'unknown CPU'}, ${cpus().length} CPUs, load average ${loadavg()[0]?.toFixed(1)}, Node ${process.version}.
+
+| ms | median | 90 % of steps below |
+|---|---:|---:|
+| step, wall | ${milliseconds(quantile(({ wall }) => wall, 0.5))} | ${milliseconds(quantile(({ wall }) => wall, 0.9))} |
+| at work in the backend | ${milliseconds(quantile(({ device }) => device, 0.5))} | ${milliseconds(quantile(({ device }) => device, 0.9))} |
+| **added** | **${milliseconds(median)}** | ${milliseconds(quantile(added, 0.9))} |
+
+Of a step of ${STEP_SECONDS} s this is ${((100 * median) / STEP_SECONDS).toFixed(2)} % (goal: at most ${100 * GOAL} %).
+`;
+writeFileSync(new URL('./results/seam.md', import.meta.url), text);
+process.stdout.write(text);

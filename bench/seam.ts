@@ -1,6 +1,6 @@
 /**
- * What TypeScript and gRPC add to a step: wall time of `runStep` less the seconds that the backend reports for forward,
- * backward and commit. The objective, with three references, is part of it.
+ * What TypeScript and gRPC add to a step in a run of steps: wall time from commit to commit less the seconds that the
+ * backend reports for forward, backward and commit. The objective, with three references, is part of it.
  *   npm run bench -- seam
  * Writes bench/results/seam.md.
  */
@@ -10,8 +10,9 @@ import type { PairText, Trainer } from '../src/backend/backend.js';
 import { launchBackend } from '../src/backend/launch.js';
 import { objectiveSchema } from '../src/config/schema.js';
 import { createObjective } from '../src/objectives/create-objective.js';
+import type { StepPlan } from '../src/training/batches.js';
 import type { Examples } from '../src/training/examples.js';
-import { runStep } from '../src/training/step.js';
+import { createStepRunner } from '../src/training/step.js';
 import { tinyModel } from '../test/support/tiny-models.js';
 
 const PAIRS = 8;
@@ -31,9 +32,15 @@ const texts: PairText[] = Array.from({ length: PAIRS }, (_, i) => ({
 
 const backend = await launchBackend({ threads: 1 });
 const measured: { readonly wall: number; readonly device: number }[] = [];
+/** There and back of a frame that asks for nothing, s: what the machine itself needs to wake both sides. */
+const empty: number[] = [];
 try {
   const model = await backend.loadModel({ source: tinyModel('llama') }, { forTraining: true });
-  const { handle, rows } = await backend.registerRows(model.handle, texts, { maxLength: 256, truncation: 'keep_start', template: 'chat' });
+  const { handle, rows } = await backend.registerRows(model.handle, texts, {
+    maxLength: 256,
+    truncation: 'keep_start',
+    template: 'chat',
+  });
   const trainer = await backend.createTrainer(model.handle, handle, {
     lora: { r: 8, alpha: 16, dropout: 0, targetModules: [] },
     seed: 0,
@@ -64,16 +71,19 @@ try {
   const referenceNames = Array.from({ length: REFERENCES }, (_, k) => `reference-${k + 1}`);
   const context = { trainer: timed, objective, examples, referenceNames, seed: 0, weightDecay: 0, maxGradNorm: 1 };
   const indices = examples.rows.map((_, index) => index);
+  const steps = createStepRunner(context);
+  const planOf = (step: number): StepPlan => ({ step, epoch: step, indices, endsEpoch: true });
   for (let step = 1; step <= WARM_UP + STEPS; step++) {
     device = 0;
     const started = performance.now();
-    await runStep(context, {
-      plan: { step, epoch: step, indices, endsEpoch: true },
-      learningRate: 1e-4,
-      tokenBudget: 1e9,
-      upcoming: [],
-    });
+    await steps.run({ plan: planOf(step), learningRate: 1e-4, tokenBudget: 1e9, next: planOf(step + 1) });
     if (step > WARM_UP) measured.push({ wall: (performance.now() - started) / 1000, device });
+  }
+  for (let i = 0; i < STEPS; i++) {
+    await new Promise((resolve) => setTimeout(resolve, 50)); // as long as a step: both processes have gone to sleep
+    const started = performance.now();
+    await trainer.abort(0);
+    empty.push((performance.now() - started) / 1000);
   }
   await trainer.close();
 } finally {
@@ -94,23 +104,33 @@ function timing(trainer: Trainer, add: (seconds: number) => void): Trainer {
   };
 }
 
-const quantile = (valueOf: (step: (typeof measured)[number]) => number, share: number): number =>
-  measured.map(valueOf).sort((a, b) => a - b)[Math.floor(share * (measured.length - 1))] ?? NaN;
+const quantile = (values: readonly number[], share: number): number =>
+  [...values].sort((a, b) => a - b)[Math.floor(share * (values.length - 1))] ?? NaN;
 const milliseconds = (seconds: number): string => (1000 * seconds).toFixed(2);
-const added = (step: (typeof measured)[number]): number => step.wall - step.device;
+const row = (name: string, values: readonly number[], mark = ''): string =>
+  `| ${mark}${name}${mark} | ${mark}${milliseconds(quantile(values, 0.5))}${mark} | ${milliseconds(quantile(values, 0.9))} |`;
+const added = measured.map(({ wall, device }) => wall - device);
 const median = quantile(added, 0.5);
 const text = `# What TypeScript and gRPC add to a step
 
 \`npm run bench -- seam\`: ${STEPS} steps of ${PAIRS} pairs in one micro-batch, ${REFERENCES} references, a tiny model in an embedded
-Python process on the same machine. Added = wall time of the step less what the backend reports for forward, backward and
-commit; the objective, both ways of each message, and the backend's own event loop are in it.
+Python process on the same machine. Added = wall time from commit to commit less what the backend reports for forward,
+backward and commit. One exchange a step is waited for, log-probs against gradients, with the objective in between;
+backward, commit and the next forward are queued.
 ${cpus()[0]?.model.trim() ?? 'unknown CPU'}, ${cpus().length} CPUs, load average ${loadavg()[0]?.toFixed(1)}, Node ${process.version}.
 
 | ms | median | 90 % of steps below |
 |---|---:|---:|
-| step, wall | ${milliseconds(quantile(({ wall }) => wall, 0.5))} | ${milliseconds(quantile(({ wall }) => wall, 0.9))} |
-| at work in the backend | ${milliseconds(quantile(({ device }) => device, 0.5))} | ${milliseconds(quantile(({ device }) => device, 0.9))} |
-| **added** | **${milliseconds(median)}** | ${milliseconds(quantile(added, 0.9))} |
+${row(
+  'step, wall',
+  measured.map(({ wall }) => wall),
+)}
+${row(
+  'at work in the backend',
+  measured.map(({ device }) => device),
+)}
+${row('added', added, '**')}
+${row('an empty frame there and back, both processes asleep before', empty)}
 
 Of a step of ${STEP_SECONDS} s this is ${((100 * median) / STEP_SECONDS).toFixed(2)} % (goal: at most ${100 * GOAL} %).
 `;

@@ -71,6 +71,10 @@ class DeviceThread:
     async def run(self, function: Callable[[], T], undo: Callable[[T], None] | None = None) -> T:
         """Runs `function` on the device thread and gives its result. It runs to its end even when nobody waits any
         more; then `undo` is called with the result, on the same thread."""
+        return await self.start(function, undo)
+
+    def start(self, function: Callable[[], T], undo: Callable[[T], None] | None = None) -> asyncio.Future[T]:
+        """`run` without waiting: the job is in the queue, behind all that were started before."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
 
@@ -92,7 +96,7 @@ class DeviceThread:
             post(loop, settle, *outcome)
 
         self.submit(job)
-        return await future
+        return future
 
 
 def own_thread(job: Job) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections import OrderedDict
 from dataclasses import dataclass, field
 
 from .engine import Engine, TokenPair
@@ -30,32 +29,19 @@ class HeldModel:
     trainer: str | None = None
 
 
-KEPT_PAIRS = 1024
-
-
 @dataclass(slots=True)
 class RowSet:
-    """Rows of one model under one rule. The latest pairs are kept as the objects they were given out as: what the
-    engine has prepared for a pair it finds again by the pair itself."""
+    """Rows of one model under one rule."""
 
     model_handle: str
     rule: TokenRule
     rows: list[Row] = field(default_factory=list)
-    _pairs: OrderedDict[int, TokenPair] = field(default_factory=OrderedDict)
 
     def usable(self) -> list[int]:
         return [index for index, row in enumerate(self.rows) if not row.facts.unusable]
 
     def pairs(self, indices: list[int]) -> list[TokenPair]:
-        """Called on the device thread only."""
-        return [self._pair(index) for index in self.check(indices)]
-
-    def _pair(self, index: int) -> TokenPair:
-        pair = self._pairs.pop(index, None) or self.rows[index].pair()
-        self._pairs[index] = pair
-        if len(self._pairs) > KEPT_PAIRS:
-            self._pairs.popitem(last=False)
-        return pair
+        return [self.rows[index].pair() for index in self.check(indices)]
 
     def check(self, indices: list[int]) -> list[int]:
         """The indices. Raises ROW_INVALID for one that does not exist or cannot be scored."""

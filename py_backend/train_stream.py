@@ -6,6 +6,7 @@ stream opens the same trainer, this one is over: two clients can never write int
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 
 from py_backend.gen.mrpo.backend.v1 import backend_pb2 as pb
@@ -18,6 +19,8 @@ from .holdings import RowSet
 from .training.ledger import conflict
 from .training.trainer import Trainer
 
+FRAMES_AHEAD = 16  # unanswered ones; what more a client sends waits in its own buffers
+
 Answer = pb.TrainResponse
 
 
@@ -29,7 +32,6 @@ class TrainStream:
         self._client = 0
         self._handlers: dict[str, Callable[[pb.TrainRequest], Answer]] = {
             "open": self._open,
-            "prepare": self._prepare,
             "forward": self._forward,
             "backward": self._backward,
             "commit": self._commit,
@@ -37,17 +39,40 @@ class TrainStream:
         }
 
     async def answers(self, requests: AsyncIterator[pb.TrainRequest]) -> AsyncIterator[Answer]:
+        """A frame goes to the device thread as it comes in, behind the ones before: between two frames of a client that
+        sends ahead, the device never waits for the event loop."""
+        at_work: asyncio.Queue[asyncio.Future[Answer] | None] = asyncio.Queue()
+        room = asyncio.Semaphore(FRAMES_AHEAD)
+
+        async def read() -> None:
+            try:
+                async for request in requests:
+                    await room.acquire()
+                    at_work.put_nowait(self._device.start(lambda frame=request: self._answer(frame)))
+            finally:
+                at_work.put_nowait(None)
+
+        reader = asyncio.ensure_future(read())
         try:
-            async for request in requests:
-                try:
-                    answer = await self._device.run(lambda frame=request: self._handle(frame))
-                except Fault as fault:
-                    error = Answer.OperationError(reason=fault.reason_number, message=fault.message)
-                    answer = Answer(error=error)
-                answer.sequence = request.sequence
-                yield answer
+            while (answer := await at_work.get()) is not None:
+                yield await answer
+                room.release()
+            await reader
         finally:
+            reader.cancel()
+            while not at_work.empty():
+                if (unread := at_work.get_nowait()) is not None:
+                    unread.cancel()
             self._device.submit(self._leave)
+
+    def _answer(self, request: pb.TrainRequest) -> Answer:
+        try:
+            answer = self._handle(request)
+        except Fault as fault:
+            error = Answer.OperationError(reason=fault.reason_number, message=fault.message)
+            answer = Answer(error=error)
+        answer.sequence = request.sequence
+        return answer
 
     def _handle(self, request: pb.TrainRequest) -> Answer:
         kind = request.WhichOneof("frame")
@@ -63,11 +88,6 @@ class TrainStream:
         self._names = (request.open.trainer_handle, request.open.row_set)
         self._client = trainer.open()
         return Answer(opened=Answer.Opened(committed_step=trainer.committed_step))
-
-    def _prepare(self, request: pb.TrainRequest) -> Answer:
-        trainer, rows = self._opened()
-        trainer.engine.prepare(rows.pairs(list(request.prepare.rows)))
-        return Answer(prepared=Answer.Prepared())
 
     def _forward(self, request: pb.TrainRequest) -> Answer:
         trainer, rows = self._opened()

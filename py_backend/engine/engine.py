@@ -6,7 +6,6 @@ Not its business: tokenizers, losses, optimizers, train/eval mode (the caller's)
 from __future__ import annotations
 
 import logging
-from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any
 
@@ -35,7 +34,6 @@ from .self_check import (
 log = logging.getLogger(__name__)
 
 LAYOUTS = ("auto", "shared", "plain")
-_PREPARED = 8  # micro-batches laid out ahead at most
 _COMFORTABLE_TOKENS = 4096  # a micro-batch that "auto" checkpointing makes room for
 _CPU_TOKENS = 2048  # a CPU works pair by pair: more in one micro-batch costs memory and saves nothing
 
@@ -56,7 +54,6 @@ class Engine:
         self._parts = parts
         self._own_head = own_head
         self._head_chunk = head_chunk
-        self._prepared: OrderedDict[tuple[int, ...], tuple[list[TokenPair], list[Row]]] = OrderedDict()
 
     # ------------------------------------------------------------------------------------------------ log-probs
 
@@ -81,7 +78,7 @@ class Engine:
     def _forward(self, pairs: Sequence[TokenPair]) -> torch.Tensor:
         head = Head(self._parts.head, self._parts.rule, self._head_chunk)
         total = torch.zeros(2 * len(pairs), dtype=torch.float64, device=device_of(self._model))
-        for row in self._take(pairs):
+        for row in self._lay_out(pairs):
             if self._own_head:
                 total = total + self._with_own_head(row, len(total))
             else:
@@ -96,18 +93,6 @@ class Engine:
         logps = logits.gather(1, row.targets[:, None])[:, 0] - logits.logsumexp(1)
         zero = torch.zeros(sequences, dtype=torch.float64, device=logps.device)
         return zero.index_add(0, row.sequence, logps.double())
-
-    # ------------------------------------------------------------------------------------------------ look-ahead
-
-    def prepare(self, pairs: Sequence[TokenPair]) -> None:
-        """Lays out and moves pairs that a coming forward will name, while the device works on another micro-batch."""
-        self._prepared[tuple(id(pair) for pair in pairs)] = (list(pairs), self._lay_out(pairs))
-        while len(self._prepared) > _PREPARED:
-            self._prepared.popitem(last=False)
-
-    def _take(self, pairs: Sequence[TokenPair]) -> list[Row]:
-        ready = self._prepared.pop(tuple(id(pair) for pair in pairs), None)
-        return self._lay_out(pairs) if ready is None else ready[1]
 
     def _lay_out(self, pairs: Sequence[TokenPair]) -> list[Row]:
         device = device_of(self._model)

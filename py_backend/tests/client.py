@@ -82,11 +82,16 @@ class Training:
         self.opened = self.send(open=pb.TrainRequest.Open(trainer_handle=trainer, row_set=row_set))
 
     def send(self, **frame: Any) -> pb.TrainResponse:
-        self._sequence += 1
-        self._requests.put(pb.TrainRequest(sequence=self._sequence, **frame))
-        answer = next(self._answers)
-        assert answer.sequence == self._sequence
-        return answer
+        return self.send_all(frame)[0]
+
+    def send_all(self, *frames: dict[str, Any]) -> list[pb.TrainResponse]:
+        """Sends every frame before it reads the first answer."""
+        for number, frame in enumerate(frames, self._sequence + 1):
+            self._requests.put(pb.TrainRequest(sequence=number, **frame))
+        answers = [next(self._answers) for _ in frames]
+        assert [answer.sequence for answer in answers] == list(range(self._sequence + 1, number + 1))
+        self._sequence = number
+        return answers
 
     def forward(self, step: int, micro_batch: int, rows: list[int], seed: int = 0) -> pb.TrainResponse:
         return self.send(forward=pb.TrainRequest.Forward(step=step, micro_batch=micro_batch, rows=rows, seed=seed))

@@ -105,7 +105,6 @@ def test_gradients_of_micro_batches_add_up_to_the_whole_batch(llama: Setup) -> N
 
 def test_forwards_may_run_ahead_of_their_backwards(llama: Setup) -> None:
     stream = llama.train()
-    stream.send(prepare=pb.TrainRequest.Prepare(rows=[0, 1]))
     stream.forward(1, 0, [0])
     stream.forward(1, 1, [1])
     assert llama.scores(rows=[2])  # scoring between them leaves their graphs alone
@@ -119,6 +118,51 @@ def test_forwards_may_run_ahead_of_their_backwards(llama: Setup) -> None:
         stream.backward(1, micro, UPHILL)
     stream.commit(1, [0, 1])
     assert llama.scores() == ahead
+
+
+def test_frames_sent_ahead_give_what_frames_one_by_one_give(llama: Setup) -> None:
+    frame = pb.TrainRequest
+    stream = llama.train()
+    answers = stream.send_all(
+        *(
+            frames
+            for step in (1, 2)
+            for frames in (
+                {"forward": frame.Forward(step=step, micro_batch=0, rows=[0], seed=step)},
+                {"backward": frame.Backward(step=step, micro_batch=0, gradients=UPHILL)},
+                {"commit": frame.Commit(step=step, micro_batches=[0], learning_rate=0.01)},
+            )
+        )
+    )
+    assert [answer.WhichOneof("frame") for answer in answers] == ["forward", "backward", "commit"] * 2
+    ahead = llama.scores()
+    stream = llama.train()
+    for step in (1, 2):
+        stream.forward(step, 0, [0], seed=step)
+        stream.backward(step, 0, UPHILL)
+        stream.commit(step, [0], rate=0.01, clip=0.0)
+    assert llama.scores() == ahead
+
+
+def test_what_is_queued_behind_a_refused_frame_applies_nothing(llama: Setup) -> None:
+    frame = pb.TrainRequest
+    stream = llama.train()
+    before = llama.scores()
+    answers = stream.send_all(
+        {"forward": frame.Forward(step=1, micro_batch=0, rows=[0])},
+        {"backward": frame.Backward(step=1, micro_batch=0, gradients=[1.0])},
+        {"commit": frame.Commit(step=1, micro_batches=[0], learning_rate=0.01)},
+        {"forward": frame.Forward(step=2, micro_batch=0, rows=[0])},
+    )
+    assert [answer.WhichOneof("frame") for answer in answers] == ["forward", "error", "error", "error"]
+    assert {answer.error.reason for answer in answers[1:]} == {pb.ERROR_REASON_STEP_CONFLICT}
+    assert llama.scores() == before
+
+
+def test_more_frames_than_are_kept_waiting_are_all_answered(llama: Setup) -> None:
+    aborts = [{"abort": pb.TrainRequest.Abort(step=1)}] * 100
+    answers = llama.train().send_all(*aborts)
+    assert [answer.WhichOneof("frame") for answer in answers] == ["abort"] * 100
 
 
 def test_the_sign_of_the_gradient_is_that_of_the_loss(llama: Setup) -> None:

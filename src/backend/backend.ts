@@ -201,7 +201,9 @@ export interface CommitResult {
 
 /**
  * A step transaction: every `forward` of a step is answered by a `backward`, then one `commit` names them all.
- * A frame that does not fit throws a {@link BackendFault} and changes nothing.
+ * A call that does not fit throws a {@link BackendFault} and changes nothing. Calls may be made without waiting for the
+ * one before: they are worked on in order, and on a GPU the next is laid out and moved while it computes. What is queued
+ * behind a call that failed does not fit any more, so it fails too.
  */
 export interface Trainer {
   readonly trainableParameters: number;
@@ -209,8 +211,6 @@ export interface Trainer {
   readonly checkpointing: string;
   /** Advice: prompt + chosen + rejected tokens that fit in one forward. */
   readonly microBatchTokens: number;
-  /** Look-ahead: these rows will be asked for soon. */
-  prepare(rows: readonly number[]): void;
   forward(request: ForwardRequest): Promise<ForwardResult>;
   /** `gradients` = +dL/dlogp in the order of the log-probs. */
   backward(step: number, microBatch: number, gradients: Float64Array): Promise<BackwardResult>;

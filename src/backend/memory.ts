@@ -158,7 +158,6 @@ export function createMemoryBackend(options: MemoryBackendOptions = {}): Backend
       trainedModules: adapter.modules,
       checkpointing: spec.checkpointing === 'auto' ? 'off' : spec.checkpointing,
       microBatchTokens: 4096,
-      prepare: () => undefined,
       async forward(request) {
         enter();
         if (request.rows.length > (options.maxForwardRows ?? Infinity)) {

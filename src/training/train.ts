@@ -5,13 +5,13 @@
 import type { Trainer } from '../backend/backend.js';
 import type { RunConfig } from '../config/schema.js';
 import { MrpoError } from '../core/errors.js';
-import { packMicroBatches, planTraining, type StepPlan } from './batches.js';
+import { planTraining, type StepPlan } from './batches.js';
 import type { Evaluation } from './evaluate.js';
-import { pairTokens, type Examples } from './examples.js';
+import type { Examples } from './examples.js';
 import { fitWeights, startReward, type LearningContext } from './learning-weights.js';
 import type { Measures } from './measures.js';
 import { createSchedule, learningRateAt } from './schedule.js';
-import { runStep, type StepOutcome } from './step.js';
+import { createStepRunner, type StepOutcome } from './step.js';
 
 export interface TrainingOptions extends LearningContext {
   readonly trainer: Trainer;
@@ -82,7 +82,7 @@ export async function* trainPolicy(options: TrainingOptions): AsyncGenerator<Tra
   let tokenBudget = training.micro_batch_tokens ?? trainer.microBatchTokens;
   let skippedInARow = 0;
 
-  const tokensOf = (index: number): number => pairTokens(examples, index);
+  const steps = createStepRunner(context);
   fitWeights(options);
   const start = await evaluateUnlessStopped(options);
   if (start === undefined) return { steps: 0, totalSteps, stopped: true };
@@ -92,10 +92,10 @@ export async function* trainPolicy(options: TrainingOptions): AsyncGenerator<Tra
     const started = performance.now();
     const now = plan.step(step);
     const learningRate = learningRateAt(schedule, step);
-    const following = step < totalSteps ? plan.step(step + 1).indices : [];
-    const upcoming = packMicroBatches(following, tokensOf, tokenBudget)[0] ?? [];
+    const evaluationDue = isEvaluationDue(now, totalSteps, training.eval_steps);
     const reward = await startReward(options, training.seed, step);
-    const outcome = await runStep(context, { plan: now, learningRate, tokenBudget, upcoming });
+    const next = evaluationDue || reward !== undefined ? undefined : plan.step(step + 1);
+    const outcome = await steps.run({ plan: now, learningRate, tokenBudget, next });
     await reward?.();
     if (outcome.tokenBudget < tokenBudget) {
       tokenBudget = outcome.tokenBudget;
@@ -104,7 +104,7 @@ export async function* trainPolicy(options: TrainingOptions): AsyncGenerator<Tra
     yield stepEvent(now, totalSteps, learningRate, outcome, (performance.now() - started) / 1000);
     skippedInARow = outcome.commit.skipped ? skippedInARow + 1 : 0;
     if (skippedInARow === MAX_SKIPPED_IN_A_ROW) throw diverged(step);
-    if (isEvaluationDue(now, totalSteps, training.eval_steps)) {
+    if (evaluationDue) {
       const evaluation = await evaluateUnlessStopped(options);
       if (evaluation === undefined) return { steps: step, totalSteps, stopped: true };
       yield { type: 'evaluation', step, epoch: now.epoch, evaluation };

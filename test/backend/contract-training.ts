@@ -92,7 +92,6 @@ export function describeTraining(target: ContractTarget, folder: string, backend
     it('trains the policy and leaves its start as it was', async () => {
       const start = await policy();
       for (let step = 1; step <= 3; step++) {
-        trainer.prepare([0, 1, 2, 3]);
         await work(step, 0, [0, 1]);
         await work(step, 1, [2, 3]);
         expect(await commit(step, [0, 1])).toMatchObject({ skipped: false });

@@ -314,9 +314,13 @@ describe('the training stream', () => {
   it.each([
     [
       'out of turn',
-      (sequence: number) => ({ sequence: sequence + 1, frame: { $case: 'prepared', value: {} } }) as const,
+      (sequence: number) =>
+        ({ sequence: sequence + 1, frame: { $case: 'opened', value: { committedStep: 0 } } }) as const,
     ],
-    ['of another kind', (sequence: number) => ({ sequence, frame: { $case: 'prepared', value: {} } }) as const],
+    [
+      'of another kind',
+      (sequence: number) => ({ sequence, frame: { $case: 'opened', value: { committedStep: 0 } } }) as const,
+    ],
     ['with nothing in it', (sequence: number) => ({ sequence, frame: undefined }) as const],
   ])('takes no answer %s', async (_kind, answer) => {
     const overrides: ServeOptions['overrides'] = {

@@ -2,23 +2,31 @@ import { describe, expect, it } from 'vitest';
 import type { Trainer } from '../../src/backend/backend.js';
 import { BackendFault } from '../../src/backend/fault.js';
 import { MrpoError } from '../../src/core/errors.js';
+import type { StepPlan } from '../../src/training/batches.js';
 import { batchOf } from '../../src/training/examples.js';
-import { runStep, type StepOutcome } from '../../src/training/step.js';
+import { createStepRunner, type StepOutcome, type StepRunner } from '../../src/training/step.js';
 import { logpsOf, toyPairs, toyTraining, type ToyTraining } from './toy-training.js';
 
 const INDICES = [0, 1, 2, 3, 4, 5, 6, 7];
 
-function oneStep(toy: ToyTraining, tokenBudget: number, upcoming: readonly number[] = []): Promise<StepOutcome> {
-  const context = { ...toy, referenceNames: ['policy', 'other'], seed: 3, weightDecay: 0.01, maxGradNorm: 1 };
-  return runStep(context, {
-    plan: { step: 1, epoch: 1, indices: INDICES, endsEpoch: true },
-    learningRate: 0.05,
-    tokenBudget,
-    upcoming,
+function runnerOf(toy: ToyTraining, signal?: AbortSignal): StepRunner {
+  return createStepRunner({
+    ...toy,
+    referenceNames: ['policy', 'other'],
+    seed: 3,
+    weightDecay: 0.01,
+    maxGradNorm: 1,
+    signal,
   });
 }
 
-describe('runStep', () => {
+const planOf = (step: number, indices = INDICES): StepPlan => ({ step, epoch: 1, indices, endsEpoch: true });
+
+function oneStep(toy: ToyTraining, tokenBudget: number): Promise<StepOutcome> {
+  return runnerOf(toy).run({ plan: planOf(1), learningRate: 0.05, tokenBudget });
+}
+
+describe('a step', () => {
   it('sends the gradient of the mean loss over the pairs of the step, whatever the micro-batches', async () => {
     const toy = await toyTraining();
     const before = await logpsOf(toy);
@@ -55,31 +63,6 @@ describe('runStep', () => {
     expect(outcome.commit.gradNorm).toBeGreaterThan(0);
   });
 
-  it('names the next rows ahead of time, across the border of the step', async () => {
-    const toy = await toyTraining();
-    await oneStep(toy, 120, [9, 10]);
-    expect(toy.calls.prepared).toEqual([...toy.calls.forwards.slice(1).map(({ rows }) => rows), [9, 10]]);
-  });
-
-  it('sends the next rows behind the backward pass, without waiting for its end', async () => {
-    const order: string[] = [];
-    const wrap = (trainer: Trainer): Trainer => ({
-      ...trainer,
-      prepare(rows) {
-        order.push('prepare');
-        trainer.prepare(rows);
-      },
-      async backward(...given) {
-        order.push('backward');
-        const result = await trainer.backward(...given);
-        order.push('done');
-        return result;
-      },
-    });
-    await oneStep(await toyTraining({ wrap }), 1e9, [9]);
-    expect(order).toEqual(['backward', 'prepare', 'done']);
-  });
-
   it('gives every micro-batch its own seed, the same in every repetition', async () => {
     const seedsOf = async (): Promise<number[]> => {
       const toy = await toyTraining();
@@ -92,7 +75,89 @@ describe('runStep', () => {
   });
 });
 
-describe('runStep out of memory', () => {
+/** Names of calls as they are sent, and `<name> done` when they are answered. */
+function timeline(): { readonly order: string[]; readonly wrap: (trainer: Trainer) => Trainer } {
+  const order: string[] = [];
+  const noted = async <T>(name: string, call: Promise<T>): Promise<T> => {
+    order.push(name);
+    const result = await call;
+    order.push(`${name} done`);
+    return result;
+  };
+  const wrap = (trainer: Trainer): Trainer => ({
+    ...trainer,
+    forward: (request) => noted(`forward ${request.step}.${request.microBatch}`, trainer.forward(request)),
+    backward: (step, microBatch, gradients) =>
+      noted(`backward ${step}.${microBatch}`, trainer.backward(step, microBatch, gradients)),
+    commit: (request) => noted(`commit ${request.step}`, trainer.commit(request)),
+    abort: (step) => noted(`abort ${step}`, trainer.abort(step)),
+  });
+  return { order, wrap };
+}
+
+describe('the order of calls', () => {
+  const first = { plan: planOf(1), learningRate: 0.05, tokenBudget: 1e9 };
+  const next = planOf(2, [8, 9, 10, 11]);
+
+  it('queues backward, commit and the forward of the next step without waiting for any', async () => {
+    const { order, wrap } = timeline();
+    const runner = runnerOf(await toyTraining({ wrap }));
+    await runner.run({ ...first, next });
+    expect(order.slice(0, 5)).toEqual(['forward 1.0', 'forward 1.0 done', 'backward 1.0', 'commit 1', 'forward 2.0']);
+    await runner.run({ plan: next, learningRate: 0.05, tokenBudget: 1e9 });
+    expect(order.filter((name) => name === 'forward 2.0')).toHaveLength(1);
+    expect(order.filter((name) => name.startsWith('abort'))).toEqual([]);
+  });
+
+  it('queues the forward of the next micro-batch behind the backward of this one', async () => {
+    const { order, wrap } = timeline();
+    await runnerOf(await toyTraining({ wrap })).run({ ...first, tokenBudget: 120 });
+    expect(order.indexOf('forward 1.1')).toBe(order.indexOf('backward 1.0') + 1);
+    expect(order.indexOf('forward 1.1')).toBeLessThan(order.indexOf('backward 1.0 done'));
+  });
+
+  it('gives the same steps sent ahead as one after the other', async () => {
+    const [apart, ahead] = [await toyTraining(), await toyTraining()];
+    const [one, other] = [runnerOf(apart), runnerOf(ahead)];
+    for (let step = 1; step <= 3; step++) {
+      const request = { plan: planOf(step), learningRate: 0.05, tokenBudget: 120 };
+      const alone = await one.run(request);
+      const queued = await other.run({ ...request, next: planOf(step + 1) });
+      expect(queued.measures).toEqual(alone.measures);
+    }
+    expect(await logpsOf(ahead)).toEqual(await logpsOf(apart));
+  });
+
+  it('drops what it sent ahead when other pairs are asked for', async () => {
+    const toy = await toyTraining();
+    const runner = runnerOf(toy);
+    await runner.run({ ...first, next });
+    await runner.run({ plan: planOf(2, [8, 9]), learningRate: 0.05, tokenBudget: 1e9 });
+    expect(toy.calls.aborts).toEqual([2]);
+    expect(toy.calls.commits.map(({ step }) => step)).toEqual([1, 2]);
+  });
+
+  it('sends nothing ahead once the run is to stop', async () => {
+    const toy = await toyTraining();
+    await runnerOf(toy, AbortSignal.abort()).run({ ...first, next });
+    expect(toy.calls.forwards.map(({ step }) => step)).toEqual([1]);
+  });
+
+  it('replays a step whose forward was sent ahead and did not fit', async () => {
+    const whole = await toyTraining();
+    const split = await toyTraining({ memory: { maxForwardRows: 3 } });
+    for (const toy of [whole, split]) {
+      const runner = runnerOf(toy);
+      await runner.run({ plan: planOf(1, [0, 1]), learningRate: 0.05, tokenBudget: 1e9, next: planOf(2) });
+      await runner.run({ plan: planOf(2), learningRate: 0.05, tokenBudget: 1e9 });
+    }
+    expect(split.calls.aborts).toContain(2);
+    const [one, other] = [await logpsOf(whole), await logpsOf(split)];
+    one.chosen.forEach((logp, i) => expect(other.chosen[i]).toBeCloseTo(logp, 9));
+  });
+});
+
+describe('a step out of memory', () => {
   it('replays the step in halves, and the update is that of the unsplit step', async () => {
     const whole = await toyTraining();
     await oneStep(whole, 1e9);
@@ -128,7 +193,7 @@ describe('runStep out of memory', () => {
   });
 });
 
-describe('runStep with log-probs that are not finite', () => {
+describe('a step with log-probs that are not finite', () => {
   it('names the row and the side, and applies nothing', async () => {
     const texts = toyPairs(12).map((pair, i) =>
       i === 5 ? { ...pair, rejected: [{ role: 'assistant', content: 'broken' }] } : pair,

@@ -15,7 +15,6 @@ export interface ToyTraining {
   readonly model: string;
   readonly calls: {
     readonly forwards: ForwardRequest[];
-    readonly prepared: (readonly number[])[];
     readonly gradients: Map<number, readonly [number, number]>;
     readonly commits: CommitRequest[];
     readonly aborts: number[];
@@ -85,7 +84,7 @@ export async function toyTraining(
     rejectedBytes: bytes('rejected'),
     references,
   };
-  const calls: ToyTraining['calls'] = { forwards: [], prepared: [], gradients: new Map(), commits: [], aborts: [] };
+  const calls: ToyTraining['calls'] = { forwards: [], gradients: new Map(), commits: [], aborts: [] };
   const trainer = await backend.createTrainer(policy.handle, rowSet, {
     lora: { r: 4, alpha: 8, dropout: 0, targetModules: [] },
     seed: 0,
@@ -111,10 +110,6 @@ function recording(trainer: Trainer, calls: ToyTraining['calls']): Trainer {
   const rowsOf = new Map<number, readonly number[]>();
   return {
     ...trainer,
-    prepare(rows) {
-      calls.prepared.push(rows);
-      trainer.prepare(rows);
-    },
     async forward(request) {
       calls.forwards.push(request);
       rowsOf.set(request.microBatch, request.rows);

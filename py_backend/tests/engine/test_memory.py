@@ -1,4 +1,4 @@
-"""What a step holds in memory, what it prepares ahead, and what happens when it does not fit."""
+"""What a step holds in memory, and what happens when it does not fit."""
 
 from __future__ import annotations
 
@@ -45,25 +45,6 @@ def test_automatic_recomputation_follows_free_memory(monkeypatch: pytest.MonkeyP
         engine.set_checkpointing("auto")
         chosen.append((engine.checkpointing, engine.micro_batch_tokens()))
     assert chosen == [("off", 2048), ("full", 1)]
-
-
-def test_prepared_rows_are_used_once_and_give_the_same_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
-    engine = build_engine(with_adapter(model("llama")))
-    expected = engine.forward(PAIRS, grad=False)
-    laid_out = []
-    lay_out = engine_module.shared_rows
-
-    def counting(pairs, *arguments, **options):
-        laid_out.append(len(pairs))
-        return lay_out(pairs, *arguments, **options)
-
-    monkeypatch.setattr(engine_module, "shared_rows", counting)
-    engine.prepare(PAIRS)
-    assert laid_out == [len(PAIRS)]
-    assert torch.equal(engine.forward(PAIRS, grad=False), expected)
-    assert laid_out == [len(PAIRS)]
-    assert torch.equal(engine.forward(PAIRS, grad=False), expected)
-    assert laid_out == [len(PAIRS)] * 2
 
 
 @pytest.mark.parametrize(

@@ -46,10 +46,6 @@ function trainerOn(stream: TrainStream, created: CreateTrainerResponse, release:
     trainedModules: created.trainedModules,
     checkpointing: created.checkpointing,
     microBatchTokens: created.microBatchTokens,
-    prepare(rows) {
-      // Advice only: whatever is wrong with these rows is said when a forward names them.
-      stream.ask({ $case: 'prepare', value: { rows: [...rows] } }, 'prepared').catch(() => undefined);
-    },
     async forward(request) {
       return fromForward(await stream.ask({ $case: 'forward', value: toForward(request) }, 'forward'));
     },

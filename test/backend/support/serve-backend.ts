@@ -238,9 +238,6 @@ async function answerFrame(
     case 'abort':
       await trainer.abort(frame.value.step);
       return { $case: 'abort', value: frame.value };
-    case 'prepare':
-      trainer.prepare(frame.value.rows);
-      return { $case: 'prepared', value: {} };
     case 'open':
       throw new BackendFault('step_conflict', 'the stream is open already');
   }

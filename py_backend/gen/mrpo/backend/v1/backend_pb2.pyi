@@ -406,7 +406,7 @@ class CloseTrainerResponse(_message.Message):
     def __init__(self) -> None: ...
 
 class TrainRequest(_message.Message):
-    __slots__ = ("sequence", "open", "forward", "backward", "commit", "abort", "prepare")
+    __slots__ = ("sequence", "open", "forward", "backward", "commit", "abort")
     class Open(_message.Message):
         __slots__ = ("trainer_handle", "row_set")
         TRAINER_HANDLE_FIELD_NUMBER: _ClassVar[int]
@@ -414,11 +414,6 @@ class TrainRequest(_message.Message):
         trainer_handle: str
         row_set: str
         def __init__(self, trainer_handle: _Optional[str] = ..., row_set: _Optional[str] = ...) -> None: ...
-    class Prepare(_message.Message):
-        __slots__ = ("rows",)
-        ROWS_FIELD_NUMBER: _ClassVar[int]
-        rows: _containers.RepeatedScalarFieldContainer[int]
-        def __init__(self, rows: _Optional[_Iterable[int]] = ...) -> None: ...
     class Forward(_message.Message):
         __slots__ = ("step", "micro_batch", "rows", "seed")
         STEP_FIELD_NUMBER: _ClassVar[int]
@@ -463,26 +458,21 @@ class TrainRequest(_message.Message):
     BACKWARD_FIELD_NUMBER: _ClassVar[int]
     COMMIT_FIELD_NUMBER: _ClassVar[int]
     ABORT_FIELD_NUMBER: _ClassVar[int]
-    PREPARE_FIELD_NUMBER: _ClassVar[int]
     sequence: int
     open: TrainRequest.Open
     forward: TrainRequest.Forward
     backward: TrainRequest.Backward
     commit: TrainRequest.Commit
     abort: TrainRequest.Abort
-    prepare: TrainRequest.Prepare
-    def __init__(self, sequence: _Optional[int] = ..., open: _Optional[_Union[TrainRequest.Open, _Mapping]] = ..., forward: _Optional[_Union[TrainRequest.Forward, _Mapping]] = ..., backward: _Optional[_Union[TrainRequest.Backward, _Mapping]] = ..., commit: _Optional[_Union[TrainRequest.Commit, _Mapping]] = ..., abort: _Optional[_Union[TrainRequest.Abort, _Mapping]] = ..., prepare: _Optional[_Union[TrainRequest.Prepare, _Mapping]] = ...) -> None: ...
+    def __init__(self, sequence: _Optional[int] = ..., open: _Optional[_Union[TrainRequest.Open, _Mapping]] = ..., forward: _Optional[_Union[TrainRequest.Forward, _Mapping]] = ..., backward: _Optional[_Union[TrainRequest.Backward, _Mapping]] = ..., commit: _Optional[_Union[TrainRequest.Commit, _Mapping]] = ..., abort: _Optional[_Union[TrainRequest.Abort, _Mapping]] = ...) -> None: ...
 
 class TrainResponse(_message.Message):
-    __slots__ = ("sequence", "opened", "forward", "backward", "commit", "abort", "error", "prepared")
+    __slots__ = ("sequence", "opened", "forward", "backward", "commit", "abort", "error")
     class Opened(_message.Message):
         __slots__ = ("committed_step",)
         COMMITTED_STEP_FIELD_NUMBER: _ClassVar[int]
         committed_step: int
         def __init__(self, committed_step: _Optional[int] = ...) -> None: ...
-    class Prepared(_message.Message):
-        __slots__ = ()
-        def __init__(self) -> None: ...
     class ForwardResult(_message.Message):
         __slots__ = ("step", "micro_batch", "logps", "seconds")
         STEP_FIELD_NUMBER: _ClassVar[int]
@@ -535,7 +525,6 @@ class TrainResponse(_message.Message):
     COMMIT_FIELD_NUMBER: _ClassVar[int]
     ABORT_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
-    PREPARED_FIELD_NUMBER: _ClassVar[int]
     sequence: int
     opened: TrainResponse.Opened
     forward: TrainResponse.ForwardResult
@@ -543,8 +532,7 @@ class TrainResponse(_message.Message):
     commit: TrainResponse.StepDone
     abort: TrainResponse.Aborted
     error: TrainResponse.OperationError
-    prepared: TrainResponse.Prepared
-    def __init__(self, sequence: _Optional[int] = ..., opened: _Optional[_Union[TrainResponse.Opened, _Mapping]] = ..., forward: _Optional[_Union[TrainResponse.ForwardResult, _Mapping]] = ..., backward: _Optional[_Union[TrainResponse.BackwardDone, _Mapping]] = ..., commit: _Optional[_Union[TrainResponse.StepDone, _Mapping]] = ..., abort: _Optional[_Union[TrainResponse.Aborted, _Mapping]] = ..., error: _Optional[_Union[TrainResponse.OperationError, _Mapping]] = ..., prepared: _Optional[_Union[TrainResponse.Prepared, _Mapping]] = ...) -> None: ...
+    def __init__(self, sequence: _Optional[int] = ..., opened: _Optional[_Union[TrainResponse.Opened, _Mapping]] = ..., forward: _Optional[_Union[TrainResponse.ForwardResult, _Mapping]] = ..., backward: _Optional[_Union[TrainResponse.BackwardDone, _Mapping]] = ..., commit: _Optional[_Union[TrainResponse.StepDone, _Mapping]] = ..., abort: _Optional[_Union[TrainResponse.Aborted, _Mapping]] = ..., error: _Optional[_Union[TrainResponse.OperationError, _Mapping]] = ...) -> None: ...
 
 class ExportRequest(_message.Message):
     __slots__ = ("model_handle", "path", "merge", "model_card")

@@ -393,18 +393,12 @@ export interface TrainRequest {
     | { $case: "backward"; value: TrainRequest_Backward }
     | { $case: "commit"; value: TrainRequest_Commit }
     | { $case: "abort"; value: TrainRequest_Abort }
-    | { $case: "prepare"; value: TrainRequest_Prepare }
     | undefined;
 }
 
 export interface TrainRequest_Open {
   trainerHandle: string;
   rowSet: string;
-}
-
-/** Look-ahead: rows that a Forward will name soon; they may be laid out and moved while the device works. */
-export interface TrainRequest_Prepare {
-  rows: number[];
 }
 
 /** Runs the policy on pairs and keeps the graph. Log-probs come back interleaved: chosen, rejected, chosen, ... */
@@ -450,16 +444,12 @@ export interface TrainResponse {
     | //
     /** of the frame `sequence`; the stream and the trainer live on */
     { $case: "error"; value: TrainResponse_OperationError }
-    | { $case: "prepared"; value: TrainResponse_Prepared }
     | undefined;
 }
 
 export interface TrainResponse_Opened {
   /** last step applied by this trainer, 0 at the start */
   committedStep: number;
-}
-
-export interface TrainResponse_Prepared {
 }
 
 export interface TrainResponse_ForwardResult {
@@ -3372,9 +3362,6 @@ export const TrainRequest: MessageFns<TrainRequest> = {
       case "abort":
         TrainRequest_Abort.encode(message.frame.value, writer.uint32(50).fork()).join();
         break;
-      case "prepare":
-        TrainRequest_Prepare.encode(message.frame.value, writer.uint32(58).fork()).join();
-        break;
     }
     return writer;
   },
@@ -3440,14 +3427,6 @@ export const TrainRequest: MessageFns<TrainRequest> = {
             message.frame = { $case: "abort", value: TrainRequest_Abort.decode(reader, reader.uint32()) };
             continue;
           }
-          case 7: {
-            if (tag !== 58) {
-              break;
-            }
-
-            message.frame = { $case: "prepare", value: TrainRequest_Prepare.decode(reader, reader.uint32()) };
-            continue;
-          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3494,12 +3473,6 @@ export const TrainRequest: MessageFns<TrainRequest> = {
       case "abort": {
         if (object.frame?.value !== undefined && object.frame?.value !== null) {
           message.frame = { $case: "abort", value: TrainRequest_Abort.fromPartial(object.frame.value) };
-        }
-        break;
-      }
-      case "prepare": {
-        if (object.frame?.value !== undefined && object.frame?.value !== null) {
-          message.frame = { $case: "prepare", value: TrainRequest_Prepare.fromPartial(object.frame.value) };
         }
         break;
       }
@@ -3571,75 +3544,6 @@ export const TrainRequest_Open: MessageFns<TrainRequest_Open> = {
     const message = createBaseTrainRequest_Open();
     message.trainerHandle = object.trainerHandle ?? "";
     message.rowSet = object.rowSet ?? "";
-    return message;
-  },
-};
-
-function createBaseTrainRequest_Prepare(): TrainRequest_Prepare {
-  return { rows: [] };
-}
-
-export const TrainRequest_Prepare: MessageFns<TrainRequest_Prepare> = {
-  encode(message: TrainRequest_Prepare, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.rows.length !== 0) {
-      writer.uint32(10).fork();
-      for (const v of message.rows) {
-        writer.int32(v);
-      }
-      writer.join();
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): TrainRequest_Prepare {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseTrainRequest_Prepare();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag === 8) {
-              message.rows.push(reader.int32());
-
-              continue;
-            }
-
-            if (tag === 10) {
-              const end2 = reader.uint32() + reader.pos;
-              while (reader.pos < end2) {
-                message.rows.push(reader.int32());
-              }
-
-              continue;
-            }
-
-            break;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-
-  create(base?: DeepPartial<TrainRequest_Prepare>): TrainRequest_Prepare {
-    return TrainRequest_Prepare.fromPartial(base ?? {});
-  },
-  fromPartial(object: DeepPartial<TrainRequest_Prepare>): TrainRequest_Prepare {
-    const message = createBaseTrainRequest_Prepare();
-    message.rows = object.rows?.map((e) => e) || [];
     return message;
   },
 };
@@ -4042,9 +3946,6 @@ export const TrainResponse: MessageFns<TrainResponse> = {
       case "error":
         TrainResponse_OperationError.encode(message.frame.value, writer.uint32(58).fork()).join();
         break;
-      case "prepared":
-        TrainResponse_Prepared.encode(message.frame.value, writer.uint32(66).fork()).join();
-        break;
     }
     return writer;
   },
@@ -4118,14 +4019,6 @@ export const TrainResponse: MessageFns<TrainResponse> = {
             message.frame = { $case: "error", value: TrainResponse_OperationError.decode(reader, reader.uint32()) };
             continue;
           }
-          case 8: {
-            if (tag !== 66) {
-              break;
-            }
-
-            message.frame = { $case: "prepared", value: TrainResponse_Prepared.decode(reader, reader.uint32()) };
-            continue;
-          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4178,12 +4071,6 @@ export const TrainResponse: MessageFns<TrainResponse> = {
       case "error": {
         if (object.frame?.value !== undefined && object.frame?.value !== null) {
           message.frame = { $case: "error", value: TrainResponse_OperationError.fromPartial(object.frame.value) };
-        }
-        break;
-      }
-      case "prepared": {
-        if (object.frame?.value !== undefined && object.frame?.value !== null) {
-          message.frame = { $case: "prepared", value: TrainResponse_Prepared.fromPartial(object.frame.value) };
         }
         break;
       }
@@ -4243,49 +4130,6 @@ export const TrainResponse_Opened: MessageFns<TrainResponse_Opened> = {
   fromPartial(object: DeepPartial<TrainResponse_Opened>): TrainResponse_Opened {
     const message = createBaseTrainResponse_Opened();
     message.committedStep = object.committedStep ?? 0;
-    return message;
-  },
-};
-
-function createBaseTrainResponse_Prepared(): TrainResponse_Prepared {
-  return {};
-}
-
-export const TrainResponse_Prepared: MessageFns<TrainResponse_Prepared> = {
-  encode(_: TrainResponse_Prepared, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): TrainResponse_Prepared {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseTrainResponse_Prepared();
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-
-  create(base?: DeepPartial<TrainResponse_Prepared>): TrainResponse_Prepared {
-    return TrainResponse_Prepared.fromPartial(base ?? {});
-  },
-  fromPartial(_: DeepPartial<TrainResponse_Prepared>): TrainResponse_Prepared {
-    const message = createBaseTrainResponse_Prepared();
     return message;
   },
 };
@@ -5186,7 +5030,9 @@ export const BackendServiceDefinition = {
     },
     /**
      * The training loop of one trainer, as step transactions: Forward holds a graph, Backward gives it +dL/dlogp,
-     * Commit names the micro-batches it applies and applies exactly those, once.
+     * Commit names the micro-batches it applies and applies exactly those, once. Frames are worked on in the order they
+     * were sent, and a client need not wait in between: the next Forward behind a Backward is the look-ahead, and what was
+     * queued behind a frame that failed fails as a STEP_CONFLICT.
      */
     train: {
       name: "Train",
@@ -5318,7 +5164,9 @@ export const BackendServiceService = {
   },
   /**
    * The training loop of one trainer, as step transactions: Forward holds a graph, Backward gives it +dL/dlogp,
-   * Commit names the micro-batches it applies and applies exactly those, once.
+   * Commit names the micro-batches it applies and applies exactly those, once. Frames are worked on in the order they
+   * were sent, and a client need not wait in between: the next Forward behind a Backward is the look-ahead, and what was
+   * queued behind a frame that failed fails as a STEP_CONFLICT.
    */
   train: {
     path: "/mrpo.backend.v1.BackendService/Train" as const,
@@ -5374,7 +5222,9 @@ export interface BackendServiceServer extends UntypedServiceImplementation {
   closeTrainer: handleUnaryCall<CloseTrainerRequest, CloseTrainerResponse>;
   /**
    * The training loop of one trainer, as step transactions: Forward holds a graph, Backward gives it +dL/dlogp,
-   * Commit names the micro-batches it applies and applies exactly those, once.
+   * Commit names the micro-batches it applies and applies exactly those, once. Frames are worked on in the order they
+   * were sent, and a client need not wait in between: the next Forward behind a Backward is the look-ahead, and what was
+   * queued behind a frame that failed fails as a STEP_CONFLICT.
    */
   train: handleBidiStreamingCall<TrainRequest, TrainResponse>;
   /** Writes the adapter in PEFT format, or the merged model, into a folder that must not exist or must be empty. */
@@ -5490,7 +5340,9 @@ export interface BackendServiceClient extends Client {
   ): ClientUnaryCall;
   /**
    * The training loop of one trainer, as step transactions: Forward holds a graph, Backward gives it +dL/dlogp,
-   * Commit names the micro-batches it applies and applies exactly those, once.
+   * Commit names the micro-batches it applies and applies exactly those, once. Frames are worked on in the order they
+   * were sent, and a client need not wait in between: the next Forward behind a Backward is the look-ahead, and what was
+   * queued behind a frame that failed fails as a STEP_CONFLICT.
    */
   train(): ClientDuplexStream<TrainRequest, TrainResponse>;
   train(options: Partial<CallOptions>): ClientDuplexStream<TrainRequest, TrainResponse>;

@@ -88,6 +88,7 @@ def compare(case: Path, repeats: int) -> Result:
         "ours_bytes": max(result["peak_bytes"] for result in ours),
         "peer_bytes": max(result["peak_bytes"] for result in peer),
         "products": ours[0].get("products_seconds"),
+        "attention": ours[0].get("attention_seconds"),
         "shares": ours[0].get("shares"),
     }
 

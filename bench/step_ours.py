@@ -11,6 +11,7 @@ import math
 import resource
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -67,9 +68,9 @@ def step(engine: Engine, optimizer: torch.optim.Optimizer, batch: list[dict[str,
 
 
 def products_seconds(model: nn.Module, rows: list[dict[str, Any]]) -> float:
-    """CPU seconds a pair for the base model's matrix products alone, forward and by the activations, measured here.
+    """CPU seconds a pair for the base model's linear layers alone, forward and by the activations, measured here.
 
-    Tokens are those of the shared row; the head runs on response tokens. Adapters and attention are not counted.
+    Tokens are those of the shared row; the head runs on response tokens. Adapters are not counted.
     """
     count = len(rows)
     body = round(sum(len(row["prompt"]) + len(row["chosen"]) + len(row["rejected"]) - 2 for row in rows) / count)
@@ -82,13 +83,38 @@ def products_seconds(model: nn.Module, rows: list[dict[str, Any]]) -> float:
     total = 0.0
     for (tokens, wide_in, wide_out), times in shapes.items():
         x, w, g = torch.randn(tokens, wide_in), torch.randn(wide_out, wide_in), torch.randn(tokens, wide_out)
-        best = math.inf
-        for _ in range(5):
-            start = time.process_time()
-            _ = x @ w.t(), g @ w
-            best = min(best, time.process_time() - start)
-        total += times * best
+        total += times * fastest(lambda x=x, w=w, g=g: (x @ w.t(), g @ w))
     return total
+
+
+def attention_seconds(model: nn.Module, rows: list[dict[str, Any]]) -> float:
+    """CPU seconds a pair for the products of attention alone: two forward and four backward, for the scores that the
+    shared row needs and no others (every token sees the prompt and what stands before it in its own response)."""
+    config = model.config
+    heads = config.num_attention_heads
+    width = getattr(config, "head_dim", None) or config.hidden_size // heads
+    side = round(sum(len(row["prompt"]) + len(row["chosen"]) for row in rows) / len(rows))
+    needed = sum(visible(row) for row in rows) / len(rows)
+    q, k, weights = torch.randn(heads, side, width), torch.randn(heads, side, width), torch.randn(heads, side, side)
+    once = fastest(lambda: (q @ k.transpose(1, 2), weights @ k))
+    return 3 * once * config.num_hidden_layers * needed / side**2
+
+
+def visible(row: dict[str, Any]) -> int:
+    """Pairs of a query and a key that it sees."""
+    prompt, chosen, rejected = (len(row[part]) for part in ("prompt", "chosen", "rejected"))
+    causal = sum(tokens * (tokens + 1) // 2 for tokens in (prompt, chosen, rejected))
+    return causal + prompt * (chosen + rejected)
+
+
+def fastest(run: Callable[[], object], times: int = 5) -> float:
+    """CPU seconds of the fastest of some runs."""
+    seconds = []
+    for _ in range(times):
+        start = time.process_time()
+        run()
+        seconds.append(time.process_time() - start)
+    return min(seconds)
 
 
 KINDS = (
@@ -139,6 +165,7 @@ def main(case_path: str, out_path: str) -> None:
     result |= {"layout": engine.layout, "refs": [[row["ref_chosen"], row["ref_rejected"]] for row in rows]}
     if case.get("profile"):
         result["products_seconds"] = products_seconds(model, rows)
+        result["attention_seconds"] = attention_seconds(model, rows)
         result["shares"] = shares(lambda: step(engine, optimizer, rows[: min(2, len(rows))], case["beta"]))
     Path(out_path).write_text(json.dumps(result))
 

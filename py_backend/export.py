@@ -40,8 +40,8 @@ def export(
         loaded.tokenizer.save_pretrained(str(scratch))
         if model_card:
             (scratch / "README.md").write_text(model_card, encoding="utf-8")
+        share(scratch)
         flush(scratch)
-        scratch.chmod(0o755)
         os.rename(scratch, target)
     except OSError as error:
         raise Fault("PATH_REFUSED", f"export to {target}: {error.strerror or error}") from error
@@ -119,6 +119,16 @@ def merged_model(loaded: Loaded, policy: Policy | None) -> torch.nn.Module:
             write_adapter(loaded, policy, Path(scratch))
             model = PeftModel.from_pretrained(model, scratch)
     return model.merge_and_unload() if isinstance(model, PeftModel) else model
+
+
+def share(folder: Path) -> None:
+    """Temporary folders and safetensors' files are private; these get the permissions that a new file has here."""
+    probe = folder / ".probe"
+    probe.touch()
+    mode = probe.stat().st_mode & 0o777
+    probe.unlink()
+    for path in [folder, *folder.rglob("*")]:
+        path.chmod(mode | (mode & 0o444) >> 2 if path.is_dir() else mode)
 
 
 def flush(folder: Path) -> None:

@@ -45,6 +45,9 @@ def test_an_adapter_opens_with_peft_and_scores_the_same(client: Client, model_fo
     exported = client.export(setup.model, tmp_path / "adapter", model_card="# My adapter\n")
     assert {"adapter_config.json", "adapter_model.safetensors", "README.md", "tokenizer.json"} <= set(exported.files)
     assert (tmp_path / "adapter" / "README.md").read_text() == "# My adapter\n"
+    usual = tmp_path / "a-new-file"
+    usual.touch()
+    assert {(tmp_path / "adapter" / file).stat().st_mode for file in exported.files} == {usual.stat().st_mode}
     config = json.loads((tmp_path / "adapter" / "adapter_config.json").read_text())
     assert config["base_model_name_or_path"] == str(model_folder("llama"))
     base = AutoModelForCausalLM.from_pretrained(model_folder("llama"))

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from py_backend.faults import Fault
+from py_backend.tokens.chat import render_prompt
 from py_backend.tokens.encode import TextEncoder
 from py_backend.tokens.pair_text import Message, PairText, TokenRule
 from py_backend.tokens.rows import Row, build_row
@@ -95,6 +96,19 @@ def test_a_template_with_a_syntax_error_is_a_broken_model(encoder: Encoders) -> 
     assert caught.value.reason == "MODEL_INVALID" and "line 1" in caught.value.message
 
 
+def test_a_template_that_fails_is_a_broken_model(encoder: Encoders) -> None:
+    with pytest.raises(Fault) as caught:
+        build_row(with_template(encoder("llama"), "{{ 1 / 0 }}"), conversation("hello", "a", "b"), RULE, 0)
+    assert caught.value.reason == "MODEL_INVALID" and "division by zero" in caught.value.message
+
+
+def test_a_template_that_writes_the_date_gives_the_same_text_on_every_day(encoder: Encoders) -> None:
+    dated = with_template(
+        encoder("llama"), "{{ strftime_now('%d %b %Y') }}{% for m in messages %}[{{ m['content'] }}]{% endfor %}"
+    )
+    assert render_prompt(dated.tokenizer, [Message("user", "hello")]) == "26 Jul 2024[hello]"
+
+
 def test_a_conversation_that_the_template_refuses_is_unusable(encoder: Encoders) -> None:
     strict = with_template(
         encoder("llama"),
@@ -114,6 +128,16 @@ def test_a_reply_that_the_template_opens_otherwise_begins_where_the_texts_part(e
     )
     row = build_row(thinking, conversation("hello", "the sea", "the cat"), RULE, 0)
     assert row.facts.rendered == ("[user]hello\n[assistant]", "the sea\n", "the cat\n")
+
+
+def test_what_is_shown_has_every_special_token_and_is_cut_as_the_row_is(encoder: Encoders) -> None:
+    llama = encoder("llama")
+    bos, eos = llama.tokenizer.bos_token, llama.tokenizer.eos_token
+    row = build_row(llama, plain("the cat", " sat", " lay on the mat"), RULE, 0)
+    assert row.facts.rendered == (f"{bos}the cat", f" sat{eos}", f" lay on the mat{eos}")
+    short = replace(RULE, max_length=row.facts.prompt_tokens + 2)
+    cut = build_row(llama, plain("the cat", " sat", " lay on the mat"), short, 0)
+    assert cut.facts.truncated_rejected and " lay on the mat".startswith(cut.facts.rendered[2])
 
 
 def test_a_prompt_that_is_rendered_otherwise_once_a_reply_follows_is_refused(encoder: Encoders) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from jinja2.exceptions import TemplateError, TemplateSyntaxError
@@ -12,6 +13,11 @@ from .pair_text import Message
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
+
+
+TODAY = datetime(2024, 7, 26)
+"""What templates that write a date are told: scores are kept for ever, so a text must not depend on the day. This is
+the day that Llama's templates themselves write where they have no clock."""
 
 
 class TemplateRefused(Exception):
@@ -28,11 +34,17 @@ def render(tokenizer: PreTrainedTokenizerBase, messages: list[Message], generati
         )
     turns = [{"role": message.role, "content": message.content} for message in messages]
     try:
-        return str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=generation))
+        return str(
+            tokenizer.apply_chat_template(
+                turns, tokenize=False, add_generation_prompt=generation, strftime_now=TODAY.strftime
+            )
+        )
     except TemplateSyntaxError as error:
         raise Fault("MODEL_INVALID", f"chat template, line {error.lineno}: {error.message}") from error
     except TemplateError as error:
         raise TemplateRefused(str(error)) from error
+    except Exception as error:  # noqa: BLE001 - a template is a program and may fail in any way
+        raise Fault("MODEL_INVALID", f"chat template: {type(error).__name__}: {error}") from error
 
 
 def render_prompt(tokenizer: PreTrainedTokenizerBase, messages: list[Message]) -> str:

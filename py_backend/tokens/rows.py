@@ -28,7 +28,7 @@ class RowFacts:
     truncated_rejected: bool = False
     boundary_split: bool = False
     unusable: str = ""
-    rendered: tuple[str, str, str] = ("", "", "")
+    rendered: tuple[str, str, str] = ("", "", "")  # as the model gets it
     pieces: tuple[list[str], list[str], list[str]] = field(default_factory=lambda: ([], [], []))
 
 
@@ -111,10 +111,18 @@ def _facts(encoder: TextEncoder, sides: Sides, chosen: Side, rejected: Side, rul
         boundary_split=sides.split,
     )
     if rule.return_tokens:
-        facts.rendered = sides.texts
+        prompt, answer = as_seen(encoder, chosen)
+        facts.rendered = (prompt, answer, as_seen(encoder, rejected)[1])
         ids = (chosen.prompt, chosen.response, rejected.response)
         facts.pieces = tuple(encoder.pieces(part) for part in ids)  # type: ignore[assignment]
     return facts
+
+
+def as_seen(encoder: TextEncoder, side: Side) -> tuple[str, str]:
+    """Text of the prompt and of the response as the model gets them: cut, with every special token."""
+    prompt, whole = encoder.decode(side.prompt), encoder.decode(side.prompt + side.response)
+    # Decoded alone, a response may lose the space it begins with.
+    return prompt, whole[len(prompt) :] if whole.startswith(prompt) else encoder.decode(side.response)
 
 
 def _row(facts: RowFacts, chosen: Side, rejected: Side) -> Row:

@@ -28,7 +28,6 @@ class Sides:
     chosen: Side
     rejected: Side
     split: bool
-    texts: tuple[str, str, str]
 
 
 def chat_sides(encoder: TextEncoder, pair: PairText) -> Sides:
@@ -49,7 +48,7 @@ def _encoded(encoder: TextEncoder, prompt: str, chosen: str, rejected: str, open
         head = encoded.prompt if written else [*opening, *encoded.prompt]
         sides.append(Side(head, with_end(encoder, encoded.response) if ending else encoded.response))
         split = split or encoded.split
-    return Sides(*sides, split=split, texts=(prompt, chosen, rejected))
+    return Sides(*sides, split=split)
 
 
 def with_end(encoder: TextEncoder, ids: list[int]) -> list[int]:
@@ -66,7 +65,7 @@ def paper_sides(encoder: TextEncoder, pair: PairText) -> Sides:
         prompt += with_end(encoder, ids) if ended else ids
     chosen, rejected = ("".join(message.content for message in side) for side in (pair.chosen, pair.rejected))
     sides = [Side(prompt, with_end(encoder, encoder.ids(text))) for text in (chosen, rejected)]
-    return Sides(*sides, split=False, texts=("".join(text for text, _ in pieces), chosen, rejected))
+    return Sides(*sides, split=False)
 
 
 def paper_pieces(prompt: list[Message]) -> list[tuple[str, bool]]:

@@ -68,8 +68,14 @@ function tokenNotes({ model, rule, pairs, truncated, boundarySplit, unusable }: 
 function sampleLines(pair: PreferencePair, index: number, view: TokenView | undefined): string[] {
   const facts = view?.samples[index];
   const rendered = facts?.rendered;
-  const title = `sample ${index + 1} (line ${pair.line}${pair.plain ? ', used without a chat template' : ''})`;
-  if (facts !== undefined && rendered === undefined) return [`${title}: ${facts.unusable ?? 'not shown'}`];
+  const remarks = [
+    `line ${pair.line}`,
+    ...(pair.plain ? ['used without a chat template'] : []),
+    ...(facts?.unusable === undefined ? [] : [`cannot be used: ${facts.unusable.replaceAll('_', ' ')}`]),
+    ...(facts?.truncatedPrompt || facts?.truncatedChosen || facts?.truncatedRejected ? ['cut'] : []),
+  ];
+  const title = `sample ${index + 1} (${remarks.join('; ')})`;
+  if (facts !== undefined && rendered === undefined) return [title];
   return [
     title,
     ...(['prompt', 'chosen', 'rejected'] as const).flatMap((part) => {

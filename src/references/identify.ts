@@ -53,7 +53,8 @@ export async function identifyForReport(
   const files = fingerprintModel(spec);
   const remembered = files === undefined ? undefined : cache.recall(spec, files);
   if (remembered !== undefined) return { identity: remembered, from: 'remembered' };
-  const imported = recallImported(spec, cache);
+  // Files that are here are asked themselves: they may be another model than the one imported under this name.
+  const imported = files === undefined ? recallImported(spec, cache) : undefined;
   if (imported !== undefined) return { identity: imported, from: 'imported' };
   if (startBackend !== undefined) return identifyForScoring(spec, cache, await startBackend(), { signal });
   throw new MrpoError('data', `model "${spec.source}": not scored yet on this machine, or its files have changed since`, {

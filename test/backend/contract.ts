@@ -172,7 +172,7 @@ export function describeBackendContract(name: string, target: ContractTarget): v
       it('takes plain text without a template', async () => {
         const plain = { ...pair('Once upon a time', ' there was', ' nothing'), plain: true };
         const set = await register([plain], { ...RULE, returnTokens: true });
-        expect(set.rows[0]?.rendered?.prompt).toBe('Once upon a time');
+        expect(set.rows[0]?.rendered?.prompt).toContain('Once upon a time'); // with BOS where the tokenizer puts one
       });
 
       it('refuses an unknown model', async () => {

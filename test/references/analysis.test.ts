@@ -124,6 +124,13 @@ describe('report', () => {
     expect(report.stepZero).toMatchObject({ accuracy: { share: 0 }, ties: 1, margin: { mean: 0, sd: 0 } });
   });
 
+  test('step 0 is that of the configured loss, whatever else the references would do under MRPO', async () => {
+    const { scores, pairs, config } = await toyScores();
+    const under = async (loss: 'dpo' | 'mrpo') => (await createReferenceReport({ scores, pairs, objective: { ...config.objective, loss } })).stepZero;
+    expect(await under('dpo')).toMatchObject({ accuracy: { share: 0 }, ties: 1 });
+    expect((await under('mrpo'))?.ties).toBe(0);
+  });
+
   test('without the start of the policy there is no step 0; a repeated model is named', async () => {
     const config = toyConfig({ references: [{ model: 'toy:second' }, { model: 'toy:second', name: 'twin' }] });
     const pairs = samplePairs(20);

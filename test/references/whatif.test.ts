@@ -83,14 +83,14 @@ test('one reference alone is DPO against it; without a policy start no step-0 ac
 });
 
 test('a fixed list of weights follows the references that are left', () => {
-  const settings = sweepSettings({ clip: { mode: 'off' }, weights: [0.2, 0.3, 0.5], pooling: 'harmonic' }, ['a', 'b', 'c']);
+  const settings = sweepSettings({ loss: 'mrpo', official_code: false, clip: { mode: 'off' }, weights: [0.2, 0.3, 0.5], pooling: 'harmonic' }, ['a', 'b', 'c']);
   const without = settings.find(({ label }) => label === 'without a')!;
   expect(without.references).toEqual([1, 2]);
   expect(without.weights).toEqual([expect.closeTo(0.375, 12), expect.closeTo(0.625, 12)]);
 });
 
 test('one reference has nothing to sweep', () => {
-  expect(sweepSettings({ clip: { mode: 'off' }, weights: 'arwc', pooling: 'harmonic' }, ['only'])).toHaveLength(1);
+  expect(sweepSettings({ loss: 'mrpo', official_code: false, clip: { mode: 'off' }, weights: 'arwc', pooling: 'harmonic' }, ['only'])).toHaveLength(1);
 });
 
 test('the page is one file: no script, no address, every setting in it, names escaped', async () => {
@@ -103,4 +103,17 @@ test('the page is one file: no script, no address, every setting in it, names es
   for (const { setting } of whatif.results) expect(page).toContain(setting.label);
   expect(page).not.toMatch(/NaN|undefined|Infinity/);
   expect(page.match(/<svg/g)).toHaveLength(4);
+});
+
+test.each([
+  ['another loss', { loss: 'dpo' as const }, 'objective.loss is dpo'],
+  ['the formulas of the released code', { official_code: true }, 'objective.official_code is on'],
+])('a sweep for %s says that it shows MRPO', async (_what, change, note) => {
+  const { config, pairs, scores } = await scored();
+  const plain = await exploreSettings({ scores, pairs, objective: config.objective });
+  expect([plain.assumed, plain.results[0]?.setting.label]).toEqual([undefined, 'as configured']);
+  const other = await exploreSettings({ scores, pairs, objective: { ...config.objective, ...change } });
+  expect(other.assumed).toContain(note);
+  expect(other.results[0]?.setting.label).toBe('MRPO');
+  expect(whatifPage(other, 'x.yaml')).toContain(note);
 });

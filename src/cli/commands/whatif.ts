@@ -61,7 +61,7 @@ async function writePage(path: string, page: string): Promise<void> {
 const withoutColumns = ({ configuredOffsets: _columns, ...rest }: Whatif): unknown => rest;
 
 function whatifText(whatif: Whatif): string {
-  const { results, longerIsChosen, dpoStepZeroAccuracy, usable, pairs } = whatif;
+  const { results, longerIsChosen, dpoStepZeroAccuracy, usable, pairs, assumed } = whatif;
   const groups = ['configured', 'trust region', 'weights', 'pooling', 'references', 'grid'] as const;
   const sections = groups.flatMap((group) => {
     const rows = results.filter(({ setting }) => setting.group === group);
@@ -69,6 +69,7 @@ function whatifText(whatif: Whatif): string {
   });
   return [
     `${usable} of ${pairs} pairs. Baseline: the longer response is the chosen one in ${percent(longerIsChosen.share)}; DPO at step 0: ${percent(dpoStepZeroAccuracy?.share)} (ties count 0).`,
+    ...(assumed === undefined ? [] : [`Note: ${assumed}.`]),
     '',
     'step 0: reward accuracy before any training. virtual: pairs that the virtual reference ranks right. offset, spread: mean and',
     'standard deviation of what is added to the DPO margin of each pair. longer: of pairs with an offset, those where it favours the',

@@ -74,7 +74,7 @@ export async function createReferenceReport(options: ReportOptions): Promise<Ref
   const health = healthOf(references, figures, batch, pairs.length, letterNats);
   const dominance = dominanceShares([result.boundedChosen, result.boundedRejected], result.weights);
   const differences = batch.references.map(({ chosen, rejected }) => chosen.logps.map((logp, row) => logp - rejected.logps[row]!));
-  const margins = result.rewardsChosen.map((reward, row) => reward - result.rewardsRejected[row]!);
+  const start = policyKnown ? await startMargins(options, batch) : undefined;
   return {
     pairs: pairs.length,
     usable: batch.size,
@@ -97,13 +97,14 @@ export async function createReferenceReport(options: ReportOptions): Promise<Ref
     correlation: table(differences, correlation),
     objective: name,
     virtualAccuracy: shareOf(batch.size, (row) => result.referenceChosen[row]! > result.referenceRejected[row]!),
-    stepZero: policyKnown
-      ? {
-          accuracy: shareOf(batch.size, (row) => margins[row]! > 0),
-          ties: shareOf(batch.size, (row) => margins[row] === 0).share,
-          margin: spreadOf(margins),
-        }
-      : undefined,
+    stepZero:
+      start === undefined
+        ? undefined
+        : {
+            accuracy: shareOf(batch.size, (row) => start[row]! > 0),
+            ties: shareOf(batch.size, (row) => start[row] === 0).share,
+            margin: spreadOf(start),
+          },
     letterNatsPerByte: letterNats,
   };
 }
@@ -115,6 +116,14 @@ async function configuredResult(options: ReportOptions, batch: PairBatch): Promi
   const objective = await createObjective(config, { references: batch.references.length, baseDir: options.baseDir });
   objective.fit?.(batch);
   return { name: objective.name, result: objective.evaluate(batch) };
+}
+
+/** Reward margins under the objective exactly as configured: what its training starts from. */
+async function startMargins({ objective: config, baseDir }: ReportOptions, batch: PairBatch): Promise<Float64Array> {
+  const objective = await createObjective(config, { references: batch.references.length, baseDir });
+  objective.fit?.(batch);
+  const { rewardsChosen, rewardsRejected } = objective.evaluate(batch);
+  return rewardsChosen.map((reward, row) => reward - rewardsRejected[row]!);
 }
 
 function healthOf(

@@ -24,14 +24,25 @@ const POOLINGS = ['harmonic', 'geometric', 'arithmetic', 'min', 'max'] as const;
 const WEIGHTS = ['uniform', 'arwc', 'vdw', 'vaw'] as const;
 const GRID = { epsilons: [0.02, 0.05, 0.1, 0.2, 0.5], poolings: ['harmonic', 'geometric', 'arithmetic'], weights: ['uniform', 'arwc', 'vdw'] } as const;
 
+/** Why the first setting of a sweep is not the configured objective itself; `undefined` where it is. */
+export function assumedInstead({ loss, official_code: official }: Pick<ObjectiveConfig, 'loss' | 'official_code'>): string | undefined {
+  if (loss === 'mrpo' && !official) return undefined;
+  const configured = official ? 'objective.official_code is on' : `objective.loss is ${loss}`;
+  return `${configured}; shown is MRPO, by the paper's formulas, with the configured trust region, weights and pooling`;
+}
+
 /** @param names Of the references in configuration order, at least one. */
-export function sweepSettings(config: Pick<ObjectiveConfig, 'clip' | 'weights' | 'pooling'>, names: readonly string[]): Setting[] {
+export function sweepSettings(
+  config: Pick<ObjectiveConfig, 'clip' | 'weights' | 'pooling' | 'loss' | 'official_code'>,
+  names: readonly string[],
+): Setting[] {
   const all = names.map((_, k) => k);
   const { clip, weights, pooling } = config;
   const base = { references: all, clip, weights, pooling };
-  if (names.length === 1) return [{ ...base, group: 'configured', label: 'as configured' }];
+  const configured: Setting = { ...base, group: 'configured', label: assumedInstead(config) === undefined ? 'as configured' : 'MRPO' };
+  if (names.length === 1) return [configured];
   return [
-    { ...base, group: 'configured', label: 'as configured' },
+    configured,
     ...clipSettings().map(({ clip: other, label }) => ({ ...base, group: 'trust region' as const, label, clip: other })),
     ...weightSettings(names).map(({ weights: other, label }) => ({ ...base, group: 'weights' as const, label, weights: other })),
     ...POOLINGS.map((other) => ({ ...base, group: 'pooling' as const, label: other, pooling: other })),

@@ -6,7 +6,7 @@ import { shareFrom, shareOf, spreadOf, type Share, type Spread } from '../analys
 import { usableBatch } from '../analysis/usable-batch.js';
 import type { ReferenceScores } from '../reference-scores.js';
 import { createOffsetCalculator, type SettingColumns } from './offsets.js';
-import { sweepSettings, type Setting } from './setting.js';
+import { assumedInstead, sweepSettings, type Setting } from './setting.js';
 
 export interface SettingResult {
   readonly setting: Setting;
@@ -30,6 +30,8 @@ export interface Whatif {
   readonly beta: number;
   readonly longerIsChosen: Share;
   readonly policyKnown: boolean;
+  /** Set where the sweep is of another objective than the configured one: which, and why. */
+  readonly assumed: string | undefined;
   /** DPO against RefM1 at step 0: 0 for all pairs where RefM1 is the policy's start. */
   readonly dpoStepZeroAccuracy: Share | undefined;
   readonly results: readonly SettingResult[];
@@ -58,6 +60,7 @@ export async function exploreSettings(options: WhatifOptions): Promise<Whatif> {
     beta: objective.beta,
     longerIsChosen: shareOf(batch.size, (row) => longer[row] === 1),
     policyKnown,
+    assumed: assumedInstead(objective),
     dpoStepZeroAccuracy: policyKnown ? shareOf(batch.size, (row) => dpoMargin[row]! > 0) : undefined,
     results,
     configuredOffsets: {

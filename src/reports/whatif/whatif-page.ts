@@ -23,6 +23,7 @@ export function whatifPage(whatif: Whatif, title: string): string {
 <body><main>
 <h1>What if: ${title}</h1>
 <p class="soft">${whatif.usable.toLocaleString('en-US')} of ${whatif.pairs.toLocaleString('en-US')} pairs, references ${whatif.references.join(', ')}, beta ${whatif.beta}. Nothing was trained: all of this follows from the references' scores.</p>
+${whatif.assumed === undefined ? [] : [html`<p><b>Note:</b> ${whatif.assumed}.</p>`]}
 ${cards(whatif)}
 <h2>How to read this</h2>
 <p>Every pair has an answer that people preferred and one that they did not. Training with the first reference alone is called DPO. Adding references changes one thing only: each pair gets a fixed <b>head start</b>, a number that is added to what DPO measures for it, before, during and after training.</p>
@@ -57,7 +58,7 @@ function charts(whatif: Whatif): readonly Html[] {
   const subsets = results.filter(({ setting }) => setting.group === 'references' || setting.group === 'configured');
   return [
     histogram({
-      title: 'Head starts of the pairs, as configured',
+      title: `Head starts of the pairs, ${results[0]?.setting.label ?? ''}`,
       caption:
         'Right of the middle: the training takes the pair for partly learnt. If one colour lies to the right and the other to the left, the head start rewards length and not quality.',
       xLabel: 'head start (added to the margin)',

@@ -1,5 +1,5 @@
 /** A data summary as text for a terminal. */
-import { dropReasons, type PreferencePair } from '../data/index.js';
+import type { PreferencePair } from '../data/index.js';
 import type { Quantiles } from '../data/quantiles.js';
 import type { DataSummary } from '../data/summarise.js';
 import type { TokenView } from './token-view.js';
@@ -85,13 +85,14 @@ function sampleLines(pair: PreferencePair, index: number, view: TokenView | unde
   ];
 }
 
-function droppedLines({ dropped }: DataSummary, limit: number): string[] {
-  const reasons = dropReasons(dropped);
+function droppedLines({ dropped, reasons, counts }: DataSummary, limit: number): string[] {
+  const listed = reasons.length === counts.dropped ? [] : dropped.slice(0, limit); // each row has a line of its own already
+  const more = counts.dropped - listed.length;
   return [
-    `dropped: ${plural(dropped.length, 'row')}`,
+    `dropped: ${plural(counts.dropped, 'row')}`,
     ...reasons.map(({ reason, count, firstLine }) => `  ${count} x ${reason} (first: line ${firstLine})`),
-    ...(reasons.length === dropped.length ? [] : dropped.slice(0, limit).map(({ line, reason }) => `  line ${line}: ${reason}`)),
-    ...(reasons.length === dropped.length || dropped.length <= limit ? [] : [`  ... ${dropped.length - limit} more: --dropped all shows every one`]),
+    ...listed.map(({ line, reason }) => `  line ${line}: ${reason}`),
+    ...(listed.length === 0 || more === 0 ? [] : [`  ... ${more} more${listed.length < dropped.length ? ': --dropped all lists them' : ''}`]),
   ];
 }
 

@@ -68,7 +68,7 @@ export const dataSchema = z.strictObject({
   eval: z
     .union([z.number().min(0).lt(1), z.int().min(1), z.string().min(1)])
     .default(0.1)
-    .describe('Held-out pairs: a share of the training file (0.1), a number of pairs (200), or a file of its own.'),
+    .describe('Held-out pairs: a share of the training file (0.1; a pair keeps its side when rows come or go), a number of pairs (200), or a file of its own.'),
   format: z
     .string()
     .min(1)

@@ -1,5 +1,6 @@
 /** Counts prompts, pairs that are there twice and pairs that contradict each other, from their ids alone. */
 import { pairId } from './make-pair.js';
+import { createMarkSet } from './mark-set.js';
 import type { PreferencePair } from './pair.js';
 
 export interface PairLedger {
@@ -13,26 +14,24 @@ export interface PairLedger {
 }
 
 export function createPairLedger(): PairLedger {
-  const seen = new Set<number>();
-  const prompts = new Set<number>();
+  const seen = createMarkSet();
+  const prompts = createMarkSet();
   let duplicates = 0;
   let contradictions = 0;
   return {
     add(pair) {
       const mark = shortMark(pair.id);
-      if (seen.has(mark)) {
+      if (!seen.add(mark)) {
         duplicates++;
         return;
       }
-      seen.add(mark);
       const prompt = shortMark(pair.promptId);
       // Only a pair with the same prompt can contradict; a second hash of every text would cost as much as the first.
-      if (!prompts.has(prompt)) prompts.add(prompt);
-      else if (seen.has(shortMark(pairId(pair.promptId, pair.rejected, pair.chosen, pair.plain)))) contradictions++;
+      if (!prompts.add(prompt) && seen.has(shortMark(pairId(pair.promptId, pair.rejected, pair.chosen, pair.plain)))) contradictions++;
     },
     duplicates: () => duplicates,
     contradictions: () => contradictions,
-    prompts: () => prompts.size,
+    prompts: () => prompts.size(),
   };
 }
 

@@ -1,5 +1,6 @@
 /** A whole preference file in memory, with counts of everything that was dropped, doubled or contradicted. */
 import { MrpoError } from '../core/errors.js';
+import { dropReasons } from './drop-ledger.js';
 import { createPairLedger } from './pair-ledger.js';
 import type { PreferencePair } from './pair.js';
 import { readPairs, type DroppedRow, type ReadOptions } from './read-pairs.js';
@@ -50,18 +51,6 @@ export async function readPreferenceData(source: string, options: ReadOptions = 
     contradictions: ledger.contradictions(),
     notes: [...stream.notes],
   };
-}
-
-/** How often each reason occurred, most frequent first; numbers and quoted text inside reasons do not tell them apart. */
-export function dropReasons(dropped: readonly DroppedRow[]): { readonly reason: string; readonly count: number; readonly firstLine: number }[] {
-  const reasons = new Map<string, { reason: string; count: number; firstLine: number }>();
-  for (const { line, reason } of dropped) {
-    const kind = reason.replace(/"(?:[^"\\]|\\.)*"/g, '"..."').replace(/\d+/g, '#');
-    const known = reasons.get(kind);
-    if (known === undefined) reasons.set(kind, { reason, count: 1, firstLine: line });
-    else known.count++;
-  }
-  return [...reasons.values()].sort((a, b) => b.count - a.count);
 }
 
 function noPairs(source: string, rows: number, dropped: readonly DroppedRow[]): MrpoError {

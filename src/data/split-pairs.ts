@@ -1,6 +1,7 @@
 /**
- * Training and held-out pairs. Each prompt has a place in [0, 1) that only the seed and its text decide, so a pair
- * keeps its side when other rows come or go, and no prompt is on both sides.
+ * Training and held-out pairs. Each prompt has a place in [0, 1) that only the seed and its text decide, and no prompt
+ * is on both sides. With a share, a pair so keeps its side when other rows come or go; a number of pairs is the first
+ * of the prompts in the order of their places, and its end moves with the rows.
  */
 import { MrpoError } from '../core/errors.js';
 import type { PreferencePair } from './pair.js';

@@ -1,4 +1,5 @@
 /** What is in a preference file, without keeping its texts: a file of any size is summarised in the memory of its lengths. */
+import { createDropLedger, type DropReason } from './drop-ledger.js';
 import { createPairLedger } from './pair-ledger.js';
 import type { ChatMessage, PreferencePair } from './pair.js';
 import { quantilesOf, type Quantiles } from './quantiles.js';
@@ -21,7 +22,10 @@ export interface DataSummary {
   readonly equallyLong: number;
   /** The first pairs of the file. */
   readonly first: readonly PreferencePair[];
+  /** The first rows that gave no pair; `counts.dropped` counts all. */
   readonly dropped: readonly DroppedRow[];
+  /** Of all dropped rows. */
+  readonly reasons: readonly DropReason[];
   readonly notes: readonly string[];
 }
 
@@ -35,14 +39,14 @@ export interface SummariseOptions extends ReadOptions {
 export async function summariseData(source: string, options: SummariseOptions): Promise<DataSummary> {
   const stream = await readPairs(source, options);
   const ledger = createPairLedger();
-  const dropped: DroppedRow[] = [];
+  const drops = createDropLedger();
   const first: PreferencePair[] = [];
   const characters: Record<PairPart, number[]> = { prompt: [], chosen: [], rejected: [] };
   const bytes: Record<PairPart, number[]> = { prompt: [], chosen: [], rejected: [] };
   let [rows, longer, equal] = [0, 0, 0];
   for await (const batch of stream.batches) {
     rows += batch.rows;
-    for (const drop of batch.dropped) dropped.push(drop);
+    for (const drop of batch.dropped) drops.add(drop);
     for (const pair of batch.pairs) {
       ledger.add(pair);
       if (first.length < options.keepFirst) first.push(pair);
@@ -62,14 +66,15 @@ export async function summariseData(source: string, options: SummariseOptions): 
     source,
     kind: stream.kind,
     form: stream.form,
-    counts: { rows, pairs, dropped: dropped.length, prompts: ledger.prompts() },
+    counts: { rows, pairs, dropped: drops.count(), prompts: ledger.prompts() },
     duplicates: ledger.duplicates(),
     contradictions: ledger.contradictions(),
     lengths: { prompt: lengthsOf('prompt'), chosen: lengthsOf('chosen'), rejected: lengthsOf('rejected') },
     chosenLonger: pairs === 0 ? 0 : longer / pairs,
     equallyLong: pairs === 0 ? 0 : equal / pairs,
     first,
-    dropped,
+    dropped: drops.first(),
+    reasons: drops.reasons(),
     notes: [...stream.notes],
   };
 }

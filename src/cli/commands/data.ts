@@ -5,7 +5,8 @@ import { InvalidArgumentError, Option, type Command } from 'commander';
 
 import type { Backend, TokenRule } from '../../backend/backend.js';
 import { MrpoError } from '../../core/errors.js';
-import { dropReasons, formNames, FORMS } from '../../data/index.js';
+import { formNames, FORMS } from '../../data/index.js';
+import { KEPT_DROPS } from '../../data/drop-ledger.js';
 import { summariseData, type DataSummary } from '../../data/summarise.js';
 import { printJson, type CliIo } from '../command.js';
 import { dataReport } from '../data-report.js';
@@ -63,7 +64,7 @@ export function registerData(program: Command, io: CliIo): void {
     .option('--dropped <number>', 'dropped rows to list, or all', rowLimit, 50)
     .option('--backend <address>', 'a running backend; default: one is started when needed')
     .option('--list-formats', 'name the forms of rows that are understood, and stop')
-    .option('--json', 'print one JSON object, with every dropped row')
+    .option('--json', `print one JSON object, with dropped rows (the first ${KEPT_DROPS.toLocaleString('en-US')})`)
     .addHelpText('after', '\nExamples:\n  $ npx mrpo data pairs.jsonl\n  $ npx mrpo data pairs.csv --columns prompt=question,chosen=good,rejected=bad --model ./models/base\n')
     .action(async (source: string | undefined, options: DataOptions) => {
       if (options.listFormats === true) return listFormats(io, options.json === true);
@@ -135,7 +136,6 @@ function summaryJson(summary: DataSummary, view: TokenView | undefined, samples:
   const { first, ...rest } = summary;
   return {
     ...rest,
-    reasons: dropReasons(summary.dropped),
     samples: first.slice(0, samples),
     ...(view === undefined ? {} : { tokens: view }),
   };

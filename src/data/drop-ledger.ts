@@ -1,0 +1,47 @@
+/** Counts dropped rows by reason, and keeps the first of them: of a file of any size, in bounded memory. */
+import type { DroppedRow } from './read-pairs.js';
+
+export interface DropReason {
+  /** As the first row with it says it. */
+  readonly reason: string;
+  readonly count: number;
+  readonly firstLine: number;
+}
+
+export interface DropLedger {
+  add(drop: DroppedRow): void;
+  count(): number;
+  /** The first rows, in order; at most `KEPT_DROPS`. */
+  first(): readonly DroppedRow[];
+  /** Most frequent first. Numbers and quoted text inside reasons do not tell them apart. */
+  reasons(): readonly DropReason[];
+}
+
+/** A person reads some, a program maybe some thousand; of a broken file of a gigabyte there are millions. */
+export const KEPT_DROPS = 10_000;
+
+export function createDropLedger(): DropLedger {
+  const first: DroppedRow[] = [];
+  const reasons = new Map<string, { reason: string; count: number; firstLine: number }>();
+  let count = 0;
+  return {
+    add(drop) {
+      count++;
+      if (first.length < KEPT_DROPS) first.push(drop);
+      const kind = drop.reason.replace(/"(?:[^"\\]|\\.)*"/g, '"..."').replace(/\d+/g, '#');
+      const known = reasons.get(kind);
+      if (known === undefined) reasons.set(kind, { reason: drop.reason, count: 1, firstLine: drop.line });
+      else known.count++;
+    },
+    count: () => count,
+    first: () => first,
+    reasons: () => [...reasons.values()].sort((a, b) => b.count - a.count),
+  };
+}
+
+/** How often each reason occurred, most frequent first. */
+export function dropReasons(dropped: readonly DroppedRow[]): readonly DropReason[] {
+  const ledger = createDropLedger();
+  for (const drop of dropped) ledger.add(drop);
+  return ledger.reasons();
+}

@@ -6,12 +6,14 @@ import { RowProblem } from './row-problem.js';
 /** One row as the file has it. */
 export type Row = Readonly<Record<string, unknown>>;
 
-export const isRow = (value: unknown): value is Row => value !== null && typeof value === 'object' && !Array.isArray(value);
+export const isRow = (value: unknown): value is Row =>
+  value !== null && typeof value === 'object' && !Array.isArray(value);
 export const isText = (value: unknown): value is string => typeof value === 'string';
 export const isList = (value: unknown): value is readonly unknown[] => Array.isArray(value);
 
 /** Whether a value is a list of chat messages, by its first entry. */
-export const looksLikeMessages = (value: unknown): boolean => isList(value) && value.length > 0 && isMessageLike(value[0]);
+export const looksLikeMessages = (value: unknown): boolean =>
+  isList(value) && value.length > 0 && isMessageLike(value[0]);
 export const isMessageLike = (value: unknown): boolean => isRow(value) && ('content' in value || 'value' in value);
 
 /** A field that must be text. */
@@ -33,7 +35,8 @@ export function listField(row: Row, name: string): readonly unknown[] {
 
 /** A finite number; 64-bit integers of Parquet files count as numbers, and so does text that spells one (CSV). */
 export function numberOf(value: unknown, where: string): number {
-  if (value === null || value === undefined || value === '') throw new RowProblem(`${where}: expected a number, got ${describeValue(value)}`);
+  if (value === null || value === undefined || (isText(value) && value.trim() === ''))
+    throw new RowProblem(`${where}: expected a number, got ${describeValue(value)}`);
   const number = typeof value === 'bigint' || isText(value) ? Number(value) : value;
   if (typeof number === 'number' && Number.isFinite(number)) return number;
   throw new RowProblem(`${where}: expected a number, got ${describeValue(value)}`);
@@ -60,7 +63,9 @@ export function messageOf(value: unknown, where: string): ChatMessage {
   if ('from' in value) {
     const role = isText(value['from']) ? SHAREGPT_ROLES[value['from'].toLowerCase()] : undefined;
     if (role === undefined) {
-      throw new RowProblem(`${where}.from: expected ${Object.keys(SHAREGPT_ROLES).join(' | ')}, got ${describeValue(value['from'])}`);
+      throw new RowProblem(
+        `${where}.from: expected ${Object.keys(SHAREGPT_ROLES).join(' | ')}, got ${describeValue(value['from'])}`,
+      );
     }
     return { role, content: contentOf(value['value'], `${where}.value`) };
   }
@@ -88,8 +93,11 @@ function contentOf(content: unknown, where: string): string {
   if (!isList(content)) throw new RowProblem(`${where}: expected text, got ${describeValue(content)}`);
   return content
     .map((part, index) => {
-      if (isRow(part) && isText(part['text']) && (part['type'] === undefined || part['type'] === 'text')) return part['text'];
-      throw new RowProblem(`${where}[${index}]: expected a text part, got ${describeValue(isRow(part) ? (part['type'] ?? part) : part)}`);
+      if (isRow(part) && isText(part['text']) && (part['type'] === undefined || part['type'] === 'text'))
+        return part['text'];
+      throw new RowProblem(
+        `${where}[${index}]: expected a text part, got ${describeValue(isRow(part) ? (part['type'] ?? part) : part)}`,
+      );
     })
     .join('');
 }
@@ -104,7 +112,9 @@ export const withSystem = (text: string, messages: readonly ChatMessage[]): Chat
 
 function fail(row: Row, name: string, expected: string, value: unknown): never {
   if (value === undefined) {
-    throw new RowProblem(`${name}: missing; expected ${expected}; the row has ${Object.keys(row).slice(0, 8).join(', ') || 'no fields'}`);
+    throw new RowProblem(
+      `${name}: missing; expected ${expected}; the row has ${Object.keys(row).slice(0, 8).join(', ') || 'no fields'}`,
+    );
   }
   throw new RowProblem(`${name}: expected ${expected}, got ${describeValue(value)}`);
 }

@@ -11,7 +11,7 @@ import type { PairingRule, ScoredAnswers } from './pairing.js';
 import { recogniseForm } from './recognise-form.js';
 import { RowProblem } from './row-problem.js';
 import { openSource, type OpenOptions } from './sources/open-source.js';
-import type { RawRow } from './sources/source.js';
+import type { RawRow, RowPlace, RowSource } from './sources/source.js';
 
 export interface ReadOptions extends OpenOptions {
   /** Name of a form, or `auto` (default): recognised from the first rows. */
@@ -43,6 +43,8 @@ export interface PairBatch {
 export interface PairStream {
   /** What the file turned out to be, e.g. `JSON lines, gzipped`. */
   readonly kind: string;
+  /** What the `line` of its rows counts. */
+  readonly place: RowPlace;
   /** Name of the form of its rows. */
   readonly form: string;
   /** What the user should know; grows until the last batch is read. */
@@ -70,24 +72,37 @@ export async function readPairs(source: string, options: ReadOptions = {}): Prom
     if (next.done === true) break;
     head.push(...next.value);
   }
-  const sample = head.map(({ value }) => value).filter(isRow).slice(0, SAMPLE_ROWS);
-  const form = chooseForm(source, options, sample, head);
-  const notes = [...opened.notes, ...(form.note === undefined ? [] : [form.note])];
+  const sample = head
+    .map(({ value }) => value)
+    .filter(isRow)
+    .slice(0, SAMPLE_ROWS);
+  requireRow(source, opened, sample, head);
+  const renamed = renamedSample(source, sample, options.columns);
+  const form = recogniseForm(source, options.format ?? 'auto', renamed, FORMS);
+  const note = form.note?.(renamed);
+  const notes = [...opened.notes, ...(note === undefined ? [] : [note])];
   const rest: AsyncIterable<readonly RawRow[]> = { [Symbol.asyncIterator]: () => iterator };
-  return { kind: opened.kind, form: form.name, notes, batches: pairBatches(source, head, rest, form, options, notes) };
+  return {
+    kind: opened.kind,
+    place: opened.place,
+    form: form.name,
+    notes,
+    batches: pairBatches(source, opened.place, head, rest, form, options, notes),
+  };
 }
 
-function chooseForm(source: string, options: ReadOptions, sample: readonly Row[], head: readonly RawRow[]): Form {
-  const firstProblem = head.find(({ problem }) => problem !== undefined);
-  if (sample.length === 0) {
-    const first = head[0];
-    const reason = firstProblem?.problem ?? (first === undefined ? 'no rows' : `expected an object with fields, got ${describeValue(first.value)}`);
-    throw new MrpoError('data', `${source}: no row can be read; first: line ${firstProblem?.line ?? first?.line ?? 1}: ${reason}`);
-  }
-  const { format = 'auto', columns } = options;
-  if (columns === undefined) return recogniseForm(source, format, sample, FORMS);
+function requireRow(source: string, { place }: RowSource, sample: readonly Row[], head: readonly RawRow[]): void {
+  if (sample.length > 0) return;
+  const first = head.find(({ problem }) => problem !== undefined) ?? head[0];
+  if (first === undefined) throw new MrpoError('data', `${source}: no row can be read; it has none`);
+  const reason = first.problem ?? `expected an object with fields, got ${describeValue(first.value)}`;
+  throw new MrpoError('data', `${source}: no row can be read; first: ${place} ${first.line}: ${reason}`);
+}
+
+function renamedSample(source: string, sample: readonly Row[], columns: ColumnMapping | undefined): readonly Row[] {
+  if (columns === undefined) return sample;
   requireColumns(sample, columns, source);
-  return recogniseForm(source, format, sample.filter((row) => hasColumns(row, columns)).map((row) => renameColumns(row, columns)), FORMS);
+  return sample.filter((row) => hasColumns(row, columns)).map((row) => renameColumns(row, columns));
 }
 
 const hasColumns = (row: Row, columns: ColumnMapping): boolean =>
@@ -95,17 +110,24 @@ const hasColumns = (row: Row, columns: ColumnMapping): boolean =>
 
 async function* pairBatches(
   source: string,
+  place: RowPlace,
   head: readonly RawRow[],
   rest: AsyncIterable<readonly RawRow[]>,
   form: Form,
   options: ReadOptions,
   notes: string[],
 ): AsyncGenerator<PairBatch> {
-  const context: FormContext = { pairing: options.pairing ?? 'best-vs-worst', score: options.score, seed: options.seed ?? 0 };
+  const context: FormContext = {
+    named: (options.format ?? 'auto') !== 'auto',
+    pairing: options.pairing ?? 'best-vs-worst',
+    score: options.score,
+    seed: options.seed ?? 0,
+  };
+  const refuse = options.strict === true ? strictly(source, place) : undefined;
   const ignored = new Map<string, number>();
   const groups = new Map<string, AnswerGroup>();
   const readBatch = (rows: readonly RawRow[]): PairBatch => {
-    const collector = createCollector(source, rows.length, options.strict === true);
+    const collector = createCollector(rows.length, refuse);
     for (const raw of rows) {
       collector.attempt(raw.line, () => {
         const usable = usableRow(raw, ignored);
@@ -119,12 +141,21 @@ async function* pairBatches(
   };
   yield readBatch(head);
   for await (const rows of rest) yield readBatch(rows);
-  if ('toAnswer' in form) yield pairGroups(source, groups, context, options.strict === true);
+  if ('toAnswer' in form) yield pairGroups(groups, context, refuse);
   for (const [field, count] of ignored) notes.push(`${field}: ignored in ${count} row${count === 1 ? '' : 's'}`);
 }
 
-/** Pairs and drops of one batch of rows. */
-function createCollector(source: string, rows: number, strict: boolean) {
+/** Ends the reading at a row that cannot be used. */
+type Refusal = (problem: RowProblem, line: number) => never;
+
+const strictly =
+  (source: string, place: RowPlace): Refusal =>
+  ({ message }, line) => {
+    throw new MrpoError('data', `${source}: ${place} ${line}: ${message}`, { details: { line } });
+  };
+
+/** Pairs and drops of one batch of rows. @param refuse in place of dropping and counting. */
+function createCollector(rows: number, refuse: Refusal | undefined) {
   const pairs: PreferencePair[] = [];
   const dropped: DroppedRow[] = [];
   const guarded = (line: number, work: () => void): void => {
@@ -132,7 +163,7 @@ function createCollector(source: string, rows: number, strict: boolean) {
       work();
     } catch (error) {
       if (!(error instanceof RowProblem)) throw error;
-      if (strict) throw new MrpoError('data', `${source}: line ${line}: ${error.message}`, { details: { line } });
+      refuse?.(error, line);
       dropped.push({ line, reason: error.message });
     }
   };
@@ -170,7 +201,13 @@ interface AnswerGroup {
   readonly plain: boolean;
 }
 
-function gather(groups: Map<string, AnswerGroup>, form: AnswerForm, row: Row, line: number, context: FormContext): void {
+function gather(
+  groups: Map<string, AnswerGroup>,
+  form: AnswerForm,
+  row: Row,
+  line: number,
+  context: FormContext,
+): void {
   const answer = form.toAnswer(row, context);
   const key = JSON.stringify(answer.prompt);
   const group = groups.get(key);
@@ -178,8 +215,12 @@ function gather(groups: Map<string, AnswerGroup>, form: AnswerForm, row: Row, li
   else group.answers.push(...answer.answers);
 }
 
-function pairGroups(source: string, groups: ReadonlyMap<string, AnswerGroup>, context: FormContext, strict: boolean): PairBatch {
-  const collector = createCollector(source, 0, strict);
+function pairGroups(
+  groups: ReadonlyMap<string, AnswerGroup>,
+  context: FormContext,
+  refuse: Refusal | undefined,
+): PairBatch {
+  const collector = createCollector(0, refuse);
   for (const group of groups.values()) collector.attempt(group.line, () => pairsOfAnswers(group, context));
   return collector.batch;
 }

@@ -16,9 +16,11 @@ const parquet = (columns: Readonly<Record<string, unknown[]>>): Buffer =>
   Buffer.from(parquetWriteBuffer({ columnData: Object.entries(columns).map(([name, data]) => ({ name, data })) }));
 const goodParquet = parquet({ prompt: ['q1', 'q2'], chosen: ['a', 'b'], rejected: ['c', 'd'] });
 const longGzip = gzipSync(lines(...Array.from({ length: 500 }, (_, i) => goodRow(i))));
-const messages = (...contents: string[]) => contents.map((content, i) => ({ role: i % 2 === 0 ? 'user' : 'assistant', content }));
+const messages = (...contents: string[]) =>
+  contents.map((content, i) => ({ role: i % 2 === 0 ? 'user' : 'assistant', content }));
 
 describe('files that cannot be read are one error', () => {
+  // prettier-ignore
   const cases: readonly (readonly [what: string, name: string, content: string | Uint8Array, message: RegExp])[] = [
     ['an empty file', 'a.jsonl', '', /is empty; expected rows/],
     ['white space only', 'a.jsonl', ' \n\n\t\n', /holds white space only/],
@@ -53,7 +55,7 @@ describe('files that cannot be read are one error', () => {
     ['two lists', 'a.json', `[${goodLine(1)}][${goodLine(2)}]`, /text after the end of the list/],
     ['a comma too many', 'a.json', `[${goodLine(1)},,${goodLine(2)}]`, /an entry is missing after row 1/],
     ['a comma at the end', 'a.json', `[${goodLine(1)},]`, /an entry is missing after row 1/],
-    ['a list of numbers', 'a.json', '[1, 2, 3]', /no row can be read; first: line 1: expected an object with fields, got number 1/],
+    ['a list of numbers', 'a.json', '[1, 2, 3]', /no row can be read; first: row 1: expected an object with fields, got number 1/],
     ['lists inside a list', 'a.json', '[[["x"]]]', /expected an object with fields, got a list of 1/],
     ['nothing but broken lines', 'a.jsonl', '{"a"\n{"b"\n', /no row can be read; first: line 1: not JSON/],
     ['rows of no known form', 'a.jsonl', lines({ id: 1, text: 'x' }), /rows of no known form: they have id, text/],
@@ -92,9 +94,12 @@ describe('files that cannot be read are one error', () => {
     expect((await failureOf(readPreferenceData(join(file, 'inside.jsonl')))).message).toContain('no such file');
   });
 
-  it.each(['hub:', 'hub:a b', 'hub:org/name:', 'hub:org/name:train:more', 'hub:../../etc'])('%s is no hub data set', async (source) => {
-    expect((await failureOf(readPreferenceData(source))).message).toContain('expected hub:ORGANISATION/NAME');
-  });
+  it.each(['hub:', 'hub:a b', 'hub:org/name:', 'hub:org/name:train:more', 'hub:../../etc'])(
+    '%s is no hub data set',
+    async (source) => {
+      expect((await failureOf(readPreferenceData(source))).message).toContain('expected hub:ORGANISATION/NAME');
+    },
+  );
 
   it('a hub data set without a backend', async () => {
     expect((await failureOf(readPreferenceData('hub:org/name'))).message).toContain('read through the backend');
@@ -102,9 +107,18 @@ describe('files that cannot be read are one error', () => {
 });
 
 describe('rows that cannot be used are dropped, with line and reason', () => {
-  const conversation = { prompt: messages('hello'), chosen: [{ role: 'assistant', content: 'a' }], rejected: [{ role: 'assistant', content: 'b' }] };
-  const sharegpt = { conversations: [{ from: 'human', value: 'q' }], chosen: { from: 'gpt', value: 'a' }, rejected: { from: 'gpt', value: 'b' } };
+  const conversation = {
+    prompt: messages('hello'),
+    chosen: [{ role: 'assistant', content: 'a' }],
+    rejected: [{ role: 'assistant', content: 'b' }],
+  };
+  const sharegpt = {
+    conversations: [{ from: 'human', value: 'q' }],
+    chosen: { from: 'gpt', value: 'a' },
+    rejected: { from: 'gpt', value: 'b' },
+  };
   /** The second of three rows is bad; `good` makes the others. */
+  // prettier-ignore
   const table: readonly (readonly [what: string, bad: string | object, reason: RegExp, good?: object])[] = [
     ['broken JSON', '{"prompt": "x", "chosen"', /^not JSON: /],
     ['a line of garbage', '%%%% garbage %%%%', /^not JSON: /],
@@ -168,7 +182,13 @@ describe('rows that cannot be used are dropped, with line and reason', () => {
   });
 
   it('Latin-1 rows among UTF-8 rows are named by their byte', async () => {
-    const file = folder.write('mixed.jsonl', Buffer.concat([Buffer.from(lines({ ...goodRow(1), chosen: 'naïve 中文 😀' })), latin1(lines({ ...goodRow(2), chosen: 'na\xefve' }))]));
+    const file = folder.write(
+      'mixed.jsonl',
+      Buffer.concat([
+        Buffer.from(lines({ ...goodRow(1), chosen: 'naïve 中文 😀' })),
+        latin1(lines({ ...goodRow(2), chosen: 'na\xefve' })),
+      ]),
+    );
     const data = await readPreferenceData(file);
     expect(data.pairs[0]?.chosen[0]?.content).toBe('naïve 中文 😀');
     expect(data.dropped).toEqual([{ line: 2, reason: 'not UTF-8: byte 0xEF at byte 37' }]);
@@ -220,17 +240,22 @@ describe('rows that cannot be used are dropped, with line and reason', () => {
   });
 
   it('Parquet cells without a value', async () => {
-    const data = await readPreferenceData(folder.write('null.parquet', parquet({ prompt: ['q1', 'q2'], chosen: ['a', null], rejected: ['c', 'd'] })));
+    const data = await readPreferenceData(
+      folder.write('null.parquet', parquet({ prompt: ['q1', 'q2'], chosen: ['a', null], rejected: ['c', 'd'] })),
+    );
     expect(data.dropped).toEqual([{ line: 2, reason: 'chosen: expected text, got null' }]);
   });
 
   it('Parquet columns of another type', async () => {
-    const error = await failureOf(readPreferenceData(folder.write('ints.parquet', parquet({ prompt: ['q'], chosen: [1], rejected: [2] }))));
+    const error = await failureOf(
+      readPreferenceData(folder.write('ints.parquet', parquet({ prompt: ['q'], chosen: [1], rejected: [2] }))),
+    );
     expect(error.message).toContain('none of 1 rows can be used: 1 x chosen: expected text, got number 1');
   });
 });
 
 describe('what is odd but right is read', () => {
+  // prettier-ignore
   it.each([
     ['a byte order mark', 'a.jsonl', `\ufeff${lines(goodRow(1), goodRow(2))}`, 2],
     ['a byte order mark before a list', 'a.json', `\ufeff[${goodLine(1)}]`, 1],
@@ -258,7 +283,9 @@ describe('what is odd but right is read', () => {
   });
 
   it('a __proto__ key is data, not a prototype', async () => {
-    const data = await readPreferenceData(folder.write('proto.jsonl', lines('{"prompt":"q","chosen":"a","rejected":"b","__proto__":{"prompt":"evil"}}')));
+    const data = await readPreferenceData(
+      folder.write('proto.jsonl', lines('{"prompt":"q","chosen":"a","rejected":"b","__proto__":{"prompt":"evil"}}')),
+    );
     expect(data.pairs[0]?.prompt[0]?.content).toBe('q');
   });
 });

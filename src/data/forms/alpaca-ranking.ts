@@ -1,5 +1,15 @@
 import { describeValue } from '../../core/describe-value.js';
-import { assistant, isList, isText, listField, optionalText, textField, user, withSystem, type Row } from '../fields.js';
+import {
+  assistant,
+  isList,
+  isText,
+  listField,
+  optionalText,
+  textField,
+  user,
+  withSystem,
+  type Row,
+} from '../fields.js';
 import type { ChatMessage } from '../pair.js';
 import { RowProblem } from '../row-problem.js';
 import type { RowForm } from './form.js';
@@ -11,16 +21,22 @@ import { pairsOfAnswers } from './pair-row.js';
  */
 export const alpacaRanking: RowForm = {
   name: 'alpaca-ranking',
-  summary: '{instruction, input?, output: [best, ..., worst]} or {instruction, input?, chosen, rejected}, with system? and history?',
+  summary:
+    '{instruction, input?, output: [best, ..., worst]} or {instruction, input?, chosen, rejected}, with system? and history?',
   fields: ['instruction'],
-  recognises: (row) => isText(row['instruction']) && (isList(row['output']) || (isText(row['chosen']) && isText(row['rejected']))),
+  recognises: (row) =>
+    isText(row['instruction']) && (isList(row['output']) || (isText(row['chosen']) && isText(row['rejected']))),
   toPairs: (row, context) => {
     const prompt = promptOf(row);
-    if (row['output'] === undefined && row['chosen'] !== undefined) {
+    // Beside a chosen and a rejected answer, an `output` of one text is the answer of some supervised data set.
+    if (!isList(row['output']) && row['chosen'] !== undefined) {
       const chosen = [assistant(textField(row, 'chosen'))];
       return [{ plain: false, prompt, chosen, rejected: [assistant(textField(row, 'rejected'))] }];
     }
-    const answers = listField(row, 'output').map((answer, index) => ({ messages: [assistant(answerText(answer, index))], score: -index }));
+    const answers = listField(row, 'output').map((answer, index) => ({
+      messages: [assistant(answerText(answer, index))],
+      score: -index,
+    }));
     return pairsOfAnswers({ plain: false, prompt, answers }, context);
   },
 };
@@ -34,7 +50,10 @@ function promptOf(row: Row): ChatMessage[] {
     if (isText(question) && isText(reply)) return [user(question), assistant(reply)];
     throw new RowProblem(`history[${index}]: expected [question, reply], got ${describeValue(turn)}`);
   });
-  return withSystem(optionalText(row, 'system'), [...earlier, user(input === '' ? instruction : `${instruction}\n${input}`)]);
+  return withSystem(optionalText(row, 'system'), [
+    ...earlier,
+    user(input === '' ? instruction : `${instruction}\n${input}`),
+  ]);
 }
 
 function answerText(answer: unknown, index: number): string {

@@ -1,18 +1,14 @@
-import { assistant, isText, textField, user } from '../fields.js';
+import { isText } from '../fields.js';
+import { chatTexts } from './chat-texts.js';
 import type { RowForm } from './form.js';
 
 /** Columns of argilla/distilabel-math-preference-dpo. */
 export const distilabelMath: RowForm = {
   name: 'distilabel-math',
-  summary: '{instruction, chosen_response, rejected_response}: texts for the chat template',
+  summary: '{instruction, chosen_response, rejected_response, system?}: texts for the chat template',
   fields: ['instruction', 'chosen_response', 'rejected_response'],
   recognises: (row) => isText(row['instruction']) && isText(row['chosen_response']) && isText(row['rejected_response']),
   toPairs: (row) => [
-    {
-      plain: false,
-      prompt: [user(textField(row, 'instruction'))],
-      chosen: [assistant(textField(row, 'chosen_response'))],
-      rejected: [assistant(textField(row, 'rejected_response'))],
-    },
+    chatTexts(row, { prompt: 'instruction', chosen: 'chosen_response', rejected: 'rejected_response' }),
   ],
 };

@@ -10,8 +10,8 @@ interface FormName {
   readonly summary: string;
   /** Fields that every row of the form has; the nearest form of an unknown file is found by them. */
   readonly fields: readonly string[];
-  /** Something the user should know about how rows of this form are read. */
-  readonly note?: string;
+  /** Something the user should know about how rows of this form are read, seen on the first ones. */
+  note?(sample: readonly Row[]): string | undefined;
   recognises(row: Row): boolean;
 }
 
@@ -29,8 +29,10 @@ export interface AnswerForm extends FormName {
 export type Form = RowForm | AnswerForm;
 
 export interface FormContext {
+  /** The user named the form: a row that could as well mean something else is then read as this form has it. */
+  readonly named: boolean;
   readonly pairing: PairingRule;
-  /** Name of the field that scores an answer; `undefined` = the form's own choice. */
+  /** Name of the field that scores an answer, or of the list of scores; `undefined` = the form's own choice. */
   readonly score: string | undefined;
   readonly seed: number;
 }

@@ -11,12 +11,18 @@ export const helpSteer: AnswerForm = {
   name: 'helpsteer',
   summary: '{prompt, response, helpfulness, correctness, ...}: one scored answer per row, gathered by prompt',
   fields: ['prompt', 'response', 'helpfulness'],
-  note: 'answers are gathered by prompt over the whole file, then paired; line numbers are those of a prompt\'s first answer',
+  note: () =>
+    "answers are gathered by prompt over the whole file, then paired; line numbers are those of a prompt's first answer",
   recognises: (row) => isText(row['prompt']) && isText(row['response']) && isNumeric(row['helpfulness']),
   toAnswer: (row, context) => ({
     plain: false,
     prompt: [user(textField(row, 'prompt'))],
-    answers: [{ messages: [assistant(textField(row, 'response'))], score: context.score === undefined ? rating(row) : numberOf(row[context.score], context.score) }],
+    answers: [
+      {
+        messages: [assistant(textField(row, 'response'))],
+        score: context.score === undefined ? rating(row) : numberOf(row[context.score], context.score),
+      },
+    ],
   }),
 };
 
@@ -27,4 +33,5 @@ function rating(row: Row): number {
   return numberOf(row['helpfulness'], 'helpfulness') + mean / 100;
 }
 
-const isNumeric = (value: unknown): boolean => ['number', 'bigint'].includes(typeof value) || (isText(value) && /^\d+$/.test(value));
+const isNumeric = (value: unknown): boolean =>
+  ['number', 'bigint'].includes(typeof value) || (isText(value) && /^\d+$/.test(value));

@@ -1,5 +1,5 @@
 import { splitMessages } from '../common-prefix.js';
-import { isText, textField } from '../fields.js';
+import { isText, optionalText, textField, withSystem } from '../fields.js';
 import { looksLikeTranscript, transcriptMessages } from '../transcript.js';
 import type { RowForm } from './form.js';
 
@@ -8,20 +8,24 @@ export const hhTranscript: RowForm = {
   name: 'hh-transcript',
   summary: '{chosen, rejected}: dialogues "Human: ... Assistant: ..." as text (HH-RLHF)',
   fields: ['chosen', 'rejected'],
-  note: '"Human:" and "Assistant:" marks are turned into chat messages',
+  note: () => '"Human:" and "Assistant:" marks are turned into chat messages',
   recognises: (row) =>
     row['prompt'] === undefined &&
     isText(row['chosen']) &&
     isText(row['rejected']) &&
     looksLikeTranscript(row['chosen']) &&
     looksLikeTranscript(row['rejected']),
-  toPairs: (row) => [
-    {
-      plain: false,
-      ...splitMessages(
-        transcriptMessages(textField(row, 'chosen'), 'chosen'),
-        transcriptMessages(textField(row, 'rejected'), 'rejected'),
-      ),
-    },
-  ],
+  toPairs: (row) => {
+    const { prompt, ...responses } = splitMessages(
+      transcriptMessages(textField(row, 'chosen'), 'chosen'),
+      transcriptMessages(textField(row, 'rejected'), 'rejected'),
+    );
+    return [
+      {
+        plain: false,
+        prompt: prompt.length === 0 ? prompt : withSystem(optionalText(row, 'system'), prompt),
+        ...responses,
+      },
+    ];
+  },
 };

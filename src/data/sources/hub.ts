@@ -28,7 +28,12 @@ export function openHub(source: string, { dataset, split }: HubSource, reader: H
   if (reader === undefined) {
     throw new MrpoError('data', `${source}: hub data sets are read through the backend, and none was given`);
   }
-  return { kind: `hub data set, split ${split ?? 'train'}`, notes: [], batches: hubRows(reader(dataset, split === undefined ? {} : { split })) };
+  return {
+    kind: `hub data set, split ${split ?? 'train'}`,
+    place: 'row',
+    notes: [],
+    batches: hubRows(reader(dataset, split === undefined ? {} : { split })),
+  };
 }
 
 async function* hubRows(rows: AsyncIterable<string>): AsyncGenerator<readonly RawRow[]> {

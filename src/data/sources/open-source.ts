@@ -30,30 +30,38 @@ function openText(path: string, bytes: DataBytes, options: SourceOptions): RowSo
   const text = bytes.head.toString('latin1', mark).trimStart();
   const named = /\.(jsonl|ndjson|json|csv|tsv|parquet)(?:\.gz)?$/i.exec(path)?.[1]?.toLowerCase();
   if (text === '') throw new MrpoError('data', `${path}: holds white space only; expected rows`);
-  if (named === 'parquet') throw new MrpoError('data', `${path}: its name ends in .parquet but its content is not Parquet`);
+  if (named === 'parquet')
+    throw new MrpoError('data', `${path}: its name ends in .parquet but its content is not Parquet`);
   if (named === 'csv' || named === 'tsv') {
     const delimiter = csvDelimiter(text);
     const notes = delimiter === ',' ? [] : [`columns are separated by ${JSON.stringify(delimiter)}`];
-    return { kind: 'CSV', notes, batches: csvRows(bytes.chunks, path, delimiter, options) };
+    return { kind: 'CSV', place: 'line', notes, batches: csvRows(bytes.chunks, path, delimiter, options) };
   }
   if (text.startsWith('[')) {
     const notes = named === 'json' ? [] : ['the file is one JSON list, not JSON lines'];
-    return { kind: 'JSON list', notes, batches: jsonList(bytes.chunks, mark, path, options) };
+    return { kind: 'JSON list', place: 'row', notes, batches: jsonList(bytes.chunks, mark, path, options) };
   }
   if (text.startsWith('{')) {
     requireLines(text, path);
     const notes = named === 'json' ? ['the file is JSON lines, not one JSON list'] : [];
-    return { kind: 'JSON lines', notes, batches: jsonLines(bytes.chunks, mark, options) };
+    return { kind: 'JSON lines', place: 'line', notes, batches: jsonLines(bytes.chunks, mark, options) };
   }
   const begins = JSON.stringify(bytes.head.toString('utf8', mark).trimStart().slice(0, 16));
-  throw new MrpoError('data', `${path}: begins with ${begins}; expected JSON lines ("{"), a JSON list ("["), Parquet, or a name that ends in .csv`);
+  throw new MrpoError(
+    'data',
+    `${path}: begins with ${begins}; expected JSON lines ("{"), a JSON list ("["), Parquet, or a name that ends in .csv`,
+  );
 }
 
 /** One object over several lines is a file of something else, or rows written out prettily; every line of it would fail. */
 function requireLines(text: string, path: string): void {
   const firstLine = text.split('\n', 1)[0]?.trim() ?? '';
   if (firstLine !== '{' && !/^\{\s*"[^"]*"\s*:\s*[[{]?$/.test(firstLine)) return;
-  throw new MrpoError('data', `${path}: holds one JSON object over several lines; expected a JSON list of rows, or one object per line`, {
-    hint: 'Take the list out of it (jq .data FILE > NEW.json), or write rows on one line each (jq -c . FILE > NEW.jsonl).',
-  });
+  throw new MrpoError(
+    'data',
+    `${path}: holds one JSON object over several lines; expected a JSON list of rows, or one object per line`,
+    {
+      hint: 'Take the list out of it (jq .data FILE > NEW.json), or write rows on one line each (jq -c . FILE > NEW.jsonl).',
+    },
+  );
 }

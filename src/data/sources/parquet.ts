@@ -24,7 +24,7 @@ export async function openParquet(path: string, bytes: DataBytes, options: Sourc
     throw damaged(path, 'its footer cannot be read', cause);
   });
   requireConsistent(path, metadata);
-  return { kind: 'Parquet', notes: [], batches: rowGroups(path, file, metadata, options) };
+  return { kind: 'Parquet', place: 'row', notes: [], batches: rowGroups(path, file, metadata, options) };
 }
 
 /**

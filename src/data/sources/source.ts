@@ -9,9 +9,13 @@ export interface RawRow {
   readonly problem?: string | undefined;
 }
 
+/** What numbers rows in messages about a source. */
+export type RowPlace = 'line' | 'row';
+
 export interface RowSource {
   /** What the file turned out to be: `JSON lines`, `JSON list`, `CSV`, `Parquet`, `hub data set`, with `, gzipped`. */
   readonly kind: string;
+  readonly place: RowPlace;
   /** Things about the file that the user should know. */
   readonly notes: readonly string[];
   /** Rows in order, a few thousand at a time at most. */

@@ -18,7 +18,7 @@ from .faults import Fault
 from .generation import Generation, Prompt, Sampling, generate
 from .holdings import HeldModel, Holdings, RowSet
 from .models.identity import ModelIdentity, identify
-from .models.load import chat_template_of, load_model, load_tokenizer
+from .models.load import chat_template_of, embeddings, load_model, load_tokenizer
 from .models.source import find_source
 from .models.spec import ModelSpec
 from .progress import Progress, Report
@@ -82,7 +82,13 @@ class Backend:
             engine = build_engine(loaded.model)
         except UnsupportedModel as error:
             raise Fault("MODEL_INVALID", f"model {spec.source}: {error}") from error
-        held = HeldModel(self.holdings.new_handle("model"), loaded, identity, engine, TextEncoder(loaded.tokenizer))
+        held = HeldModel(
+            self.holdings.new_handle("model"),
+            loaded,
+            identity,
+            engine,
+            TextEncoder(loaded.tokenizer, embeddings(loaded)),
+        )
         self.holdings.add_model(held)
         log.info("loaded %s as %s (%s, layout %s)", spec.source, held.handle, identity.numeric_path, engine.layout)
         return held

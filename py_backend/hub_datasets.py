@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import sys
 from collections.abc import Callable
 
 from .faults import Fault
@@ -23,7 +25,7 @@ def read_dataset(
         raise Fault(
             "UNSUPPORTED",
             f"dataset {name}: hub datasets need the Python package datasets, which is not installed",
-            "Install it with `pip install datasets`, or save the dataset as JSONL and name the file.",
+            f"Run `{sys.executable} -m pip install datasets`, or save the dataset as JSONL and name the file.",
         ) from None
     require_reachable_dataset(name, revision)
     try:
@@ -37,10 +39,21 @@ def read_dataset(
     for index, row in enumerate(rows):
         if 0 < limit <= index:
             break
-        chunk.append(json.dumps(row, ensure_ascii=False, default=str))
+        chunk.append(json.dumps(without_nan(row), ensure_ascii=False, default=str))
         size += len(chunk[-1])
         if len(chunk) >= CHUNK_ROWS or size >= CHUNK_BYTES:
             give(chunk)
             chunk, size = [], 0
     if chunk:
         give(chunk)
+
+
+def without_nan(value: object) -> object:
+    """JSON has no NaN and no infinity; a column that holds one, used or not, must not cost the row."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: without_nan(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [without_nan(part) for part in value]
+    return value

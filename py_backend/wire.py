@@ -79,6 +79,8 @@ def model_spec(message: pb.ModelSpec) -> ModelSpec:
         dtype=message.dtype,
         chat_template=message.chat_template,
         attention=message.attention,
+        tokenizer=message.tokenizer,
+        tokenizer_revision=message.tokenizer_revision,
     )
 
 

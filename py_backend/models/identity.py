@@ -46,7 +46,7 @@ def identify(spec: ModelSpec, source: Source, template: str, device: torch.devic
     """`template` is the chat template in force, empty when there is none."""
     return ModelIdentity(
         weights=_weights_digest(source, report),
-        tokenizer=_tokenizer_digest(source),
+        tokenizer=_tokenizer_digest(source.words or source),
         chat_template=hashlib.sha256(template.encode()).hexdigest(),
         numeric_path=numeric_path(spec, device),
         revision=source.revision,

@@ -42,9 +42,11 @@ class Loaded:
 
 
 def load_tokenizer(spec: ModelSpec, source: Source) -> PreTrainedTokenizerBase:
-    """The model's own tokenizer, with the spec's chat template when it has one. Raises MODEL_INVALID."""
+    """The model's own tokenizer or the one it is given, with the spec's chat template when it has one. Raises
+    MODEL_INVALID."""
     from transformers import AutoTokenizer
 
+    source = source.words or source
     options = {"gguf_file": source.gguf} if source.gguf else {}
     try:
         tokenizer = AutoTokenizer.from_pretrained(
@@ -65,6 +67,11 @@ def chat_template_of(tokenizer: PreTrainedTokenizerBase) -> str:
     if isinstance(template, dict):
         template = template.get("default")
     return template or ""
+
+
+def embeddings(loaded: Loaded) -> int:
+    """Token ids that the model can take, from 0."""
+    return loaded.base.get_input_embeddings().weight.shape[0]
 
 
 def load_model(spec: ModelSpec, source: Source, device: torch.device) -> Loaded:

@@ -35,13 +35,15 @@ TOKENIZER_FILES = (
 @dataclass(frozen=True, slots=True)
 class Source:
     """folder: where the files lie; gguf: name of the file in it, or None; adapter: folder of the PEFT adapter, or None;
-    revision: resolved commit of a hub id, else empty; name: what the user wrote."""
+    revision: resolved commit of a hub id, else empty; name: what the user wrote; words: the other model whose tokenizer
+    it is given, or None."""
 
     name: str
     folder: Path
     gguf: str | None
     adapter: Path | None
     revision: str
+    words: Source | None = None
 
     def weight_files(self) -> list[Path]:
         return [self.folder / self.gguf] if self.gguf else sorted(self.folder.glob("*.safetensors"))
@@ -54,7 +56,8 @@ def find_source(spec: ModelSpec, roots: Roots) -> Source:
     """Raises MODEL_NOT_FOUND, MODEL_INVALID or PATH_REFUSED."""
     folder, gguf, revision = _find_model(spec, roots)
     adapter = _find_adapter(spec.adapter, roots) if spec.adapter else None
-    return Source(spec.source, folder, gguf, adapter, revision)
+    words = find_source(ModelSpec(spec.tokenizer, spec.tokenizer_revision), roots) if spec.tokenizer else None
+    return Source(spec.source, folder, gguf, adapter, revision, words)
 
 
 def _find_model(spec: ModelSpec, roots: Roots) -> tuple[Path, str | None, str]:

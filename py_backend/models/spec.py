@@ -21,6 +21,8 @@ class ModelSpec:
     dtype: str = ""
     chat_template: str = ""
     attention: str = ""
+    tokenizer: str = ""  # another model whose token ids it is fed
+    tokenizer_revision: str = ""
 
     def dtype_name(self, device: torch.device) -> str:
         """float32 on a CPU, where bfloat16 is slow, and bfloat16 on a GPU, unless the spec says otherwise."""

@@ -139,3 +139,32 @@ def test_token_strings_come_when_asked_for(client: Client, model_folder: Callabl
     assert facts[0].rendered_prompt.startswith("<s>[INST] What is two")
     _, silent = client.register(loaded.model_handle, rows(plain=False)[:1])
     assert not silent[0].prompt_pieces and not silent[0].rendered_prompt
+
+
+def test_a_model_may_be_fed_the_ids_of_another_ones_tokenizer(client: Client) -> None:
+    folder, words = tiny_model("mistral"), tiny_model("llama")
+    model, tokenizer = AutoModelForCausalLM.from_pretrained(folder), AutoTokenizer.from_pretrained(words)
+    loaded = client.load(folder, tokenizer=str(words))
+    assert loaded.identity.weights == client.identify(folder).weights
+    assert loaded.identity.tokenizer == client.identify(words).tokenizer != client.identify(folder).tokenizer
+    row_set, facts = client.register(loaded.model_handle, rows(plain=False))
+    for index, values in client.score(row_set).items():
+        prompt, *responses = PAIRS[index]
+        counts = (facts[index].chosen_tokens, facts[index].rejected_tokens)
+        for logp, response, count in zip(values, responses, counts, strict=True):
+            ids = sequence(tokenizer, prompt, response, False)
+            assert logp == pytest.approx(response_logp(model, ids, count), abs=NATS)
+
+
+def test_rows_with_ids_that_the_model_lacks_are_unusable(client: Client) -> None:
+    folder, words = tiny_model("llama"), tiny_model("mistral")
+    limit = AutoModelForCausalLM.from_pretrained(folder).get_input_embeddings().num_embeddings
+    tokenizer = AutoTokenizer.from_pretrained(words)
+    loaded = client.load(folder, tokenizer=str(words))
+    row_set, facts = client.register(loaded.model_handle, rows(plain=False))
+    beyond = [
+        any(max(sequence(tokenizer, prompt, response, False)) >= limit for response in responses)
+        for prompt, *responses in PAIRS
+    ]
+    assert [row.unusable == "token_out_of_range" for row in facts] == beyond and any(beyond)
+    assert set(client.score(row_set)) == {index for index, out in enumerate(beyond) if not out}

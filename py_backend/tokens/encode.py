@@ -8,6 +8,7 @@ a continuation, so that the tokens still read as the same text: no second BOS, n
 
 from __future__ import annotations
 
+import math
 import threading
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -37,9 +38,14 @@ class _Joint:
 
 @dataclass
 class TextEncoder:
-    """A tokenizer for one caller at a time: transformers' fast tokenizers hold settings that two threads would mix."""
+    """A tokenizer for one caller at a time: transformers' fast tokenizers hold settings that two threads would mix.
+
+    vocabulary: ids that the model has embeddings for, from 0. A tokenizer may know more: one that got new tokens, or
+    that of another model.
+    """
 
     tokenizer: PreTrainedTokenizerBase
+    vocabulary: float = math.inf
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     def ids(self, text: str) -> list[int]:

@@ -61,7 +61,7 @@ def build_row(encoder: TextEncoder, pair: PairText, rule: TokenRule, index: int)
     kept = RULES[rule.truncation](sides.chosen, sides.rejected, rule.max_length, opening)
     chosen, rejected = kept or (sides.chosen, sides.rejected)
     facts = _facts(encoder, sides, chosen, rejected, rule)
-    facts.unusable = reason or ("too_long" if kept is None else unusable_tokens(chosen, rejected))
+    facts.unusable = reason or ("too_long" if kept is None else unusable_tokens(chosen, rejected, encoder.vocabulary))
     return _row(facts, chosen, rejected)
 
 
@@ -81,11 +81,13 @@ def unusable_text(pair: PairText) -> str:
     return "identical" if pair.chosen == pair.rejected else ""
 
 
-def unusable_tokens(chosen: Side, rejected: Side) -> str:
+def unusable_tokens(chosen: Side, rejected: Side, vocabulary: float) -> str:
     if not chosen.response or not rejected.response:
         return "empty_response"
     if chosen.prompt + chosen.response == rejected.prompt + rejected.response:
         return "identical"
+    if any(max(ids, default=0) >= vocabulary for side in (chosen, rejected) for ids in (side.prompt, side.response)):
+        return "token_out_of_range"
     return "" if shared_prompt(chosen, rejected) else "empty_prompt"
 
 

@@ -48,6 +48,13 @@ export interface ModelSpec {
   /** Jinja text in place of the tokenizer's own template. */
   readonly chatTemplate?: string | undefined;
   readonly attention?: string | undefined;
+  /**
+   * Another model whose tokenizer and chat template take the place of its own, so that it is fed ids of a foreign
+   * vocabulary. Rows with an id that it has no embedding for are unusable (`token_out_of_range`).
+   */
+  readonly tokenizer?: string | undefined;
+  /** Of a hub id in `tokenizer`. */
+  readonly tokenizerRevision?: string | undefined;
 }
 
 /** SHA-256 digests of contents, never of paths; `numericPath` is readable. */

@@ -80,7 +80,8 @@ export function createMemoryBackend(options: MemoryBackendOptions = {}): Backend
     const full = extra === undefined ? weights : weights.map((weight, i) => weight + (extra[i] ?? 0));
     const hasChatTemplate =
       spec.chatTemplate !== undefined || options.withoutChatTemplate?.includes(spec.source) !== true;
-    const tokenizer: ToyTokenizer = { pieceLength: seedOf(name) % 2 === 0 ? 1 : 2 };
+    const words = spec.tokenizer === undefined ? name : (await readToy(spec.tokenizer)).name;
+    const tokenizer: ToyTokenizer = { pieceLength: seedOf(words) % 2 === 0 ? 1 : 2 };
     return {
       spec,
       name,

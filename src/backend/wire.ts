@@ -65,6 +65,8 @@ export function toModelSpec(spec: ModelSpec): proto.ModelSpec {
     dtype: spec.dtype ?? '',
     chatTemplate: spec.chatTemplate ?? '',
     attention: spec.attention ?? '',
+    tokenizer: spec.tokenizer ?? '',
+    tokenizerRevision: spec.tokenizerRevision ?? '',
   };
 }
 

@@ -11,6 +11,8 @@ export interface ModelSource {
   readonly quantization: PolicyConfig['quantization'];
   readonly dtype: PolicyConfig['dtype'];
   readonly chatTemplate: string | undefined;
+  readonly tokenizer?: string;
+  readonly tokenizerRevision?: string | undefined;
 }
 
 /** The `model` of a reference that is the policy as it starts. */
@@ -31,7 +33,11 @@ export const policyModelSpec = (config: Pick<RunConfig, 'policy'>): ModelSource 
 
 /** The model that a reference is scored with. */
 export function referenceModelSpec(config: Pick<RunConfig, 'policy'>, reference: ReferenceConfig): ModelSource {
-  return isPolicyReference(reference) ? policyModelSpec(config) : modelSpec(reference);
+  if (isPolicyReference(reference)) return policyModelSpec(config);
+  const spec = modelSpec(reference);
+  if (reference.token_ids === 'own') return spec;
+  const { model: tokenizer, revision: tokenizerRevision, chat_template: template } = config.policy;
+  return { ...spec, chatTemplate: spec.chatTemplate ?? template, tokenizer, tokenizerRevision };
 }
 
 function modelSpec(model: PolicyConfig | ReferenceConfig): ModelSource {

@@ -61,6 +61,12 @@ export const referenceSchema = z.strictObject({
     .string()
     .min(1)
     .describe('A folder, hub id or .gguf file; or "policy": the policy as it starts (RefM1), without a second copy.'),
+  token_ids: z
+    .enum(['own', 'policy'])
+    .default('own')
+    .describe(
+      'Whose token ids it is fed. own: each model reads the text with its own tokenizer. policy: the ids of the policy, as the code released with the paper does; meaningless unless both share a vocabulary, and there to measure what that does. Pairs with an id it has no embedding for are left out.',
+    ),
 });
 
 export const dataSchema = z.strictObject({

@@ -8,9 +8,13 @@ import { join, resolve } from 'node:path';
 import type { ModelSpec } from '../backend/backend.js';
 import { contentHash } from '../core/hash.js';
 
-/** The fingerprint of a model and its adapter; `undefined` where they do not lie on this machine. */
+/** The fingerprint of a model, its adapter and a tokenizer it is given; `undefined` where they do not lie on this machine. */
 export function fingerprintModel(spec: ModelSpec): string | undefined {
-  const parts = [locate(spec.source, spec.revision), ...(spec.adapter === undefined ? [] : [locate(spec.adapter, undefined)])];
+  const parts = [
+    locate(spec.source, spec.revision),
+    ...(spec.adapter === undefined ? [] : [locate(spec.adapter, undefined)]),
+    ...(spec.tokenizer === undefined ? [] : [locate(spec.tokenizer, spec.tokenizerRevision)]),
+  ];
   const listings = parts.map((path) => (path === undefined ? undefined : listing(path)));
   return listings.includes(undefined) ? undefined : contentHash(listings);
 }

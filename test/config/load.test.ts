@@ -251,7 +251,7 @@ describe('the result', () => {
 
   it('takes a configuration object of a program', () => {
     const { config } = load({ object: { policy: { model: 'org/p' }, data: { train: 'x.jsonl' } } });
-    expect(config.references).toEqual([{ name: 'policy', model: 'policy', quantization: 'none' }]);
+    expect(config.references).toEqual([{ name: 'policy', model: 'policy', quantization: 'none', token_ids: 'own' }]);
     expect(failure({ object: { policy: { model: 'org/p' }, data: { train: 'x', limit: -1 } } }).message).toContain('configuration object:7:14: data.limit');
   });
 
@@ -262,6 +262,15 @@ describe('the result', () => {
     expect(policyModelSpec(config)).toMatchObject({ source: join(folder, 'models/base'), quantization: 'nf4', adapter: join(folder, 'start'), dtype: 'bfloat16' });
     expect(self).toMatchObject({ quantization: 'nf4', dtype: 'bfloat16' });
     expect(referenceModelSpec(config, other as never)).toMatchObject({ source: 'org/other', quantization: 'none', adapter: undefined });
+  });
+
+  it('gives a reference the tokenizer of the policy where that is asked for', () => {
+    const { config } = load({ text: BASE, set: ['policy.chat_template=T', 'references[1].token_ids=policy'] });
+    expect(referenceModelSpec(config, config.references[1] as never)).toMatchObject({
+      source: 'org/other',
+      tokenizer: join(folder, 'models/base'),
+      chatTemplate: 'T',
+    });
   });
 
   it('names references by the last part of their path', () => {

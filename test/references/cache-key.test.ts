@@ -55,6 +55,7 @@ test.each<[string, Partial<RunConfigInput>]>([
   ['the share held out', { data: { train: 'pairs.jsonl', eval: 0.5 } }],
   ['the name of the file', { data: { train: 'renamed.csv' } }],
   ['the name of a reference', second({ name: 'renamed' })],
+  ['token ids of the policy, where both have the same tokenizer', second({ token_ids: 'policy' })],
   ['the order of references', { references: [{ model: 'toy:second' }, { model: 'policy' }] }],
   ['one reference fewer', { references: [{ model: 'toy:second' }] }],
 ])('a change of %s scores nothing', async (_what, change) => {

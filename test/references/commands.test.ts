@@ -156,6 +156,7 @@ describe('mrpo cache', () => {
     await mrpo('score', 'run.yaml');
     expect((await mrpo('cache', 'prune')).code).toBe(2);
     expect((await mrpo('cache', 'prune', '--unused', 'ten')).code).toBe(2);
+    expect((await mrpo('cache', 'prune', '--all', '--model', 'toy:second')).code).toBe(2);
     expect((await mrpo('cache', 'prune', '--model', 'toy:second')).stdout).toMatch(/^removed toy:second: 40 scores\n1 models removed/);
     expect(await json<Scored>('score', 'run.yaml')).toMatchObject({ scored: PAIRS, cached: 2 * PAIRS });
     expect((await mrpo('cache', 'prune', '--all')).stdout).toMatch(/3 models removed/);

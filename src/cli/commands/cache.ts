@@ -59,6 +59,9 @@ export function registerCache(program: Command, io: CliIo): void {
         if (all !== true && unused === undefined && model === undefined) {
           throw new MrpoError('usage', 'cache prune: expected --unused DAYS, --model TEXT or --all');
         }
+        if (all === true && (unused !== undefined || model !== undefined)) {
+          throw new MrpoError('usage', 'cache prune: --all leaves nothing for --unused or --model to choose; give one or the other');
+        }
         const { removed, busy } = cache.prune({ model, unusedForMs: unused === undefined ? undefined : unused * DAY_MS });
         const bytes = cache.bytes();
         if (wantsJson(self)) return printJson(io, { removed: removed.map(entryJson), busy: busy.map(entryJson), bytes });

@@ -110,7 +110,7 @@ class Progress(_message.Message):
     def __init__(self, stage: _Optional[str] = ..., done: _Optional[int] = ..., total: _Optional[int] = ..., unit: _Optional[str] = ...) -> None: ...
 
 class ModelSpec(_message.Message):
-    __slots__ = ("source", "revision", "adapter", "quantization", "dtype", "chat_template", "attention")
+    __slots__ = ("source", "revision", "adapter", "quantization", "dtype", "chat_template", "attention", "tokenizer", "tokenizer_revision")
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
     ADAPTER_FIELD_NUMBER: _ClassVar[int]
@@ -118,6 +118,8 @@ class ModelSpec(_message.Message):
     DTYPE_FIELD_NUMBER: _ClassVar[int]
     CHAT_TEMPLATE_FIELD_NUMBER: _ClassVar[int]
     ATTENTION_FIELD_NUMBER: _ClassVar[int]
+    TOKENIZER_FIELD_NUMBER: _ClassVar[int]
+    TOKENIZER_REVISION_FIELD_NUMBER: _ClassVar[int]
     source: str
     revision: str
     adapter: str
@@ -125,7 +127,9 @@ class ModelSpec(_message.Message):
     dtype: str
     chat_template: str
     attention: str
-    def __init__(self, source: _Optional[str] = ..., revision: _Optional[str] = ..., adapter: _Optional[str] = ..., quantization: _Optional[_Union[Quantization, str]] = ..., dtype: _Optional[str] = ..., chat_template: _Optional[str] = ..., attention: _Optional[str] = ...) -> None: ...
+    tokenizer: str
+    tokenizer_revision: str
+    def __init__(self, source: _Optional[str] = ..., revision: _Optional[str] = ..., adapter: _Optional[str] = ..., quantization: _Optional[_Union[Quantization, str]] = ..., dtype: _Optional[str] = ..., chat_template: _Optional[str] = ..., attention: _Optional[str] = ..., tokenizer: _Optional[str] = ..., tokenizer_revision: _Optional[str] = ...) -> None: ...
 
 class ModelIdentity(_message.Message):
     __slots__ = ("weights", "tokenizer", "chat_template", "numeric_path", "revision")

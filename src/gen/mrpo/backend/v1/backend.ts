@@ -169,6 +169,14 @@ export interface ModelSpec {
   chatTemplate: string;
   /** "auto", "sdpa", "eager"; empty = auto */
   attention: string;
+  /**
+   * Another model (folder, hub id, .gguf) whose tokenizer and chat template take the place of its own, so that it is fed
+   * token ids of a foreign vocabulary, as the code released with the MRPO paper does. Empty = its own. Rows with an id
+   * that it has no embedding for are unusable.
+   */
+  tokenizer: string;
+  /** of a hub id */
+  tokenizerRevision: string;
 }
 
 /** SHA-256 digests, 64 hex digits, of contents and never of paths. */
@@ -944,7 +952,17 @@ export const Progress: MessageFns<Progress> = {
 };
 
 function createBaseModelSpec(): ModelSpec {
-  return { source: "", revision: "", adapter: "", quantization: 0, dtype: "", chatTemplate: "", attention: "" };
+  return {
+    source: "",
+    revision: "",
+    adapter: "",
+    quantization: 0,
+    dtype: "",
+    chatTemplate: "",
+    attention: "",
+    tokenizer: "",
+    tokenizerRevision: "",
+  };
 }
 
 export const ModelSpec: MessageFns<ModelSpec> = {
@@ -969,6 +987,12 @@ export const ModelSpec: MessageFns<ModelSpec> = {
     }
     if (message.attention !== "") {
       writer.uint32(58).string(message.attention);
+    }
+    if (message.tokenizer !== "") {
+      writer.uint32(66).string(message.tokenizer);
+    }
+    if (message.tokenizerRevision !== "") {
+      writer.uint32(74).string(message.tokenizerRevision);
     }
     return writer;
   },
@@ -1042,6 +1066,22 @@ export const ModelSpec: MessageFns<ModelSpec> = {
             message.attention = reader.string();
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.tokenizer = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.tokenizerRevision = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1066,6 +1106,8 @@ export const ModelSpec: MessageFns<ModelSpec> = {
     message.dtype = object.dtype ?? "";
     message.chatTemplate = object.chatTemplate ?? "";
     message.attention = object.attention ?? "";
+    message.tokenizer = object.tokenizer ?? "";
+    message.tokenizerRevision = object.tokenizerRevision ?? "";
     return message;
   },
 };

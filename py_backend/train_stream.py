@@ -19,7 +19,7 @@ from .holdings import RowSet
 from .training.ledger import conflict
 from .training.trainer import Trainer
 
-FRAMES_AHEAD = 16  # unanswered ones; what more a client sends waits in its own buffers
+FRAMES_AHEAD = 8  # unanswered ones; what more a client sends waits in its own buffers
 
 Answer = pb.TrainResponse
 
@@ -30,6 +30,7 @@ class TrainStream:
         self._device = device
         self._names: tuple[str, str] | None = None  # handles: what is freed meanwhile is not kept alive by a stream
         self._client = 0
+        self._gone = False
         self._handlers: dict[str, Callable[[pb.TrainRequest], Answer]] = {
             "open": self._open,
             "forward": self._forward,
@@ -59,6 +60,7 @@ class TrainStream:
                 room.release()
             await reader
         finally:
+            self._gone = True
             reader.cancel()
             while not at_work.empty():
                 if (unread := at_work.get_nowait()) is not None:
@@ -67,6 +69,8 @@ class TrainStream:
 
     def _answer(self, request: pb.TrainRequest) -> Answer:
         try:
+            if self._gone:
+                raise conflict("the client has gone")
             answer = self._handle(request)
         except Fault as fault:
             error = Answer.OperationError(reason=fault.reason_number, message=fault.message)

@@ -107,11 +107,24 @@ class Trainer:
         """One optimizer step, or none when the gradient is not finite; the step is over either way."""
         start = time.perf_counter()
         self._ledger.check_commit(step, micro_batches)
-        norm = gradient_norm(self._parameters)
-        finite = math.isfinite(norm)
-        if finite:
-            apply_update(self._optimizer, self._parameters, norm, learning_rate, weight_decay, max_norm)
-            self.policy.updates += 1
+        try:
+            norm = gradient_norm(self._parameters)
+            finite = math.isfinite(norm)
+            if finite:
+                apply_update(self._optimizer, self._parameters, norm, learning_rate, weight_decay, max_norm)
+                self.policy.updates += 1
+        except (torch.OutOfMemoryError, MemoryError) as error:
+            failure = str(error)
+        else:
+            failure = ""
+        if failure:
+            # Not OUT_OF_MEMORY, which promises that nothing was applied: some weights may have got their update.
+            self.drop_step()
+            raise Fault(
+                "UNSUPPORTED",
+                f"commit of step {step}: no memory for the optimizer: {failure}; the policy may be half updated. "
+                "The optimizer paged_adamw_8bit needs a quarter of AdamW's memory; an adapter of lower rank needs less",
+            )
         self._ledger.commit()
         self._clear_gradients()
         return StepDone(norm, time.perf_counter() - start, peak_memory_bytes(self._device), skipped=not finite)

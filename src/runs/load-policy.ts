@@ -31,11 +31,21 @@ export async function loadPolicy(
 ): Promise<LoadedPolicy> {
   const { signal, onProgress, forTraining } = options;
   const model = await backend.loadModel(options.model, { forTraining, signal, onProgress });
-  const { handle, rows } = await backend.registerRows(model.handle, pairs, tokenRule(config.data), {
-    signal,
-    onProgress,
+  return unloadedOnFailure(backend, model.handle, async () => {
+    const rule = tokenRule(config.data);
+    const { handle, rows } = await backend.registerRows(model.handle, pairs, rule, { signal, onProgress });
+    return { model, rowSet: handle, rows };
   });
-  return { model, rowSet: handle, rows };
+}
+
+/** A model must not stay in a backend that outlives the run when what was to be done with it failed. */
+export async function unloadedOnFailure<T>(backend: Backend, modelHandle: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (thrown) {
+    await backend.unloadModel(modelHandle).catch(() => undefined); // the first failure is the one to tell
+    throw thrown;
+  }
 }
 
 export function createPolicyTrainer(

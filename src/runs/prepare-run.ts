@@ -5,7 +5,7 @@ import type { PreferencePair } from '../data/index.js';
 import { createObjective } from '../objectives/create-objective.js';
 import type { Objective } from '../objectives/objective.js';
 import { buildExamples, longerIsChosen, type BuiltExamples } from './build-examples.js';
-import { createPolicyTrainer, loadPolicy, type LoadedPolicy } from './load-policy.js';
+import { createPolicyTrainer, loadPolicy, unloadedOnFailure, type LoadedPolicy } from './load-policy.js';
 import { planFacts } from './plan-facts.js';
 import { preparePairs } from './prepare-data.js';
 import { prepareReferences } from './prepare-references.js';
@@ -26,6 +26,12 @@ export async function prepareRun(context: RunContext): Promise<PreparedRun> {
   const { config } = loaded;
   const note = (message: string): void => emit({ type: 'note', message });
   loaded.warnings.forEach(note);
+  // Before anything is scored or loaded: a loss that cannot be made is the cheapest thing to find out.
+  const objective = await createObjective(config.objective, {
+    references: config.references.length,
+    baseDir: loaded.baseDir,
+    customLoss: context.customLoss,
+  });
 
   const pairs = await runStage(context, 'data', () => preparePairs(config, { open, signal, note }));
   const { train, heldOut, nameOf } = pairs;
@@ -51,42 +57,39 @@ export async function prepareRun(context: RunContext): Promise<PreparedRun> {
       signal,
       onProgress,
     });
-    const examples = buildExamples({
-      pairs: everyPair,
-      trainingPairs: train.length,
-      nameOf,
-      policyRows: policy.rows,
-      references,
+    return unloadedOnFailure(backend, policy.model.handle, async () => {
+      const examples = buildExamples({
+        pairs: everyPair,
+        trainingPairs: train.length,
+        nameOf,
+        policyRows: policy.rows,
+        references,
+      });
+      examples.notes.forEach(note);
+      if (policy.model.layout === 'plain') note(`policy: ${policy.model.layoutNote}`);
+      const { handle: _, ...modelFacts } = policy.model;
+      await keeper.update({
+        policy: modelFacts,
+        data: {
+          file: pairs.file,
+          form: pairs.form,
+          trainingPairs: examples.train.size,
+          heldOutPairs: examples.heldOut.size,
+          dropped: { ...pairs.dropped, ...examples.dropped },
+          truncated: examples.truncated,
+          longerIsChosen: longerIsChosen(examples.heldOut),
+        },
+      });
+      const trainer = await createPolicyTrainer(backend, config, policy, { signal, onProgress });
+      return {
+        backend,
+        policy,
+        trainer,
+        objective,
+        examples,
+        nameOf,
+        referenceNames: references.map(({ name }) => name),
+      };
     });
-    examples.notes.forEach(note);
-    if (policy.model.layout === 'plain') note(`policy: ${policy.model.layoutNote}`);
-    const { handle: _, ...modelFacts } = policy.model;
-    await keeper.update({
-      policy: modelFacts,
-      data: {
-        file: pairs.file,
-        form: pairs.form,
-        trainingPairs: examples.train.size,
-        heldOutPairs: examples.heldOut.size,
-        dropped: { ...pairs.dropped, ...examples.dropped },
-        truncated: examples.truncated,
-        longerIsChosen: longerIsChosen(examples.heldOut),
-      },
-    });
-    const trainer = await createPolicyTrainer(backend, config, policy, { signal, onProgress });
-    const objective = await createObjective(config.objective, {
-      references: references.length,
-      baseDir: loaded.baseDir,
-      customLoss: context.customLoss,
-    });
-    return {
-      backend,
-      policy,
-      trainer,
-      objective,
-      examples,
-      nameOf,
-      referenceNames: references.map(({ name }) => name),
-    };
   });
 }

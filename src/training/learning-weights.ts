@@ -39,14 +39,14 @@ export async function startReward(
   { objective, heldOut, evaluate }: LearningContext,
   runSeed: number,
   step: number,
+  signal?: AbortSignal,
 ): Promise<(() => Promise<void>) | undefined> {
   const reward = objective.reward?.bind(objective);
   if (reward === undefined) return undefined;
   const drawn = seededRandom(seedFor(runSeed, 'reward', step))
     .shuffle(everyPair(heldOut))
     .slice(0, REWARD_PAIRS);
-  const accuracy = async (): Promise<number> =>
-    (await evaluate(undefined, drawn)).measures['accuracies/per_token'] ?? NaN;
+  const accuracy = async (): Promise<number> => (await evaluate(signal, drawn)).measures['accuracies/per_token'] ?? NaN;
   const before = await accuracy();
   return async () => reward(before, await accuracy());
 }

@@ -52,6 +52,8 @@ export interface StepRunner {
    * @throws MrpoError `data` for a log-prob that is not finite (names the row); `backend` if one pair alone does not fit.
    */
   run(request: StepRequest): Promise<StepOutcome>;
+  /** Drops what was sent ahead for a step that does not come. */
+  end(): Promise<void>;
 }
 
 /** A forward that has been sent and not been used. */
@@ -82,10 +84,18 @@ export function createStepRunner(context: StepContext): StepRunner {
   /** The forward that the step before has sent for these pairs, or a new one. */
   async function firstForward(step: number, members: readonly number[]): Promise<SentForward> {
     const sent = ahead;
-    ahead = undefined;
-    if (sent?.step === step && sameNumbers(sent.members, members)) return sent;
-    if (sent !== undefined) await dropStep(trainer, sent.step);
+    if (sent?.step === step && sameNumbers(sent.members, members)) {
+      ahead = undefined;
+      return sent;
+    }
+    await end();
     return sendForward(step, 0, members);
+  }
+
+  async function end(): Promise<void> {
+    const sent = ahead;
+    ahead = undefined;
+    if (sent !== undefined) await dropStep(trainer, sent.step);
   }
 
   async function attempt(
@@ -134,6 +144,7 @@ export function createStepRunner(context: StepContext): StepRunner {
   }
 
   return {
+    end,
     async run(request) {
       let { tokenBudget } = request;
       for (;;) {

@@ -83,42 +83,50 @@ export async function* trainPolicy(options: TrainingOptions): AsyncGenerator<Tra
   let skippedInARow = 0;
 
   const steps = createStepRunner(context);
+  const { signal } = options;
   fitWeights(options);
-  const start = await evaluateUnlessStopped(options);
-  if (start === undefined) return { steps: 0, totalSteps, stopped: true };
+  const start = await unlessStopped(signal, () => options.evaluate(signal));
+  if (start === STOPPED) return { steps: 0, totalSteps, stopped: true };
   yield { type: 'evaluation', step: 0, epoch: 0, evaluation: start };
-  for (let step = 1; step <= totalSteps; step++) {
-    if (options.signal?.aborted === true) return { steps: step - 1, totalSteps, stopped: true };
-    const started = performance.now();
-    const now = plan.step(step);
-    const learningRate = learningRateAt(schedule, step);
-    const evaluationDue = isEvaluationDue(now, totalSteps, training.eval_steps);
-    const reward = await startReward(options, training.seed, step);
-    const next = evaluationDue || reward !== undefined ? undefined : plan.step(step + 1);
-    const outcome = await steps.run({ plan: now, learningRate, tokenBudget, next });
-    await reward?.();
-    if (outcome.tokenBudget < tokenBudget) {
-      tokenBudget = outcome.tokenBudget;
-      yield { type: 'smaller_micro_batches', step, tokenBudget };
+  try {
+    for (let step = 1; step <= totalSteps; step++) {
+      if (signal?.aborted === true) return { steps: step - 1, totalSteps, stopped: true };
+      const started = performance.now();
+      const now = plan.step(step);
+      const learningRate = learningRateAt(schedule, step);
+      const evaluationDue = isEvaluationDue(now, totalSteps, training.eval_steps);
+      const reward = await unlessStopped(signal, () => startReward(options, training.seed, step, signal));
+      if (reward === STOPPED) return { steps: step - 1, totalSteps, stopped: true };
+      const next = evaluationDue || reward !== undefined ? undefined : plan.step(step + 1);
+      const outcome = await steps.run({ plan: now, learningRate, tokenBudget, next });
+      await unlessStopped(signal, async () => reward?.());
+      if (outcome.tokenBudget < tokenBudget) {
+        tokenBudget = outcome.tokenBudget;
+        yield { type: 'smaller_micro_batches', step, tokenBudget };
+      }
+      yield stepEvent(now, totalSteps, learningRate, outcome, (performance.now() - started) / 1000);
+      skippedInARow = outcome.commit.skipped ? skippedInARow + 1 : 0;
+      if (skippedInARow === MAX_SKIPPED_IN_A_ROW) throw diverged(step);
+      if (evaluationDue) {
+        const evaluation = await unlessStopped(signal, () => options.evaluate(signal));
+        if (evaluation === STOPPED) return { steps: step, totalSteps, stopped: true };
+        yield { type: 'evaluation', step, epoch: now.epoch, evaluation };
+      }
     }
-    yield stepEvent(now, totalSteps, learningRate, outcome, (performance.now() - started) / 1000);
-    skippedInARow = outcome.commit.skipped ? skippedInARow + 1 : 0;
-    if (skippedInARow === MAX_SKIPPED_IN_A_ROW) throw diverged(step);
-    if (evaluationDue) {
-      const evaluation = await evaluateUnlessStopped(options);
-      if (evaluation === undefined) return { steps: step, totalSteps, stopped: true };
-      yield { type: 'evaluation', step, epoch: now.epoch, evaluation };
-    }
+    return { steps: totalSteps, totalSteps, stopped: false };
+  } finally {
+    await steps.end();
   }
-  return { steps: totalSteps, totalSteps, stopped: false };
 }
 
-/** `undefined` = the signal fired meanwhile: an evaluation changes nothing and may end anywhere. */
-async function evaluateUnlessStopped({ evaluate, signal }: TrainingOptions): Promise<Evaluation | undefined> {
+const STOPPED = Symbol('stopped');
+
+/** Work that changes no weights may end anywhere when the signal fires. */
+async function unlessStopped<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T | typeof STOPPED> {
   try {
-    return await evaluate(signal);
+    return await work();
   } catch (thrown) {
-    if (signal?.aborted === true) return undefined;
+    if (signal?.aborted === true) return STOPPED;
     throw thrown;
   }
 }

@@ -100,6 +100,7 @@ describe('trainPolicy', () => {
       if (event.type === 'step' && event.step === 2) stop.abort();
     });
     expect(trained.end).toEqual({ steps: 2, totalSteps: 6, stopped: true });
+    expect(toy.calls.aborts).toEqual([3]); // its forward was sent ahead, and must not be held through the export
     expect(evaluatedSteps(trained)).toEqual([0]);
     const two = await toyTraining();
     const plan = options(two, {});

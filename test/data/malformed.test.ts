@@ -72,6 +72,7 @@ describe('files that cannot be read are one error', () => {
     ['CSV without column names', 'a.csv', ',,\n1,2,3\n', /line 1 has no column names/],
     ['CSV with a header only', 'a.csv', 'prompt,chosen,rejected\n', /no row can be read/],
     ['Latin-1 CSV', 'a.csv', latin1('prompt,chosen,rejected\nq,caf\xe9,b\n'), /is not UTF-8 text, somewhere after line 1/],
+    ['CSV cut inside a character', 'a.csv', Buffer.from('prompt,chosen,rejected\nq,a,b\nq2,a,bé').subarray(0, -1), /ends in the middle of a character, on line 3/],
     ['CSV named .jsonl', 'a.jsonl', 'prompt,chosen,rejected\n1,2,3\n', /begins with "prompt,chosen,/],
     ['Latin-1 in every row', 'a.jsonl', latin1('{"prompt":"\xe9","chosen":"a","rejected":"b"}\n'), /no row can be read; first: line 1: not UTF-8: byte 0xE9 at byte 12/],
   ];
@@ -233,10 +234,26 @@ describe('rows that cannot be used are dropped, with line and reason', () => {
       [4, '"a"x'],
       [5, 'two\nlines'],
     ]);
-    expect(data.dropped.map(({ line }) => line)).toEqual([3, 7, 8, 10]);
-    expect(data.dropped.map(({ reason }) => reason).join('\n')).toMatch(
-      /^not CSV: .*columns.*\nprompt: a list of messages in Python's notation.*\nprompt: a list of messages that is not JSON.*\nnot CSV: Quote Not Closed/s,
-    );
+    expect(data.dropped).toEqual([
+      { line: 3, reason: 'not CSV: expected 3 columns, got 2' },
+      { line: 7, reason: "prompt: a list of messages in Python's notation; expected JSON" },
+      { line: 8, reason: expect.stringContaining('prompt: a list of messages that is not JSON') },
+      { line: 9, reason: 'not CSV: a quote that is opened here is never closed; all that follows it is lost' },
+    ]);
+  });
+
+  it('a CSV cell of messages with a key twice', async () => {
+    const cell = (text: string) => `"${text.replaceAll('"', '""')}"`;
+    const rows = ['{"role":"user","content":"a"}', '{"role":"user","content":"a","content":"b"}'];
+    const text = `prompt,chosen,rejected\n${rows.map((row) => `${cell(`[${row}]`)},c,d\n`).join('')}`;
+    const data = await readPreferenceData(folder.write('twice.csv', text));
+    expect(data.dropped).toEqual([{ line: 3, reason: 'prompt: the key "content" appears twice' }]);
+  });
+
+  it('a CSV row over the limit ends the reading: where it ends cannot be known', async () => {
+    const file = folder.write('long.csv', `prompt,chosen,rejected\nq,a,b\n\nq2,"${'x'.repeat(5_000_000)}",b\nq3,a,b\n`);
+    const error = await failureOf(readPreferenceData(file, { maxRowBytes: 2 ** 20 }));
+    expect(error.message).toContain('line 4: the row is longer than 1 MiB');
   });
 
   it('Parquet cells without a value', async () => {

@@ -2,11 +2,11 @@
  * A key written twice in one object: JSON.parse keeps the last value and says nothing, so half of a row would vanish.
  * A cheap count first (has the text as many keys as the value?), the exact walk only where the numbers differ.
  */
-import { isList, isRow, type Row } from '../fields.js';
+import { isList } from '../fields.js';
 
 /** The first key that an object has twice, at any depth, or `undefined`. `value` = what JSON.parse made of `text`. */
 export function duplicateKey(text: string, value: unknown): string | undefined {
-  if (!isRow(value)) return undefined;
+  if (typeof value !== 'object' || value === null) return undefined;
   return keyMarks(text) === countKeys(value) ? undefined : walk(text);
 }
 
@@ -31,7 +31,7 @@ function keyMarks(text: string): number {
 const isSpace = (code: number): boolean => code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09;
 
 /** Keys of all objects inside a value. Not by recursion: lists in lists may be deeper than the stack. */
-function countKeys(value: Row): number {
+function countKeys(value: object): number {
   const open: object[] = [value];
   let keys = 0;
   for (let object = open.pop(); object !== undefined; object = open.pop()) {

@@ -1,7 +1,7 @@
 /** From the name of a data source to its rows: what a file is, is decided by its content first and its name second. */
 import { MrpoError } from '../../core/errors.js';
 import { openBytes, type DataBytes } from './bytes.js';
-import { csvDelimiter, csvRows } from './csv.js';
+import { csvRows, csvShape } from './csv.js';
 import { openHub, parseHubSource, type HubReader } from './hub.js';
 import { jsonLines } from './json-lines.js';
 import { jsonList } from './json-list.js';
@@ -33,9 +33,9 @@ function openText(path: string, bytes: DataBytes, options: SourceOptions): RowSo
   if (named === 'parquet')
     throw new MrpoError('data', `${path}: its name ends in .parquet but its content is not Parquet`);
   if (named === 'csv' || named === 'tsv') {
-    const delimiter = csvDelimiter(text);
-    const notes = delimiter === ',' ? [] : [`columns are separated by ${JSON.stringify(delimiter)}`];
-    return { kind: 'CSV', place: 'line', notes, batches: csvRows(bytes.chunks, path, delimiter, options) };
+    const shape = csvShape(text);
+    const notes = shape.delimiter === ',' ? [] : [`columns are separated by ${JSON.stringify(shape.delimiter)}`];
+    return { kind: 'CSV', place: 'line', notes, batches: csvRows(bytes.chunks, path, shape, options) };
   }
   if (text.startsWith('[')) {
     const notes = named === 'json' ? [] : ['the file is one JSON list, not JSON lines'];

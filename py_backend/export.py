@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
+from safetensors import SafetensorError
 
 from .faults import Fault
 from .models.load import START, Loaded, load_model
@@ -33,8 +34,9 @@ def export(
     """The folder and the files in it. Raises PATH_REFUSED for a folder that holds something, UNSUPPORTED for a model
     of which nothing was trained (unless its whole weights are asked for)."""
     target = check_target(path, roots)
-    scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    scratch: Path | None = None
     try:
+        scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
         report(Progress("write", 0, 0, "bytes"))
         write_weights(loaded, policy, scratch, merge)
         loaded.tokenizer.save_pretrained(str(scratch))
@@ -43,10 +45,11 @@ def export(
         share(scratch)
         flush(scratch)
         os.rename(scratch, target)
-    except OSError as error:
-        raise Fault("PATH_REFUSED", f"export to {target}: {error.strerror or error}") from error
+    except (OSError, SafetensorError) as error:
+        raise Fault("PATH_REFUSED", f"export to {target}: {getattr(error, 'strerror', None) or error}") from error
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        if scratch is not None:
+            shutil.rmtree(scratch, ignore_errors=True)
     files = sorted(str(file.relative_to(target)) for file in target.rglob("*") if file.is_file())
     size = sum((target / file).stat().st_size for file in files)
     report(Progress("write", size, size, "bytes"))

@@ -2,6 +2,7 @@
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
+import { throwIfAborted } from '../core/abort.js';
 import { MrpoError } from '../core/errors.js';
 import { BackendFault } from './fault.js';
 import { parseAddress } from './grpc/address.js';
@@ -20,6 +21,8 @@ export interface StandaloneOptions {
   readonly roots?: readonly string[] | undefined;
   readonly threads?: number | undefined;
   readonly python?: string | undefined;
+  /** Fired before it listens: the start is given up. */
+  readonly signal?: AbortSignal | undefined;
   /** Called with each line of the backend's log. */
   readonly onLog?: ((line: string) => void) | undefined;
 }
@@ -64,7 +67,13 @@ export async function startStandalone(options: StandaloneOptions): Promise<Stand
     if (!stopping) throw deathOf(code, signal, log);
   });
   ended.catch(() => undefined); // also reported by whoever waits for `ended`
+  const { signal } = options;
+  const giveUp = (): void => void child.kill('SIGKILL');
+  signal?.addEventListener('abort', giveUp, { once: true });
+  if (signal?.aborted === true) giveUp();
   const ready = await Promise.race([firstLine(child), closed]);
+  signal?.removeEventListener('abort', giveUp);
+  throwIfAborted(signal);
   if (typeof ready !== 'string') throw deathOf(ready.code, ready.signal, log);
   const { address, pid } = JSON.parse(ready) as { address: string; pid: number };
   return {

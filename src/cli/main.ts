@@ -5,6 +5,7 @@
 import { Command, CommanderError } from 'commander';
 import { config as loadDotenv } from 'dotenv';
 import { closest, distance } from 'fastest-levenshtein';
+import { abortError } from '../core/abort.js';
 import { MrpoError, toMrpoError, type ErrorCode } from '../core/errors.js';
 import { VERSION } from '../core/version.js';
 import type { CliIo, RegisterCommand } from './command.js';
@@ -152,10 +153,10 @@ export function processIo(argv: readonly string[]): CliIo {
   };
   process.on('SIGINT', interrupt);
   process.on('SIGTERM', interrupt);
-  for (const stream of [process.stdout, process.stderr]) {
-    // A reader that goes away (`mrpo ... | head`) is the end of the work, not a crash.
-    stream.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : EXIT_FAILED));
-  }
+  // Who no longer reads the result (`mrpo ... | head`) has had enough of it; that is no crash.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : EXIT_FAILED));
+  // The work goes on without the notes that nobody can read any more.
+  process.stderr.on('error', () => undefined);
   const quiet = argv.includes('--quiet');
   return {
     out: (text) => void process.stdout.write(text),
@@ -165,8 +166,11 @@ export function processIo(argv: readonly string[]): CliIo {
     signal: stop.signal,
     progress: (title) => (quiet ? silentProgress : createProgress(title, process.stderr)),
     readStdin: async () => {
+      const leave = (): void => void process.stdin.destroy(abortError(stop.signal));
+      stop.signal.addEventListener('abort', leave, { once: true });
       const chunks: Buffer[] = [];
       for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
+      stop.signal.removeEventListener('abort', leave);
       return Buffer.concat(chunks).toString('utf8');
     },
   };

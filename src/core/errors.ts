@@ -36,10 +36,27 @@ export class MrpoError extends Error {
   }
 }
 
-/** Turns anything thrown into an {@link MrpoError}; a stop by AbortSignal becomes code `aborted`. */
+/** What the system refuses for reasons that lie with the machine, and what a user can do about it. */
+const SYSTEM_HINTS: Readonly<Record<string, string>> = {
+  ENOSPC: 'The disk is full: free some space, or name a folder on another one.',
+  EDQUOT: 'The quota of this user is used up: free some space, or name a folder elsewhere.',
+  EROFS: 'The file system is read-only: name a folder elsewhere.',
+  EACCES: 'This user may not write there: name another folder, or change its permissions.',
+  EPERM: 'This user may not do that there: name another folder, or change its permissions.',
+  EBUSY: 'It is in use or a mount point: name a new folder below it.',
+  EXDEV: 'It lies on another file system: name a new folder below it.',
+  EMFILE: 'Too many files are open: raise the limit (ulimit -n).',
+};
+
+/**
+ * Turns anything thrown into an {@link MrpoError}; a stop by AbortSignal becomes code `aborted`, a refusal of the system
+ * (disk full, no permission) `environment`.
+ */
 export function toMrpoError(thrown: unknown): MrpoError {
   if (thrown instanceof MrpoError) return thrown;
   if (thrown instanceof Error) {
+    const hint = SYSTEM_HINTS[(thrown as NodeJS.ErrnoException).code ?? ''];
+    if (hint !== undefined) return new MrpoError('environment', thrown.message, { cause: thrown, hint });
     const code = thrown.name === 'AbortError' ? 'aborted' : 'internal';
     return new MrpoError(code, thrown.message, { cause: thrown });
   }

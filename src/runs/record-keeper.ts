@@ -66,7 +66,6 @@ export async function createRecordKeeper(folder: RunFolder, id: string, configHa
       return result;
     },
     async finish(status, error) {
-      process.off('exit', sayLastWord);
       const why =
         error === undefined ? {} : { reason: error.message, ...(error.hint !== undefined && { hint: error.hint }) };
       await write({
@@ -75,6 +74,7 @@ export async function createRecordKeeper(folder: RunFolder, id: string, configHa
         ...why,
         finishedAt: new Date().toISOString(),
       });
+      process.off('exit', sayLastWord);
     },
   };
 }

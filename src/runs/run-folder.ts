@@ -11,7 +11,8 @@
  * | adapter/        | the adapter in PEFT format with a model card (`model/` after full fine-tuning)       |
  * | report.html     | everything above on one page                                                         |
  */
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parse } from 'yaml';
@@ -19,6 +20,7 @@ import type { RunConfig } from '../config/schema.js';
 import { MrpoError } from '../core/errors.js';
 import { readJsonLines } from './json-lines.js';
 import type { RunRecord } from './run-record.js';
+import { isTemporary, writeNewFile } from './write-file.js';
 
 export const RUN_FILES = {
   config: 'config.yaml',
@@ -48,27 +50,18 @@ export interface StoredRun {
 }
 
 /**
- * Makes the folder of a new run. A run never writes over anything; only what is left of a run that ended before it had
- * any result (a wrong path, a missing field) makes room for the next try.
+ * Makes the folder of a new run, with its configuration in it. A run never writes over anything; only what is left of a
+ * run that ended before it had any result (a wrong path, a missing field) makes room for the next try. Of several runs
+ * that want one folder at once, one gets it.
  * @throws MrpoError `config` if something else is there already.
  */
-export async function createRunFolder(path: string): Promise<RunFolder> {
+export async function createRunFolder(path: string, config: string): Promise<RunFolder> {
   const folder = runFolder(path);
   try {
     await mkdir(folder.path, { recursive: true });
-    const present = await readdir(folder.path);
-    if (await isWithoutResult(folder, present)) {
-      await Promise.all(present.map((name) => rm(join(folder.path, name))));
-    } else if (present.length > 0) {
-      const shown = `${present.slice(0, 3).join(', ')}${present.length > 3 ? ', ...' : ''}`;
-      throw new MrpoError(
-        'config',
-        `output: ${folder.path} is not empty (it holds ${shown}); expected a new or empty folder`,
-        {
-          hint: 'Name another folder with --set output=FOLDER, or move the old one away.',
-        },
-      );
-    }
+    const present = (await readdir(folder.path)).filter((name) => !isTemporary(name));
+    if (present.length > 0 && !(await clearWithoutResult(folder, present))) throw notEmpty(folder, present);
+    if (!(await writeNewFile(folder.file('config'), config))) throw notEmpty(folder, [RUN_FILES.config]);
   } catch (thrown) {
     if (thrown instanceof MrpoError) throw thrown;
     const { code, message } = thrown as NodeJS.ErrnoException;
@@ -79,13 +72,40 @@ export async function createRunFolder(path: string): Promise<RunFolder> {
   return folder;
 }
 
+function notEmpty(folder: RunFolder, present: readonly string[]): MrpoError {
+  const shown = `${present.slice(0, 3).join(', ')}${present.length > 3 ? ', ...' : ''}`;
+  return new MrpoError(
+    'config',
+    `output: ${folder.path} is not empty (it holds ${shown}); expected a new or empty folder`,
+    { hint: 'Name another folder with --set output=FOLDER, or move the old one away.' },
+  );
+}
+
 /** Files that say how a run was meant and that it failed, and nothing that it found out. */
 const WITHOUT_RESULT: readonly string[] = [RUN_FILES.config, RUN_FILES.record, RUN_FILES.report];
 
-async function isWithoutResult(folder: RunFolder, present: readonly string[]): Promise<boolean> {
+/**
+ * Removes what a run without result has left. The record is moved aside first: of several callers one gets it, and who
+ * gets the record of a run that has begun meanwhile puts it back.
+ */
+async function clearWithoutResult(folder: RunFolder, present: readonly string[]): Promise<boolean> {
   if (!present.includes(RUN_FILES.record) || present.some((name) => !WITHOUT_RESULT.includes(name))) return false;
-  const { status } = (await readRun(folder.path)).record;
-  return status === 'failed' || status === 'cancelled';
+  const { id, status } = (await readRun(folder.path)).record;
+  if (status !== 'failed' && status !== 'cancelled') return false;
+  const aside = join(folder.path, `.${randomUUID()}.tmp`);
+  try {
+    await rename(folder.file('record'), aside);
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw thrown;
+  }
+  if ((JSON.parse(await readFile(aside, 'utf8')) as RunRecord).id !== id) {
+    await rename(aside, folder.file('record'));
+    return false;
+  }
+  await Promise.all(present.map((name) => rm(join(folder.path, name), { force: true })));
+  await rm(aside);
+  return true;
 }
 
 /** Whether a path is the folder of a run. */

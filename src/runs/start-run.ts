@@ -12,7 +12,6 @@ import { createRecordKeeper, type RecordKeeper } from './record-keeper.js';
 import type { CacheChoice } from './run-context.js';
 import { createRunFolder, readRun, type RunFolder, type StoredRun } from './run-folder.js';
 import { withBackend, type BackendChoice } from './with-backend.js';
-import { writeFileAtomic } from './write-file.js';
 import { writeRunReport } from './write-run-report.js';
 
 /** The signal does what {@link Run.stop} does. */
@@ -42,9 +41,8 @@ export interface Run {
  */
 export async function startRun(given: LoadedConfig, options: StartOptions = {}): Promise<Run> {
   const loaded = withCustomLoss(given, options);
-  const folder = await createRunFolder(loaded.config.output);
+  const folder = await createRunFolder(loaded.config.output, configText(loaded));
   const id = `${new Date().toISOString().slice(0, 19).replace(/[:T]/g, '-')}-${randomBytes(3).toString('hex')}`;
-  await writeFileAtomic(folder.file('config'), configText(loaded));
   const keeper = await createRecordKeeper(folder, id, loaded.hash);
   const log = createEventLog<RunEvent>(
     (event, previous) =>
@@ -79,13 +77,21 @@ interface StartedRun {
 async function runToEnd(started: StartedRun, options: StartOptions): Promise<RunResult> {
   const { folder, keeper, emit } = started;
   const outcome = await execute(started, options);
-  await keeper.finish(outcome.status, outcome.error);
-  await writeRunReport(await readRun(folder.path)).catch((thrown: unknown) => {
-    emit({ type: 'note', message: `the report could not be written: ${toMrpoError(thrown).message}` });
-  });
-  emit({ type: 'finished', status: outcome.status, folder: folder.path, reason: outcome.error?.message });
-  if (outcome.status === 'failed') throw outcome.error;
-  return { status: outcome.status, run: await readRun(folder.path) };
+  const told = (what: string, thrown: unknown): void =>
+    emit({ type: 'note', message: `${what} could not be written: ${toMrpoError(thrown).message}` });
+  const { status, error } = await keeper.finish(outcome.status, outcome.error).then(
+    () => outcome,
+    (thrown: unknown): Outcome => {
+      told('the record of the run', thrown);
+      // What the run itself failed with is the one to tell.
+      return outcome.status === 'succeeded' ? { status: 'failed', error: toMrpoError(thrown) } : outcome;
+    },
+  );
+  const report = readRun(folder.path).then(writeRunReport);
+  await report.catch((thrown: unknown) => told('the report', thrown));
+  emit({ type: 'finished', status, folder: folder.path, reason: error?.message });
+  if (status === 'failed') throw error;
+  return { status, run: await readRun(folder.path) };
 }
 
 type Outcome =

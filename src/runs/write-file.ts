@@ -1,10 +1,30 @@
 /** Files that are either whole or not there: written beside their place, flushed to disk, then moved into it. */
 import { randomUUID } from 'node:crypto';
-import { open, rename, rm } from 'node:fs/promises';
+import { link, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
+/** Whether a file is one that is being written, or that a killed process has left so. */
+export const isTemporary = (name: string): boolean => /^\.[\da-f-]{36}\.tmp$/.test(name);
+
 /** Writes or replaces a file. Readers see the old content or the new one, also after a power cut. */
-export async function writeFileAtomic(path: string, content: string): Promise<void> {
+export function writeFileAtomic(path: string, content: string): Promise<void> {
+  return writeBeside(path, content, (temporary) => rename(temporary, path));
+}
+
+/** Writes a file that must not be there yet. @returns false if it is; of several callers at once, one gets true. */
+export async function writeNewFile(path: string, content: string): Promise<boolean> {
+  let made = true;
+  await writeBeside(path, content, async (temporary) => {
+    await link(temporary, path).catch((thrown: NodeJS.ErrnoException) => {
+      if (thrown.code !== 'EEXIST') throw thrown;
+      made = false;
+    });
+    await rm(temporary);
+  });
+  return made;
+}
+
+async function writeBeside(path: string, content: string, put: (temporary: string) => Promise<void>): Promise<void> {
   const temporary = join(dirname(path), `.${randomUUID()}.tmp`);
   try {
     const file = await open(temporary, 'wx');
@@ -14,7 +34,7 @@ export async function writeFileAtomic(path: string, content: string): Promise<vo
     } finally {
       await file.close();
     }
-    await rename(temporary, path);
+    await put(temporary);
   } catch (thrown) {
     await rm(temporary, { force: true });
     throw thrown;

@@ -5,6 +5,7 @@ import { parse } from 'yaml';
 import { createMemoryBackend } from '../../src/backend/memory.js';
 import type { MrpoError } from '../../src/core/errors.js';
 import { readRun, startRun } from '../../src/runs/index.js';
+import { createRunFolder } from '../../src/runs/run-folder.js';
 import { notesOf, pairRows, runToEnd, temporaryCache, temporaryFolder, toyConfig, writePairs } from './support.js';
 
 describe('a run', () => {
@@ -241,6 +242,22 @@ describe('a run folder', () => {
     writePairs(folder);
     expect((await runToEnd(loaded)).result?.status).toBe('succeeded');
   });
+
+  it.each(['new', 'that of a run without result'])(
+    'goes to one of several runs that want it at once, %s',
+    async (which) => {
+      for (let round = 0; round < 20; round++) {
+        const folder = temporaryFolder();
+        const path = join(folder, 'run');
+        if (which !== 'new') await runToEnd(toyConfig(folder));
+        const takers = ['first', 'second', 'third'].map((name) => createRunFolder(path, name));
+        const taken = (await Promise.allSettled(takers)).map(({ status }) => status === 'fulfilled');
+        expect(taken.filter(Boolean)).toHaveLength(1);
+        expect(readdirSync(path)).toEqual(['config.yaml']);
+        expect(readFileSync(join(path, 'config.yaml'), 'utf8')).toBe(['first', 'second', 'third'][taken.indexOf(true)]);
+      }
+    },
+  );
 
   it('is readable with a last line that a killed process left half-written', async () => {
     const folder = temporaryFolder();

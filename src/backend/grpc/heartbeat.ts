@@ -14,12 +14,17 @@ export interface Heartbeat {
 export function createHeartbeat(ask: () => Promise<unknown>, silenceMs: number, address: string): Heartbeat {
   const watchers = new Set<(fault: BackendFault) => void>();
   let lastSign = 0;
+  let lastBeat = 0;
   let timer: NodeJS.Timeout | undefined;
   const touch = (): void => {
     lastSign = performance.now();
   };
   const beat = (): void => {
-    const quietMs = performance.now() - lastSign;
+    const now = performance.now();
+    // This process itself has stood still (Ctrl-Z, a sleeping laptop): what came meanwhile has not been read yet.
+    if (now - lastBeat > silenceMs / 2) touch();
+    lastBeat = now;
+    const quietMs = now - lastSign;
     if (quietMs >= silenceMs) {
       const fault = new BackendFault(
         'unreachable',
@@ -42,6 +47,7 @@ export function createHeartbeat(ask: () => Promise<unknown>, silenceMs: number, 
     watch(silent) {
       if (timer === undefined) {
         touch();
+        lastBeat = lastSign;
         timer = setInterval(beat, silenceMs / 4).unref();
       }
       watchers.add(silent);

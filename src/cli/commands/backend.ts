@@ -54,12 +54,12 @@ async function runBackend(options: BackendOptions, io: CliIo): Promise<void> {
     insecure: options.insecure,
     roots: options.roots,
     threads: options.threads,
+    signal: io.signal,
     onLog: (line) => io.note(`${line}\n`),
   });
   if (options.json === true) printJson(io, { address: backend.address, processId: backend.processId });
   else io.note(`listening at ${backend.address} (process ${backend.processId}); Ctrl-C ends it\n`);
   const stop = (): void => void backend.stop();
-  if (io.signal.aborted) stop();
   io.signal.addEventListener('abort', stop, { once: true });
   await backend.ended;
 }

@@ -41,7 +41,9 @@ function writeStarter(io: CliIo, file: string, options: InitOptions): void {
   const { preset } = options;
   if (preset !== undefined && findPreset(preset) === undefined) throw unknownPreset(preset);
   if (file === '-') {
-    io.out(starterConfig(preset, SCHEMA_FILE));
+    const text = starterConfig(preset, SCHEMA_FILE);
+    if (options.json === true) printJson(io, { text, preset: preset ?? null });
+    else io.out(text);
     return;
   }
   const path = resolve(io.cwd, file);

@@ -66,7 +66,12 @@ async function train(
   for await (const event of run.events) display.show(event);
   const failed = async (thrown: unknown): Promise<never> => {
     const { message } = toMrpoError(thrown);
-    if (json) printJson(io, { ...(await readRun(run.folder)).record, folder: run.folder, reason: message });
+    // The folder may be gone or full: what is known here is said in any case.
+    const record = await readRun(run.folder).then(
+      (stored) => stored.record,
+      () => ({}),
+    );
+    if (json) printJson(io, { ...record, id: run.id, status: 'failed', folder: run.folder, reason: message });
     else io.note(`the run failed; what it wrote is in ${run.folder}\n`);
     throw thrown;
   };

@@ -33,27 +33,32 @@ function serialise(messages: Messages): string {
 }
 
 const sameText = (a: Messages, b: Messages): boolean =>
-  a.length === b.length && a.every((message, index) => message.role === b[index]?.role && message.content === b[index].content);
+  a.length === b.length &&
+  a.every((message, index) => message.role === b[index]?.role && message.content === b[index].content);
 
 function checkPrompt(prompt: readonly ChatMessage[]): void {
-  if (prompt.length === 0 || prompt.every(({ content }) => content.trim() === '')) throw new RowProblem('prompt: empty');
-  if (prompt.at(-1)?.role === 'assistant') throw new RowProblem('prompt: ends with an assistant turn; expected a question to answer');
-  prompt.forEach(({ content }) => checkCharacters(content, 'prompt'));
+  if (prompt.length === 0 || prompt.every(({ content }) => content.trim() === ''))
+    throw new RowProblem('prompt: empty');
+  if (prompt.at(-1)?.role === 'assistant')
+    throw new RowProblem('prompt: ends with an assistant turn; expected a question to answer');
+  prompt.forEach((message) => checkCharacters(message, 'prompt'));
 }
 
 function checkResponse(response: readonly ChatMessage[], name: string, plain: boolean): void {
   const first = response[0];
-  if (first === undefined || response.every(({ content }) => content.trim() === '')) throw new RowProblem(`${name}: empty response`);
+  if (first === undefined || response.every(({ content }) => content.trim() === ''))
+    throw new RowProblem(`${name}: empty response`);
   if (!plain && first.role !== 'assistant') {
     throw new RowProblem(`${name}: expected an assistant turn, got a turn of ${JSON.stringify(first.role)}`);
   }
-  response.forEach(({ content }) => checkCharacters(content, name));
+  response.forEach((message) => checkCharacters(message, name));
 }
 
 /** Half of a surrogate pair cannot be written as UTF-8: sent to a tokenizer it would silently become another text. */
-function checkCharacters(content: string, name: string): void {
-  if (content.isWellFormed()) return;
-  const at = content.search(/\p{Surrogate}/u);
-  const code = content.charCodeAt(at).toString(16).toUpperCase();
-  throw new RowProblem(`${name}: half of a surrogate pair (U+${code}) at character ${at + 1}; not valid Unicode`);
+function checkCharacters({ role, content }: ChatMessage, name: string): void {
+  if (role.isWellFormed() && content.isWellFormed()) return;
+  const [text, where] = role.isWellFormed() ? [content, name] : [role, `${name}: role`];
+  const at = text.search(/\p{Surrogate}/u);
+  const code = text.charCodeAt(at).toString(16).toUpperCase();
+  throw new RowProblem(`${where}: half of a surrogate pair (U+${code}) at character ${at + 1}; not valid Unicode`);
 }

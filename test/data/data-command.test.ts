@@ -30,7 +30,9 @@ describe('mrpo data', () => {
     expect(stdout).toMatch(/^chosen +characters +27 +27 +27 +27 +27 +27$/m);
     expect(stdout).toContain('chosen is longer than rejected in 100.0% of the pairs');
     expect(stdout).toContain('  | <user> Question 1?');
-    expect(stdout).toMatch(/dropped: 2 rows\n {2}1 x not JSON: .*\(first: line 2\)\n {2}1 x chosen: empty response \(first: line 4\)/);
+    expect(stdout).toMatch(
+      /dropped: 2 rows\n {2}1 x not JSON: .*\(first: line 2\)\n {2}1 x chosen: empty response \(first: line 4\)/,
+    );
     expect(stdout.match(/^sample /gm)).toHaveLength(1);
   });
 
@@ -50,7 +52,10 @@ describe('mrpo data', () => {
   });
 
   it('lists dropped rows one by one where many share a reason, up to a limit', async () => {
-    const many = folder.write('many.jsonl', lines(goodRow(), ...Array.from({ length: 5 }, () => ({ ...goodRow(), chosen: 3 }))));
+    const many = folder.write(
+      'many.jsonl',
+      lines(goodRow(), ...Array.from({ length: 5 }, () => ({ ...goodRow(), chosen: 3 }))),
+    );
     const limited = await data(many, '--dropped', '2');
     expect(limited.stdout).toContain('5 x chosen: expected text, got number 3 (first: line 2)\n  line 2: chosen');
     expect(limited.stdout).toContain('... 3 more: --dropped all');
@@ -61,7 +66,10 @@ describe('mrpo data', () => {
     const none = folder.write('none.jsonl', lines({ ...goodRow(), chosen: '' }));
     const { code, stdout, stderr } = await data(none, '--json');
     expect(code).toBe(1);
-    expect(JSON.parse(stdout)).toMatchObject({ counts: { pairs: 0, dropped: 1 }, dropped: [{ line: 1, reason: 'chosen: empty response' }] });
+    expect(JSON.parse(stdout)).toMatchObject({
+      counts: { pairs: 0, dropped: 1 },
+      dropped: [{ line: 1, reason: 'chosen: empty response' }],
+    });
     expect(stderr).toContain('none of its 1 rows can be used');
   });
 
@@ -76,6 +84,9 @@ describe('mrpo data', () => {
     [[], 2, 'expected a file, or --list-formats'],
     [[file, '--format', 'sharegtp'], 2, 'Did you mean "sharegpt"?'],
     [[file, '--columns', 'question'], 2, 'expected prompt=, chosen=, rejected=, system='],
+    [[file, '--columns', 'prompt=a,prompt=b'], 2, 'prompt is given two columns'],
+    [[file, '--model', 'toy:a', '--max-length', '0'], 2, 'expected at least 2'],
+    [[file, '--max-length', '1'], 2, 'expected at least 2'],
     [[file, '--pairing', 'best'], 2, 'best-vs-worst'],
     [[file, '--samples', 'x'], 2, 'expected a whole number'],
   ])('%j ends with a clear error', async (argv, code, message) => {
@@ -105,11 +116,24 @@ describe('mrpo data', () => {
     };
     const whole = await report({ maxLength: 1024, truncation: 'keep_start', template: 'chat' });
     expect(whole).toMatch(/^prompt +characters .*\n +bytes .*\n +tokens +\d+/m);
-    expect(whole).toContain('tokens of toy:a, first 3 pairs, template chat, at most 1024 tokens (keep_start):\n  0 pairs cut; cannot be used: none');
-    const [facts] = (await backend.registerRows((await backend.loadModel({ source: 'toy:a' })).handle, summary.first, { maxLength: 1024, truncation: 'drop', template: 'chat', returnTokens: true })).rows;
+    expect(whole).toContain(
+      'tokens of toy:a, first 3 pairs, template chat, at most 1024 tokens (keep_start):\n  0 pairs cut; cannot be used: none',
+    );
+    const [facts] = (
+      await backend.registerRows((await backend.loadModel({ source: 'toy:a' })).handle, summary.first, {
+        maxLength: 1024,
+        truncation: 'drop',
+        template: 'chat',
+        returnTokens: true,
+      })
+    ).rows;
     expect(whole).toContain(`  prompt\n  | ${facts?.rendered?.prompt.split('\n')[0]}`);
     const tight = (facts?.promptTokens ?? 0) + (facts?.chosenTokens ?? 0) - 1;
-    expect(await report({ maxLength: tight, truncation: 'drop', template: 'chat' })).toContain('0 pairs cut; cannot be used: 3 too long');
-    expect(await report({ maxLength: tight, truncation: 'keep_start', template: 'chat' })).toContain('3 pairs cut; cannot be used: none');
+    expect(await report({ maxLength: tight, truncation: 'drop', template: 'chat' })).toContain(
+      '0 pairs cut; cannot be used: 3 too long',
+    );
+    expect(await report({ maxLength: tight, truncation: 'keep_start', template: 'chat' })).toContain(
+      '3 pairs cut; cannot be used: none',
+    );
   });
 });

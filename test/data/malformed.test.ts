@@ -6,6 +6,7 @@ import { parquetWriteBuffer } from 'hyparquet-writer';
 import { describe, expect, it } from 'vitest';
 
 import { readPreferenceData } from '../../src/data/index.js';
+import { createTextCells } from '../../src/data/sources/parquet-text.js';
 import { dataFolder, failureOf, goodLine, goodRow, lines } from './support.js';
 
 const folder = dataFolder();
@@ -145,6 +146,7 @@ describe('rows that cannot be used are dropped, with line and reason', () => {
     ['the same key twice, spaced', '{ "prompt" : "x" , "prompt" : "y" , "chosen" : "a" , "rejected" : "b" }', /^the key "prompt" appears twice$/],
     ['a lone high surrogate', '{"prompt":"x","chosen":"a\\ud83d","rejected":"b"}', /^chosen: half of a surrogate pair \(U\+D83D\) at character 2/],
     ['a lone low surrogate', '{"prompt":"\\ude00","chosen":"a","rejected":"b"}', /^prompt: half of a surrogate pair \(U\+DE00\) at character 1/],
+    ['half of a character in a role', '{"prompt":[{"role":"u\\ud800","content":"x"}],"chosen":[{"role":"assistant","content":"a"}],"rejected":[{"role":"assistant","content":"b"}]}', /^prompt: role: half of a surrogate pair \(U\+D800\) at character 2/, conversation],
     ['images', { ...goodRow(), images: ['x.png'] }, /^images: only text can be used$/],
     ['a message without content', { ...conversation, prompt: [{ role: 'user' }] }, /^prompt\[0\]\.content: expected text, got nothing$/, conversation],
     ['a message with a null role', { ...conversation, prompt: [{ role: null, content: 'x' }] }, /^prompt\[0\]\.role: expected text, got null$/, conversation],
@@ -261,6 +263,54 @@ describe('rows that cannot be used are dropped, with line and reason', () => {
       folder.write('null.parquet', parquet({ prompt: ['q1', 'q2'], chosen: ['a', null], rejected: ['c', 'd'] })),
     );
     expect(data.dropped).toEqual([{ line: 2, reason: 'chosen: expected text, got null' }]);
+  });
+
+  describe('Parquet cells that are not UTF-8', () => {
+    /** Three rows; the character é of the second, one byte in its place. */
+    const latin1Parquet = (type: 'STRING' | 'BYTE_ARRAY', name: string): Buffer => {
+      const columns = {
+        prompt: ['q1', 'q2', 'q3'],
+        chosen: ['a', 'a', 'a'],
+        rejected: ['b', 'b', 'b'],
+        [name]: ['x', 'caf#', 'naïve 中文 😀'],
+      };
+      const columnData = Object.entries(columns).map(([column, data]) => ({
+        name: column,
+        data,
+        ...(column === name ? { type } : {}),
+      }));
+      const bytes = Buffer.from(parquetWriteBuffer({ columnData, codec: 'UNCOMPRESSED' }));
+      for (let at = bytes.indexOf('caf#'); at >= 0; at = bytes.indexOf('caf#', at + 1)) bytes[at + 3] = 0xe9;
+      return bytes;
+    };
+    const dropped = async (type: 'STRING' | 'BYTE_ARRAY', name: string) => {
+      const data = await readPreferenceData(folder.write('bytes.parquet', latin1Parquet(type, name)));
+      expect(data.pairs.at(-1)?.line).toBe(3);
+      return data.dropped;
+    };
+
+    it('in a column of text cost their row, as a line of JSON does', async () => {
+      const drop = [{ line: 2, reason: expect.stringContaining(': not UTF-8: byte 0xE9 at byte 4') }];
+      expect(await dropped('STRING', 'chosen')).toEqual(drop);
+      expect(await dropped('STRING', 'comment')).toEqual(drop);
+    });
+
+    it('in a column of bytes only where it is taken for text', async () => {
+      expect(await dropped('BYTE_ARRAY', 'chosen')).toEqual([
+        { line: 2, reason: 'chosen: expected text, got an object {not UTF-8: byte 0xE9 at byte 4}' },
+      ]);
+      expect(await dropped('BYTE_ARRAY', 'picture')).toEqual([]);
+    });
+
+    it('are found inside lists and objects, as are JSON cells that are none', () => {
+      const { parsers, problemIn } = createTextCells();
+      const [good, bad] = [parsers.stringFromBytes(Buffer.from('é')), parsers.stringFromBytes(latin1('\xe9'))];
+      expect([good, problemIn([{ content: good }])]).toEqual(['é', undefined]);
+      expect(problemIn([{ role: good }, { content: bad }])).toBe('not UTF-8: byte 0xE9 at byte 1');
+      expect(parsers.jsonFromBytes(Buffer.from('{"a":1}'))).toEqual({ a: 1 });
+      expect(problemIn(parsers.jsonFromBytes(Buffer.from('{"a":1,"a":2}')))).toBe('the key "a" appears twice');
+      expect(problemIn(parsers.jsonFromBytes(Buffer.from('{')))).toMatch(/^not JSON: /);
+    });
   });
 
   it('Parquet columns of another type', async () => {

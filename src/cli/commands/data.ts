@@ -38,7 +38,9 @@ const QUIET_MS = 1500;
 export function registerData(program: Command, io: CliIo): void {
   program
     .command('data')
-    .description('show what is understood of a preference file: form, counts, lengths, samples, and every dropped row with its reason')
+    .description(
+      'show what is understood of a preference file: form, counts, lengths, samples, and every dropped row with its reason',
+    )
     .argument('[source]', '.jsonl, .json, .csv or .parquet file (each also .gz), or hub:ID[:split]')
     .option('--format <name>', `form of the rows, instead of recognising it: ${formNames().join(', ')}`, 'auto')
     .option('--columns <map>', 'column names of a table: prompt=question,chosen=good,rejected=bad', parseColumns)
@@ -51,24 +53,32 @@ export function registerData(program: Command, io: CliIo): void {
     .option('--seed <number>', 'of random pairings', wholeNumber, 0)
     .option('--model <model>', 'folder, hub id or .gguf file: also count its tokens and show samples as it sees them')
     .option('--revision <name>', 'branch, tag or commit of a hub id')
-    .option('--chat-template <file>', 'Jinja template in place of the tokenizer\'s own')
-    .option('--max-length <tokens>', 'limit of prompt + response', wholeNumber, 1024)
+    .option('--chat-template <file>', "Jinja template in place of the tokenizer's own")
+    .option('--max-length <tokens>', 'limit of prompt + response, at least 2', tokenLimit, 1024)
     .addOption(
       new Option('--truncation <rule>', 'for pairs over the limit')
         .choices(['keep_start', 'drop', 'paper', 'keep_end_of_prompt'])
         .default('keep_start'),
     )
-    .addOption(new Option('--template <mode>', "each model's own, or the paper's").choices(['chat', 'paper']).default('chat'))
+    .addOption(
+      new Option('--template <mode>', "each model's own, or the paper's").choices(['chat', 'paper']).default('chat'),
+    )
     .option('--token-rows <number>', 'pairs to tokenise, from the start of the file', wholeNumber, 2000)
     .option('--samples <number>', 'pairs to show', wholeNumber, 3)
     .option('--dropped <number>', 'dropped rows to list, or all', rowLimit, 50)
     .option('--backend <address>', 'a running backend; default: one is started when needed')
     .option('--list-formats', 'name the forms of rows that are understood, and stop')
     .option('--json', `print one JSON object, with dropped rows (the first ${KEPT_DROPS.toLocaleString('en-US')})`)
-    .addHelpText('after', '\nExamples:\n  $ npx mrpo data pairs.jsonl\n  $ npx mrpo data pairs.csv --columns prompt=question,chosen=good,rejected=bad --model ./models/base\n')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ npx mrpo data pairs.jsonl\n  $ npx mrpo data pairs.csv --columns prompt=question,chosen=good,rejected=bad --model ./models/base\n',
+    )
     .action(async (source: string | undefined, options: DataOptions) => {
       if (options.listFormats === true) return listFormats(io, options.json === true);
-      if (source === undefined) throw new MrpoError('usage', 'data: expected a file, or --list-formats', { hint: 'Example: npx mrpo data pairs.jsonl' });
+      if (source === undefined)
+        throw new MrpoError('usage', 'data: expected a file, or --list-formats', {
+          hint: 'Example: npx mrpo data pairs.jsonl',
+        });
       await showData(io, source, options);
     });
 }
@@ -82,7 +92,10 @@ async function showData(io: CliIo, source: string, options: DataOptions): Promis
   };
   try {
     const summary = await readSummary(io, source, options, backend);
-    const view = options.model === undefined || summary.first.length === 0 ? undefined : await readView(io, summary, options.model, options, await backend());
+    const view =
+      options.model === undefined || summary.first.length === 0
+        ? undefined
+        : await readView(io, summary, options.model, options, await backend());
     if (options.json === true) printJson(io, summaryJson(summary, view, options.samples));
     else io.out(dataReport(summary, view, options.samples, options.dropped));
     if (summary.counts.pairs === 0) {
@@ -93,7 +106,12 @@ async function showData(io: CliIo, source: string, options: DataOptions): Promis
   }
 }
 
-async function readSummary(io: CliIo, source: string, options: DataOptions, backend: () => Promise<Backend>): Promise<DataSummary> {
+async function readSummary(
+  io: CliIo,
+  source: string,
+  options: DataOptions,
+  backend: () => Promise<Backend>,
+): Promise<DataSummary> {
   const progress = io.progress('reading rows');
   const started = performance.now();
   try {
@@ -117,7 +135,13 @@ async function readSummary(io: CliIo, source: string, options: DataOptions, back
   }
 }
 
-function readView(io: CliIo, summary: DataSummary, model: string, options: DataOptions, backend: Backend): Promise<TokenView> {
+function readView(
+  io: CliIo,
+  summary: DataSummary,
+  model: string,
+  options: DataOptions,
+  backend: Backend,
+): Promise<TokenView> {
   const rule: TokenRule = { maxLength: options.maxLength, truncation: options.truncation, template: options.template };
   const spec = {
     source: existsSync(resolve(io.cwd, model)) ? resolve(io.cwd, model) : model,
@@ -151,11 +175,20 @@ function parseColumns(text: string): Readonly<Record<string, string>> {
   const names = ['prompt', 'chosen', 'rejected', 'system'];
   const entries = text.split(',').map((part) => part.split('='));
   for (const [name = '', column = '', ...more] of entries) {
+    if (entries.filter(([other]) => other === name).length > 1)
+      throw new InvalidArgumentError(`${name} is given two columns`);
     if (!names.includes(name) || column === '' || more.length > 0) {
       throw new InvalidArgumentError(`expected ${names.join('=, ')}= with a column name each, got "${text}"`);
     }
   }
   return Object.fromEntries(entries as [string, string][]);
+}
+
+/** The fewest tokens that a pair can have: one of the prompt and one of the response. */
+function tokenLimit(text: string): number {
+  const tokens = wholeNumber(text);
+  if (tokens < 2) throw new InvalidArgumentError(`expected at least 2, got ${text}`);
+  return tokens;
 }
 
 function wholeNumber(text: string): number {

@@ -13,6 +13,8 @@ import { compressors } from 'hyparquet-compressors';
 import { throwIfAborted } from '../../core/abort.js';
 import { MrpoError } from '../../core/errors.js';
 import type { DataBytes } from './bytes.js';
+import type { ParsedRow } from './json-row.js';
+import { createTextCells, type TextCells } from './parquet-text.js';
 import type { RawRow, RowSource, SourceOptions } from './source.js';
 
 export const isParquet = (head: Buffer): boolean => head.toString('latin1', 0, 4) === 'PAR1';
@@ -57,17 +59,42 @@ async function* rowGroups(
   metadata: FileMetaData,
   options: SourceOptions,
 ): AsyncGenerator<readonly RawRow[]> {
+  const texts = columnsOfText(metadata);
   let rowStart = 0;
   for (const group of metadata.row_groups) {
     throwIfAborted(options.signal);
     const rowEnd = rowStart + Number(group.num_rows);
-    const rows = await parquetReadObjects({ file, metadata, rowStart, rowEnd, compressors }).catch((cause: unknown) => {
-      throw damaged(path, `rows ${rowStart + 1} to ${rowEnd} cannot be read`, cause);
-    });
+    const { parsers, problemIn } = createTextCells();
+    const rows = await parquetReadObjects({ file, metadata, rowStart, rowEnd, compressors, parsers }).catch(
+      (cause: unknown) => {
+        throw damaged(path, `rows ${rowStart + 1} to ${rowEnd} cannot be read`, cause);
+      },
+    );
     const first = rowStart + 1;
-    yield rows.map((value, index) => ({ line: first + index, value }));
+    yield rows.map((value, index) => ({ line: first + index, ...readRow(value, texts, problemIn) }));
     rowStart = rowEnd;
   }
+}
+
+/** Columns that the file says are text, or that hold values inside values; of plain bytes nobody knows. */
+const columnsOfText = (metadata: FileMetaData): string[] =>
+  parquetSchema(metadata)
+    .children.filter(
+      ({ element: { type, converted_type: converted, logical_type: logical } }) =>
+        type !== 'BYTE_ARRAY' || converted !== undefined || logical !== undefined,
+    )
+    .map(({ element }) => element.name);
+
+function readRow(
+  row: Readonly<Record<string, unknown>>,
+  texts: readonly string[],
+  problemIn: TextCells['problemIn'],
+): ParsedRow {
+  for (const column of texts) {
+    const problem = problemIn(row[column]);
+    if (problem !== undefined) return { problem: `${column}: ${problem}` };
+  }
+  return { value: row };
 }
 
 async function inMemory(chunks: AsyncIterable<Buffer>): Promise<AsyncBuffer> {

@@ -21,15 +21,15 @@ interface Cli {
   says(text: string): Promise<void>;
 }
 
-/** A run that would take minutes. */
-function trainLong(folder: string): Cli {
+/** A run; of 500 epochs it would take minutes. */
+function startTraining(folder: string, epochs = 500): Cli {
   writePairs(folder);
   writeFileSync(
     join(folder, 'run.yaml'),
     stringify({
       policy: { model: tinyModel('llama'), lora: { r: 2 } },
       data: { train: 'pairs.jsonl', eval: 4, max_length: 128 },
-      training: { learning_rate: 1e-3, batch_size: 1, epochs: 500 },
+      training: { learning_rate: 1e-3, batch_size: 1, epochs },
       generate: { samples: 0 },
       output: 'run',
     }),
@@ -69,7 +69,7 @@ function trainLong(folder: string): Cli {
 
 it('stops at a step boundary at the first Ctrl-C and leaves a usable adapter', async () => {
   const folder = temporaryFolder();
-  const cli = trainLong(folder);
+  const cli = startTraining(folder);
   await cli.says('step  1/');
   cli.process.kill('SIGINT');
   expect(await cli.ended, cli.output()).toBe(130);
@@ -83,7 +83,7 @@ it('stops at a step boundary at the first Ctrl-C and leaves a usable adapter', a
 
 it('stops at once at the second, and the run says so', async () => {
   const folder = temporaryFolder();
-  const cli = trainLong(folder);
+  const cli = startTraining(folder);
   await cli.says('loading the policy');
   expect((await readRun(join(folder, 'run'))).record.status).toBe('running');
   cli.process.kill('SIGINT');
@@ -92,4 +92,13 @@ it('stops at once at the second, and the run says so', async () => {
   expect(await cli.ended, cli.output()).toBe(130);
   const { record } = await readRun(join(folder, 'run'));
   expect(record.status).toBe('cancelled');
+});
+
+it('goes on when nobody reads its notes any more', async () => {
+  const folder = temporaryFolder();
+  const { process: child, ended, says } = startTraining(folder, 1);
+  await says('loading the policy');
+  child.stderr?.destroy();
+  expect(await ended).toBe(0);
+  expect((await readRun(join(folder, 'run'))).record.status).toBe('succeeded');
 });

@@ -13,7 +13,7 @@ export function dataReport(summary: DataSummary, view: TokenView | undefined, sa
     ...overview(summary),
     ...(summary.counts.pairs === 0 ? [] : ['', ...lengthTable(summary, view), '', ...lengthBias(summary)]),
     ...(view === undefined ? [] : tokenNotes(view)),
-    ...summary.first.slice(0, samples).flatMap((pair, index) => ['', ...sampleLines(pair, index, view)]),
+    ...summary.first.slice(0, samples).flatMap((pair, index) => ['', ...sampleLines(pair, index, summary.place, view)]),
     ...(summary.dropped.length === 0 ? [] : ['', ...droppedLines(summary, dropLimit)]),
     '',
   ].join('\n');
@@ -65,11 +65,11 @@ function tokenNotes({ model, rule, pairs, truncated, boundarySplit, unusable }: 
   ];
 }
 
-function sampleLines(pair: PreferencePair, index: number, view: TokenView | undefined): string[] {
+function sampleLines(pair: PreferencePair, index: number, place: DataSummary['place'], view: TokenView | undefined): string[] {
   const facts = view?.samples[index];
   const rendered = facts?.rendered;
   const remarks = [
-    `line ${pair.line}`,
+    `${place} ${pair.line}`,
     ...(pair.plain ? ['used without a chat template'] : []),
     ...(facts?.unusable === undefined ? [] : [`cannot be used: ${facts.unusable.replaceAll('_', ' ')}`]),
     ...(facts?.truncatedPrompt || facts?.truncatedChosen || facts?.truncatedRejected ? ['cut'] : []),
@@ -85,13 +85,13 @@ function sampleLines(pair: PreferencePair, index: number, view: TokenView | unde
   ];
 }
 
-function droppedLines({ dropped, reasons, counts }: DataSummary, limit: number): string[] {
+function droppedLines({ dropped, reasons, counts, place }: DataSummary, limit: number): string[] {
   const listed = reasons.length === counts.dropped ? [] : dropped.slice(0, limit); // each row has a line of its own already
   const more = counts.dropped - listed.length;
   return [
     `dropped: ${plural(counts.dropped, 'row')}`,
-    ...reasons.map(({ reason, count, firstLine }) => `  ${count} x ${reason} (first: line ${firstLine})`),
-    ...listed.map(({ line, reason }) => `  line ${line}: ${reason}`),
+    ...reasons.map(({ reason, count, firstLine }) => `  ${count} x ${reason} (first: ${place} ${firstLine})`),
+    ...listed.map(({ line, reason }) => `  ${place} ${line}: ${reason}`),
     ...(listed.length === 0 || more === 0 ? [] : [`  ... ${more} more${listed.length < dropped.length ? ': --dropped all lists them' : ''}`]),
   ];
 }

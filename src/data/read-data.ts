@@ -4,10 +4,13 @@ import { dropReasons } from './drop-ledger.js';
 import { createPairLedger } from './pair-ledger.js';
 import type { PreferencePair } from './pair.js';
 import { readPairs, type DroppedRow, type ReadOptions } from './read-pairs.js';
+import type { RowPlace } from './sources/source.js';
 
 export interface PreferenceData {
   readonly source: string;
   readonly kind: string;
+  /** What the `line` of its rows counts. */
+  readonly place: RowPlace;
   readonly form: string;
   readonly pairs: readonly PreferencePair[];
   /** Every row that gave no pair, in order. */
@@ -39,10 +42,11 @@ export async function readPreferenceData(source: string, options: ReadOptions = 
     }
     for (const drop of batch.dropped) dropped.push(drop);
   }
-  if (pairs.length === 0) throw noPairs(source, rows, dropped);
+  if (pairs.length === 0) throw noPairs(source, stream.place, rows, dropped);
   return {
     source,
     kind: stream.kind,
+    place: stream.place,
     form: stream.form,
     pairs,
     dropped,
@@ -53,10 +57,10 @@ export async function readPreferenceData(source: string, options: ReadOptions = 
   };
 }
 
-function noPairs(source: string, rows: number, dropped: readonly DroppedRow[]): MrpoError {
+function noPairs(source: string, place: RowPlace, rows: number, dropped: readonly DroppedRow[]): MrpoError {
   const reasons = dropReasons(dropped)
     .slice(0, 3)
-    .map(({ reason, count, firstLine }) => `${count} x ${reason} (first: line ${firstLine})`);
+    .map(({ reason, count, firstLine }) => `${count} x ${reason} (first: ${place} ${firstLine})`);
   return new MrpoError('data', `${source}: none of ${rows} rows can be used: ${reasons.join('; ') || 'there are none'}`, {
     details: { rows, dropped: dropped.slice(0, 20) },
   });

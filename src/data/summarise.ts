@@ -4,6 +4,7 @@ import { createPairLedger } from './pair-ledger.js';
 import type { ChatMessage, PreferencePair } from './pair.js';
 import { quantilesOf, type Quantiles } from './quantiles.js';
 import { readPairs, type DroppedRow, type ReadOptions } from './read-pairs.js';
+import type { RowPlace } from './sources/source.js';
 
 export type PairPart = 'prompt' | 'chosen' | 'rejected';
 const PARTS: readonly PairPart[] = ['prompt', 'chosen', 'rejected'];
@@ -11,6 +12,8 @@ const PARTS: readonly PairPart[] = ['prompt', 'chosen', 'rejected'];
 export interface DataSummary {
   readonly source: string;
   readonly kind: string;
+  /** What the `line` of its rows counts. */
+  readonly place: RowPlace;
   readonly form: string;
   readonly counts: { readonly rows: number; readonly pairs: number; readonly dropped: number; readonly prompts: number };
   readonly duplicates: number;
@@ -65,6 +68,7 @@ export async function summariseData(source: string, options: SummariseOptions): 
   return {
     source,
     kind: stream.kind,
+    place: stream.place,
     form: stream.form,
     counts: { rows, pairs, dropped: drops.count(), prompts: ledger.prompts() },
     duplicates: ledger.duplicates(),

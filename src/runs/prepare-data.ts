@@ -54,7 +54,8 @@ function notesOf(source: PreferenceData): string[] {
   const { counts, duplicates, contradictions } = source;
   const opening = `${source.source}: ${counts.pairs} pairs (${source.kind}, form "${source.form}")`;
   const drops = dropReasons(source.dropped).map(
-    ({ reason, count, firstLine }) => `${source.source}: ${count} rows dropped: ${reason} (first: line ${firstLine})`,
+    ({ reason, count, firstLine }) =>
+      `${source.source}: ${count} rows dropped: ${reason} (first: ${source.place} ${firstLine})`,
   );
   const odd = [
     ...(duplicates > 0 ? [`${source.source}: ${duplicates} pairs are there more than once; they are kept`] : []),

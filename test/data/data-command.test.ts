@@ -5,11 +5,11 @@ import type { TokenRule } from '../../src/backend/backend.js';
 import { createMemoryBackend } from '../../src/backend/memory.js';
 import { dataReport } from '../../src/cli/data-report.js';
 import { viewTokens } from '../../src/cli/token-view.js';
-import { formNames } from '../../src/data/index.js';
+import { formNames, readPreferenceData } from '../../src/data/index.js';
 import { summariseData } from '../../src/data/summarise.js';
 import { runMrpo } from '../support/run-mrpo.js';
 import { tinyModel } from '../support/tiny-models.js';
-import { dataFolder, goodRow, lines } from './support.js';
+import { dataFolder, failureOf, goodRow, lines } from './support.js';
 
 const folder = dataFolder();
 const data = (...argv: string[]) => runMrpo(['data', ...argv], { cwd: folder.path });
@@ -71,6 +71,22 @@ describe('mrpo data', () => {
       dropped: [{ line: 1, reason: 'chosen: empty response' }],
     });
     expect(stderr).toContain('none of its 1 rows can be used');
+  });
+
+  it('counts entries of a JSON list as rows, not lines', async () => {
+    const list = folder.write(
+      'list.json',
+      JSON.stringify([chat(1), { ...chat(2), chosen: [] }, { ...chat(3), chosen: [] }], undefined, 2),
+    );
+    const { stdout } = await data(list);
+    expect(stdout).toContain('sample 1 (row 1)');
+    expect(stdout).toContain('2 x chosen: empty response (first: row 2)\n  row 2: chosen: empty response\n  row 3: ');
+    const none = await failureOf(
+      readPreferenceData(folder.write('none.json', JSON.stringify([{ ...chat(1), chosen: [] }]))),
+    );
+    expect(none.message).toContain('(first: row 1)');
+    const strict = await failureOf(readPreferenceData(list, { strict: true }));
+    expect(strict.message).toContain('row 2: chosen: empty response');
   });
 
   it('names the forms', async () => {

@@ -7,6 +7,7 @@ stream opens the same trainer, this one is over: two clients can never write int
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable
 
 from py_backend.gen.mrpo.backend.v1 import backend_pb2 as pb
@@ -19,15 +20,20 @@ from .holdings import RowSet
 from .training.ledger import conflict
 from .training.trainer import Trainer
 
+RETURN_S = 600.0
 FRAMES_AHEAD = 8  # unanswered ones; what more a client sends waits in its own buffers
 
 Answer = pb.TrainResponse
+log = logging.getLogger("mrpo")
 
 
 class TrainStream:
-    def __init__(self, backend: Backend, device: DeviceThread) -> None:
+    """return_s: how long a trainer whose stream has gone waits for its client to come back before it is freed."""
+
+    def __init__(self, backend: Backend, device: DeviceThread, return_s: float = RETURN_S) -> None:
         self._backend = backend
         self._device = device
+        self._return_s = return_s
         self._names: tuple[str, str] | None = None  # handles: what is freed meanwhile is not kept alive by a stream
         self._client = 0
         self._gone = False
@@ -66,6 +72,7 @@ class TrainStream:
                 if (unread := at_work.get_nowait()) is not None:
                     unread.cancel()
             self._device.submit(self._leave)
+            asyncio.get_running_loop().call_later(self._return_s, self._device.submit, self._free_abandoned)
 
     def _answer(self, request: pb.TrainRequest) -> Answer:
         try:
@@ -136,3 +143,12 @@ class TrainStream:
         except Fault:
             return
         trainer.drop_step()
+
+    def _free_abandoned(self) -> None:
+        """A client that was killed frees nothing itself, and a shared device must not fill up with what it left."""
+        try:
+            trainer, _ = self._opened()
+        except Fault:
+            return
+        log.warning("the client of %s has not come back: it is freed, with its model", self._names)
+        self._backend.unload(trainer.model_handle)

@@ -5074,7 +5074,8 @@ export const BackendServiceDefinition = {
      * The training loop of one trainer, as step transactions: Forward holds a graph, Backward gives it +dL/dlogp,
      * Commit names the micro-batches it applies and applies exactly those, once. Frames are worked on in the order they
      * were sent, and a client need not wait in between: the next Forward behind a Backward is the look-ahead, and what was
-     * queued behind a frame that failed fails as a STEP_CONFLICT.
+     * queued behind a frame that failed fails as a STEP_CONFLICT. A trainer whose stream has ended and that neither another
+     * stream opens nor CloseTrainer ends within 10 minutes is freed with its model: its client is gone.
      */
     train: {
       name: "Train",
@@ -5208,7 +5209,8 @@ export const BackendServiceService = {
    * The training loop of one trainer, as step transactions: Forward holds a graph, Backward gives it +dL/dlogp,
    * Commit names the micro-batches it applies and applies exactly those, once. Frames are worked on in the order they
    * were sent, and a client need not wait in between: the next Forward behind a Backward is the look-ahead, and what was
-   * queued behind a frame that failed fails as a STEP_CONFLICT.
+   * queued behind a frame that failed fails as a STEP_CONFLICT. A trainer whose stream has ended and that neither another
+   * stream opens nor CloseTrainer ends within 10 minutes is freed with its model: its client is gone.
    */
   train: {
     path: "/mrpo.backend.v1.BackendService/Train" as const,
@@ -5266,7 +5268,8 @@ export interface BackendServiceServer extends UntypedServiceImplementation {
    * The training loop of one trainer, as step transactions: Forward holds a graph, Backward gives it +dL/dlogp,
    * Commit names the micro-batches it applies and applies exactly those, once. Frames are worked on in the order they
    * were sent, and a client need not wait in between: the next Forward behind a Backward is the look-ahead, and what was
-   * queued behind a frame that failed fails as a STEP_CONFLICT.
+   * queued behind a frame that failed fails as a STEP_CONFLICT. A trainer whose stream has ended and that neither another
+   * stream opens nor CloseTrainer ends within 10 minutes is freed with its model: its client is gone.
    */
   train: handleBidiStreamingCall<TrainRequest, TrainResponse>;
   /** Writes the adapter in PEFT format, or the merged model, into a folder that must not exist or must be empty. */
@@ -5384,7 +5387,8 @@ export interface BackendServiceClient extends Client {
    * The training loop of one trainer, as step transactions: Forward holds a graph, Backward gives it +dL/dlogp,
    * Commit names the micro-batches it applies and applies exactly those, once. Frames are worked on in the order they
    * were sent, and a client need not wait in between: the next Forward behind a Backward is the look-ahead, and what was
-   * queued behind a frame that failed fails as a STEP_CONFLICT.
+   * queued behind a frame that failed fails as a STEP_CONFLICT. A trainer whose stream has ended and that neither another
+   * stream opens nor CloseTrainer ends within 10 minutes is freed with its model: its client is gone.
    */
   train(): ClientDuplexStream<TrainRequest, TrainResponse>;
   train(options: Partial<CallOptions>): ClientDuplexStream<TrainRequest, TrainResponse>;

@@ -49,7 +49,10 @@ export function registerData(program: Command, io: CliIo): void {
         .choices(['best-vs-worst', 'best-vs-random', 'best-vs-rest', 'adjacent', 'all'])
         .default('best-vs-worst'),
     )
-    .option('--score <field>', 'field that scores an answer, where a form has several')
+    .option(
+      '--score <field>',
+      'field that scores an answer, or list of scores beside the answers, where a row has several',
+    )
     .option('--seed <number>', 'of random pairings', wholeNumber, 0)
     .option('--model <model>', 'folder, hub id or .gguf file: also count its tokens and show samples as it sees them')
     .option('--revision <name>', 'branch, tag or commit of a hub id')

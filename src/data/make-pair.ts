@@ -5,7 +5,10 @@ import type { ChatMessage, PreferencePair } from './pair.js';
 import { RowProblem } from './row-problem.js';
 
 /** A pair as a form reads it, before it is checked and named. */
-export type PairDraft = Pick<PreferencePair, 'prompt' | 'chosen' | 'rejected' | 'plain'>;
+export interface PairDraft extends Pick<PreferencePair, 'prompt' | 'chosen' | 'rejected' | 'plain'> {
+  /** What tells the prompt from others, where the end of its text depends on the responses. Default: the text itself. */
+  readonly promptKey?: string | undefined;
+}
 
 /** @throws RowProblem if the pair says nothing that can be learned from: an empty side, two equal responses, half a character. */
 export function makePair(draft: PairDraft, line: number): PreferencePair {
@@ -14,13 +17,18 @@ export function makePair(draft: PairDraft, line: number): PreferencePair {
   checkResponse(draft.rejected, 'rejected', draft.plain);
   const { prompt, chosen, rejected, plain } = draft;
   if (sameText(chosen, rejected)) throw new RowProblem('chosen equals rejected');
-  const promptId = sha256(serialise(prompt));
-  return { id: pairId(promptId, chosen, rejected, plain), promptId, prompt, chosen, rejected, plain, line };
+  const promptHash = sha256(serialise(prompt));
+  const promptId = draft.promptKey === undefined ? promptHash : sha256(draft.promptKey);
+  return { id: pairId(promptHash, chosen, rejected, plain), promptId, prompt, chosen, rejected, plain, line };
 }
 
-/** SHA-256 of the text of a pair; with chosen and rejected exchanged it is the id of the pair that says the opposite. */
-export function pairId(promptId: string, chosen: Messages, rejected: Messages, plain: boolean): string {
-  return sha256(`${plain ? 'plain' : 'chat'} ${promptId}${serialise(chosen)}${serialise(rejected)}`);
+/** The id of the pair that says the opposite. */
+export const oppositeId = ({ prompt, chosen, rejected, plain }: PreferencePair): string =>
+  pairId(sha256(serialise(prompt)), rejected, chosen, plain);
+
+/** SHA-256 of the text of a pair. */
+function pairId(promptHash: string, chosen: Messages, rejected: Messages, plain: boolean): string {
+  return sha256(`${plain ? 'plain' : 'chat'} ${promptHash}${serialise(chosen)}${serialise(rejected)}`);
 }
 
 type Messages = readonly ChatMessage[];

@@ -1,5 +1,5 @@
 /** Counts prompts, pairs that are there twice and pairs that contradict each other, from their ids alone. */
-import { pairId } from './make-pair.js';
+import { oppositeId } from './make-pair.js';
 import { createMarkSet } from './mark-set.js';
 import type { PreferencePair } from './pair.js';
 
@@ -27,7 +27,7 @@ export function createPairLedger(): PairLedger {
       }
       const prompt = shortMark(pair.promptId);
       // Only a pair with the same prompt can contradict; a second hash of every text would cost as much as the first.
-      if (!prompts.add(prompt) && seen.has(shortMark(pairId(pair.promptId, pair.rejected, pair.chosen, pair.plain)))) contradictions++;
+      if (!prompts.add(prompt) && seen.has(shortMark(oppositeId(pair)))) contradictions++;
     },
     duplicates: () => duplicates,
     contradictions: () => contradictions,

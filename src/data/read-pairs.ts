@@ -117,11 +117,13 @@ async function* pairBatches(
   options: ReadOptions,
   notes: string[],
 ): AsyncGenerator<PairBatch> {
+  let paired = 0;
   const context: FormContext = {
     named: (options.format ?? 'auto') !== 'auto',
     pairing: options.pairing ?? 'best-vs-worst',
     score: options.score,
     seed: options.seed ?? 0,
+    onPaired: () => (paired += 1),
   };
   const refuse = options.strict === true ? strictly(source, place) : undefined;
   const ignored = new Map<string, number>();
@@ -142,7 +144,13 @@ async function* pairBatches(
   yield readBatch(head);
   for await (const rows of rest) yield readBatch(rows);
   if ('toAnswer' in form) yield pairGroups(groups, context, refuse);
+  if (paired > 0) notes.push(pairingNote(paired, context));
   for (const [field, count] of ignored) notes.push(`${field}: ignored in ${count} row${count === 1 ? '' : 's'}`);
+}
+
+function pairingNote(prompts: number, { pairing, score }: FormContext): string {
+  const by = score === undefined ? '' : `, by ${score}`;
+  return `the answers to ${prompts} prompt${prompts === 1 ? '' : 's'} are paired ${pairing}${by}`;
 }
 
 /** Ends the reading at a row that cannot be used. */

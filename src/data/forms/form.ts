@@ -35,4 +35,6 @@ export interface FormContext {
   /** Name of the field that scores an answer, or of the list of scores; `undefined` = the form's own choice. */
   readonly score: string | undefined;
   readonly seed: number;
+  /** Called for every prompt whose answers were paired by the rule. */
+  readonly onPaired: () => void;
 }

@@ -6,5 +6,7 @@ import type { FormContext } from './form.js';
 
 export function pairsOfAnswers(scored: ScoredAnswers, context: FormContext): PairDraft[] {
   const draw = (): number => stablePlace(context.seed, 'pairing', JSON.stringify(scored.prompt));
-  return pairAnswers(scored, context.pairing, draw);
+  const pairs = pairAnswers(scored, context.pairing, draw);
+  context.onPaired();
+  return pairs;
 }

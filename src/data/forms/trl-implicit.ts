@@ -92,10 +92,17 @@ function textPair(row: Row, { named }: FormContext): PairDraft {
   const length = commonTextLength(chosen, rejected);
   return {
     plain: true,
+    promptKey: wholeWords(chosen, length) || undefined,
     prompt: [user(chosen.slice(0, length))],
     chosen: [assistant(chosen.slice(length))],
     rejected: [assistant(rejected.slice(length))],
   };
+}
+
+/** The common beginning ends inside a word where the answers begin alike; the question in front of it is the same. */
+function wholeWords(text: string, length: number): string {
+  const beginning = text.slice(0, length);
+  return (/^\s/.test(text.slice(length)) ? beginning : beginning.replace(/\S*$/, '')).trimEnd();
 }
 
 function textNote(sample: readonly Row[]): string | undefined {

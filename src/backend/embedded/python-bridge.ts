@@ -43,13 +43,19 @@ interface Pythonia {
 
 /** A killed process is gone within moments; a wait for it still needs an end. */
 const KILL_WAIT_MS = 5_000;
+/** From a failed write to the exit that explains it. */
+const EXIT_WAIT_MS = 1_000;
 
 export function startPython(options: BridgeOptions): PythonBridge {
   const { pythonia, endTasks } = loadPythonia(options);
   const { proc } = pythonia.com;
   const ended = new AbortController();
   const over = (how: string): void => ended.abort(deathOf(how, options.logPath));
-  proc.once('error', (error) => over(error.message));
+  proc.on('error', (error) => {
+    if (proc.pid === undefined) over(error.message);
+    // A write that failed: the process is ending, and how it ends says more.
+    else setTimeout(() => over(error.message), EXIT_WAIT_MS).unref();
+  });
   proc.once('exit', (code, signal) => over(signal === null ? `exit code ${code ?? 'unknown'}` : `signal ${signal}`));
   const killAtExit = (): void => void proc.kill('SIGKILL');
   process.once('exit', killAtExit);

@@ -21,7 +21,7 @@ import {
 import { mark, type Marks } from './check-answers.js';
 import { tellStory, type Story } from './progress.js';
 import { runConfigs } from './settings.js';
-import { resultTable, tableText, type Column } from './table.js';
+import { resultTable, tableText, type Column, type Table } from './table.js';
 import { openWorld, projectRoot, type World } from './world.js';
 
 /** Longest answer of the language, with some room. */
@@ -59,16 +59,17 @@ export async function quickstart(signal: AbortSignal): Promise<readonly Column[]
     const askDone = story.part(`asking each policy the ${world.questions.length} held-out questions`);
     const columns: Column[] = [
       { title: 'step 0', measures: startOf(dpo), marks: await ask(world.models.llama, parts) },
-      { title: 'DPO', measures: endOf(dpo), marks: await ask(dpo.folder.path, parts) },
-      { title: 'MRPO', measures: endOf(mrpo), marks: await ask(mrpo.folder.path, parts) },
+      { title: 'DPO', start: startOf(dpo), measures: endOf(dpo), marks: await ask(dpo.folder.path, parts) },
+      { title: 'MRPO', start: startOf(mrpo), measures: endOf(mrpo), marks: await ask(mrpo.folder.path, parts) },
     ];
     askDone();
+    const table = resultTable(columns, mrpo.record.data?.longerIsChosen ?? NaN);
     const report = join(output, 'report.html');
     await writeComparison([{ name: 'DPO', run: dpo }, { name: 'MRPO', run: mrpo }], report, {
       title: 'Quickstart: DPO and MRPO on the same pairs',
-      panels: [{ title: 'Answers checked by program', text: ABOUT, table: resultTable(columns) }],
+      panels: [{ title: 'Answers checked by program', text: ABOUT, table }],
     });
-    print(columns, output, report, story);
+    print(table, output, report, story);
     return columns;
   } finally {
     cache.close();
@@ -79,8 +80,9 @@ export async function quickstart(signal: AbortSignal): Promise<readonly Column[]
 const ABOUT =
   'The world has three skills: adding invented numbers modulo 7, translating invented words, and knowing which of two ' +
   'invented animals is heavier. Each model was pre-trained on one skill and on hearsay of the others. The policy (Llama) ' +
-  'knows sums, Mistral knows words, Qwen knows weights. Own reward of MRPO is measured against its virtual reference. ' +
-  'At step 0 the policy is its own first reference, so every reward is exactly 0 and no pair counts as won.';
+  'knows sums, Mistral knows words, Qwen knows weights. At step 0 the policy is its own first reference, so every reward ' +
+  'against it is exactly 0 and no pair counts as won. The own reward of MRPO is measured against its virtual reference, ' +
+  'which prefers something before any training: compare its accuracy with that and not with 0 or 50 %.';
 
 async function train(title: string, config: RunConfigInput, { backend, cache, story, signal }: Parts): Promise<StoredRun> {
   const done = story.part(title);
@@ -102,9 +104,9 @@ async function ask(model: string, { world, backend, signal }: Parts): Promise<Ma
 const startOf = ({ record }: StoredRun): Column['measures'] => record.evaluation?.before ?? {};
 const endOf = ({ record }: StoredRun): Column['measures'] => record.evaluation?.after ?? {};
 
-function print(columns: readonly Column[], output: string, report: string, story: Story): void {
+function print(table: Table, output: string, report: string, story: Story): void {
   const from = (path: string): string => relative(process.cwd(), path);
-  process.stdout.write(`\n${tableText(resultTable(columns))}\n\n`);
+  process.stdout.write(`\n${tableText(table)}\n\n`);
   process.stdout.write(`  runs:   ${from(join(output, 'dpo'))}, ${from(join(output, 'mrpo'))}\n  report: ${from(report)} (open it in a browser)\n`);
   process.stdout.write(`  time:   ${story.seconds().toFixed(0)} s\n`);
 }

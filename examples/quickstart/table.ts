@@ -7,6 +7,8 @@ export interface Column {
   readonly title: string;
   readonly measures: Measures;
   readonly marks: Marks;
+  /** The same policy by the same reward before training; absent for the policy that is the start itself. */
+  readonly start?: Measures;
 }
 
 export interface Table {
@@ -18,16 +20,21 @@ const percent = (share: number | undefined): string => (share === undefined ? '-
 const nats = (value: number | undefined): string => (value === undefined ? '-' : value.toFixed(2));
 const marks = ({ right, asked }: { right: number; asked: number }): string => `${right} of ${asked}`;
 
-/** Rows: three accuracies, the margin, answers right (in all and by skill). */
-export function resultTable(columns: readonly Column[]): Table {
+/**
+ * Rows: three accuracies, the margin, answers right (in all and by skill); and what an accuracy must be compared with,
+ * which is not 50 %: what the references alone give before training, and betting on the longer answer.
+ */
+export function resultTable(columns: readonly Column[], longerIsChosen: number): Table {
   const row = (label: string, cell: (column: Column) => string): readonly string[] => [label, ...columns.map(cell)];
   const skills = Object.keys(columns[0]?.marks.bySkill ?? {});
   return {
     columns: ['on held-out pairs', ...columns.map(({ title }) => title)],
     rows: [
       row('accuracy, own reward', ({ measures }) => percent(measures['rewards/accuracies'])),
+      row('    before training', ({ start }) => percent(start?.['rewards/accuracies'])),
       row('accuracy, reward against RefM1', ({ measures }) => percent(measures['accuracies/refm1'])),
       row('accuracy, no reference, per token', ({ measures }) => percent(measures['accuracies/per_token'])),
+      row('    of betting on the longer answer', () => percent(longerIsChosen)),
       row('margin against RefM1 (nats)', ({ measures }) => nats(measures['margins/refm1'])),
       row('generated answers right', (column) => marks(column.marks)),
       ...skills.map((skill) => row(`    ${skill}`, (column) => marks(column.marks.bySkill[skill] ?? { right: 0, asked: 0 }))),

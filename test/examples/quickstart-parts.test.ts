@@ -144,14 +144,21 @@ describe('the table', () => {
   const marks = { right: 1, asked: 2, bySkill: { sums: { right: 1, asked: 2 } } };
   const columns: Column[] = [
     { title: 'step 0', measures: { 'rewards/accuracies': 0, 'accuracies/per_token': 0.5 }, marks },
-    { title: 'DPO', measures: { 'rewards/accuracies': 0.875, 'margins/refm1': 12.345 }, marks },
+    {
+      title: 'DPO',
+      start: { 'rewards/accuracies': 0.125 },
+      measures: { 'rewards/accuracies': 0.875, 'margins/refm1': 12.345 },
+      marks,
+    },
   ];
 
   it('has a row per figure and a dash where there is none', () => {
-    expect(resultTable(columns).rows).toEqual([
+    expect(resultTable(columns, 0.4).rows).toEqual([
       ['accuracy, own reward', '0.0 %', '87.5 %'],
+      ['    before training', '-', '12.5 %'],
       ['accuracy, reward against RefM1', '-', '-'],
       ['accuracy, no reference, per token', '50.0 %', '-'],
+      ['    of betting on the longer answer', '40.0 %', '40.0 %'],
       ['margin against RefM1 (nats)', '-', '12.35'],
       ['generated answers right', '1 of 2', '1 of 2'],
       ['    sums', '1 of 2', '1 of 2'],
@@ -159,7 +166,7 @@ describe('the table', () => {
   });
 
   it('is straight on a terminal', () => {
-    const lines = tableText(resultTable(columns)).split('\n');
+    const lines = tableText(resultTable(columns, 0.4)).split('\n');
     expect(new Set(lines.map((line) => line.length)).size).toBe(1);
   });
 });

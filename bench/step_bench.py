@@ -161,7 +161,7 @@ def main() -> None:
     parser.add_argument("--cases", default=",".join(CASES), help="comma-separated; the others keep their last figures")
     parser.add_argument("--smollm", type=Path, help="folder of SmolLM2-135M-Instruct")
     parser.add_argument("--pairs", type=Path, help="ShareGPT-style preference file for the smollm case")
-    parser.add_argument("--smollm-pairs", type=int, default=8)
+    parser.add_argument("--smollm-pairs", type=int, default=24)
     parser.add_argument("--repeats", type=int, default=1, help="alternating repetitions of the small cases")
     options = parser.parse_args()
     CACHE.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,6 @@
 /** Files that are either whole or not there: written beside their place, flushed to disk, then moved into it. */
 import { randomUUID } from 'node:crypto';
-import { link, open, rename, rm } from 'node:fs/promises';
+import { constants, copyFile, link, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 /** Whether a file is one that is being written, or that a killed process has left so. */
@@ -15,13 +15,21 @@ export function writeFileAtomic(path: string, content: string): Promise<void> {
 export async function writeNewFile(path: string, content: string): Promise<boolean> {
   let made = true;
   await writeBeside(path, content, async (temporary) => {
-    await link(temporary, path).catch((thrown: NodeJS.ErrnoException) => {
+    await linkOrCopy(temporary, path).catch((thrown: NodeJS.ErrnoException) => {
       if (thrown.code !== 'EEXIST') throw thrown;
       made = false;
     });
     await rm(temporary);
   });
   return made;
+}
+
+/** Some file systems (exFAT, some network shares) have no links; a copy that must be new is the next best there. */
+async function linkOrCopy(from: string, to: string): Promise<void> {
+  await link(from, to).catch(async (thrown: NodeJS.ErrnoException) => {
+    if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'].includes(thrown.code ?? '')) throw thrown;
+    await copyFile(from, to, constants.COPYFILE_EXCL);
+  });
 }
 
 async function writeBeside(path: string, content: string, put: (temporary: string) => Promise<void>): Promise<void> {

@@ -8,8 +8,8 @@
     end-to-end        three references: scored once and trained on, against scored in every step (V = 32000)
     memory            peak memory against tokens, by layout (V = 32000)
 
-Both sides: same weights, adapter, token ids, order, batch, AdamW, clipping, one thread; a fresh process each. Figures
-are CPU seconds of the process, so that other work on the machine disturbs less; ratios within one run count.
+Both sides: same weights, adapter, token ids, order, batch, AdamW, clipping, one thread; a fresh process each, which
+take their steps in turn, so that a slow minute of the machine slows both. Figures are CPU seconds of the process.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ ROOT = BENCH.parent
 sys.path[:0] = [str(BENCH)]
 from step_cases import conversation_rows, random_rows, small_llama, untrained_adapter, write_case  # noqa: E402
 from step_table import document  # noqa: E402
+from step_turns import Player, alternate, start  # noqa: E402
 
 CACHE = ROOT / ".cache" / "bench"
 PEER_ENV = ROOT / ".cache" / "bench-env"
@@ -51,33 +52,60 @@ def peer_python() -> Path:
     return python
 
 
-def run(side: str, case: Path) -> Result:
-    """One fresh process; what it wrote."""
-    out = case.with_suffix(f".{side}.json")
+def start_side(side: str, case: Path) -> Player:
+    """A fresh process that waits before its first step."""
     python = peer_python() if side == "peer" else Path(sys.executable)
     environment = os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "TRANSFORMERS_VERBOSITY": "error"}
-    command = [str(python), str(BENCH / f"step_{side}.py"), str(case), str(out)]
-    done = subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    if done.returncode != 0:
-        raise SystemExit(f"{' '.join(command)} failed:\n{done.stderr[-3000:]}")
-    return json.loads(out.read_text())
+    command = [str(python), str(BENCH / f"step_{side}.py"), str(case), str(_out(side, case))]
+    player = start(command, environment, _log(side, case))
+    if not player.is_waiting():
+        _result(player, side, case)
+        raise SystemExit(f"step_{side}.py took no step")
+    return player
+
+
+def run(side: str, case: Path) -> Result:
+    """One process alone; what it wrote."""
+    player = start_side(side, case)
+    alternate([player])
+    return _result(player, side, case)
+
+
+def _result(player: Player, side: str, case: Path) -> Result:
+    if player.process.wait() != 0:
+        raise SystemExit(f"step_{side}.py {case} failed:\n{_log(side, case).read_text()[-3000:]}")
+    return json.loads(_out(side, case).read_text())
+
+
+def _out(side: str, case: Path) -> Path:
+    return case.with_suffix(f".{side}.json")
+
+
+def _log(side: str, case: Path) -> Path:
+    return case.with_suffix(f".{side}.log")
+
+
+def run_both(case: Path) -> tuple[Result, Result]:
+    """Ours and the peer on our reference log-probs, step by step in turn."""
+    ours = start_side("ours", case)
+    settings = json.loads(case.read_text())
+    refs = json.loads(_out("ours", case).read_text())["refs"]
+    for row, (chosen, rejected) in zip(settings["rows"], refs, strict=True):
+        row |= {"ref_chosen": chosen, "ref_rejected": rejected}
+    case.write_text(json.dumps(settings))
+    peer = start_side("peer", case)
+    alternate([ours, peer])
+    return _result(ours, "ours", case), _result(peer, "peer", case)
 
 
 def compare(case: Path, repeats: int) -> Result:
-    """Ours, then the peer on our reference log-probs, alternating; per-step CPU seconds are medians over repeats."""
-    ours = [run("ours", case)]
-    settings = json.loads(case.read_text())
-    for row, (chosen, rejected) in zip(settings["rows"], ours[0]["refs"], strict=True):
-        row |= {"ref_chosen": chosen, "ref_rejected": rejected}
-    case.write_text(json.dumps(settings))
-    peer = [run("peer", case)]
-    for _ in range(repeats - 1):
-        ours.append(run("ours", case))
-        peer.append(run("peer", case))
+    """CPU seconds a pair are medians over repeats."""
+    both = [run_both(case) for _ in range(repeats)]
+    ours, peer = [mine for mine, _ in both], [theirs for _, theirs in both]
     worst = max(abs(a - b) for a, b in zip(ours[0]["losses"], peer[0]["losses"], strict=True))
     if not worst <= 1e-4:
         raise SystemExit(f"{case.stem}: losses differ by {worst:.1e}, more than 1e-4: no figure counts")
-    pairs = len(settings["rows"])
+    pairs = len(json.loads(case.read_text())["rows"])
     return {
         "pairs": pairs,
         "steps": len(ours[0]["losses"]),

@@ -15,14 +15,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import torch
-from peft import PeftModel
-from torch import nn
-from torch.profiler import ProfilerActivity, profile
-from transformers import AutoModelForCausalLM
-
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from py_backend.engine import Engine, TokenPair, build_engine  # noqa: E402
+from py_backend.engine import Engine, TokenPair, build_engine  # noqa: E402, I001 - first: it sets up torch's memory
+import torch  # noqa: E402
+from peft import PeftModel  # noqa: E402
+from step_turns import Turn  # noqa: E402
+from torch import nn  # noqa: E402
+from torch.profiler import ProfilerActivity, profile  # noqa: E402
+from transformers import AutoModelForCausalLM  # noqa: E402
 
 Case = dict[str, Any]
 
@@ -155,14 +155,17 @@ def main(case_path: str, out_path: str) -> None:
     engine = build_engine(model, layout=case["layout"], checkpointing="full" if case["checkpointing"] else "off")
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=case["learning_rate"], weight_decay=0.0)
-    losses, seconds = [], []
+    losses, seconds, turn = [], [], Turn()
+    result: Case = {"refs": [[row["ref_chosen"], row["ref_rejected"]] for row in rows]}
+    Path(out_path).write_text(json.dumps(result))  # the peer is given these before anybody's first step
     for first in range(0, len(rows), case["batch"]):
+        turn.wait()
         start = time.process_time()
         losses.append(step(engine, optimizer, rows[first : first + case["batch"]], case["beta"]))
         seconds.append(time.process_time() - start)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    result = {"losses": losses, "seconds": seconds, "scoring_seconds": scoring_seconds, "peak_bytes": peak}
-    result |= {"layout": engine.layout, "refs": [[row["ref_chosen"], row["ref_rejected"]] for row in rows]}
+    result |= {"losses": losses, "seconds": seconds, "scoring_seconds": scoring_seconds, "peak_bytes": peak}
+    result |= {"layout": engine.layout}
     if case.get("profile"):
         result["products_seconds"] = products_seconds(model, rows)
         result["attention_seconds"] = attention_seconds(model, rows)

@@ -22,6 +22,9 @@ from tokenizers import Tokenizer, models
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast, TrainerCallback
 from trl import DPOConfig, DPOTrainer
 
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from step_turns import Turn  # noqa: E402
+
 
 class PreparedTrainer(DPOTrainer):
     """DPOTrainer that takes its token ids and reference log-probs from the data set.
@@ -50,14 +53,18 @@ class PreparedTrainer(DPOTrainer):
 
 
 class Clock(TrainerCallback):
-    """CPU seconds of each optimizer step, data collation included."""
+    """CPU seconds of each optimizer step, data collation included. Waiting for the turn takes none."""
 
     def __init__(self) -> None:
         self.seconds: list[float] = []
         self._last = 0.0
+        self._turn = Turn()
 
     def on_train_begin(self, *args: Any, **kwargs: Any) -> None:
         self._last = time.process_time()
+
+    def on_step_begin(self, *args: Any, **kwargs: Any) -> None:
+        self._turn.wait()
 
     def on_step_end(self, *args: Any, **kwargs: Any) -> None:
         now = time.process_time()

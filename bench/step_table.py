@@ -13,8 +13,9 @@ GOALS = {
 INTRO = """# The training step against TRL 1.13.0
 
 `npm run bench -- step --smollm DIR --pairs FILE.json` (one thread, float32, r = 8 adapters on q_proj and v_proj, AdamW,
-clipping at 1; same weights, token ids, order and reference log-probs; a fresh process per side). CPU seconds of the
-process a pair, for training alone; peak memory is the process's largest resident size, libraries included.
+clipping at 1; same weights, token ids, order and reference log-probs; a fresh process per side, and the two take their
+steps in turn). CPU seconds of the process a pair, for training alone; peak memory is the process's largest resident
+size, libraries included.
 Losses of all steps agreed to 1e-4 in every case, or the case would have no figures.
 """
 

@@ -4,4 +4,10 @@ How:  python -m py_backend --address unix:/path/of.sock      (or host:port)
 Not:  no preference loss, no schedule, no experiment. Those live in TypeScript; see proto/mrpo/backend/v1/backend.proto.
 """
 
+import os
+
+# Large pages where the system leaves the choice to programs: fewer page faults in buffers of megabytes. torch reads
+# this at its first allocation, and importing transformers makes one.
+os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
+
 __version__ = "0.1.0"

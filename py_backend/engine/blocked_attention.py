@@ -1,10 +1,11 @@
 """Exact attention over shared rows for a CPU, in matrix products of a good size and with nothing computed twice.
 
-Queries go in blocks of 64; a block multiplies only with the keys up to its own end, so that no more than a block's
+Queries go in blocks of about 64; a block multiplies only with the keys up to its own end, so that no more than its
 triangle is wasted. Query heads that share a key head are stacked into one product. The probabilities are kept for the
 backward pass, which is why long rows are left to the flash kernel of torch (see `fits`).
 
-Legend: G key heads, M query heads per key head, T tokens of the row, D width of a head, m keys, n queries of a block.
+Legend: G key heads, M query heads per key head, T tokens of the row, D width of a head, m keys, n query rows of a
+block (its tokens times M), q all query rows.
 """
 
 from __future__ import annotations
@@ -39,54 +40,61 @@ def fits(query: torch.Tensor, spans: tuple[Span, ...], window: int | None) -> bo
 
 
 class BlockedAttention(torch.autograd.Function):
-    """query [1, M*G, T, D], key and value [1, G, T, D] -> [1, T, M*G, D]."""
+    """query [1, M*G, T, D], key and value [1, G, T, D] -> [1, T, M*G, D].
+
+    Queries are laid out token by token with the M heads of a group side by side, [G, T*M, D]: a block of queries is
+    then a slice of memory.
+    """
 
     @staticmethod
     def forward(ctx, query, key, value, spans, scale):
         heads, tokens, width = query.shape[1:]
         groups = key.shape[1]
-        q_GMTD = query[0].view(groups, heads // groups, tokens, width)
-        out_TGMD = query.new_empty(tokens, groups, heads // groups, width)
-        kept: list[torch.Tensor] = []
+        per_group = heads // groups
+        q_GTMD = query.new_empty(groups, tokens, per_group, width)
+        torch.mul(query[0].view(groups, per_group, tokens, width).transpose(1, 2), scale, out=q_GTMD)
+        q_GqD = q_GTMD.view(groups, -1, width)
+        out_TGMD = query.new_empty(tokens, groups, per_group, width)
+        kept: list[torch.Tensor] = [q_GqD]
         for segment in _segments(spans):
             k_GmD, v_GmD = _gather(key[0], segment), _gather(value[0], segment)
             kept += [k_GmD, v_GmD]
             for rows, m in _blocks(segment):
-                n = rows.stop - rows.start
-                q_GnD = (q_GMTD[:, :, rows] * scale).reshape(groups, -1, width)
-                p_Gnm = torch.bmm(q_GnD, k_GmD[:, :m].transpose(1, 2))
-                triangle = p_Gnm.view(groups, -1, n, m)[..., m - n :]
-                triangle.masked_fill_(_future(n), -torch.inf)
+                block = rows.stop - rows.start
+                p_Gnm = torch.bmm(_block(q_GqD, rows, per_group), k_GmD[:, :m].transpose(1, 2))
+                p_Gnm.view(groups, block, per_group, m)[..., m - block :].add_(_future(block, p_Gnm.dtype))
                 torch.softmax(p_Gnm, -1, out=p_Gnm)
-                out_TGMD[rows] = torch.bmm(p_Gnm, v_GmD[:, :m]).view(groups, -1, n, width).permute(2, 0, 1, 3)
-                kept += [q_GnD, p_Gnm]
+                out_TGMD[rows] = _by_token(torch.bmm(p_Gnm, v_GmD[:, :m]), block)
+                kept.append(p_Gnm)
         ctx.save_for_backward(*kept)
         ctx.spans, ctx.scale = spans, scale
         return out_TGMD.view(1, tokens, heads, width)
 
     @staticmethod
     def backward(ctx, grad):
-        saved = ctx.saved_tensors  # read once: a recomputed layer hands its tensors out only once
-        kept = iter(saved)
-        groups = saved[0].shape[0]
+        kept = iter(ctx.saved_tensors)  # read once: a recomputed layer hands its tensors out only once
+        q_GqD = next(kept)
+        groups = q_GqD.shape[0]
         tokens, heads, width = grad.shape[1:]
-        g_GMTD = grad[0].view(tokens, groups, heads // groups, width).permute(1, 2, 0, 3)
-        q_grad = grad.new_empty(groups, heads // groups, tokens, width)
+        per_group = heads // groups
+        g_GqD = grad[0].view(tokens, groups, per_group, width).transpose(0, 1).reshape(groups, -1, width)
+        q_grad_TGMD = grad.new_empty(tokens, groups, per_group, width)
         k_grad, v_grad = grad.new_zeros(groups, tokens, width), grad.new_zeros(groups, tokens, width)
         for segment in _segments(ctx.spans):
             k_GmD, v_GmD = next(kept), next(kept)
             dk_GmD, dv_GmD = torch.zeros_like(k_GmD), torch.zeros_like(v_GmD)
             for rows, m in _blocks(segment):
-                q_GnD, p_Gnm = next(kept), next(kept)
-                g_GnD = g_GMTD[:, :, rows].reshape(groups, -1, width)
+                p_Gnm = next(kept)
+                g_GnD = _block(g_GqD, rows, per_group)
                 dv_GmD[:, :m].baddbmm_(p_Gnm.transpose(1, 2), g_GnD)
                 dp_Gnm = torch.bmm(g_GnD, v_GmD[:, :m].transpose(1, 2))
                 ds_Gnm = torch._softmax_backward_data(dp_Gnm, p_Gnm, -1, p_Gnm.dtype)
-                q_grad[:, :, rows] = torch.bmm(ds_Gnm, k_GmD[:, :m]).view(groups, -1, rows.stop - rows.start, width)
-                dk_GmD[:, :m].baddbmm_(ds_Gnm.transpose(1, 2), q_GnD)
+                q_grad_TGMD[rows] = _by_token(torch.bmm(ds_Gnm, k_GmD[:, :m]), rows.stop - rows.start)
+                dk_GmD[:, :m].baddbmm_(ds_Gnm.transpose(1, 2), _block(q_GqD, rows, per_group))
             _scatter(k_grad, dk_GmD, segment)
             _scatter(v_grad, dv_GmD, segment)
-        return q_grad.mul_(ctx.scale).view(1, heads, tokens, width), k_grad[None], v_grad[None], None, None
+        q_grad = q_grad_TGMD.mul_(ctx.scale).view(1, tokens, heads, width).transpose(1, 2)
+        return q_grad, k_grad[None], v_grad[None], None, None
 
 
 def _segments(spans: tuple[Span, ...]) -> Iterator[Segment]:
@@ -97,11 +105,23 @@ def _segments(spans: tuple[Span, ...]) -> Iterator[Segment]:
 
 
 def _blocks(segment: Segment) -> Iterator[tuple[slice, int]]:
-    """Rows of each block of queries, and how many of the segment's keys its last query sees."""
-    first, stop = segment.queries.start, segment.queries.stop
-    for start in range(first, stop, BLOCK):
-        end = min(start + BLOCK, stop)
-        yield slice(start, end), segment.before + end - first
+    """Rows of each block of queries, and how many of the segment's keys its last query sees. Blocks of one segment
+    differ by one row at most: a last block of a few rows would cost nearly as much as a full one."""
+    queries = segment.queries.stop - segment.queries.start
+    count = max(1, round(queries / BLOCK))
+    for i in range(count):
+        start, stop = queries * i // count, queries * (i + 1) // count
+        yield slice(segment.queries.start + start, segment.queries.start + stop), segment.before + stop
+
+
+def _block(source_GqD: torch.Tensor, rows: slice, per_group: int) -> torch.Tensor:
+    return source_GqD[:, rows.start * per_group : rows.stop * per_group]
+
+
+def _by_token(block_GnD: torch.Tensor, tokens: int) -> torch.Tensor:
+    """[G, n*M, D] as [n, G, M, D], not copied."""
+    groups, _, width = block_GnD.shape
+    return block_GnD.view(groups, tokens, -1, width).transpose(0, 1)
 
 
 def _gather(source_GTD: torch.Tensor, segment: Segment) -> torch.Tensor:
@@ -116,7 +136,7 @@ def _scatter(total_GTD: torch.Tensor, part_GmD: torch.Tensor, segment: Segment) 
         at += length
 
 
-@lru_cache(maxsize=2 * BLOCK)
-def _future(n: int) -> torch.Tensor:
-    """bool [n, n]: keys after the query."""
-    return torch.ones(n, n, dtype=torch.bool).triu(1)
+@lru_cache(maxsize=4 * BLOCK)
+def _future(block: int, dtype: torch.dtype) -> torch.Tensor:
+    """[block, 1, block]: -inf for keys after the query, 0 elsewhere."""
+    return torch.full((block, block), -torch.inf, dtype=dtype).triu_(1)[:, None]

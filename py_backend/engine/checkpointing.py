@@ -6,7 +6,9 @@ random state, so that dropout draws the same masks in both passes.
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Callable
+from contextvars import copy_context
+from typing import Any
 
 from torch import nn
 from torch.utils.checkpoint import checkpoint
@@ -23,10 +25,15 @@ def decoder_layers(backbone: nn.Module) -> list[nn.Module]:
 def set_checkpointed(layers: list[nn.Module], count: int) -> None:
     """Recompute `count` of the layers, spread evenly, and keep the activations of the others."""
     chosen = {i * len(layers) // count for i in range(count)} if count else set()
-    recompute = partial(checkpoint, use_reentrant=False)
     for index, layer in enumerate(layers):
         layer.gradient_checkpointing = index in chosen
-        layer._gradient_checkpointing_func = recompute
+        layer._gradient_checkpointing_func = _recompute
+
+
+def _recompute(layer: Callable[..., Any], *arguments: Any) -> Any:
+    """Recomputes in the context of the forward pass: what a layer reads there (see `last_layer`) is gone by then."""
+    context = copy_context()
+    return checkpoint(lambda *given: context.run(layer, *given), *arguments, use_reentrant=False)
 
 
 def layers_for(mode: str, layers: int) -> int:

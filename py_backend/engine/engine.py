@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from . import attention
+from . import attention, last_layer
 from .architecture import Parts, device_of, find_parts, silence_base_dropout
 from .checkpointing import MODES, decoder_layers, layers_for, set_checkpointed
 from .errors import OutOfMemory
@@ -156,6 +156,7 @@ def build_engine(
         own = own_hidden(parts, pair, device_of(model))
         head_off, head_tolerance = head_difference(parts, pair, own)
         _install_fused(model, parts, pair, own, free_bytes(device_of(model)) if write_out else 0)
+        _skip_unscored(parts, pair, own)
         shared, note = (False, "plain layout was asked for") if layout == "plain" else _try_shared(parts, pair, own)
     own_head = not head_off <= head_tolerance
     if own_head:
@@ -174,6 +175,21 @@ def _install_fused(model: nn.Module, parts: Parts, pair: TokenPair, own: torch.T
     if not difference <= TOLERANCE[own.dtype]:
         uninstall(replaced)
         log.warning("%s: fused layers differ by %.1e and are not used", type(parts.causal).__name__, difference)
+
+
+def _skip_unscored(parts: Parts, pair: TokenPair, own: torch.Tensor) -> None:
+    """Leaves the last layer's work for unscored tokens out, if the model's numbers stay what they are."""
+    layers = decoder_layers(parts.backbone)
+    if not last_layer.install(layers):
+        return
+    try:
+        difference = plain_difference(lambda row: run_backbone(parts, row), pair, own)
+        problem = "" if difference <= TOLERANCE[own.dtype] else f"hidden states differ by {difference:.1e}"
+    except Exception as error:  # any architecture may refuse, each in its own way
+        problem = f"{type(error).__name__}: {error}"
+    if problem:
+        last_layer.uninstall(layers)
+        log.warning("%s: the last layer runs for all tokens: %s", type(parts.causal).__name__, problem)
 
 
 def _try_shared(parts: Parts, pair: TokenPair, own: torch.Tensor) -> tuple[bool, str]:
@@ -205,8 +221,9 @@ def _honour_softcap(parts: Parts) -> None:
 
 
 def run_backbone(parts: Parts, row: Row) -> torch.Tensor:
-    """[1, T, D]: last hidden states of a row."""
-    return _run(parts.backbone, row).last_hidden_state
+    """[1, T, D]: last hidden states of a row; only those that are scored are right."""
+    with last_layer.only(row.distinct, row.input_ids.shape[1]):
+        return _run(parts.backbone, row).last_hidden_state
 
 
 def _run(module: nn.Module, row: Row, **more: object) -> Any:

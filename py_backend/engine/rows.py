@@ -24,6 +24,7 @@ class Row:
 
     input_ids: int64 [1, T]. position_ids: int64 [1, T]. spans: None in the plain layout.
     score_at: int64 [N], index in the row of the hidden state that predicts a scored token.
+    distinct: int64 [M], the same, ascending and without repetition.
     targets: int64 [N], that token. sequence: int64 [N], which sequence of the call it belongs to
     (2i chosen, 2i + 1 rejected of pair i).
     """
@@ -32,6 +33,7 @@ class Row:
     position_ids: torch.Tensor
     spans: tuple[Span, ...] | None
     score_at: torch.Tensor
+    distinct: torch.Tensor
     targets: torch.Tensor
     sequence: torch.Tensor
 
@@ -101,6 +103,7 @@ def _row(
         position_ids=position_ids[None].to(device),
         spans=spans,
         score_at=score_at,
+        distinct=torch.tensor(sorted({at for at, _, _ in scored}), dtype=torch.int64).to(device),
         targets=targets,
         sequence=sequence,
     )

@@ -113,10 +113,11 @@ const added = measured.map(({ wall, device }) => wall - device);
 const median = quantile(added, 0.5);
 const text = `# What TypeScript and gRPC add to a step
 
-\`npm run bench -- seam\`: ${STEPS} steps of ${PAIRS} pairs in one micro-batch, ${REFERENCES} references, a tiny model in an embedded
+\`npm run bench -- seam\`: ${STEPS} steps of ${PAIRS} pairs a step, ${REFERENCES} references, a tiny model in an embedded
 Python process on the same machine. Added = wall time from commit to commit less what the backend reports for forward,
-backward and commit. One exchange a step is waited for, log-probs against gradients, with the objective in between;
-backward, commit and the next forward are queued.
+backward and commit. The step is cut into two forwards: while the device computes one, the log-probs of the other are
+here and become gradients; backward, commit and the forwards of the next step are queued. A step in one forward, as on a
+GPU with 4-bit weights or little memory, waits for one exchange more, which takes about as long as the empty frame.
 ${cpus()[0]?.model.trim() ?? 'unknown CPU'}, ${cpus().length} CPUs, load average ${loadavg()[0]?.toFixed(1)}, Node ${process.version}.
 
 | ms | median | 90 % of steps below |

@@ -67,37 +67,55 @@ def step(engine: Engine, optimizer: torch.optim.Optimizer, batch: list[dict[str,
     return loss
 
 
-def products_seconds(model: nn.Module, rows: list[dict[str, Any]]) -> float:
-    """CPU seconds a pair for the base model's linear layers alone, forward and by the activations, measured here.
+class Limit:
+    """CPU seconds a pair for the matrix products alone that no implementation of the step can do without.
 
-    Tokens are those of the shared row; the head runs on response tokens. Adapters are not counted.
+    linear: the base model's linear layers, forward and by the activations. Tokens are those of the shared row; the head
+    runs on response tokens. Adapters are not counted.
+    attention: two products forward and four backward, for the scores that the shared row needs and no others (every
+    token sees the prompt and what stands before it in its own response).
+
+    Sampled between the steps, so that a slow minute of the machine slows the limit too.
     """
-    count = len(rows)
-    body = round(sum(len(row["prompt"]) + len(row["chosen"]) + len(row["rejected"]) - 2 for row in rows) / count)
-    scored = round(sum(len(row["chosen"]) + len(row["rejected"]) for row in rows) / count)
-    shapes: dict[tuple[int, int, int], int] = {}
-    for name, module in model.named_modules():
-        if isinstance(module, nn.Linear) and "lora_" not in name:
-            key = (scored if name.endswith("lm_head") else body, module.in_features, module.out_features)
-            shapes[key] = shapes.get(key, 0) + 1
-    total = 0.0
-    for (tokens, wide_in, wide_out), times in shapes.items():
-        x, w, g = torch.randn(tokens, wide_in), torch.randn(wide_out, wide_in), torch.randn(tokens, wide_out)
-        total += times * fastest(lambda x=x, w=w, g=g: (x @ w.t(), g @ w))
-    return total
+
+    def __init__(self, model: nn.Module, rows: list[dict[str, Any]]) -> None:
+        count = len(rows)
+        body = round(sum(len(row["prompt"]) + len(row["chosen"]) + len(row["rejected"]) - 2 for row in rows) / count)
+        scored = round(sum(len(row["chosen"]) + len(row["rejected"]) for row in rows) / count)
+        shapes: dict[tuple[int, int, int], int] = {}
+        for name, module in model.named_modules():
+            if isinstance(module, nn.Linear) and "lora_" not in name:
+                key = (scored if name.endswith("lm_head") else body, module.in_features, module.out_features)
+                shapes[key] = shapes.get(key, 0) + 1
+        self._linear = [(times, _linear_products(*shape)) for shape, times in shapes.items()]
+        config = model.config
+        heads = config.num_attention_heads
+        width = getattr(config, "head_dim", None) or config.hidden_size // heads
+        side = round(sum(len(row["prompt"]) + len(row["chosen"]) for row in rows) / count)
+        needed = sum(visible(row) for row in rows) / count
+        self._attention = (3 * config.num_hidden_layers * needed / side**2, _attention_products(heads, side, width))
+        self._samples: list[tuple[float, float]] = []
+
+    def sample(self) -> None:
+        linear = sum(times * seconds(run) for times, run in self._linear)
+        times, run = self._attention
+        self._samples.append((linear, times * seconds(run)))
+
+    def mean(self) -> tuple[float, float]:
+        """linear, attention."""
+        columns = zip(*self._samples, strict=True)
+        linear, attention = (sum(column) / len(column) for column in columns)
+        return linear, attention
 
 
-def attention_seconds(model: nn.Module, rows: list[dict[str, Any]]) -> float:
-    """CPU seconds a pair for the products of attention alone: two forward and four backward, for the scores that the
-    shared row needs and no others (every token sees the prompt and what stands before it in its own response)."""
-    config = model.config
-    heads = config.num_attention_heads
-    width = getattr(config, "head_dim", None) or config.hidden_size // heads
-    side = round(sum(len(row["prompt"]) + len(row["chosen"]) for row in rows) / len(rows))
-    needed = sum(visible(row) for row in rows) / len(rows)
+def _linear_products(tokens: int, wide_in: int, wide_out: int) -> Callable[[], object]:
+    x, w, g = torch.randn(tokens, wide_in), torch.randn(wide_out, wide_in), torch.randn(tokens, wide_out)
+    return lambda: (x @ w.t(), g @ w)
+
+
+def _attention_products(heads: int, side: int, width: int) -> Callable[[], object]:
     q, k, weights = torch.randn(heads, side, width), torch.randn(heads, side, width), torch.randn(heads, side, side)
-    once = fastest(lambda: (q @ k.transpose(1, 2), weights @ k))
-    return 3 * once * config.num_hidden_layers * needed / side**2
+    return lambda: (q @ k.transpose(1, 2), weights @ k)
 
 
 def visible(row: dict[str, Any]) -> int:
@@ -107,14 +125,12 @@ def visible(row: dict[str, Any]) -> int:
     return causal + prompt * (chosen + rejected)
 
 
-def fastest(run: Callable[[], object], times: int = 5) -> float:
-    """CPU seconds of the fastest of some runs."""
-    seconds = []
-    for _ in range(times):
-        start = time.process_time()
-        run()
-        seconds.append(time.process_time() - start)
-    return min(seconds)
+def seconds(run: Callable[[], object]) -> float:
+    """CPU seconds of a run, after one that warms the caches."""
+    run()
+    start = time.process_time()
+    run()
+    return time.process_time() - start
 
 
 KINDS = (
@@ -155,20 +171,22 @@ def main(case_path: str, out_path: str) -> None:
     engine = build_engine(model, layout=case["layout"], checkpointing="full" if case["checkpointing"] else "off")
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=case["learning_rate"], weight_decay=0.0)
-    losses, seconds, turn = [], [], Turn()
+    limit = Limit(model, rows) if case.get("profile") else None
+    losses, took, turn = [], [], Turn()
     result: Case = {"refs": [[row["ref_chosen"], row["ref_rejected"]] for row in rows]}
     Path(out_path).write_text(json.dumps(result))  # the peer is given these before anybody's first step
     for first in range(0, len(rows), case["batch"]):
         turn.wait()
         start = time.process_time()
         losses.append(step(engine, optimizer, rows[first : first + case["batch"]], case["beta"]))
-        seconds.append(time.process_time() - start)
+        took.append(time.process_time() - start)
+        if limit is not None:
+            limit.sample()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    result |= {"losses": losses, "seconds": seconds, "scoring_seconds": scoring_seconds, "peak_bytes": peak}
+    result |= {"losses": losses, "seconds": took, "scoring_seconds": scoring_seconds, "peak_bytes": peak}
     result |= {"layout": engine.layout}
-    if case.get("profile"):
-        result["products_seconds"] = products_seconds(model, rows)
-        result["attention_seconds"] = attention_seconds(model, rows)
+    if limit is not None:
+        result["products_seconds"], result["attention_seconds"] = limit.mean()
         result["shares"] = shares(lambda: step(engine, optimizer, rows[: min(2, len(rows))], case["beta"]))
     Path(out_path).write_text(json.dumps(result))
 

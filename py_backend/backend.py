@@ -47,12 +47,13 @@ class TrainerSpec:
 
 @dataclass(frozen=True, slots=True)
 class CreatedTrainer:
-    """checkpointing: what is in force. micro_batch_tokens: prompt + chosen + rejected tokens fitting in one forward."""
+    """checkpointing: what is in force. micro_batch_tokens, saturating_tokens: see the engine."""
 
     handle: str
     trainable_parameters: int
     checkpointing: str
     micro_batch_tokens: int
+    saturating_tokens: int
     trained_modules: list[str]
 
 
@@ -170,6 +171,7 @@ class Backend:
             trainable_parameters=sum(parameter.numel() for parameter in policy.parameters()),
             checkpointing=held.engine.checkpointing,
             micro_batch_tokens=held.engine.micro_batch_tokens(),
+            saturating_tokens=held.engine.saturating_tokens(),
             trained_modules=policy.trained_modules(),
         )
 

@@ -209,6 +209,7 @@ def created(value: CreatedTrainer) -> pb.CreateTrainerResponse:
         trainable_parameters=value.trainable_parameters,
         checkpointing=value.checkpointing,
         micro_batch_tokens=value.micro_batch_tokens,
+        saturating_tokens=value.saturating_tokens,
         trained_modules=value.trained_modules,
     )
 

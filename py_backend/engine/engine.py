@@ -16,7 +16,7 @@ from . import attention, last_layer
 from .architecture import Parts, device_of, find_parts, silence_base_dropout
 from .checkpointing import MODES, decoder_layers, layers_for, set_checkpointed
 from .errors import OutOfMemory
-from .fused import install, uninstall
+from .fused import has_packed_weights, install, uninstall
 from .head import DEFAULT_CHUNK, Head
 from .memory import HEADROOM, free_bytes, saved_bytes
 from .pairs import TokenPair
@@ -36,6 +36,9 @@ log = logging.getLogger(__name__)
 LAYOUTS = ("auto", "shared", "plain")
 _COMFORTABLE_TOKENS = 4096  # a micro-batch that "auto" checkpointing makes room for
 _CPU_TOKENS = 2048  # a CPU works pair by pair: more in one micro-batch costs memory and saves nothing
+# Derived, not measured: rows of a matrix product that fill a large GPU; tokens over which writing out 4-bit weights in
+# every pass is 2 % of the work.
+_SATURATING, _SATURATING_4BIT = 4096, 16384
 
 
 class Engine:
@@ -108,9 +111,16 @@ class Engine:
         return sorted(range(len(pairs)), key=lambda index: (-pairs[index].tokens, index))
 
     def micro_batch_tokens(self) -> int:
-        """Advice: prompt + chosen + rejected tokens for one forward with a graph, by free memory. At least 1."""
+        """Advice: prompt + chosen + rejected tokens whose graphs are held together, by free memory. At least 1."""
         fitting = self._fitting_tokens()
         return min(fitting, _CPU_TOKENS) if device_of(self._model).type == "cpu" else fitting
+
+    def saturating_tokens(self) -> int:
+        """Advice: a forward of more tokens takes no less time per token. A CPU works pair by pair anyway; on CUDA every
+        pass over 4-bit weights writes them out, which many tokens must share."""
+        if device_of(self._model).type == "cpu":
+            return 1
+        return _SATURATING_4BIT if has_packed_weights(self._model) else _SATURATING
 
     def _fitting_tokens(self) -> int:
         """Measures what autograd keeps for one token of this model with the checkpointing in force."""

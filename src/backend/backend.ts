@@ -216,8 +216,10 @@ export interface Trainer {
   readonly trainableParameters: number;
   readonly trainedModules: readonly string[];
   readonly checkpointing: string;
-  /** Advice: prompt + chosen + rejected tokens that fit in one forward. */
+  /** Advice: prompt + chosen + rejected tokens whose graphs fit together, of one forward or of several. */
   readonly microBatchTokens: number;
+  /** Advice: a forward of more tokens takes no less time per token. */
+  readonly saturatingTokens: number;
   forward(request: ForwardRequest): Promise<ForwardResult>;
   /** `gradients` = +dL/dlogp in the order of the log-probs. */
   backward(step: number, microBatch: number, gradients: Float64Array): Promise<BackwardResult>;

@@ -38,6 +38,8 @@ export interface MemoryBackendOptions {
   readonly withoutChatTemplate?: readonly string[];
   /** A forward of more rows than this runs out of memory. Default: never. */
   readonly maxForwardRows?: number;
+  /** Default 4096: a few toy pairs are not cut. */
+  readonly saturatingTokens?: number;
   /** A response that contains this text scores NaN, as an overflowing model would. Default: none. */
   readonly brokenText?: string;
 }
@@ -159,6 +161,7 @@ export function createMemoryBackend(options: MemoryBackendOptions = {}): Backend
       trainedModules: adapter.modules,
       checkpointing: spec.checkpointing === 'auto' ? 'off' : spec.checkpointing,
       microBatchTokens: 4096,
+      saturatingTokens: options.saturatingTokens ?? 4096,
       async forward(request) {
         enter();
         if (request.rows.length > (options.maxForwardRows ?? Infinity)) {

@@ -62,6 +62,19 @@ export function epochOrder(pairs: number, seed: number, epoch: number): readonly
 }
 
 /**
+ * Tokens of one forward of a step, at most: such that the device holds two at once, if a forward of half the tokens is
+ * as fast. The gradients of one half are then worked out, here and on the way, while the device computes the other.
+ * @param pairTokens Tokens of each pair of the step. @param tokenBudget Tokens whose graphs fit together.
+ * @param saturating Tokens from which a forward is at full speed.
+ */
+export function forwardTokens(pairTokens: readonly number[], tokenBudget: number, saturating: number): number {
+  const whole = pairTokens.reduce((sum, tokens) => sum + tokens, 0);
+  if (Math.min(whole, tokenBudget) / 2 < saturating) return tokenBudget;
+  // Half a pair more than half of the step: so much room makes two forwards of any pairs, and never a third.
+  return whole <= tokenBudget ? Math.ceil((whole + Math.max(...pairTokens)) / 2) : Math.floor(tokenBudget / 2);
+}
+
+/**
  * Cuts a step into forward passes: longest pairs first, whole pairs, at most `tokenBudget` tokens each. A pair longer
  * than the budget goes alone.
  * @param tokensOf Tokens that a pair puts into a forward pass.

@@ -1,17 +1,18 @@
 /**
  * Optimizer steps: forward, loss and gradient in TypeScript, backward, for each micro-batch; then one commit that names
- * them all. Only the log-probs are waited for: backward, the next forward and the commit are queued behind each other,
- * across steps too, so the backend always finds its next frame waiting. Running out of memory drops the step, halves the
- * micro-batches and starts it again: the loss is a sum over pairs and each pair's share is divided by the step's number
- * of pairs, so the gradient stays the same.
+ * them all. Only log-probs are waited for, and where memory allows two forwards at once the device works on one while the
+ * gradient of the other is on its way; backward, commit and the forwards of the next step are queued behind each other.
+ * Running out of memory drops the step, halves the micro-batches and starts it again: the loss is a sum over pairs and
+ * each pair's share is divided by the step's number of pairs, so the gradient stays the same.
  */
-import type { CommitResult, ForwardResult, Trainer } from '../backend/backend.js';
+import type { CommitResult, Trainer } from '../backend/backend.js';
 import { BackendFault } from '../backend/fault.js';
 import { MrpoError } from '../core/errors.js';
 import type { Objective, ObjectiveResult, PairBatch } from '../objectives/objective.js';
-import { packMicroBatches, type StepPlan } from './batches.js';
+import { forwardTokens, packMicroBatches, type StepPlan } from './batches.js';
 import { batchOf, pairTokens, type Examples } from './examples.js';
 import { requireFinite } from './finite.js';
+import { createForwardWindow } from './forward-window.js';
 import { createMeasureSums, type Measures } from './measures.js';
 import { seedFor } from './seeds.js';
 
@@ -31,9 +32,9 @@ export interface StepContext {
 export interface StepRequest {
   readonly plan: StepPlan;
   readonly learningRate: number;
-  /** Tokens per forward pass. */
+  /** Tokens whose graphs may be on the device together. */
   readonly tokenBudget: number;
-  /** The step that follows with nothing in between; its first forward is queued behind this step's commit. */
+  /** The step that follows with nothing in between; its first forwards are queued behind this step's commit. */
   readonly next?: StepPlan | undefined;
 }
 
@@ -56,47 +57,31 @@ export interface StepRunner {
   end(): Promise<void>;
 }
 
-/** A forward that has been sent and not been used. */
-interface SentForward {
-  readonly step: number;
-  readonly members: readonly number[];
-  readonly result: Promise<ForwardResult>;
-}
-
 export function createStepRunner(context: StepContext): StepRunner {
   const { trainer, objective, examples, seed } = context;
   const tokensOf = (index: number): number => pairTokens(examples, index);
-  let ahead: SentForward | undefined;
-
-  const sendForward = (step: number, microBatch: number, members: readonly number[]): SentForward => ({
-    step,
-    members,
-    result: inFlight(
-      trainer.forward({
-        step,
-        microBatch,
-        rows: rowsOf(examples, members),
-        seed: seedFor(seed, 'dropout', step, members[0] ?? 0),
-      }),
-    ),
-  });
-
-  /** The forward that the step before has sent for these pairs, or a new one. */
-  async function firstForward(step: number, members: readonly number[]): Promise<SentForward> {
-    const sent = ahead;
-    if (sent?.step === step && sameNumbers(sent.members, members)) {
-      ahead = undefined;
-      return sent;
-    }
-    await end();
-    return sendForward(step, 0, members);
-  }
+  const window = createForwardWindow(
+    (step, microBatch, members) =>
+      inFlight(
+        trainer.forward({
+          step,
+          microBatch,
+          rows: rowsOf(examples, members),
+          seed: seedFor(seed, 'dropout', step, members[0] ?? 0),
+        }),
+      ),
+    tokensOf,
+  );
 
   async function end(): Promise<void> {
-    const sent = ahead;
-    ahead = undefined;
-    if (sent !== undefined) await dropStep(trainer, sent.step);
+    const step = window.clear();
+    if (step !== undefined) await dropStep(trainer, step);
   }
+
+  const cut = ({ indices }: StepPlan, tokenBudget: number): readonly (readonly number[])[] => {
+    const tokens = forwardTokens(indices.map(tokensOf), tokenBudget, trainer.saturatingTokens);
+    return packMicroBatches(indices, tokensOf, tokens);
+  };
 
   async function attempt(
     { plan, learningRate, next }: StepRequest,
@@ -107,11 +92,12 @@ export function createStepRunner(context: StepContext): StepRunner {
     const evaluated: (readonly [PairBatch, ObjectiveResult])[] = [];
     const placeOf = new Map(indices.map((index, place) => [index, place]));
     const logps = new Map<number, readonly [number, number]>();
-    let forward = await firstForward(step, microBatches[0] ?? []);
+    if (!window.isFor(step, microBatches)) await end();
     let added: Promise<unknown> = Promise.resolve();
     for (const [microBatch, members] of microBatches.entries()) {
-      await added; // answered before the forward behind it; its failure is the one to tell
-      const result = await forward.result;
+      window.fill(step, microBatches, microBatch, tokenBudget);
+      const sentBefore = added;
+      const result = await window.take().catch((thrown: unknown) => firstFailure(sentBefore, thrown));
       const batch = {
         ...batchOf(examples, members, everySecond(result.logps, 0), everySecond(result.logps, 1)),
         positions: Int32Array.from(members, (index) => placeOf.get(index) ?? 0),
@@ -124,16 +110,15 @@ export function createStepRunner(context: StepContext): StepRunner {
       const loss = objective.evaluate(batch);
       evaluated.push([batch, loss]);
       const gradients = interleavedMean(loss.gradChosen, loss.gradRejected, indices.length);
-      added = inFlight(trainer.backward(step, microBatch, gradients));
-      const following = microBatches[microBatch + 1];
-      if (following !== undefined) forward = sendForward(step, microBatch + 1, following);
+      const backward = inFlight(trainer.backward(step, microBatch, gradients));
+      added = inFlight(added.then(() => backward));
+      window.release();
     }
     const { weightDecay, maxGradNorm } = context;
     const committed = inFlight(
       trainer.commit({ step, microBatches: [...microBatches.keys()], learningRate, weightDecay, maxGradNorm }),
     );
-    const first = next && packMicroBatches(next.indices, tokensOf, tokenBudget)[0];
-    if (next && first && context.signal?.aborted !== true) ahead = sendForward(next.step, 0, first);
+    if (next && context.signal?.aborted !== true) window.fill(next.step, cut(next, tokenBudget), 0, tokenBudget);
     const measures = createMeasureSums(context.referenceNames);
     for (const [batch, loss] of evaluated) measures.add(batch, loss); // while the backend is at work
     await added;
@@ -148,15 +133,17 @@ export function createStepRunner(context: StepContext): StepRunner {
     async run(request) {
       let { tokenBudget } = request;
       for (;;) {
-        const microBatches = packMicroBatches(request.plan.indices, tokensOf, tokenBudget);
+        const microBatches = cut(request.plan, tokenBudget);
+        window.restart();
         try {
           return await attempt(request, microBatches, tokenBudget);
         } catch (thrown) {
-          ahead = undefined; // sent behind a commit that was refused, so it was refused too
+          window.clear(); // what was sent behind a frame that was refused was refused too
           await dropStep(trainer, request.plan.step);
           if (!isOutOfMemory(thrown)) throw thrown;
-          if (microBatches.every((rows) => rows.length === 1)) throw onePairTooLarge(examples, microBatches, thrown);
-          tokenBudget = Math.floor(Math.max(...microBatches.map((rows) => sum(rows, tokensOf))) / 2);
+          const alone = window.peak <= Math.max(...request.plan.indices.map(tokensOf));
+          if (alone) throw onePairTooLarge(examples, microBatches, thrown);
+          tokenBudget = Math.floor(window.peak / 2);
         }
       }
     },
@@ -167,6 +154,12 @@ export function createStepRunner(context: StepContext): StepRunner {
 function inFlight<T>(call: Promise<T>): Promise<T> {
   call.catch(() => undefined);
   return call;
+}
+
+/** A frame that fails fails those behind it too, and the first failure is the one to tell. */
+async function firstFailure(sentBefore: Promise<unknown>, thrown: unknown): Promise<never> {
+  await sentBefore;
+  throw thrown;
 }
 
 /** `chosen` and `rejected` gradients of a micro-batch in the order of its log-probs, each divided by the step's pairs. */
@@ -189,9 +182,6 @@ const side = (
 
 const rowsOf = (examples: Examples, indices: readonly number[]): number[] =>
   indices.map((index) => examples.rows[index] ?? -1);
-
-const sameNumbers = (left: readonly number[], right: readonly number[]): boolean =>
-  left.length === right.length && left.every((value, i) => value === right[i]);
 
 const sum = (items: readonly number[], valueOf: (item: number) => number): number =>
   items.reduce((total, item) => total + valueOf(item), 0);

@@ -330,6 +330,7 @@ describe('the training stream', () => {
           trainableParameters: 1,
           checkpointing: 'off',
           microBatchTokens: 1,
+          saturatingTokens: 1,
           trainedModules: [],
         }),
       closeTrainer: (_call, callback) => callback(null, {}),

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { epochOrder, packMicroBatches, planTraining } from '../../src/training/batches.js';
+import { epochOrder, forwardTokens, packMicroBatches, planTraining } from '../../src/training/batches.js';
 
 const sorted = (values: readonly number[]): number[] => [...values].sort((a, b) => a - b);
 
@@ -27,6 +27,34 @@ describe('planTraining', () => {
     expect(planTraining({ pairs: 10, batchSize: 4, epochs: 0.5, seed: 0 }).totalSteps).toBe(2);
     expect(planTraining({ pairs: 10, batchSize: 4, epochs: 9, maxSteps: 5, seed: 0 }).totalSteps).toBe(5);
     expect(planTraining({ pairs: 3, batchSize: 8, epochs: 2, seed: 0 }).totalSteps).toBe(2);
+  });
+});
+
+describe('forwardTokens', () => {
+  it.each([
+    // pairs, budget, saturating -> tokens of a forward
+    [[3000, 3000, 2000], 10_000, 4000, 5500], // fits at once: two of about half
+    [[3000, 3000, 1998], 10_000, 4000, 10_000], // halves would be slower
+    [[9000, 9000, 9000], 10_000, 4000, 5000], // does not fit at once: halves of the memory
+    [[9000, 9000, 9000], 10_000, 6000, 10_000],
+  ])(
+    'of pairs of %j tokens, with a budget of %i and full speed from %i, are %i',
+    (pairs, budget, saturating, tokens) => {
+      expect(forwardTokens(pairs, budget, saturating)).toBe(tokens);
+    },
+  );
+
+  it('make two forwards of any pairs that fit at once', () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 1, max: 500 }), { minLength: 2, maxLength: 20 }), (tokens) => {
+        const packed = packMicroBatches(
+          tokens.map((_, index) => index),
+          (index) => tokens[index] ?? 0,
+          forwardTokens(tokens, 1e6, 1),
+        );
+        expect(packed).toHaveLength(2);
+      }),
+    );
   });
 });
 

@@ -3,7 +3,7 @@ import type { Trainer } from '../../src/backend/backend.js';
 import { BackendFault } from '../../src/backend/fault.js';
 import { MrpoError } from '../../src/core/errors.js';
 import type { StepPlan } from '../../src/training/batches.js';
-import { batchOf } from '../../src/training/examples.js';
+import { batchOf, pairTokens } from '../../src/training/examples.js';
 import { createStepRunner, type StepOutcome, type StepRunner } from '../../src/training/step.js';
 import { logpsOf, toyPairs, toyTraining, type ToyTraining } from './toy-training.js';
 
@@ -157,6 +157,65 @@ describe('the order of calls', () => {
   });
 });
 
+describe('two forwards at once', () => {
+  const halves = { memory: { saturatingTokens: 1 } };
+  const first = { plan: planOf(1), learningRate: 0.05, tokenBudget: 1e9 };
+
+  it('keep the device at work while a gradient is on its way, across steps too', async () => {
+    const { order, wrap } = timeline();
+    const runner = runnerOf(await toyTraining({ ...halves, wrap }));
+    await runner.run({ ...first, next: planOf(2) });
+    const sent = order.filter((name) => !name.endsWith('done'));
+    const [step1, step2] = [sent.slice(0, 5), sent.slice(5)];
+    expect(step1).toEqual(['forward 1.0', 'forward 1.1', 'backward 1.0', 'backward 1.1', 'commit 1']);
+    expect(step2).toEqual(['forward 2.0', 'forward 2.1']);
+    expect(order.indexOf('forward 1.1')).toBeLessThan(order.indexOf('forward 1.0 done'));
+    expect(order.indexOf('forward 2.1')).toBeLessThan(order.indexOf('commit 1 done'));
+    await runner.run({ plan: planOf(2), learningRate: 0.05, tokenBudget: 1e9 });
+    expect(order.filter((name) => name === 'forward 2.1')).toHaveLength(1);
+  });
+
+  it('give the update of the step in one', async () => {
+    const [whole, cut] = [await toyTraining(), await toyTraining(halves)];
+    const [one, other] = [runnerOf(whole), runnerOf(cut)];
+    for (let step = 1; step <= 3; step++) {
+      const expected = await one.run({ ...first, plan: planOf(step), next: planOf(step + 1) });
+      const got = await other.run({ ...first, plan: planOf(step), next: planOf(step + 1) });
+      expect([expected.microBatches, got.microBatches]).toEqual([1, 2]);
+      expect(got.measures['loss']).toBeCloseTo(expected.measures['loss'] ?? NaN, 12);
+    }
+    const [apart, together] = [await logpsOf(whole), await logpsOf(cut)];
+    apart.chosen.forEach((logp, i) => expect(together.chosen[i]).toBeCloseTo(logp, 9));
+  });
+
+  it.each([1, 60, 90, 120, 200, 1e9])('hold no more than %i tokens of graphs, or one pair', async (tokenBudget) => {
+    let largest = 0;
+    const { examples } = await toyTraining();
+    const tokensOf = (row: number): number => pairTokens(examples, row);
+    const tell = (held: number): void => void (largest = Math.max(largest, held));
+    const toy = await toyTraining({ ...halves, wrap: (trainer) => counting(trainer, tokensOf, tell) });
+    const longest = Math.max(...INDICES.map(tokensOf));
+    const runner = runnerOf(toy);
+    for (let step = 1; step <= 2; step++) {
+      await runner.run({ ...first, plan: planOf(step), tokenBudget, next: planOf(step + 1) });
+    }
+    expect(largest).toBeGreaterThan(0);
+    expect(largest).toBeLessThanOrEqual(Math.max(tokenBudget, longest));
+  });
+
+  it('are given up where only one fits', async () => {
+    const whole = await toyTraining();
+    await oneStep(whole, 1e9);
+    const tight = await toyTraining({ ...halves, wrap: oneGraphOnly });
+    const outcome = await oneStep(tight, 1e9);
+    expect(tight.calls.aborts.length).toBeGreaterThan(0);
+    expect(outcome.microBatches).toBeGreaterThan(1);
+    expect(tight.calls.commits).toHaveLength(1);
+    const [one, other] = [await logpsOf(whole), await logpsOf(tight)];
+    one.chosen.forEach((logp, i) => expect(other.chosen[i]).toBeCloseTo(logp, 9));
+  });
+});
+
 describe('a step out of memory', () => {
   it('replays the step in halves, and the update is that of the unsplit step', async () => {
     const whole = await toyTraining();
@@ -213,6 +272,47 @@ describe('a step with log-probs that are not finite', () => {
     expect(toy.calls.aborts).toEqual([1]);
   });
 });
+
+/** Tells the tokens of the graphs that are on the device together, as frames are worked on in order. */
+function counting(trainer: Trainer, tokensOf: (row: number) => number, tell: (held: number) => void): Trainer {
+  const held = new Map<number, number>();
+  return {
+    ...trainer,
+    forward(request) {
+      held.set(
+        request.microBatch,
+        request.rows.reduce((sum, row) => sum + tokensOf(row), 0),
+      );
+      tell([...held.values()].reduce((sum, tokens) => sum + tokens, 0));
+      return trainer.forward(request);
+    },
+    backward(step, microBatch, gradients) {
+      held.delete(microBatch);
+      return trainer.backward(step, microBatch, gradients);
+    },
+  };
+}
+
+/** A device with room for one graph. */
+function oneGraphOnly(trainer: Trainer): Trainer {
+  const held = new Set<number>();
+  return {
+    ...trainer,
+    async forward(request) {
+      if (held.size > 0) throw new BackendFault('out_of_memory', 'no room for a second graph; nothing was applied');
+      held.add(request.microBatch);
+      return trainer.forward(request);
+    },
+    backward(step, microBatch, gradients) {
+      held.delete(microBatch);
+      return trainer.backward(step, microBatch, gradients);
+    },
+    abort(step) {
+      held.clear();
+      return trainer.abort(step);
+    },
+  };
+}
 
 /** Runs out of memory once in one kind of frame, as a device does whose memory is full at that moment. */
 function failOnce(trainer: Trainer, frame: 'backward' | 'commit'): Trainer {

@@ -5,6 +5,7 @@ module. `install` finds the modules. The numbers are those of the modules replac
 where a model would drop to float32.
 """
 
+from .dequantised import has_packed_weights
 from .install import install, uninstall
 
-__all__ = ["install", "uninstall"]
+__all__ = ["has_packed_weights", "install", "uninstall"]

@@ -24,6 +24,11 @@ def four_bit_layers(model: nn.Module) -> list[nn.Module]:
     return [module for module in linear if getattr(module.weight, "quant_state", None) is not None]
 
 
+def has_packed_weights(model: nn.Module) -> bool:
+    """Whether there are 4-bit weights that every pass writes out anew."""
+    return any(_WEIGHT not in layer._buffers for layer in four_bit_layers(model))
+
+
 def written_out_bytes(layers: list[nn.Module]) -> int:
     return sum(layer.in_features * layer.out_features * _dtype(layer).itemsize for layer in layers)
 

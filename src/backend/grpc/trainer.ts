@@ -46,6 +46,7 @@ function trainerOn(stream: TrainStream, created: CreateTrainerResponse, release:
     trainedModules: created.trainedModules,
     checkpointing: created.checkpointing,
     microBatchTokens: created.microBatchTokens,
+    saturatingTokens: created.saturatingTokens,
     async forward(request) {
       return fromForward(await stream.ask({ $case: 'forward', value: toForward(request) }, 'forward'));
     },

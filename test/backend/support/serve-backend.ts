@@ -178,12 +178,13 @@ function handlersOf(backend: Backend, token: string | undefined): BackendService
         await probe.close();
         const trainerHandle = `trainer-${trainers.size + 1}`;
         trainers.set(trainerHandle, { spec, model: modelHandle });
-        const { trainableParameters, checkpointing, microBatchTokens } = probe;
+        const { trainableParameters, checkpointing, microBatchTokens, saturatingTokens } = probe;
         return {
           trainerHandle,
           trainableParameters,
           checkpointing,
           microBatchTokens,
+          saturatingTokens,
           trainedModules: [...probe.trainedModules],
         };
       }),

@@ -378,9 +378,11 @@ export interface CreateTrainerResponse {
   trainableParameters: number;
   /** what "auto" chose */
   checkpointing: string;
-  /** advice: prompt + chosen + rejected tokens that fit in one Forward */
+  /** Advice: prompt + chosen + rejected tokens whose graphs fit in memory together, of one Forward or of several. */
   microBatchTokens: number;
   trainedModules: string[];
+  /** Advice: a Forward of more tokens than these takes no less time per token. */
+  saturatingTokens: number;
 }
 
 export interface CloseTrainerRequest {
@@ -3179,7 +3181,14 @@ export const CreateTrainerRequest: MessageFns<CreateTrainerRequest> = {
 };
 
 function createBaseCreateTrainerResponse(): CreateTrainerResponse {
-  return { trainerHandle: "", trainableParameters: 0, checkpointing: "", microBatchTokens: 0, trainedModules: [] };
+  return {
+    trainerHandle: "",
+    trainableParameters: 0,
+    checkpointing: "",
+    microBatchTokens: 0,
+    trainedModules: [],
+    saturatingTokens: 0,
+  };
 }
 
 export const CreateTrainerResponse: MessageFns<CreateTrainerResponse> = {
@@ -3198,6 +3207,9 @@ export const CreateTrainerResponse: MessageFns<CreateTrainerResponse> = {
     }
     for (const v of message.trainedModules) {
       writer.uint32(42).string(v!);
+    }
+    if (message.saturatingTokens !== 0) {
+      writer.uint32(48).int64(message.saturatingTokens);
     }
     return writer;
   },
@@ -3255,6 +3267,14 @@ export const CreateTrainerResponse: MessageFns<CreateTrainerResponse> = {
             message.trainedModules.push(reader.string());
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.saturatingTokens = longToNumber(reader.int64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3277,6 +3297,7 @@ export const CreateTrainerResponse: MessageFns<CreateTrainerResponse> = {
     message.checkpointing = object.checkpointing ?? "";
     message.microBatchTokens = object.microBatchTokens ?? 0;
     message.trainedModules = object.trainedModules?.map((e) => e) || [];
+    message.saturatingTokens = object.saturatingTokens ?? 0;
     return message;
   },
 };

@@ -8,8 +8,9 @@
     end-to-end        three references: scored once and trained on, against scored in every step (V = 32000)
     memory            peak memory against tokens, by layout (V = 32000)
 
-Both sides: same weights, adapter, token ids, order, batch, AdamW, clipping, one thread; a fresh process each, which
-take their steps in turn, so that a slow minute of the machine slows both. Figures are CPU seconds of the process.
+All sides: same weights, adapter, token ids, order, batch, AdamW, clipping, one thread; a fresh process each, which take
+their steps in turn, so that a slow minute of the machine slows all. Figures are CPU seconds of the process. The cases
+with goals have two more sides, step_prototype.py and step_limit.py.
 """
 
 from __future__ import annotations
@@ -85,41 +86,37 @@ def _log(side: str, case: Path) -> Path:
     return case.with_suffix(f".{side}.log")
 
 
-def run_both(case: Path) -> tuple[Result, Result]:
-    """Ours and the peer on our reference log-probs, step by step in turn."""
-    ours = start_side("ours", case)
+def run_sides(case: Path) -> dict[str, Result]:
+    """In turn: ours, the peer on our reference log-probs, and in profiled cases the prototype and the limit."""
+    players = {"ours": start_side("ours", case)}
     settings = json.loads(case.read_text())
     refs = json.loads(_out("ours", case).read_text())["refs"]
     for row, (chosen, rejected) in zip(settings["rows"], refs, strict=True):
         row |= {"ref_chosen": chosen, "ref_rejected": rejected}
     case.write_text(json.dumps(settings))
-    peer = start_side("peer", case)
-    alternate([ours, peer])
-    return _result(ours, "ours", case), _result(peer, "peer", case)
+    for side in ("peer", "prototype", "limit") if settings.get("profile") else ("peer",):
+        players[side] = start_side(side, case)
+    alternate(list(players.values()))
+    return {side: _result(player, side, case) for side, player in players.items()}
 
 
 def compare(case: Path, repeats: int) -> Result:
-    """CPU seconds a pair are medians over repeats. The first step warms both sides up and is left out."""
-    both = [run_both(case) for _ in range(repeats)]
-    ours, peer = [mine for mine, _ in both], [theirs for _, theirs in both]
-    worst = max(abs(a - b) for a, b in zip(ours[0]["losses"], peer[0]["losses"], strict=True))
+    """CPU seconds a pair are medians over repeats. The first step warms every side up and is left out."""
+    runs = [run_sides(case) for _ in range(repeats)]
+    first = runs[0]
+    ours = first["ours"]
+    sides = [side for side in ("peer", "prototype") if side in first]
+    worst = max(abs(a - b) for side in sides for a, b in zip(ours["losses"], first[side]["losses"], strict=True))
     if not worst <= 1e-4:
         raise SystemExit(f"{case.stem}: losses differ by {worst:.1e}, more than 1e-4: no figure counts")
     settings = json.loads(case.read_text())
     pairs = len(settings["rows"]) - settings["batch"]
-    return {
-        "pairs": pairs,
-        "steps": len(ours[0]["losses"]),
-        "difference": worst,
-        "ours": _median(sum(result["seconds"][1:]) for result in ours) / pairs,
-        "peer": _median(sum(result["seconds"][1:]) for result in peer) / pairs,
-        "scoring": _median(result["scoring_seconds"] for result in ours) / len(settings["rows"]),
-        "ours_bytes": max(result["peak_bytes"] for result in ours),
-        "peer_bytes": max(result["peak_bytes"] for result in peer),
-        "products": ours[0].get("products_seconds"),
-        "attention": ours[0].get("attention_seconds"),
-        "shares": ours[0].get("shares"),
-    }
+    figures: Result = {"pairs": pairs, "steps": len(ours["losses"]), "difference": worst}
+    for side in ("ours", *sides):
+        figures[side] = _median(sum(run[side]["seconds"][1:]) for run in runs) / pairs
+        figures[f"{side}_bytes"] = max(run[side]["peak_bytes"] for run in runs)
+    figures["scoring"] = _median(run["ours"]["scoring_seconds"] for run in runs) / len(settings["rows"])
+    return figures | {"limit": first.get("limit"), "shares": ours.get("shares")}
 
 
 def _median(values: Any) -> float:

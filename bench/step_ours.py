@@ -11,7 +11,6 @@ import math
 import resource
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -67,72 +66,6 @@ def step(engine: Engine, optimizer: torch.optim.Optimizer, batch: list[dict[str,
     return loss
 
 
-class Limit:
-    """CPU seconds a pair for the matrix products alone that no implementation of the step can do without.
-
-    linear: the base model's linear layers, forward and by the activations. Tokens are those of the shared row; the head
-    runs on response tokens. Adapters are not counted.
-    attention: two products forward and four backward, for the scores that the shared row needs and no others (every
-    token sees the prompt and what stands before it in its own response).
-
-    Sampled between the steps, so that a slow minute of the machine slows the limit too.
-    """
-
-    def __init__(self, model: nn.Module, rows: list[dict[str, Any]]) -> None:
-        count = len(rows)
-        body = round(sum(len(row["prompt"]) + len(row["chosen"]) + len(row["rejected"]) - 2 for row in rows) / count)
-        scored = round(sum(len(row["chosen"]) + len(row["rejected"]) for row in rows) / count)
-        shapes: dict[tuple[int, int, int], int] = {}
-        for name, module in model.named_modules():
-            if isinstance(module, nn.Linear) and "lora_" not in name:
-                key = (scored if name.endswith("lm_head") else body, module.in_features, module.out_features)
-                shapes[key] = shapes.get(key, 0) + 1
-        self._linear = [(times, _linear_products(*shape)) for shape, times in shapes.items()]
-        config = model.config
-        heads = config.num_attention_heads
-        width = getattr(config, "head_dim", None) or config.hidden_size // heads
-        side = round(sum(len(row["prompt"]) + len(row["chosen"]) for row in rows) / count)
-        needed = sum(visible(row) for row in rows) / count
-        self._attention = (3 * config.num_hidden_layers * needed / side**2, _attention_products(heads, side, width))
-        self._samples: list[tuple[float, float]] = []
-
-    def sample(self) -> None:
-        linear = sum(times * seconds(run) for times, run in self._linear)
-        times, run = self._attention
-        self._samples.append((linear, times * seconds(run)))
-
-    def mean(self) -> tuple[float, float]:
-        """linear, attention."""
-        columns = zip(*self._samples, strict=True)
-        linear, attention = (sum(column) / len(column) for column in columns)
-        return linear, attention
-
-
-def _linear_products(tokens: int, wide_in: int, wide_out: int) -> Callable[[], object]:
-    x, w, g = torch.randn(tokens, wide_in), torch.randn(wide_out, wide_in), torch.randn(tokens, wide_out)
-    return lambda: (x @ w.t(), g @ w)
-
-
-def _attention_products(heads: int, side: int, width: int) -> Callable[[], object]:
-    q, k, weights = torch.randn(heads, side, width), torch.randn(heads, side, width), torch.randn(heads, side, side)
-    return lambda: (q @ k.transpose(1, 2), weights @ k)
-
-
-def visible(row: dict[str, Any]) -> int:
-    """Pairs of a query and a key that it sees."""
-    prompt, chosen, rejected = (len(row[part]) for part in ("prompt", "chosen", "rejected"))
-    causal = sum(tokens * (tokens + 1) // 2 for tokens in (prompt, chosen, rejected))
-    return causal + prompt * (chosen + rejected)
-
-
-def seconds(run: Callable[[], object]) -> float:
-    """CPU seconds of a run, after one that warms the caches."""
-    run()
-    start = time.process_time()
-    run()
-    return time.process_time() - start
-
-
 KINDS = (
     ("matrix products", ("mm", "addmm", "bmm", "baddbmm", "linear", "matmul", "addmm_", "baddbmm_")),
     ("softmax, exponentials, activations", ("softmax", "exp", "silu", "sigmoid", "gelu", "log", "tanh", "logsumexp")),
@@ -171,7 +104,6 @@ def main(case_path: str, out_path: str) -> None:
     engine = build_engine(model, layout=case["layout"], checkpointing="full" if case["checkpointing"] else "off")
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=case["learning_rate"], weight_decay=0.0)
-    limit = Limit(model, rows) if case.get("profile") else None
     losses, took, turn = [], [], Turn()
     result: Case = {"refs": [[row["ref_chosen"], row["ref_rejected"]] for row in rows]}
     Path(out_path).write_text(json.dumps(result))  # the peer is given these before anybody's first step
@@ -180,13 +112,10 @@ def main(case_path: str, out_path: str) -> None:
         start = time.process_time()
         losses.append(step(engine, optimizer, rows[first : first + case["batch"]], case["beta"]))
         took.append(time.process_time() - start)
-        if limit is not None:
-            limit.sample()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     result |= {"losses": losses, "seconds": took, "scoring_seconds": scoring_seconds, "peak_bytes": peak}
     result |= {"layout": engine.layout}
-    if limit is not None:
-        result["products_seconds"], result["attention_seconds"] = limit.mean()
+    if case.get("profile"):
         result["shares"] = shares(lambda: step(engine, optimizer, rows[: min(2, len(rows))], case["beta"]))
     Path(out_path).write_text(json.dumps(result))
 

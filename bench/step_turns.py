@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,7 +41,8 @@ class Player:
         return os.read(self.asked, 1) != b""
 
     def go(self) -> None:
-        os.write(self.give, b"!")
+        with suppress(BrokenPipeError):  # it was killed while it waited, which `is_waiting` tells
+            os.write(self.give, b"!")
 
 
 def start(command: list[str], environment: dict[str, str], log: Path) -> Player:

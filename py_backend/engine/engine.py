@@ -160,6 +160,7 @@ def build_engine(
         raise ValueError(f"layout: expected one of {', '.join(LAYOUTS)}, got {layout!r}")
     parts = find_parts(model)
     silence_base_dropout(model)
+    last_layer.uninstall(decoder_layers(parts.backbone))  # an engine built before the adapter came has put them in
     with evaluation_mode(model):
         pair = made_up_pair(_vocabulary(parts))
         _honour_softcap(parts)

@@ -29,17 +29,17 @@ def only(scored_M: torch.Tensor, tokens: int) -> Iterator[None]:
 
 
 def install(layers: Sequence[nn.Module]) -> bool:
-    """Hooks the last of the layers; whether there was anything to hook. Repeating it is harmless."""
+    """Hooks the last of the layers, which has no such hooks yet; whether there was anything to hook."""
     modules = _token_wise(layers)
     for module in modules:
-        if not _is_hooked(module):
-            module.register_forward_pre_hook(_narrow)
-            module.register_forward_hook(_widen)
+        module.register_forward_pre_hook(_narrow)
+        module.register_forward_hook(_widen)
     return bool(modules)
 
 
 def uninstall(layers: Sequence[nn.Module]) -> None:
-    for module in _token_wise(layers):
+    """Takes the hooks out wherever they are by now: an adapter wraps a module together with its hooks."""
+    for module in layers[-1].modules() if layers else ():
         for hooks, ours in ((module._forward_pre_hooks, _narrow), (module._forward_hooks, _widen)):
             for key in [key for key, hook in hooks.items() if hook is ours]:
                 del hooks[key]
@@ -51,10 +51,6 @@ def _token_wise(layers: Sequence[nn.Module]) -> list[nn.Module]:
     attention = getattr(layers[-1], "self_attn", None)
     found = (getattr(attention, "o_proj", None), getattr(layers[-1], "mlp", None))
     return [module for module in found if isinstance(module, nn.Module)]
-
-
-def _is_hooked(module: nn.Module) -> bool:
-    return any(hook is _narrow for hook in module._forward_pre_hooks.values())
 
 
 def _narrow(module: nn.Module, arguments: tuple[Any, ...]) -> tuple[Any, ...] | None:

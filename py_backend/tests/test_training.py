@@ -439,6 +439,7 @@ def test_default_target_modules_are_pefts(client: Client, model_folder: Folder) 
     created = client.trainer(setup.model, lora=pb.LoraSpec(r=2, alpha=4))
     assert {name.rpartition(".")[2] for name in created.trained_modules} == {"q_proj", "v_proj"}
     assert created.trainable_parameters > 0 and created.micro_batch_tokens > 0
+    assert created.saturating_tokens == 1  # a CPU works pair by pair
 
 
 def test_torch_runs_on_one_thread_here() -> None:

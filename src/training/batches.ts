@@ -62,16 +62,25 @@ export function epochOrder(pairs: number, seed: number, epoch: number): readonly
 }
 
 /**
- * Tokens of one forward of a step, at most: such that the device holds two at once, if a forward of half the tokens is
- * as fast. The gradients of one half are then worked out, here and on the way, while the device computes the other.
- * @param pairTokens Tokens of each pair of the step. @param tokenBudget Tokens whose graphs fit together.
- * @param saturating Tokens from which a forward is at full speed.
+ * The forward passes of a step: such that the device holds two at once, if smaller ones are as fast. The gradients of one
+ * are then worked out, here and on the way, while the device computes the next.
+ * @param tokenBudget Tokens whose graphs fit together. @param saturating Tokens from which a forward is at full speed.
  */
-export function forwardTokens(pairTokens: readonly number[], tokenBudget: number, saturating: number): number {
-  const whole = pairTokens.reduce((sum, tokens) => sum + tokens, 0);
-  if (Math.min(whole, tokenBudget) / 2 < saturating) return tokenBudget;
-  // Half a pair more than half of the step: so much room makes two forwards of any pairs, and never a third.
-  return whole <= tokenBudget ? Math.ceil((whole + Math.max(...pairTokens)) / 2) : Math.floor(tokenBudget / 2);
+export function cutStep(
+  indices: readonly number[],
+  tokensOf: (index: number) => number,
+  tokenBudget: number,
+  saturating: number,
+): readonly (readonly number[])[] {
+  const total = (members: readonly number[]): number => members.reduce((sum, index) => sum + tokensOf(index), 0);
+  const large = packMicroBatches(indices, tokensOf, tokenBudget);
+  const whole = total(indices);
+  const longest = Math.max(...indices.map(tokensOf));
+  // A step that fits at once: half a pair more than half of it makes two forwards of any pairs, and never a third.
+  const half = large.length === 1 ? Math.floor((whole + longest) / 2) : Math.floor(tokenBudget / 2);
+  const small = packMicroBatches(indices, tokensOf, half);
+  const mustBeFull = large.length === 1 ? small : small.slice(0, -1);
+  return mustBeFull.every((members) => total(members) >= saturating) ? small : large;
 }
 
 /**

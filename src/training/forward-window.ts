@@ -1,6 +1,6 @@
 /**
- * Forwards that are sent ahead of the gradients of the ones before, so that the device has work while a gradient is on
- * its way: always the next forward, and one more where the graphs of both fit in memory together.
+ * Forwards that are sent and whose gradients are not. Two of them at once, where the graphs of both fit in memory, so that
+ * the device has work while a gradient is on its way.
  */
 import type { ForwardResult } from '../backend/backend.js';
 
@@ -10,10 +10,6 @@ const AHEAD = 2;
 type MicroBatches = readonly (readonly number[])[];
 
 export interface ForwardWindow {
-  /** Tokens of the graphs that were on the device together, at most, since `restart`. */
-  readonly peak: number;
-  /** Forgets the peak of the attempt before. */
-  restart(): void;
   /** Sends the forwards of a step that can go now: from micro-batch `first` on, those that are not sent yet. */
   fill(step: number, microBatches: MicroBatches, first: number, tokenBudget: number): void;
   /** Whether all that is sent and not taken is the beginning of this step. */
@@ -41,14 +37,7 @@ export function createForwardWindow(
   let sent: SentForward[] = [];
   let taken = 0;
   let held = 0;
-  let peak = 0;
   return {
-    get peak() {
-      return peak;
-    },
-    restart() {
-      peak = held;
-    },
     fill(step, microBatches, first, tokenBudget) {
       while (sent.length < AHEAD) {
         const microBatch = first + sent.length;
@@ -57,7 +46,6 @@ export function createForwardWindow(
         const tokens = members.reduce((total, index) => total + tokensOf(index), 0);
         if (held > 0 && held + tokens > tokenBudget) return;
         held += tokens;
-        peak = Math.max(peak, held);
         sent.push({ step, members, tokens, result: send(step, microBatch, members) });
       }
     },
@@ -80,6 +68,15 @@ export function createForwardWindow(
       return step;
     },
   };
+}
+
+/** Tokens of the graphs that a step has on the device together, at most. */
+export function tokensTogether(microBatches: readonly number[], tokenBudget: number): number {
+  const together = microBatches.map((tokens, i) => {
+    const both = tokens + (microBatches[i + 1] ?? 0);
+    return both <= tokenBudget ? both : tokens;
+  });
+  return Math.max(...together);
 }
 
 const sameNumbers = (left: readonly number[], right: readonly number[]): boolean =>

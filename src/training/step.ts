@@ -2,17 +2,17 @@
  * Optimizer steps: forward, loss and gradient in TypeScript, backward, for each micro-batch; then one commit that names
  * them all. Only log-probs are waited for, and where memory allows two forwards at once the device works on one while the
  * gradient of the other is on its way; backward, commit and the forwards of the next step are queued behind each other.
- * Running out of memory drops the step, halves the micro-batches and starts it again: the loss is a sum over pairs and
- * each pair's share is divided by the step's number of pairs, so the gradient stays the same.
+ * Running out of memory drops the step, halves what is held together and starts it again: the loss is a sum over pairs
+ * and each pair's share is divided by the step's number of pairs, so the gradient stays the same.
  */
 import type { CommitResult, Trainer } from '../backend/backend.js';
 import { BackendFault } from '../backend/fault.js';
 import { MrpoError } from '../core/errors.js';
 import type { Objective, ObjectiveResult, PairBatch } from '../objectives/objective.js';
-import { forwardTokens, packMicroBatches, type StepPlan } from './batches.js';
+import { cutStep, type StepPlan } from './batches.js';
 import { batchOf, pairTokens, type Examples } from './examples.js';
 import { requireFinite } from './finite.js';
-import { createForwardWindow } from './forward-window.js';
+import { createForwardWindow, tokensTogether } from './forward-window.js';
 import { createMeasureSums, type Measures } from './measures.js';
 import { seedFor } from './seeds.js';
 
@@ -78,10 +78,8 @@ export function createStepRunner(context: StepContext): StepRunner {
     if (step !== undefined) await dropStep(trainer, step);
   }
 
-  const cut = ({ indices }: StepPlan, tokenBudget: number): readonly (readonly number[])[] => {
-    const tokens = forwardTokens(indices.map(tokensOf), tokenBudget, trainer.saturatingTokens);
-    return packMicroBatches(indices, tokensOf, tokens);
-  };
+  const cut = ({ indices }: StepPlan, tokenBudget: number): readonly (readonly number[])[] =>
+    cutStep(indices, tokensOf, tokenBudget, trainer.saturatingTokens);
 
   async function attempt(
     { plan, learningRate, next }: StepRequest,
@@ -93,11 +91,10 @@ export function createStepRunner(context: StepContext): StepRunner {
     const placeOf = new Map(indices.map((index, place) => [index, place]));
     const logps = new Map<number, readonly [number, number]>();
     if (!window.isFor(step, microBatches)) await end();
-    let added: Promise<unknown> = Promise.resolve();
+    const queued = createQueuedCalls();
     for (const [microBatch, members] of microBatches.entries()) {
       window.fill(step, microBatches, microBatch, tokenBudget);
-      const sentBefore = added;
-      const result = await window.take().catch((thrown: unknown) => firstFailure(sentBefore, thrown));
+      const result = await queued.wait(window.take());
       const batch = {
         ...batchOf(examples, members, everySecond(result.logps, 0), everySecond(result.logps, 1)),
         positions: Int32Array.from(members, (index) => placeOf.get(index) ?? 0),
@@ -110,8 +107,7 @@ export function createStepRunner(context: StepContext): StepRunner {
       const loss = objective.evaluate(batch);
       evaluated.push([batch, loss]);
       const gradients = interleavedMean(loss.gradChosen, loss.gradRejected, indices.length);
-      const backward = inFlight(trainer.backward(step, microBatch, gradients));
-      added = inFlight(added.then(() => backward));
+      queued.add(trainer.backward(step, microBatch, gradients));
       window.release();
     }
     const { weightDecay, maxGradNorm } = context;
@@ -121,8 +117,7 @@ export function createStepRunner(context: StepContext): StepRunner {
     if (next && context.signal?.aborted !== true) window.fill(next.step, cut(next, tokenBudget), 0, tokenBudget);
     const measures = createMeasureSums(context.referenceNames);
     for (const [batch, loss] of evaluated) measures.add(batch, loss); // while the backend is at work
-    await added;
-    const commit = await committed;
+    const commit = await queued.wait(committed);
     objective.observe?.(batchOf(examples, indices, side(logps, indices, 0), side(logps, indices, 1)));
     const tokens = sum(indices, tokensOf);
     return { measures: measures.means(), commit, microBatches: microBatches.length, tokens, tokenBudget };
@@ -134,16 +129,17 @@ export function createStepRunner(context: StepContext): StepRunner {
       let { tokenBudget } = request;
       for (;;) {
         const microBatches = cut(request.plan, tokenBudget);
-        window.restart();
         try {
           return await attempt(request, microBatches, tokenBudget);
         } catch (thrown) {
-          window.clear(); // what was sent behind a frame that was refused was refused too
+          window.clear(); // of this step, dropped below; of the next one, refused behind a commit that was refused
           await dropStep(trainer, request.plan.step);
           if (!isOutOfMemory(thrown)) throw thrown;
-          const alone = window.peak <= Math.max(...request.plan.indices.map(tokensOf));
-          if (alone) throw onePairTooLarge(examples, microBatches, thrown);
-          tokenBudget = Math.floor(window.peak / 2);
+          const tokens = microBatches.map((members) => sum(members, tokensOf));
+          const together = tokensTogether(tokens, tokenBudget);
+          const onePair = microBatches.every((members) => members.length === 1) && together === Math.max(...tokens);
+          if (onePair) throw onePairTooLarge(examples, microBatches, thrown);
+          tokenBudget = Math.floor(Math.min(tokenBudget, together) / 2);
         }
       }
     },
@@ -156,10 +152,32 @@ function inFlight<T>(call: Promise<T>): Promise<T> {
   return call;
 }
 
-/** A frame that fails fails those behind it too, and the first failure is the one to tell. */
-async function firstFailure(sentBefore: Promise<unknown>, thrown: unknown): Promise<never> {
-  await sentBefore;
-  throw thrown;
+/** Calls that nobody waits for one by one. */
+interface QueuedCalls {
+  add(call: Promise<unknown>): void;
+  /**
+   * Waits for a call that was made after or before them. As calls are answered in order, a queued one that has failed by
+   * then failed first, and its failure is the one to tell.
+   */
+  wait<T>(call: Promise<T>): Promise<T>;
+}
+
+function createQueuedCalls(): QueuedCalls {
+  let failure: { readonly thrown: unknown } | undefined;
+  const tell = (): void => {
+    if (failure !== undefined) throw failure.thrown;
+  };
+  return {
+    add: (call) => void call.catch((thrown: unknown) => (failure ??= { thrown })),
+    async wait(call) {
+      tell();
+      try {
+        return await call;
+      } finally {
+        tell();
+      }
+    },
+  };
 }
 
 /** `chosen` and `rejected` gradients of a micro-batch in the order of its log-probs, each divided by the step's pairs. */

@@ -50,6 +50,7 @@ export function describeTraining(target: ContractTarget, folder: string, backend
       expect(trainer.trainableParameters).toBeGreaterThan(0);
       expect(trainer.trainedModules.length).toBeGreaterThan(0);
       expect(trainer.microBatchTokens).toBeGreaterThan(0);
+      expect(trainer.saturatingTokens).toBeGreaterThan(0);
       expect(['off', 'selective', 'full']).toContain(trainer.checkpointing);
     });
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { epochOrder, forwardTokens, packMicroBatches, planTraining } from '../../src/training/batches.js';
+import { cutStep, epochOrder, packMicroBatches, planTraining } from '../../src/training/batches.js';
 
 const sorted = (values: readonly number[]): number[] => [...values].sort((a, b) => a - b);
 
@@ -30,29 +30,48 @@ describe('planTraining', () => {
   });
 });
 
-describe('forwardTokens', () => {
-  it.each([
-    // pairs, budget, saturating -> tokens of a forward
-    [[3000, 3000, 2000], 10_000, 4000, 5500], // fits at once: two of about half
-    [[3000, 3000, 1998], 10_000, 4000, 10_000], // halves would be slower
-    [[9000, 9000, 9000], 10_000, 4000, 5000], // does not fit at once: halves of the memory
-    [[9000, 9000, 9000], 10_000, 6000, 10_000],
-  ])(
-    'of pairs of %j tokens, with a budget of %i and full speed from %i, are %i',
-    (pairs, budget, saturating, tokens) => {
-      expect(forwardTokens(pairs, budget, saturating)).toBe(tokens);
-    },
-  );
+describe('cutStep', () => {
+  const cut = (tokens: readonly number[], budget: number, saturating: number): number[][] =>
+    cutStep(
+      tokens.map((_, index) => index),
+      (index) => tokens[index] ?? 0,
+      budget,
+      saturating,
+    ).map((members) => members.map((index) => tokens[index] ?? 0));
 
-  it('make two forwards of any pairs that fit at once', () => {
+  it.each([
+    [
+      'in two what fits at once',
+      [3000, 3000, 2000, 1900],
+      10_000,
+      3900,
+      [
+        [3000, 3000],
+        [2000, 1900],
+      ],
+    ],
+    ['not where a half would be slower', [3000, 3000, 2000, 1899], 10_000, 3900, [[3000, 3000, 2000, 1899]]],
+    [
+      'by half of the memory what does not fit',
+      [2000, 2000, 2000, 2000, 2000, 500],
+      9000,
+      4000,
+      [
+        [2000, 2000],
+        [2000, 2000],
+        [2000, 500],
+      ],
+    ],
+    ['not where a pair is too long for halves', [4900, 4900, 4900], 10_000, 5000, [[4900, 4900], [4900]]],
+    ['a single pair not at all', [500], 10_000, 1, [[500]]],
+  ])('cuts %s', (_, tokens, budget, saturating, expected) => {
+    expect(cut(tokens, budget, saturating)).toEqual(expected);
+  });
+
+  it('makes two forwards of any pairs that fit at once', () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 1, max: 500 }), { minLength: 2, maxLength: 20 }), (tokens) => {
-        const packed = packMicroBatches(
-          tokens.map((_, index) => index),
-          (index) => tokens[index] ?? 0,
-          forwardTokens(tokens, 1e6, 1),
-        );
-        expect(packed).toHaveLength(2);
+        expect(cut(tokens, 1e6, 1)).toHaveLength(2);
       }),
     );
   });

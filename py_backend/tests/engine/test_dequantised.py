@@ -9,7 +9,7 @@ from torch import nn
 
 from py_backend.engine import build_engine
 from py_backend.engine import engine as engine_module
-from py_backend.engine.fused import dequantised
+from py_backend.engine.fused import dequantised, has_packed_weights
 
 from .tiny import PAIRS, gradients, largest_relative_difference, model, own_logps, with_adapter
 
@@ -38,6 +38,7 @@ def test_numbers_are_those_of_bitsandbytes(name: str) -> None:
     layers = dequantised.four_bit_layers(policy)
     assert len(layers) == 21
     assert all(dequantised.plain_weight(layer) is not None for layer in layers)
+    assert not has_packed_weights(policy)
     logps = engine.forward(PAIRS, grad=True)
     assert float(((logps.detach() - own) / own).abs().max()) <= 1e-5
     assert largest_relative_difference(gradients(policy, logps), own_gradients) <= 1e-5
@@ -50,5 +51,6 @@ def test_where_memory_is_short_the_layers_work_as_they_did(monkeypatch: pytest.M
     monkeypatch.setattr(engine_module, "free_bytes", lambda _device: int(needed / dequantised.SHARE) - 1)
     engine = build_engine(policy)
     assert all(dequantised.plain_weight(layer) is None for layer in dequantised.four_bit_layers(policy))
+    assert has_packed_weights(policy)
     own = own_logps(policy, PAIRS).detach()
     assert float(((engine.forward(PAIRS, grad=False) - own) / own).abs().max()) <= 1e-5

@@ -49,6 +49,28 @@ def test_the_models_own_forward_still_computes_every_token() -> None:
     assert seen == [20]
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("dropout", [0.0, 0.1])
+def test_an_adapter_that_comes_later_wraps_no_hooks(dtype: torch.dtype, dropout: float) -> None:
+    """As in the backend: an engine for scoring when the model is loaded, another one when it gets its adapter."""
+    base = model("llama", dtype)
+    build_engine(base)
+    policy = with_adapter(base, targets=["o_proj", "down_proj", "gate_proj"], dropout=dropout)
+    for name, parameter in policy.named_parameters():
+        if "lora_" in name:
+            parameter.data = parameter.data.float()
+    engine = build_engine(policy)
+    policy.train()
+    engine.forward(PAIRS, grad=True).sum().backward()
+    policy.eval()
+    tolerance = 1e-5 if dtype == torch.float32 else 2e-2
+    on, own = engine.forward(PAIRS, grad=False), own_logps(policy, PAIRS).detach()
+    assert float(((on - own) / own).abs().max()) <= tolerance
+    with policy.disable_adapter():
+        off, own = engine.forward(PAIRS, grad=False), own_logps(policy, PAIRS).detach()
+    assert float(((off - own) / own).abs().max()) <= tolerance
+
+
 def test_an_mlp_that_mixes_tokens_is_left_whole(caplog: pytest.LogCaptureFixture) -> None:
     policy = with_adapter(model("llama"))
     mlp = policy.get_base_model().model.layers[-1].mlp

@@ -208,9 +208,10 @@ export interface CommitResult {
 
 /**
  * A step transaction: every `forward` of a step is answered by a `backward`, then one `commit` names them all.
- * A call that does not fit throws a {@link BackendFault} and changes nothing. Calls may be made without waiting for the
- * one before: they are worked on in order, and on a GPU the next is laid out and moved while it computes. What is queued
- * behind a call that failed does not fit any more, so it fails too.
+ * A call that does not fit throws a {@link BackendFault} and changes nothing; a backward out of memory drops the step.
+ * Calls may be made without waiting for the one before: they are worked on in order, and on a GPU the next is laid out
+ * and moved while it computes. A commit that names what is gone fails, and so does what is queued behind it for the next
+ * step.
  */
 export interface Trainer {
   readonly trainableParameters: number;

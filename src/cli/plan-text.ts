@@ -44,7 +44,7 @@ ${textTable(
     [
       ['trained weights', count(plan.trainableWeights)],
       ['recomputation of activations', plan.checkpointing],
-      ['tokens per micro-batch, at most', count(plan.microBatchTokens)],
+      ['tokens held at once, at most', count(plan.microBatchTokens)],
       ['operations per step', `${(plan.flopsPerStep / 1e12).toPrecision(3)} TFLOP`],
     ],
   )}

@@ -20,7 +20,7 @@ export interface PlanInput {
 
 export type Checkpointing = 'off' | 'selective' | 'full';
 
-/** Bytes by part; `activations` are those of the largest micro-batch. */
+/** Bytes by part; `activations` are those held at once. */
 export interface MemoryPlan {
   readonly weights: number;
   /** NF4 weights a second time, in the compute format, where memory allows. */
@@ -42,7 +42,7 @@ export interface Plan {
   readonly checkpointing: Checkpointing;
   readonly memory: MemoryPlan;
   readonly fits: boolean;
-  /** Prompt + chosen + rejected tokens of one forward pass. */
+  /** Prompt + chosen + rejected tokens whose activations are held at once, of one forward pass or two. */
   readonly microBatchTokens: number;
   readonly steps: number;
   readonly flopsPerStep: number;

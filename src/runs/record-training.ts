@@ -62,7 +62,7 @@ export async function recordTraining(
       case 'smaller_micro_batches':
         emit({
           type: 'note',
-          message: `step ${event.step}: out of memory; done again, with the same gradient, in micro-batches of ${event.tokenBudget} tokens, as will be all further steps`,
+          message: `step ${event.step}: out of memory; done again, with the same gradient, holding ${event.tokenBudget} tokens at once, as will be all further steps`,
         });
         break;
     }

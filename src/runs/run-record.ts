@@ -51,7 +51,7 @@ export interface PlanFacts {
   readonly secondsPerStep: number;
   readonly steps: number;
   readonly checkpointing: string;
-  /** Prompt and response tokens of one forward pass. */
+  /** Prompt and response tokens whose activations are held at once. */
   readonly microBatchTokens: number;
   /** What the time rests on. */
   readonly basis: string;
@@ -86,7 +86,7 @@ export interface TrainingFacts {
   readonly trainableParameters: number;
   readonly trainedModules: readonly string[];
   readonly checkpointing: string;
-  /** The backend's advice for one forward pass. */
+  /** The same, as the backend advised. */
   readonly microBatchTokens: number;
   /** Prompt and response tokens of all steps. */
   readonly tokens: number;

@@ -108,7 +108,7 @@ function planAndFact({ record, metrics }: StoredRun): string | undefined {
   return [
     `memory ${bytesText(plan.memoryBytes)} planned, ${bytesText(peakMemoryBytes)} used`,
     `a step ${plan.secondsPerStep.toPrecision(3)} s planned, ${mean.toPrecision(3)} s taken`,
-    `${plan.microBatchTokens} tokens a micro-batch planned, ${training.microBatchTokens} advised by the device`,
+    `${plan.microBatchTokens} tokens held at once planned, ${training.microBatchTokens} advised by the device`,
   ].join('; ');
 }
 

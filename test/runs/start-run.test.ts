@@ -207,7 +207,7 @@ describe('a run', () => {
     });
     expect(result?.status).toBe('succeeded');
     expect(notesOf(events).join('\n')).toMatch(
-      /step 1: out of memory; done again, with the same gradient, in micro-batches of \d+ tokens/,
+      /step 1: out of memory; done again, with the same gradient, holding \d+ tokens at once/,
     );
   });
 });

@@ -243,6 +243,36 @@ describe('a step out of memory', () => {
     one.chosen.forEach((logp, i) => expect(other.chosen[i]).toBeCloseTo(logp, 9));
   });
 
+  it('gives up over one pair although a longer one of the next step was sent ahead', async () => {
+    const toy = await toyTraining({ wrap: (trainer) => ({ ...trainer, backward: () => outOfMemory('backward') }) });
+    const lengths = INDICES.map((index) => pairTokens(toy.examples, index));
+    const [shortest, longest] = [Math.min, Math.max].map((pick) => lengths.indexOf(pick(...lengths)));
+    expect(lengths[shortest ?? 0]).toBeLessThan(lengths[longest ?? 0] ?? 0);
+    const request = { plan: planOf(1, [shortest ?? 0]), learningRate: 0.05, tokenBudget: 1e9 };
+    await expect(runnerOf(toy).run({ ...request, next: planOf(2, [longest ?? 0]) })).rejects.toThrow(
+      /one pair at a time/,
+    );
+  });
+
+  it('splits several pairs that are no longer together than one other', async () => {
+    const toy = await toyTraining({ memory: { maxForwardRows: 1 } });
+    const lengths = INDICES.map((index) => pairTokens(toy.examples, index));
+    const outcome = await oneStep(toy, 2 * Math.min(...lengths));
+    expect(outcome.microBatches).toBe(INDICES.length);
+  });
+
+  it('is noticed before the rest of the step is computed', async () => {
+    let failures = 0;
+    const wrap = (trainer: Trainer): Trainer => ({
+      ...trainer,
+      backward: (...frame) => (failures++ === 0 ? outOfMemory('backward') : trainer.backward(...frame)),
+    });
+    const toy = await toyTraining({ wrap });
+    await oneStep(toy, 150);
+    const replayedFrom = toy.calls.forwards.map(({ microBatch }) => microBatch).lastIndexOf(0);
+    expect(replayedFrom).toBeLessThanOrEqual(2);
+  });
+
   it('says how long the longest pair is when one pair alone does not fit', async () => {
     const toy = await toyTraining({ memory: { maxForwardRows: 0 } });
     await expect(oneStep(toy, 1e9)).rejects.toThrow(
@@ -313,6 +343,9 @@ function oneGraphOnly(trainer: Trainer): Trainer {
     },
   };
 }
+
+const outOfMemory = (frame: string): Promise<never> =>
+  Promise.reject(new BackendFault('out_of_memory', `no memory left in a ${frame}; nothing was applied`));
 
 /** Runs out of memory once in one kind of frame, as a device does whose memory is full at that moment. */
 function failOnce(trainer: Trainer, frame: 'backward' | 'commit'): Trainer {

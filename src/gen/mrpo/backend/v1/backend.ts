@@ -5094,9 +5094,11 @@ export const BackendServiceDefinition = {
     /**
      * The training loop of one trainer, as step transactions: Forward holds a graph, Backward gives it +dL/dlogp,
      * Commit names the micro-batches it applies and applies exactly those, once. Frames are worked on in the order they
-     * were sent, and a client need not wait in between: the next Forward behind a Backward is the look-ahead, and what was
-     * queued behind a frame that failed fails as a STEP_CONFLICT. A trainer whose stream has ended and that neither another
-     * stream opens nor CloseTrainer ends within 10 minutes is freed with its model: its client is gone.
+     * were sent, and a client need not wait in between: while the device works on a Forward that was sent ahead, the
+     * gradients of the one before can come. A frame that failed changes nothing, or drops the step (a Backward out of
+     * memory); a Commit that names what is not there any more, and what is queued for a next step behind it, fail as
+     * STEP_CONFLICT. A trainer whose stream has ended and that neither another stream opens nor CloseTrainer ends within
+     * 10 minutes is freed with its model: its client is gone.
      */
     train: {
       name: "Train",
@@ -5229,9 +5231,11 @@ export const BackendServiceService = {
   /**
    * The training loop of one trainer, as step transactions: Forward holds a graph, Backward gives it +dL/dlogp,
    * Commit names the micro-batches it applies and applies exactly those, once. Frames are worked on in the order they
-   * were sent, and a client need not wait in between: the next Forward behind a Backward is the look-ahead, and what was
-   * queued behind a frame that failed fails as a STEP_CONFLICT. A trainer whose stream has ended and that neither another
-   * stream opens nor CloseTrainer ends within 10 minutes is freed with its model: its client is gone.
+   * were sent, and a client need not wait in between: while the device works on a Forward that was sent ahead, the
+   * gradients of the one before can come. A frame that failed changes nothing, or drops the step (a Backward out of
+   * memory); a Commit that names what is not there any more, and what is queued for a next step behind it, fail as
+   * STEP_CONFLICT. A trainer whose stream has ended and that neither another stream opens nor CloseTrainer ends within
+   * 10 minutes is freed with its model: its client is gone.
    */
   train: {
     path: "/mrpo.backend.v1.BackendService/Train" as const,
@@ -5288,9 +5292,11 @@ export interface BackendServiceServer extends UntypedServiceImplementation {
   /**
    * The training loop of one trainer, as step transactions: Forward holds a graph, Backward gives it +dL/dlogp,
    * Commit names the micro-batches it applies and applies exactly those, once. Frames are worked on in the order they
-   * were sent, and a client need not wait in between: the next Forward behind a Backward is the look-ahead, and what was
-   * queued behind a frame that failed fails as a STEP_CONFLICT. A trainer whose stream has ended and that neither another
-   * stream opens nor CloseTrainer ends within 10 minutes is freed with its model: its client is gone.
+   * were sent, and a client need not wait in between: while the device works on a Forward that was sent ahead, the
+   * gradients of the one before can come. A frame that failed changes nothing, or drops the step (a Backward out of
+   * memory); a Commit that names what is not there any more, and what is queued for a next step behind it, fail as
+   * STEP_CONFLICT. A trainer whose stream has ended and that neither another stream opens nor CloseTrainer ends within
+   * 10 minutes is freed with its model: its client is gone.
    */
   train: handleBidiStreamingCall<TrainRequest, TrainResponse>;
   /** Writes the adapter in PEFT format, or the merged model, into a folder that must not exist or must be empty. */
@@ -5407,9 +5413,11 @@ export interface BackendServiceClient extends Client {
   /**
    * The training loop of one trainer, as step transactions: Forward holds a graph, Backward gives it +dL/dlogp,
    * Commit names the micro-batches it applies and applies exactly those, once. Frames are worked on in the order they
-   * were sent, and a client need not wait in between: the next Forward behind a Backward is the look-ahead, and what was
-   * queued behind a frame that failed fails as a STEP_CONFLICT. A trainer whose stream has ended and that neither another
-   * stream opens nor CloseTrainer ends within 10 minutes is freed with its model: its client is gone.
+   * were sent, and a client need not wait in between: while the device works on a Forward that was sent ahead, the
+   * gradients of the one before can come. A frame that failed changes nothing, or drops the step (a Backward out of
+   * memory); a Commit that names what is not there any more, and what is queued for a next step behind it, fail as
+   * STEP_CONFLICT. A trainer whose stream has ended and that neither another stream opens nor CloseTrainer ends within
+   * 10 minutes is freed with its model: its client is gone.
    */
   train(): ClientDuplexStream<TrainRequest, TrainResponse>;
   train(options: Partial<CallOptions>): ClientDuplexStream<TrainRequest, TrainResponse>;

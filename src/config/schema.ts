@@ -107,7 +107,9 @@ export const dataSchema = z.strictObject({
     .string()
     .min(1)
     .optional()
-    .describe('Field that scores an answer, where a form has several (helpfulness, overall_score), or a list of scores beside the answers.'),
+    .describe(
+      'Field that scores an answer, where a form has several (helpfulness, overall_score), or a list of scores beside the answers.',
+    ),
   strict: z
     .boolean()
     .default(false)

@@ -113,8 +113,8 @@ def _room(results: dict[str, Any]) -> str:
     f = results["smollm"]["figures"]
     limit = f["limit"]["linear"] + f["limit"]["attention"]
     return (
-        f"SmolLM2 three times as fast as TRL would be {f['peer'] / 3:.2f} s a pair, against {limit:.2f} s for the matrix\n"
-        "products alone. How much of TRL's time is matrix products decides what can be reached, and that depends on the\n"
+        f"SmolLM2 three times as fast as TRL would be {f['peer'] / 3:.2f} s a pair; the matrix products alone take\n"
+        f"{limit:.2f} s. What share of TRL's time they take decides what can be reached, and that depends on the\n"
         "machine: the faster its products, the larger the factor.\n\n"
     )
 

@@ -11,6 +11,7 @@ import { Interrupted } from './problem.mjs';
 
 const POLL_MS = 300;
 const TOUCH_MS = 5000;
+const TORN_MS = 2000;
 const FORGOTTEN_MS = 60_000;
 
 /**
@@ -50,8 +51,11 @@ async function acquire(path, note) {
         removeStale(path, holder.text);
         continue;
       }
-      if (!told) note(`another installation is running here (process ${holder.owner ?? 'unknown'}); waiting for it`);
-      told = true;
+      // A file without an owner is being written at this moment, unless it stays so.
+      if (!told && (holder.owner !== undefined || holder.idleMs > TORN_MS)) {
+        note(`another installation is running here (process ${holder.owner ?? 'unknown'}); waiting for it`);
+        told = true;
+      }
       await sleep(POLL_MS);
       if (interrupted) throw new Interrupted();
     }

@@ -113,7 +113,7 @@ const added = measured.map(({ wall, device }) => wall - device);
 const median = quantile(added, 0.5);
 const text = `# What TypeScript and gRPC add to a step
 
-\`npm run bench -- seam\`: ${STEPS} steps of ${PAIRS} pairs a step, ${REFERENCES} references, a tiny model in an embedded
+\`npm run bench -- seam\`: ${STEPS} steps of ${PAIRS} pairs, ${REFERENCES} references, a tiny model in an embedded
 Python process on the same machine. Added = wall time from commit to commit less what the backend reports for forward,
 backward and commit. The step is cut into two forwards: while the device computes one, the log-probs of the other are
 here and become gradients; backward, commit and the forwards of the next step are queued. A step in one forward, as on a

@@ -18,8 +18,9 @@ from .file_hashes import hash_file, hash_files
 from .source import Source
 from .spec import ModelSpec
 
-# Raise when log-probs change by more than rounding for the same weights, text and settings.
-NUMERICS = "head-float32 sum-float64 layout-1"
+# Raise when log-probs change in any bit for the same weights, text and settings: against scores kept from before, the
+# margin of an untrained policy must be 0 and not nearly 0.
+NUMERICS = "head-float32 sum-float64 layout-2"
 
 SILENT_CONFIG_KEYS = {"_name_or_path", "transformers_version", "_commit_hash", "use_cache", "torch_dtype", "dtype"}
 SILENT_ADAPTER_KEYS = {
@@ -54,7 +55,7 @@ def identify(spec: ModelSpec, source: Source, template: str, device: torch.devic
 
 
 def numeric_path(spec: ModelSpec, device: torch.device) -> str:
-    """Readable, e.g. "cpu float32 nf4-double sdpa head-float32 sum-float64 layout-1"."""
+    """Readable, e.g. "cpu float32 nf4-double sdpa head-float32 sum-float64 layout-2"."""
     quantization = {"none": "unquantized", "nf4": "nf4-double", "int8": "int8"}[spec.quantization]
     return f"{device.type} {spec.dtype_name(device)} {quantization} {spec.attention_name()} {NUMERICS}"
 

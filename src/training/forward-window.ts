@@ -70,10 +70,10 @@ export function createForwardWindow(
   };
 }
 
-/** Tokens of the graphs that a step has on the device together, at most. */
-export function tokensTogether(microBatches: readonly number[], tokenBudget: number): number {
-  const together = microBatches.map((tokens, i) => {
-    const both = tokens + (microBatches[i + 1] ?? 0);
+/** Tokens of the graphs that a step has on the device together, at most, when its forwards have so many tokens each. */
+export function tokensTogether(forwards: readonly number[], tokenBudget: number): number {
+  const together = forwards.map((tokens, i) => {
+    const both = tokens + (forwards[i + 1] ?? 0);
     return both <= tokenBudget ? both : tokens;
   });
   return Math.max(...together);

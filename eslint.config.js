@@ -28,7 +28,8 @@ const rooms = readdirSync(new URL('./src', import.meta.url), { withFileTypes: tr
 const layerOf = (room) => LAYERS.findIndex((layer) => layer.includes(room));
 
 const unplaced = rooms.filter((room) => room !== 'gen' && layerOf(room) < 0);
-if (unplaced.length > 0) throw new Error(`eslint.config.js: give these rooms of src a place in LAYERS: ${unplaced.join(', ')}`);
+if (unplaced.length > 0)
+  throw new Error(`eslint.config.js: give these rooms of src a place in LAYERS: ${unplaced.join(', ')}`);
 
 const zones = [
   ...rooms
@@ -72,7 +73,9 @@ export default tseslint.config(
       eqeqeq: 'error',
       'no-restricted-imports': [
         'error',
-        { paths: [{ name: 'pythonia', message: 'Importing it starts Python: use await import() where it is needed.' }] },
+        {
+          paths: [{ name: 'pythonia', message: 'Importing it starts Python: use await import() where it is needed.' }],
+        },
       ],
     },
   },

@@ -7,7 +7,17 @@
  * temporary folder and measures each stage in a process of its own. --save writes the table to bench/results/data.md.
  */
 import { execFileSync } from 'node:child_process';
-import { closeSync, createReadStream, mkdirSync, mkdtempSync, openSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  createReadStream,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -83,13 +93,22 @@ async function measure(stage: string, file: string): Promise<Measured> {
   const count = await prepared.work();
   const wallSeconds = (performance.now() - started) / 1000;
   const { user, system } = process.cpuUsage(before);
-  return { bytes: prepared.bytes, count, wallSeconds, cpuSeconds: (user + system) / 1e6, peakMegabytes: process.resourceUsage().maxRSS / 1024 };
+  return {
+    bytes: prepared.bytes,
+    count,
+    wallSeconds,
+    cpuSeconds: (user + system) / 1e6,
+    peakMegabytes: process.resourceUsage().maxRSS / 1024,
+  };
 }
 
 /** Writes rows until the file has this many megabytes (10^6 bytes). */
 function writeRows(file: string, megabytes: number): void {
   const random = seededRandom(0);
-  const words = 'the quick brown fox jumps over a lazy dog while numbers such as 42 and code `x = y` appear with "quotes" and\nnew lines sometimes'.split(' ');
+  const words =
+    'the quick brown fox jumps over a lazy dog while numbers such as 42 and code `x = y` appear with "quotes" and\nnew lines sometimes'.split(
+      ' ',
+    );
   const text = (length: number): string => {
     let result = '';
     while (result.length < length) result += `${words[random.integer(words.length)]} `;
@@ -120,15 +139,22 @@ function report(fileBytes: number, rows: readonly (readonly [string, Measured])[
     '',
     '| stage | MB/s | MB per CPU second | peak memory, MB |',
     '|---|---|---|---|',
-    ...rows.map(([stage, { bytes, wallSeconds, cpuSeconds, peakMegabytes }]) =>
-      `| ${STAGES[stage]?.what} | ${cell(bytes / 1e6 / wallSeconds)} | ${cell(bytes / 1e6 / cpuSeconds)} | ${cell(peakMegabytes)} |`,
+    ...rows.map(
+      ([stage, { bytes, wallSeconds, cpuSeconds, peakMegabytes }]) =>
+        `| ${STAGES[stage]?.what} | ${cell(bytes / 1e6 / wallSeconds)} | ${cell(bytes / 1e6 / cpuSeconds)} | ${cell(peakMegabytes)} |`,
     ),
     '',
   ].join('\n');
 }
 
 const { values } = parseArgs({
-  options: { megabytes: { type: 'string', default: '1000' }, keep: { type: 'boolean', default: false }, save: { type: 'boolean', default: false }, stage: { type: 'string' }, file: { type: 'string' } },
+  options: {
+    megabytes: { type: 'string', default: '1000' },
+    keep: { type: 'boolean', default: false },
+    save: { type: 'boolean', default: false },
+    stage: { type: 'string' },
+    file: { type: 'string' },
+  },
 });
 
 if (values.stage !== undefined && values.file !== undefined) {
@@ -140,10 +166,21 @@ if (values.stage !== undefined && values.file !== undefined) {
     writeRows(file, Number(values.megabytes));
     const results: (readonly [string, Measured])[] = [];
     for (const stage of Object.keys(STAGES)) {
-      const command = ['--import', 'tsx', fileURLToPath(new URL('./main.ts', import.meta.url)), 'data', '--stage', stage, '--file', file];
+      const command = [
+        '--import',
+        'tsx',
+        fileURLToPath(new URL('./main.ts', import.meta.url)),
+        'data',
+        '--stage',
+        stage,
+        '--file',
+        file,
+      ];
       const measured = JSON.parse(execFileSync(process.execPath, command, { encoding: 'utf8' })) as Measured;
       results.push([stage, measured]);
-      console.error(`${stage}: ${(measured.bytes / 1e6 / measured.wallSeconds).toFixed(0)} MB/s, ${measured.peakMegabytes.toFixed(0)} MB peak`);
+      console.error(
+        `${stage}: ${(measured.bytes / 1e6 / measured.wallSeconds).toFixed(0)} MB/s, ${measured.peakMegabytes.toFixed(0)} MB peak`,
+      );
     }
     const text = report(statSync(file).size, results);
     if (values.save) {

@@ -35,13 +35,17 @@ interface NumpyResult {
 /** Responses of 20 to 500 tokens at about one nat a token, every model within some 20 % of the others. */
 function madeUpModels(): readonly ModelColumns[] {
   const { next } = seededRandom(0);
-  const column = (value: (row: number) => number): Float64Array => Float64Array.from({ length: PAIRS }, (_, row) => value(row));
+  const column = (value: (row: number) => number): Float64Array =>
+    Float64Array.from({ length: PAIRS }, (_, row) => value(row));
   const sides = [0, 1].map(() => {
     const tokens = column(() => 20 + Math.floor(480 * next()));
     return { tokens, nats: tokens.map((count) => count * (0.6 + 0.8 * next())) };
   });
   return Array.from({ length: 1 + REFERENCES }, () => {
-    const [chosen, rejected] = sides.map(({ tokens, nats }) => ({ tokens, logps: nats.map((size) => -size * (0.9 + 0.2 * next())) }));
+    const [chosen, rejected] = sides.map(({ tokens, nats }) => ({
+      tokens,
+      logps: nats.map((size) => -size * (0.9 + 0.2 * next())),
+    }));
     return { chosen: chosen!, rejected: rejected! };
   });
 }
@@ -53,12 +57,19 @@ function slice(models: readonly ModelColumns[], start: number, size: number): Pa
     chosen: { logps: part(chosen.logps), tokens: part(chosen.tokens) },
     rejected: { logps: part(rejected.logps), tokens: part(rejected.tokens) },
   }));
-  return { size, policy: policy!, references, chosenBytes: policy!.chosen.tokens, rejectedBytes: policy!.rejected.tokens };
+  return {
+    size,
+    policy: policy!,
+    references,
+    chosenBytes: policy!.chosen.tokens,
+    rejectedBytes: policy!.rejected.tokens,
+  };
 }
 
 /** A table row in million pairs a second. Other work on the machine stretches the clock; CPU time much less. */
 function tableRow(label: string, rounds: readonly Round[]): string {
-  const rates = (seconds: readonly number[]): number[] => seconds.map((value) => PAIRS / value / 1e6).sort((a, b) => a - b);
+  const rates = (seconds: readonly number[]): number[] =>
+    seconds.map((value) => PAIRS / value / 1e6).sort((a, b) => a - b);
   const [wall, cpu] = [rates(rounds.map((round) => round.wall)), rates(rounds.map((round) => round.cpu))];
   const shown = [median(wall), wall.at(-1)!, median(cpu), cpu.at(-1)!];
   return `| ${label} | ${shown.map((rate) => rate.toFixed(2)).join(' | ')} |`;
@@ -71,12 +82,20 @@ function median(sorted: readonly number[]): number {
 function timeNumpy(models: readonly ModelColumns[]): NumpyResult {
   const folder = mkdtempSync(join(tmpdir(), 'mrpo-bench-'));
   try {
-    const columns = models.flatMap(({ chosen, rejected }) => [chosen.logps, rejected.logps, chosen.tokens, rejected.tokens]);
+    const columns = models.flatMap(({ chosen, rejected }) => [
+      chosen.logps,
+      rejected.logps,
+      chosen.tokens,
+      rejected.tokens,
+    ]);
     const file = join(folder, 'columns.f64');
     writeFileSync(file, Buffer.concat(columns.map((column) => new Uint8Array(column.buffer))));
     const script = fileURLToPath(new URL('./math_numpy.py', import.meta.url));
     const env = { ...process.env, OMP_NUM_THREADS: '1', OPENBLAS_NUM_THREADS: '1' };
-    const { status, stdout, stderr } = spawnSync(resolvePython(), [script, file, String(REFERENCES), String(ROUNDS)], { encoding: 'utf8', env });
+    const { status, stdout, stderr } = spawnSync(resolvePython(), [script, file, String(REFERENCES), String(ROUNDS)], {
+      encoding: 'utf8',
+      env,
+    });
     if (status !== 0) throw new Error(`math_numpy.py failed:\n${stderr}`);
     return JSON.parse(stdout) as NumpyResult;
   } finally {

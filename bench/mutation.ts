@@ -14,7 +14,16 @@ import { fileURLToPath } from 'node:url';
 const STRYKER = '9.6.1'; // the last that runs on Node 20
 const project = fileURLToPath(new URL('../', import.meta.url));
 const copy = join(project, '.cache', 'mutation');
-const COPIED = ['package.json', 'package-lock.json', 'tsconfig.json', 'vitest.config.ts', 'src/core', 'src/math', 'src/config', 'src/objectives'];
+const COPIED = [
+  'package.json',
+  'package-lock.json',
+  'tsconfig.json',
+  'vitest.config.ts',
+  'src/core',
+  'src/math',
+  'src/config',
+  'src/objectives',
+];
 const TESTS = ['test/math', 'test/objectives', 'test/vectors'];
 /** Tests of the command line, which needs what is not copied. */
 const LEFT_OUT = ['explain.test.ts'];
@@ -34,7 +43,10 @@ function prepare(): void {
   for (const folder of ['src', 'test']) rmSync(join(copy, folder), { recursive: true, force: true });
   mkdirSync(copy, { recursive: true });
   for (const path of [...COPIED, ...TESTS]) {
-    cpSync(join(project, path), join(copy, path), { recursive: true, filter: (source) => !LEFT_OUT.some((name) => source.endsWith(name)) });
+    cpSync(join(project, path), join(copy, path), {
+      recursive: true,
+      filter: (source) => !LEFT_OUT.some((name) => source.endsWith(name)),
+    });
   }
   writeFileSync(
     join(copy, 'stryker.config.json'),
@@ -53,7 +65,11 @@ function prepare(): void {
 }
 
 function run(program: string, args: readonly string[]): void {
-  const { status } = spawnSync(program, args, { cwd: copy, stdio: 'inherit', env: { ...process.env, OMP_NUM_THREADS: '1' } });
+  const { status } = spawnSync(program, args, {
+    cwd: copy,
+    stdio: 'inherit',
+    env: { ...process.env, OMP_NUM_THREADS: '1' },
+  });
   if (status !== 0) throw new Error(`${program} ${args.join(' ')} ended with ${status}`);
 }
 
@@ -65,7 +81,8 @@ function count(mutants: readonly Mutant[]): { caught: number; all: number } {
 }
 
 function resultText({ files }: Report): string {
-  const percent = ({ caught, all }: { caught: number; all: number }): string => (all === 0 ? '-' : ((100 * caught) / all).toFixed(1));
+  const percent = ({ caught, all }: { caught: number; all: number }): string =>
+    all === 0 ? '-' : ((100 * caught) / all).toFixed(1);
   const rows = Object.entries(files).map(([file, { mutants }]) => {
     const counted = count(mutants);
     return `| ${file.replace('src/math/', '')} | ${counted.caught} | ${counted.all} | ${percent(counted)} |`;
@@ -94,7 +111,14 @@ ${survivors.join('\n')}
 }
 
 prepare();
-run('npm', ['install', '--no-audit', '--no-fund', '--no-save', `@stryker-mutator/core@${STRYKER}`, `@stryker-mutator/vitest-runner@${STRYKER}`]);
+run('npm', [
+  'install',
+  '--no-audit',
+  '--no-fund',
+  '--no-save',
+  `@stryker-mutator/core@${STRYKER}`,
+  `@stryker-mutator/vitest-runner@${STRYKER}`,
+]);
 run(process.execPath, [join('node_modules', '@stryker-mutator', 'core', 'bin', 'stryker.js'), 'run']);
 const text = resultText(JSON.parse(readFileSync(join(copy, 'mutation.json'), 'utf8')) as Report);
 console.log(text);

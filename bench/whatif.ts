@@ -15,7 +15,8 @@ const REFERENCES = 5;
 const RUNS = 3;
 
 const { next } = seededRandom(0);
-const column = (value: (row: number) => number): Float64Array => Float64Array.from({ length: PAIRS }, (_, row) => value(row));
+const column = (value: (row: number) => number): Float64Array =>
+  Float64Array.from({ length: PAIRS }, (_, row) => value(row));
 
 function syntheticBatch(): PairBatch {
   const chosenTokens = column(() => 20 + Math.floor(next() * 480));
@@ -24,7 +25,10 @@ function syntheticBatch(): PairBatch {
     tokens,
     logps: tokens.map((count) => -count * nats * (0.7 + 0.6 * next())),
   });
-  const model = (k: number): ModelColumns => ({ chosen: side(chosenTokens, 0.9 + 0.1 * k), rejected: side(rejectedTokens, 0.95 + 0.1 * k) });
+  const model = (k: number): ModelColumns => ({
+    chosen: side(chosenTokens, 0.9 + 0.1 * k),
+    rejected: side(rejectedTokens, 0.95 + 0.1 * k),
+  });
   const references = Array.from({ length: REFERENCES }, (_, k) => model(k));
   return {
     size: PAIRS,
@@ -42,12 +46,23 @@ const runs: { settings: number; seconds: number; cpuSeconds: number }[] = [];
 for (let run = 0; run < RUNS; run++) {
   const [started, cpu] = [performance.now(), process.cpuUsage()];
   const { results } = await sweepBatch(batch, true, names, objectiveSchema.parse({}));
-  distinct = new Set(results.map(({ setting: { references, clip, weights, pooling } }) => JSON.stringify([references, clip, weights, pooling]))).size;
+  distinct = new Set(
+    results.map(({ setting: { references, clip, weights, pooling } }) =>
+      JSON.stringify([references, clip, weights, pooling]),
+    ),
+  ).size;
   const used = process.cpuUsage(cpu);
-  runs.push({ settings: results.length, seconds: (performance.now() - started) / 1000, cpuSeconds: (used.user + used.system) / 1e6 });
+  runs.push({
+    settings: results.length,
+    seconds: (performance.now() - started) / 1000,
+    cpuSeconds: (used.user + used.system) / 1e6,
+  });
 }
 
-const rows = runs.map(({ settings, seconds, cpuSeconds }, run) => `| ${run + 1} | ${settings} | ${seconds.toFixed(2)} | ${cpuSeconds.toFixed(2)} | ${((cpuSeconds / settings) * 100).toFixed(2)} |`);
+const rows = runs.map(
+  ({ settings, seconds, cpuSeconds }, run) =>
+    `| ${run + 1} | ${settings} | ${seconds.toFixed(2)} | ${cpuSeconds.toFixed(2)} | ${((cpuSeconds / settings) * 100).toFixed(2)} |`,
+);
 const text = `# What-if sweep
 
 \`npm run bench -- whatif\`: ${PAIRS.toLocaleString('en-US')} pairs, K = ${REFERENCES} references, made-up log-probs (seed 0), one thread;

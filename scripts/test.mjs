@@ -19,9 +19,19 @@ const SIGN_OF_LIFE_MS = 30_000;
 const stagesWith = (python) => [
   { name: 'vitest', lane: 0, command: [process.execPath, 'node_modules/vitest/vitest.mjs', 'run'] },
   { name: 'types', lane: 1, command: [process.execPath, 'node_modules/typescript/bin/tsc', '--noEmit', '-p', '.'] },
-  { name: 'lint', lane: 1, command: [process.execPath, 'node_modules/eslint/bin/eslint.js', '.', '--max-warnings', '0'] },
+  {
+    name: 'lint',
+    lane: 1,
+    command: [process.execPath, 'node_modules/eslint/bin/eslint.js', '.', '--max-warnings', '0'],
+  },
+  {
+    name: 'format',
+    lane: 1,
+    command: [process.execPath, 'node_modules/prettier/bin/prettier.cjs', '--check', '--log-level', 'warn', '.'],
+  },
   { name: 'generated', lane: 1, command: [process.execPath, 'scripts/generate-proto.mjs', '--check'] },
   { name: 'ruff', lane: 1, command: [python, '-m', 'ruff', 'check', '--no-cache', '.'] },
+  { name: 'ruff-format', lane: 1, command: [python, '-m', 'ruff', 'format', '--check', '--no-cache', '.'] },
   { name: 'pytest', lane: 1, command: [python, '-m', 'pytest', '-q', '-p', 'no:cacheprovider'] },
 ];
 
@@ -55,7 +65,9 @@ async function runLane(stages) {
     const result = await runStage(stage);
     results.push(result);
     const summary = result.passed ? lastLines(result.output, 1) : result.output.trimEnd();
-    say(`${result.passed ? 'ok  ' : 'FAIL'} ${result.name.padEnd(9)} ${result.time.padStart(8)}  ${result.passed ? summary : ''}`);
+    say(
+      `${result.passed ? 'ok  ' : 'FAIL'} ${result.name.padEnd(11)} ${result.time.padStart(8)}  ${result.passed ? summary : ''}`,
+    );
     if (!result.passed) say(`${summary}\n`);
   }
   return results;
@@ -64,7 +76,12 @@ async function runLane(stages) {
 /** The last non-empty lines of a text, without colours. */
 function lastLines(text, count) {
   const plain = text.replace(/\u001b\[[0-9;]*m/g, '');
-  return plain.split('\n').map((line) => line.trim()).filter(Boolean).slice(-count).join(' ');
+  return plain
+    .split('\n')
+    .map((line) => line.trim())
+    .filter(Boolean)
+    .slice(-count)
+    .join(' ');
 }
 
 function chosenStages(stages, argv) {
@@ -73,7 +90,9 @@ function chosenStages(stages, argv) {
   const names = (argv[at + 1] ?? '').split(',');
   const unknown = names.filter((name) => !stages.some((stage) => stage.name === name));
   if (unknown.length > 0) {
-    process.stderr.write(`--only: no stage "${unknown.join('", "')}"; there are ${stages.map(({ name }) => name).join(', ')}\n`);
+    process.stderr.write(
+      `--only: no stage "${unknown.join('", "')}"; there are ${stages.map(({ name }) => name).join(', ')}\n`,
+    );
     process.exit(2);
   }
   return stages.filter(({ name }) => names.includes(name));
@@ -87,7 +106,11 @@ async function main() {
   const lanes = [0, 1].map((lane) => runLane(stages.filter((stage) => stage.lane === lane)));
   const results = (await Promise.all(lanes)).flat();
   const failed = results.filter(({ passed }) => !passed).map(({ name }) => name);
-  say(failed.length === 0 ? `ALL CHECKS PASSED (${seconds(started)})` : `FAILED: ${failed.join(', ')} (${seconds(started)})`);
+  say(
+    failed.length === 0
+      ? `ALL CHECKS PASSED (${seconds(started)})`
+      : `FAILED: ${failed.join(', ')} (${seconds(started)})`,
+  );
   process.exitCode = failed.length === 0 ? 0 : 1;
 }
 

@@ -10,11 +10,17 @@ export interface Marks {
 
 /** The answer that a text gives: its first word that is an answer to anything; undefined when it has none. */
 export function givenAnswer(text: string, answerWords: ReadonlySet<string>): string | undefined {
-  return text.toLowerCase().match(/\p{L}+/gu)?.find((word) => answerWords.has(word));
+  return text
+    .toLowerCase()
+    .match(/\p{L}+/gu)
+    ?.find((word) => answerWords.has(word));
 }
 
 /** Marks the answers, in the order of the world's questions. */
-export function mark({ questions, answerWords }: Pick<World, 'questions' | 'answerWords'>, answers: readonly string[]): Marks {
+export function mark(
+  { questions, answerWords }: Pick<World, 'questions' | 'answerWords'>,
+  answers: readonly string[],
+): Marks {
   const bySkill: Record<string, { right: number; asked: number }> = {};
   questions.forEach(({ skill, answer }, i) => {
     const tally = (bySkill[skill] ??= { right: 0, asked: 0 });

@@ -30,7 +30,9 @@ export function tellStory(parts: number, write = (text: string): unknown => proc
       if (!last && Date.now() - lastLine < LINE_EVERY_MS) return;
       lastLine = Date.now();
       const loss = event.measures['loss']?.toFixed(4) ?? '-';
-      write(`      step ${event.step} of ${event.totalSteps}, loss ${loss}${last ? '' : `, ${Math.ceil(event.etaSeconds)} s left`}\n`);
+      write(
+        `      step ${event.step} of ${event.totalSteps}, loss ${loss}${last ? '' : `, ${Math.ceil(event.etaSeconds)} s left`}\n`,
+      );
     },
     seconds: () => since(begun),
   };

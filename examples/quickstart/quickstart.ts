@@ -65,10 +65,17 @@ export async function quickstart(signal: AbortSignal): Promise<readonly Column[]
     askDone();
     const table = resultTable(columns, mrpo.record.data?.longerIsChosen ?? NaN);
     const report = join(output, 'report.html');
-    await writeComparison([{ name: 'DPO', run: dpo }, { name: 'MRPO', run: mrpo }], report, {
-      title: 'Quickstart: DPO and MRPO on the same pairs',
-      panels: [{ title: 'Answers checked by program', text: ABOUT, table }],
-    });
+    await writeComparison(
+      [
+        { name: 'DPO', run: dpo },
+        { name: 'MRPO', run: mrpo },
+      ],
+      report,
+      {
+        title: 'Quickstart: DPO and MRPO on the same pairs',
+        panels: [{ title: 'Answers checked by program', text: ABOUT, table }],
+      },
+    );
     print(table, output, report, story);
     return columns;
   } finally {
@@ -84,7 +91,11 @@ const ABOUT =
   'against it is exactly 0 and no pair counts as won. The own reward of MRPO is measured against its virtual reference, ' +
   'which prefers something before any training: compare its accuracy with that and not with 0 or 50 %.';
 
-async function train(title: string, config: RunConfigInput, { backend, cache, story, signal }: Parts): Promise<StoredRun> {
+async function train(
+  title: string,
+  config: RunConfigInput,
+  { backend, cache, story, signal }: Parts,
+): Promise<StoredRun> {
   const done = story.part(title);
   const run = await startRun(config, { backend, cache, signal });
   for await (const event of run.events) story.show(event);
@@ -98,7 +109,10 @@ async function train(title: string, config: RunConfigInput, { backend, cache, st
 async function ask(model: string, { world, backend, signal }: Parts): Promise<Marks> {
   const prompts = world.questions.map(({ prompt }) => prompt);
   const answers = await generate({ model, prompts, maxNewTokens: MAX_NEW_TOKENS, backend, signal });
-  return mark(world, answers.map(({ text }) => text));
+  return mark(
+    world,
+    answers.map(({ text }) => text),
+  );
 }
 
 const startOf = ({ record }: StoredRun): Column['measures'] => record.evaluation?.before ?? {};
@@ -107,7 +121,9 @@ const endOf = ({ record }: StoredRun): Column['measures'] => record.evaluation?.
 function print(table: Table, output: string, report: string, story: Story): void {
   const from = (path: string): string => relative(process.cwd(), path);
   process.stdout.write(`\n${tableText(table)}\n\n`);
-  process.stdout.write(`  runs:   ${from(join(output, 'dpo'))}, ${from(join(output, 'mrpo'))}\n  report: ${from(report)} (open it in a browser)\n`);
+  process.stdout.write(
+    `  runs:   ${from(join(output, 'dpo'))}, ${from(join(output, 'mrpo'))}\n  report: ${from(report)} (open it in a browser)\n`,
+  );
   process.stdout.write(`  time:   ${story.seconds().toFixed(0)} s\n`);
 }
 

@@ -19,7 +19,13 @@ const mrpo = ({ models }: World): Part => ({
     { name: 'mistral', model: models.mistral },
     { name: 'qwen', model: models.qwen },
   ],
-  objective: { loss: 'mrpo', beta: BETA, clip: { mode: 'adaptive', epsilon_max: 0.1 }, weights: 'arwc', pooling: 'harmonic' },
+  objective: {
+    loss: 'mrpo',
+    beta: BETA,
+    clip: { mode: 'adaptive', epsilon_max: 0.1 },
+    weights: 'arwc',
+    pooling: 'harmonic',
+  },
 });
 
 /** Configurations by the name they have in the table. `output` gets one folder per run. */
@@ -27,7 +33,11 @@ export function runConfigs(world: World, output: string): Readonly<Record<'DPO' 
   const common = (name: string, part: Part): RunConfigInput => ({
     policy: {
       model: world.models.llama,
-      lora: { r: 8, alpha: 16, target_modules: ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'] },
+      lora: {
+        r: 8,
+        alpha: 16,
+        target_modules: ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'],
+      },
     },
     ...part,
     data: { train: world.train, eval: world.heldOut, max_length: 128 },

@@ -37,7 +37,9 @@ export function resultTable(columns: readonly Column[], longerIsChosen: number):
       row('    of betting on the longer answer', () => percent(longerIsChosen)),
       row('margin against RefM1 (nats)', ({ measures }) => nats(measures['margins/refm1'])),
       row('generated answers right', (column) => marks(column.marks)),
-      ...skills.map((skill) => row(`    ${skill}`, (column) => marks(column.marks.bySkill[skill] ?? { right: 0, asked: 0 }))),
+      ...skills.map((skill) =>
+        row(`    ${skill}`, (column) => marks(column.marks.bySkill[skill] ?? { right: 0, asked: 0 })),
+      ),
     ],
   };
 }
@@ -46,6 +48,7 @@ export function resultTable(columns: readonly Column[], longerIsChosen: number):
 export function tableText({ columns, rows }: Table): string {
   const lines = [columns, ...rows];
   const widths = columns.map((_, i) => Math.max(...lines.map((line) => line[i]?.length ?? 0)));
-  const pad = (cell: string, i: number): string => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart((widths[i] ?? 0) + 3));
+  const pad = (cell: string, i: number): string =>
+    i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart((widths[i] ?? 0) + 3);
   return lines.map((line) => `  ${line.map(pad).join('')}`).join('\n');
 }

@@ -59,7 +59,9 @@ function build(cache: string, signal: AbortSignal): Promise<string> {
 async function readQuestions(file: string): Promise<readonly Question[]> {
   const lines = (await readFile(file, 'utf8')).trim().split('\n');
   return lines.map((line) => {
-    const { prompt, skill, answer } = JSON.parse(line) as Omit<Question, 'prompt'> & { prompt: readonly { content: string }[] };
+    const { prompt, skill, answer } = JSON.parse(line) as Omit<Question, 'prompt'> & {
+      prompt: readonly { content: string }[];
+    };
     return { prompt: prompt.map(({ content }) => content).join('\n'), skill, answer };
   });
 }

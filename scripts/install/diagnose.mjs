@@ -54,7 +54,9 @@ export function diagnose(what, where, output) {
   const missing = NO_SUCH_RELEASE.exec(output);
   const lastWords = output.trim().split('\n').slice(-12).join('\n    ');
   return new InstallProblem(
-    missing ? `installing ${what} failed: ${missing[0]}` : `installing ${what} into ${where} failed; its last words:\n    ${lastWords}`,
+    missing
+      ? `installing ${what} failed: ${missing[0]}`
+      : `installing ${what} into ${where} failed; its last words:\n    ${lastWords}`,
     missing
       ? 'The configured package index does not offer this release for this Python and platform; see PIP_INDEX_URL, or try another Python (3.10 to 3.13).'
       : 'Run the same command again; if it fails the same way, delete node_modules and .venv first.',

@@ -50,7 +50,8 @@ export async function ensurePython({ dev = false, root = packageRoot } = {}) {
     await withLock(
       lockFile(root),
       async (lock) => {
-        if (!environmentInPlace(root, environment, files)) await installEnvironment(root, environment, files, lock, note);
+        if (!environmentInPlace(root, environment, files))
+          await installEnvironment(root, environment, files, lock, note);
       },
       note,
     );
@@ -66,13 +67,19 @@ function lockFile(root) {
 function requireNode() {
   const major = Number(process.versions.node.split('.')[0]);
   if (major >= OLDEST_NODE) return;
-  throw new InstallProblem(`Node.js is too old: this is ${process.versions.node}, ${OLDEST_NODE} or newer is needed`, 'Get it from https://nodejs.org.');
+  throw new InstallProblem(
+    `Node.js is too old: this is ${process.versions.node}, ${OLDEST_NODE} or newer is needed`,
+    'Get it from https://nodejs.org.',
+  );
 }
 
 function requireOwnPython(command) {
   const probed = probePython(command);
   if (probed === undefined) {
-    throw new InstallProblem(`MRPO_PYTHON is ${command}, which cannot be started`, 'Set it to a Python 3.10 or newer, or unset it.');
+    throw new InstallProblem(
+      `MRPO_PYTHON is ${command}, which cannot be started`,
+      'Set it to a Python 3.10 or newer, or unset it.',
+    );
   }
   if (probed.version[0] === 3 && probed.version[1] < 10) {
     throw new InstallProblem(
@@ -87,7 +94,8 @@ if (process.argv[1] !== undefined && resolve(process.argv[1]) === fileURLToPath(
   const asked = process.argv.slice(2);
   try {
     if (asked.length === 0 || asked.includes('npm')) await ensureNpmPackages();
-    if (asked.length === 0 || asked.includes('python') || asked.includes('dev')) await ensurePython({ dev: asked.includes('dev') });
+    if (asked.length === 0 || asked.includes('python') || asked.includes('dev'))
+      await ensurePython({ dev: asked.includes('dev') });
   } catch (thrown) {
     process.exitCode = explain(thrown);
   }

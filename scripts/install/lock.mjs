@@ -4,7 +4,17 @@
  * A lock is stale when its owner is dead (or has not touched the file for a minute) and its tool is dead too: a killed
  * owner may leave npm or pip behind, still writing.
  */
-import { closeSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Interrupted } from './problem.mjs';
@@ -44,7 +54,7 @@ async function acquire(path, note) {
   process.once('SIGINT', interrupt);
   process.once('SIGTERM', interrupt);
   try {
-    for (let told = false; !tryCreate(path); ) {
+    for (let told = false; !tryCreate(path);) {
       const holder = readHolder(path);
       if (holder === undefined) continue; // released in between
       if (isStale(holder)) {

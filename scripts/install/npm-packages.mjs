@@ -14,14 +14,18 @@ const NEEDED_BYTES = 600 * 2 ** 20;
  */
 export function npmPackagesInPlace(root) {
   const wanted = packagesOf(join(root, 'package-lock.json'));
-  if (wanted === undefined) throw new InstallProblem(`${root} has no readable package-lock.json`, 'Restore it: git checkout package-lock.json');
+  if (wanted === undefined)
+    throw new InstallProblem(`${root} has no readable package-lock.json`, 'Restore it: git checkout package-lock.json');
   const present = packagesOf(join(root, 'node_modules', '.package-lock.json'));
   if (present === undefined) return false;
   return Object.entries(wanted).every(([path, entry]) => {
     if (path === '') return true;
     const installed = present[path];
     if (installed === undefined) return entry.optional === true;
-    return installed.version === entry.version && (installed.optional === true || existsSync(join(root, path, 'package.json')));
+    return (
+      installed.version === entry.version &&
+      (installed.optional === true || existsSync(join(root, path, 'package.json')))
+    );
   });
 }
 
@@ -40,20 +44,27 @@ export async function installNpmPackages(root, lock) {
   const progress = startProgress('npm packages');
   try {
     const [command, ...first] = npmCommand();
-    const { code, output } = await runTool(command, [...first, 'ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=http'], {
-      cwd: root,
-      onStart: lock.running,
-      onLine: (line) => {
-        const fetched = /^npm http fetch \S+ \d+ (\S+)/.exec(line);
-        if (fetched) progress.detail(fetched[1].replace(/^https?:\/\/[^/]+\//, ''));
+    const { code, output } = await runTool(
+      command,
+      [...first, 'ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=http'],
+      {
+        cwd: root,
+        onStart: lock.running,
+        onLine: (line) => {
+          const fetched = /^npm http fetch \S+ \d+ (\S+)/.exec(line);
+          if (fetched) progress.detail(fetched[1].replace(/^https?:\/\/[^/]+\//, ''));
+        },
       },
-    });
+    );
     if (code !== 0) throw diagnose('npm packages', join(root, 'node_modules'), output);
     progress.done();
   } catch (error) {
     progress.fail();
     if (error.code !== 'ENOENT') throw error;
-    throw new InstallProblem('npm was not found', 'It comes with Node.js (https://nodejs.org); make sure it is on PATH.');
+    throw new InstallProblem(
+      'npm was not found',
+      'It comes with Node.js (https://nodejs.org); make sure it is on PATH.',
+    );
   }
 }
 

@@ -24,7 +24,12 @@ const markIn = (environment) => join(environment, 'mrpo-installing');
 /** Requirement files by their text, as the stamp records them. */
 function fingerprints(root, files) {
   return Object.fromEntries(
-    files.map((file) => [file, createHash('sha256').update(readFileSync(join(root, file))).digest('hex')]),
+    files.map((file) => [
+      file,
+      createHash('sha256')
+        .update(readFileSync(join(root, file)))
+        .digest('hex'),
+    ]),
   );
 }
 
@@ -71,7 +76,8 @@ function discardIfBroken(environment, note) {
 }
 
 function hasPip(environment) {
-  const folder = process.platform === 'win32' ? join(environment, 'Scripts', 'pip.exe') : join(environment, 'bin', 'pip');
+  const folder =
+    process.platform === 'win32' ? join(environment, 'Scripts', 'pip.exe') : join(environment, 'bin', 'pip');
   return existsSync(folder);
 }
 
@@ -134,7 +140,19 @@ async function pipInstall(root, environment, files, more, lock) {
   writeFileSync(mark, '');
   const result = await runTool(
     pythonIn(environment),
-    ['-m', 'pip', 'install', '--disable-pip-version-check', '--no-input', '--progress-bar', 'off', '--retries', '2', ...more, ...requirements],
+    [
+      '-m',
+      'pip',
+      'install',
+      '--disable-pip-version-check',
+      '--no-input',
+      '--progress-bar',
+      'off',
+      '--retries',
+      '2',
+      ...more,
+      ...requirements,
+    ],
     {
       cwd: root,
       env: { ...process.env, PYTHONUNBUFFERED: '1' },

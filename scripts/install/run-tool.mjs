@@ -46,6 +46,8 @@ export function runTool(command, args, { cwd, env = process.env, onLine, onStart
       });
     }
     child.on('error', (error) => settle(() => reject(error)));
-    child.on('close', (code) => settle(() => (interrupted ? reject(new Interrupted()) : resolve({ code: code ?? 1, output }))));
+    child.on('close', (code) =>
+      settle(() => (interrupted ? reject(new Interrupted()) : resolve({ code: code ?? 1, output }))),
+    );
   });
 }

@@ -38,6 +38,7 @@ export function cpuBuildArguments(release, python, env = process.env) {
   const index = env.MRPO_TORCH_INDEX ?? CPU_INDEX;
   const probe = `import urllib.request as r; r.urlopen(${JSON.stringify(`${index}/torch/`)}, timeout=${PROBE_TIMEOUT_S})`;
   const answers =
-    index !== '' && spawnSync(python, ['-c', probe], { env, stdio: 'ignore', timeout: (PROBE_TIMEOUT_S + 4) * 1000 }).status === 0;
+    index !== '' &&
+    spawnSync(python, ['-c', probe], { env, stdio: 'ignore', timeout: (PROBE_TIMEOUT_S + 4) * 1000 }).status === 0;
   return [...(answers ? [[wanted, '--extra-index-url', index]] : []), [wanted]];
 }

@@ -8,7 +8,12 @@ import type { TokenView } from './token-view.js';
 const SAMPLE_CHARACTERS = 700;
 
 /** @param dropLimit rows shown of those that were dropped. */
-export function dataReport(summary: DataSummary, view: TokenView | undefined, samples: number, dropLimit: number): string {
+export function dataReport(
+  summary: DataSummary,
+  view: TokenView | undefined,
+  samples: number,
+  dropLimit: number,
+): string {
   return [
     ...overview(summary),
     ...(summary.counts.pairs === 0 ? [] : ['', ...lengthTable(summary, view), '', ...lengthBias(summary)]),
@@ -20,7 +25,11 @@ export function dataReport(summary: DataSummary, view: TokenView | undefined, sa
 }
 
 function overview({ source, kind, form, counts, duplicates, contradictions, notes }: DataSummary): string[] {
-  const extras = [plural(counts.prompts, 'prompt'), plural(duplicates, 'duplicate'), plural(contradictions, 'contradiction')];
+  const extras = [
+    plural(counts.prompts, 'prompt'),
+    plural(duplicates, 'duplicate'),
+    plural(contradictions, 'contradiction'),
+  ];
   return [
     `${source}: ${kind}, rows of form ${form}`,
     `  ${plural(counts.rows, 'row')}: ${plural(counts.pairs, 'pair')}, ${counts.dropped} dropped; ${extras.join(', ')}`,
@@ -61,11 +70,18 @@ function tokenNotes({ model, rule, pairs, truncated, boundarySplit, unusable }: 
   return [
     `tokens of ${model}, first ${plural(pairs, 'pair')}, template ${rule.template}, at most ${rule.maxLength} tokens (${rule.truncation}):`,
     `  ${plural(truncated, 'pair')} cut; cannot be used: ${reasons.join(', ') || 'none'}` +
-      (boundarySplit === 0 ? '' : `; ${plural(boundarySplit, 'pair')} split where the tokenizer merges across the end of the prompt`),
+      (boundarySplit === 0
+        ? ''
+        : `; ${plural(boundarySplit, 'pair')} split where the tokenizer merges across the end of the prompt`),
   ];
 }
 
-function sampleLines(pair: PreferencePair, index: number, place: DataSummary['place'], view: TokenView | undefined): string[] {
+function sampleLines(
+  pair: PreferencePair,
+  index: number,
+  place: DataSummary['place'],
+  view: TokenView | undefined,
+): string[] {
   const facts = view?.samples[index];
   const rendered = facts?.rendered;
   const remarks = [
@@ -79,8 +95,15 @@ function sampleLines(pair: PreferencePair, index: number, place: DataSummary['pl
   return [
     title,
     ...(['prompt', 'chosen', 'rejected'] as const).flatMap((part) => {
-      const text = rendered?.[part] ?? pair[part].map(({ role, content }) => (pair.plain ? content : `<${role}> ${content}`)).join('\n');
-      return [`  ${part}`, ...shorten(text).split('\n').map((line) => `  | ${line}`)];
+      const text =
+        rendered?.[part] ??
+        pair[part].map(({ role, content }) => (pair.plain ? content : `<${role}> ${content}`)).join('\n');
+      return [
+        `  ${part}`,
+        ...shorten(text)
+          .split('\n')
+          .map((line) => `  | ${line}`),
+      ];
     }),
   ];
 }
@@ -92,7 +115,9 @@ function droppedLines({ dropped, reasons, counts, place }: DataSummary, limit: n
     `dropped: ${plural(counts.dropped, 'row')}`,
     ...reasons.map(({ reason, count, firstLine }) => `  ${count} x ${reason} (first: ${place} ${firstLine})`),
     ...listed.map(({ line, reason }) => `  ${place} ${line}: ${reason}`),
-    ...(listed.length === 0 || more === 0 ? [] : [`  ... ${more} more${listed.length < dropped.length ? ': --dropped all lists them' : ''}`]),
+    ...(listed.length === 0 || more === 0
+      ? []
+      : [`  ... ${more} more${listed.length < dropped.length ? ': --dropped all lists them' : ''}`]),
   ];
 }
 
@@ -106,7 +131,10 @@ function shorten(text: string): string {
 function table(rows: readonly (readonly string[])[]): string[] {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
   return rows.map((row) =>
-    row.map((cell, column) => (column < 2 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0))).join('  ').trimEnd(),
+    row
+      .map((cell, column) => (column < 2 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0)))
+      .join('  ')
+      .trimEnd(),
   );
 }
 

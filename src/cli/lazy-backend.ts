@@ -13,7 +13,9 @@ export function lazyBackend(io: CliIo, address: string | undefined): LazyBackend
   return {
     open() {
       // Loaded on demand: what the cache answers needs neither gRPC nor Python.
-      opened ??= import('../backend/open.js').then(({ openBackend }) => openBackend({ address, env: io.env, signal: io.signal }));
+      opened ??= import('../backend/open.js').then(({ openBackend }) =>
+        openBackend({ address, env: io.env, signal: io.signal }),
+      );
       return opened;
     },
     async close() {

@@ -119,7 +119,8 @@ async function buildProgram(argv: readonly string[], io: CliIo): Promise<Command
   const entry = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (entry === undefined) throw unknownCommand(name);
   (await entry.load())(program, io);
-  for (const command of program.commands) command.exitOverride().configureOutput({ writeOut: io.out, writeErr: io.note });
+  for (const command of program.commands)
+    command.exitOverride().configureOutput({ writeOut: io.out, writeErr: io.note });
   return program;
 }
 
@@ -135,9 +136,11 @@ function unknownCommand(name: string): MrpoError {
 function errorText(error: MrpoError, debug: boolean): string {
   const lines = [`error: ${error.message}`];
   if (error.hint !== undefined) lines.push(`  ${error.hint}`);
-  if (error.code === 'internal' && !debug) lines.push('  This is a defect of mrpo. Set MRPO_DEBUG=1 to see where it happened.');
+  if (error.code === 'internal' && !debug)
+    lines.push('  This is a defect of mrpo. Set MRPO_DEBUG=1 to see where it happened.');
   if (debug) {
-    for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) lines.push(cause.stack ?? cause.message);
+    for (let cause: unknown = error; cause instanceof Error; cause = cause.cause)
+      lines.push(cause.stack ?? cause.message);
   }
   return lines.join('\n');
 }

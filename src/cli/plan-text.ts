@@ -3,7 +3,8 @@ import type { RunConfig } from '../config/index.js';
 import { BYTES_PER_TOKEN, type Plan } from '../planning/index.js';
 import { textTable } from './text-table.js';
 
-const gigabytes = (bytes: number): string => (bytes < 1e7 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(2)} GB`);
+const gigabytes = (bytes: number): string =>
+  bytes < 1e7 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(2)} GB`;
 const count = (value: number): string => Math.round(value).toLocaleString('en-US');
 
 /** 42 s, 12 min, 3.5 h. */
@@ -28,7 +29,11 @@ export function planText(plan: Plan, config: RunConfig): string {
     ['free on the device', device.memoryBytes],
   ] as const;
   const phases = [
-    ...plan.scoring.map(({ reference, seconds, weightBytes }) => [`score ${reference}, once`, duration(seconds), `${gigabytes(weightBytes)} of weights`]),
+    ...plan.scoring.map(({ reference, seconds, weightBytes }) => [
+      `score ${reference}, once`,
+      duration(seconds),
+      `${gigabytes(weightBytes)} of weights`,
+    ]),
     ['train', duration(plan.trainingSeconds), `${count(plan.steps)} steps of ${duration(plan.secondsPerStep)}`],
     ['evaluate', duration(plan.evaluationSeconds), `${count(plan.pairs.held)} held-out pairs`],
     ['total', duration(plan.totalSeconds), ''],
@@ -37,17 +42,20 @@ export function planText(plan: Plan, config: RunConfig): string {
 ${count(plan.pairs.train)} training pairs, mean ${count(tokens.prompt)} prompt + ${count(tokens.chosen)} chosen + ${count(tokens.rejected)} rejected tokens (estimated)
 
 Memory
-${textTable(['part', ''], parts.map(([name, bytes]) => [name, gigabytes(bytes)]))}${plan.fits ? '' : `This does not fit on ${device.name}.\n`}
+${textTable(
+  ['part', ''],
+  parts.map(([name, bytes]) => [name, gigabytes(bytes)]),
+)}${plan.fits ? '' : `This does not fit on ${device.name}.\n`}
 Training
 ${textTable(
-    ['', ''],
-    [
-      ['trained weights', count(plan.trainableWeights)],
-      ['recomputation of activations', plan.checkpointing],
-      ['tokens held at once, at most', count(plan.microBatchTokens)],
-      ['operations per step', `${(plan.flopsPerStep / 1e12).toPrecision(3)} TFLOP`],
-    ],
-  )}
+  ['', ''],
+  [
+    ['trained weights', count(plan.trainableWeights)],
+    ['recomputation of activations', plan.checkpointing],
+    ['tokens held at once, at most', count(plan.microBatchTokens)],
+    ['operations per step', `${(plan.flopsPerStep / 1e12).toPrecision(3)} TFLOP`],
+  ],
+)}
 Time
 ${textTable(['phase', 'time', ''], phases)}
 What this rests on: ${device.basis}; ${BYTES_PER_TOKEN} bytes of text a token; a cache without scores. Generation of samples is not counted.

@@ -63,7 +63,9 @@ function plainLines(title: string, stream: ProgressStream): Progress {
       const finished = total > 0 && done >= total;
       if (!finished && now - lastLine < PLAIN_LINE_EVERY_MS) return;
       const share = total > 0 ? `${done}/${total}` : String(done);
-      const text = [title, share, finished ? '' : remainingText(started, done - first, total - first), detail].filter(Boolean).join('  ');
+      const text = [title, share, finished ? '' : remainingText(started, done - first, total - first), detail]
+        .filter(Boolean)
+        .join('  ');
       if (text === lastText) return;
       [lastLine, lastText] = [now, text];
       stream.write(`${text}\n`);

@@ -40,7 +40,13 @@ export function referenceReportText(report: ReferenceReport): string {
       ]),
     ),
     ...(references.length > 1
-      ? ['Agreement: share of pairs on which two references prefer the same response', textTable(['', ...names], report.agreement.map((row, k) => [names[k] ?? '', ...row.map(percent)]))]
+      ? [
+          'Agreement: share of pairs on which two references prefer the same response',
+          textTable(
+            ['', ...names],
+            report.agreement.map((row, k) => [names[k] ?? '', ...row.map(percent)]),
+          ),
+        ]
       : []),
     `The virtual reference itself prefers the chosen response in ${shareText(report.virtualAccuracy)} of the pairs.`,
     stepZero === undefined
@@ -58,7 +64,9 @@ function healthText({ name, health, sameAs, missing, isPolicy }: ReferenceEntry)
     ...(sameAs === undefined ? [] : [`it is the same model as ${sameAs}: it adds nothing.`]),
     ...(missing === 0 ? [] : [`${missing} pairs are not scored yet; mrpo score completes them.`]),
   ];
-  const verdict = { ok: 'looks healthy', suspicious: 'worth a look', broken: 'THIS REFERENCE LOOKS BROKEN' }[health.status];
+  const verdict = { ok: 'looks healthy', suspicious: 'worth a look', broken: 'THIS REFERENCE LOOKS BROKEN' }[
+    health.status
+  ];
   const reasons = [...health.reasons, ...notes].map((reason) => `\n      - ${reason}`);
   return `${title}: ${verdict}${health.status === 'ok' ? '' : ', because'}${reasons.join('')}`;
 }

@@ -36,7 +36,10 @@ export async function withScoringInputs<T>(
       seed: config.training.seed,
       signal: io.signal,
       hub: async function* (dataset, { split }) {
-        yield* (await backend.open()).readDataset(dataset, { signal: io.signal, ...(split === undefined ? {} : { split }) });
+        yield* (await backend.open()).readDataset(dataset, {
+          signal: io.signal,
+          ...(split === undefined ? {} : { split }),
+        });
       },
     });
     return await work({ config, pairs: [...data.train, ...data.eval], cache, backend, baseDir });

@@ -31,7 +31,12 @@ export async function viewTokens(
   const { handle } = await backend.loadModel(model, { signal });
   try {
     const { rows } = await backend.registerRows(handle, pairs, rule, { signal });
-    const shown = await backend.registerRows(handle, pairs.slice(0, samples), { ...rule, returnTokens: true }, { signal });
+    const shown = await backend.registerRows(
+      handle,
+      pairs.slice(0, samples),
+      { ...rule, returnTokens: true },
+      { signal },
+    );
     const usable = rows.filter((row) => row.unusable === undefined);
     const unusable = new Map<string, number>();
     for (const { unusable: reason } of rows) {

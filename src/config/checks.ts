@@ -26,13 +26,19 @@ export function configWarnings(config: RunConfig): string[] {
   const first = references[0];
   const warnings: string[] = [];
   if (first !== undefined && !isPolicyReference(first)) {
-    warnings.push(`references[0] (${referenceName(first)}) is not the policy: margins do not start at 0, and CTRO clips around ${referenceName(first)}.`);
+    warnings.push(
+      `references[0] (${referenceName(first)}) is not the policy: margins do not start at 0, and CTRO clips around ${referenceName(first)}.`,
+    );
   }
   if (objective.loss === 'dpo' && references.length > 1) {
-    warnings.push(`objective.loss dpo trains against ${referenceName(first ?? { model: 'policy' })} only; the other references are scored for the reports.`);
+    warnings.push(
+      `objective.loss dpo trains against ${referenceName(first ?? { model: 'policy' })} only; the other references are scored for the reports.`,
+    );
   }
   if (objective.normalization !== 'sum' && objective.beta <= 0.5) {
-    warnings.push(`objective.beta ${objective.beta} is small for log-probs per ${objective.normalization}; 2 to 10 is usual there.`);
+    warnings.push(
+      `objective.beta ${objective.beta} is small for log-probs per ${objective.normalization}; 2 to 10 is usual there.`,
+    );
   }
   return warnings;
 }
@@ -46,7 +52,12 @@ function referenceNames(config: RunConfig): CheckProblem[] {
       firstWith.set(name, index);
       return [];
     }
-    return [{ path: ['references', index], message: `its name ${JSON.stringify(name)} is already that of references[${earlier}]; give it a name of its own` }];
+    return [
+      {
+        path: ['references', index],
+        message: `its name ${JSON.stringify(name)} is already that of references[${earlier}]; give it a name of its own`,
+      },
+    ];
   });
 }
 
@@ -55,7 +66,9 @@ function weightList(config: RunConfig): CheckProblem[] {
   if (!Array.isArray(weights)) return [];
   const path = ['objective', 'weights'];
   if (weights.length !== config.references.length) {
-    return [{ path, message: `expected one weight per reference (${config.references.length}), got ${weights.length}` }];
+    return [
+      { path, message: `expected one weight per reference (${config.references.length}), got ${weights.length}` },
+    ];
   }
   const sum = weights.reduce((total, weight) => total + weight, 0);
   return Math.abs(sum - 1) > 1e-6 ? [{ path, message: `expected weights that add up to 1, got a sum of ${sum}` }] : [];
@@ -69,7 +82,12 @@ function models(config: RunConfig): CheckProblem[] {
   const problems: CheckProblem[] = entries.flatMap(({ path, model }) => {
     const isGguf = /\.gguf$/i.test(model.model);
     if (isGguf && model.quantization !== 'none') {
-      return [{ path: [...path, 'quantization'], message: `expected none for a .gguf file (its weights are unpacked when read), got ${model.quantization}` }];
+      return [
+        {
+          path: [...path, 'quantization'],
+          message: `expected none for a .gguf file (its weights are unpacked when read), got ${model.quantization}`,
+        },
+      ];
     }
     if (model.revision !== undefined && (isGguf || /^[./~]/.test(model.model))) {
       return [{ path: [...path, 'revision'], message: 'is for hub ids; this model is a path' }];
@@ -77,10 +95,16 @@ function models(config: RunConfig): CheckProblem[] {
     return [];
   });
   if (config.policy.model === 'policy') {
-    problems.push({ path: ['policy', 'model'], message: 'expected a folder, hub id or .gguf file; "policy" names it among the references' });
+    problems.push({
+      path: ['policy', 'model'],
+      message: 'expected a folder, hub id or .gguf file; "policy" names it among the references',
+    });
   }
   if (config.policy.lora === 'off' && config.policy.quantization !== 'none') {
-    problems.push({ path: ['policy', 'lora'], message: `full fine-tuning (off) needs quantization: none, got ${config.policy.quantization}: quantised weights cannot be trained` });
+    problems.push({
+      path: ['policy', 'lora'],
+      message: `full fine-tuning (off) needs quantization: none, got ${config.policy.quantization}: quantised weights cannot be trained`,
+    });
   }
   return problems;
 }
@@ -104,13 +128,22 @@ function losses(config: RunConfig): CheckProblem[] {
     problems.push({ path: ['objective', 'module'], message: 'missing; loss custom needs the file that exports it' });
   }
   if (objective.loss !== 'custom' && objective.module !== undefined) {
-    problems.push({ path: ['objective', 'module'], message: `is only read with loss: custom, got loss: ${objective.loss}` });
+    problems.push({
+      path: ['objective', 'module'],
+      message: `is only read with loss: custom, got loss: ${objective.loss}`,
+    });
   }
   if (objective.official_code && references.length !== 2) {
-    problems.push({ path: ['objective', 'official_code'], message: `the authors' code knows exactly 2 references, got ${references.length}` });
+    problems.push({
+      path: ['objective', 'official_code'],
+      message: `the authors' code knows exactly 2 references, got ${references.length}`,
+    });
   }
   if (objective.official_code && objective.loss !== 'mrpo' && objective.loss !== 'multi-dpo') {
-    problems.push({ path: ['objective', 'official_code'], message: `is a form of mrpo and multi-dpo, got loss: ${objective.loss}` });
+    problems.push({
+      path: ['objective', 'official_code'],
+      message: `is a form of mrpo and multi-dpo, got loss: ${objective.loss}`,
+    });
   }
   return problems;
 }
@@ -118,7 +151,12 @@ function losses(config: RunConfig): CheckProblem[] {
 function dataSettings(config: RunConfig): CheckProblem[] {
   const { data } = config;
   if (typeof data.eval === 'number' && data.eval >= 1 && data.limit !== undefined && data.eval >= data.limit) {
-    return [{ path: ['data', 'eval'], message: `${data.eval} held-out pairs leave none of data.limit (${data.limit}) to train on` }];
+    return [
+      {
+        path: ['data', 'eval'],
+        message: `${data.eval} held-out pairs leave none of data.limit (${data.limit}) to train on`,
+      },
+    ];
   }
   return [];
 }

@@ -34,7 +34,11 @@ export function parseConfigText(text: string, name: string): ConfigDocument {
   visit(document, {
     Alias(_key, node) {
       if (node.resolve(document) !== undefined) return;
-      problems.push({ path: [], message: `the alias *${node.source} has no anchor &${node.source} before it`, where: position(node.range?.[0] ?? 0) });
+      problems.push({
+        path: [],
+        message: `the alias *${node.source} has no anchor &${node.source} before it`,
+        where: position(node.range?.[0] ?? 0),
+      });
     },
   });
   if (problems.length > 0) throw configError(problems, name);

@@ -46,7 +46,9 @@ export function schemasAt(root: SchemaNode, path: ConfigPath): readonly SchemaNo
 /** Names of the keys that are valid in the object at this path; of a union, those of the shape that `value` says it has. */
 export function keysAt(root: SchemaNode, path: ConfigPath, value: unknown): readonly string[] {
   const contradicts = (node: SchemaNode): boolean =>
-    Object.entries(node.properties ?? {}).some(([key, child]) => child.const !== undefined && valueAt(value, [key]) !== child.const);
+    Object.entries(node.properties ?? {}).some(
+      ([key, child]) => child.const !== undefined && valueAt(value, [key]) !== child.const,
+    );
   const nodes = schemasAt(root, path).filter((node) => !contradicts(node));
   return [...new Set(nodes.flatMap((node) => Object.keys(node.properties ?? {})))];
 }
@@ -54,7 +56,10 @@ export function keysAt(root: SchemaNode, path: ConfigPath, value: unknown): read
 /** Every key of the configuration as a path; list entries count as position 0. */
 export function allKeyPaths(node: SchemaNode, path: ConfigPath = []): ConfigPath[] {
   const paths = alternatives(node).flatMap((alternative) => [
-    ...Object.entries(alternative.properties ?? {}).flatMap(([key, child]) => [[...path, key], ...allKeyPaths(child, [...path, key])]),
+    ...Object.entries(alternative.properties ?? {}).flatMap(([key, child]) => [
+      [...path, key],
+      ...allKeyPaths(child, [...path, key]),
+    ]),
     ...(alternative.items === undefined ? [] : allKeyPaths(alternative.items, [...path, 0])),
   ]);
   return [...new Map(paths.map((entry) => [JSON.stringify(entry), entry])).values()];

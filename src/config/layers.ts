@@ -21,7 +21,11 @@ export interface Layers {
 }
 
 /** @throws MrpoError `config` if the preset asked for does not exist. */
-export function stackLayers(file: ConfigDocument, environment: readonly Override[], flags: readonly Override[]): Layers {
+export function stackLayers(
+  file: ConfigDocument,
+  environment: readonly Override[],
+  flags: readonly Override[],
+): Layers {
   const outside = mergeSettings(settingsFrom(environment), settingsFrom(flags));
   const asked = valueAt(mergeSettings(file.value, outside), ['preset']);
   const preset = typeof asked === 'string' ? presetSettings(asked, () => locateIn(['preset'])) : {};

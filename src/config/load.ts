@@ -109,7 +109,10 @@ function completeReferences(config: RunConfig, written: unknown): RunConfig {
   return { ...config, references };
 }
 
-function readDocument(options: LoadConfigOptions, cwd: string): { document: ConfigDocument; name: string; baseDir: string } {
+function readDocument(
+  options: LoadConfigOptions,
+  cwd: string,
+): { document: ConfigDocument; name: string; baseDir: string } {
   const { file, text, object } = options;
   const given = [file, text, object].filter((source) => source !== undefined).length;
   if (given > 1) throw new MrpoError('usage', `configuration: expected one of file, text and object, got ${given}`);
@@ -125,7 +128,9 @@ function readDocument(options: LoadConfigOptions, cwd: string): { document: Conf
 
 function readConfigFile(path: string): string {
   if (!existsSync(path)) {
-    throw new MrpoError('config', `configuration file ${path} does not exist`, { hint: 'Write one with: mrpo init run.yaml' });
+    throw new MrpoError('config', `configuration file ${path} does not exist`, {
+      hint: 'Write one with: mrpo init run.yaml',
+    });
   }
   if (statSync(path).isDirectory()) {
     throw new MrpoError('config', `configuration ${path} is a folder; expected a YAML or JSON file`);
@@ -133,7 +138,11 @@ function readConfigFile(path: string): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path));
   } catch (cause) {
-    throw new MrpoError('config', `configuration file ${path} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    throw new MrpoError(
+      'config',
+      `configuration file ${path} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { cause },
+    );
   }
 }
 
@@ -142,7 +151,11 @@ function explicitSources(layers: Layers, config: RunConfig): LoadedConfig['sourc
   return paths
     .filter((path) => {
       const value = valueAt(layers.merged, path);
-      return value !== undefined && (value === null || typeof value !== 'object' || Array.isArray(value)) && formatPath(path) !== 'references';
+      return (
+        value !== undefined &&
+        (value === null || typeof value !== 'object' || Array.isArray(value)) &&
+        formatPath(path) !== 'references'
+      );
     })
     .map((path) => ({ key: formatPath(path), layer: layers.layerOf(path), where: layers.locate(path) }));
 }

@@ -12,7 +12,10 @@ export type FolderOf = (path: ConfigPath) => string;
 
 /** The configuration with every local path absolute. Hub ids (`org/name`) and `hub:` sources stay as they are. */
 export function resolveLocations(config: RunConfig, folderOf: FolderOf): RunConfig {
-  const model = <T extends { readonly model: string; readonly adapter?: string | undefined }>(entry: T, path: ConfigPath): T => ({
+  const model = <T extends { readonly model: string; readonly adapter?: string | undefined }>(
+    entry: T,
+    path: ConfigPath,
+  ): T => ({
     ...entry,
     model: entry.model === POLICY_AS_REFERENCE ? entry.model : modelLocation(entry.model, folderOf([...path, 'model'])),
     ...(entry.adapter === undefined ? {} : { adapter: modelLocation(entry.adapter, folderOf([...path, 'adapter'])) }),
@@ -28,7 +31,9 @@ export function resolveLocations(config: RunConfig, folderOf: FolderOf): RunConf
       eval: typeof data.eval === 'string' ? dataLocation(data.eval, folderOf(['data', 'eval'])) : data.eval,
     },
     objective:
-      objective.module === undefined ? objective : { ...objective, module: absolute(objective.module, folderOf(['objective', 'module'])) },
+      objective.module === undefined
+        ? objective
+        : { ...objective, module: absolute(objective.module, folderOf(['objective', 'module'])) },
     output: absolute(config.output, folderOf(['output'])),
   };
 }
@@ -39,7 +44,8 @@ function modelLocation(model: string, folder: string): string {
   return isPath || existsSync(resolve(folder, model)) ? absolute(model, folder) : model;
 }
 
-const dataLocation = (source: string, folder: string): string => (source.startsWith('hub:') ? source : absolute(source, folder));
+const dataLocation = (source: string, folder: string): string =>
+  source.startsWith('hub:') ? source : absolute(source, folder);
 
 const absolute = (path: string, folder: string): string =>
   path === '~' || path.startsWith('~/') ? join(homedir(), path.slice(1)) : resolve(folder, path);

@@ -11,7 +11,9 @@ export function mergeSettings(under: unknown, over: unknown): unknown {
   if (!isSettings(over)) return over;
   if (Array.isArray(under)) return mergeList(under, over);
   if (!isSettings(under)) return over;
-  const otherShape = SHAPE_KEYS.some((key) => Object.hasOwn(over, key) && Object.hasOwn(under, key) && over[key] !== under[key]);
+  const otherShape = SHAPE_KEYS.some(
+    (key) => Object.hasOwn(over, key) && Object.hasOwn(under, key) && over[key] !== under[key],
+  );
   if (otherShape) return over;
   const keys = new Set([...Object.keys(under), ...Object.keys(over)]);
   return Object.fromEntries(

@@ -25,7 +25,10 @@ export function parseFlag(flag: string): Override {
   const where = `--set ${flag}`;
   const equals = flag.indexOf('=');
   if (equals < 1) {
-    throw configError([{ path: [], where, message: 'expected KEY=VALUE, e.g. --set training.learning_rate=1e-5' }], where);
+    throw configError(
+      [{ path: [], where, message: 'expected KEY=VALUE, e.g. --set training.learning_rate=1e-5' }],
+      where,
+    );
   }
   return assignment(flag.slice(0, equals).trim(), flag.slice(equals + 1), where);
 }
@@ -55,12 +58,18 @@ export function readEnvironment(environment: NodeJS.ProcessEnv, folder: string):
 function assignment(pathText: string, valueText: string, where: string): Override {
   const path = parsePath(pathText);
   if (path === undefined) {
-    throw configError([{ path: [], where, message: `${JSON.stringify(pathText)} is not a key path such as a.b or a[0].b` }], where);
+    throw configError(
+      [{ path: [], where, message: `${JSON.stringify(pathText)} is not a key path such as a.b or a[0].b` }],
+      where,
+    );
   }
   const document = parseDocument(valueText, { prettyErrors: false });
   const error = document.errors[0];
   if (error !== undefined) {
-    throw configError([{ path: [], where, message: `${formatPath(path)}: the value is not YAML: ${error.message}` }], where);
+    throw configError(
+      [{ path: [], where, message: `${formatPath(path)}: the value is not YAML: ${error.message}` }],
+      where,
+    );
   }
   return { path, value: document.toJS() as unknown, where };
 }

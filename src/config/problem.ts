@@ -41,7 +41,9 @@ export function configError(problems: readonly ConfigProblem[], source: string):
     return `${where ?? source}: ${subject}${message}`;
   });
   const message =
-    lines.length === 1 ? `configuration: ${lines[0] ?? ''}` : `configuration has ${lines.length} problems\n  ${lines.join('\n  ')}`;
+    lines.length === 1
+      ? `configuration: ${lines[0] ?? ''}`
+      : `configuration has ${lines.length} problems\n  ${lines.join('\n  ')}`;
   return new MrpoError('config', message, {
     hint: 'All keys, with their meaning and defaults: `mrpo init` writes them; schema/mrpo.schema.json lets an editor check them.',
     details: { problems: problems.map((problem) => ({ ...problem, path: formatPath(problem.path) })) },

@@ -31,7 +31,12 @@ function describeIssue(issue: Issue, root: unknown, schema: SchemaNode): SchemaP
       if (got === undefined) return [{ path, message: `missing; expected ${expectedAt(schema, path)}` }];
       return [{ path, message: `expected ${expectedAt(schema, path)}, got ${describeValue(got)}` }];
     case 'invalid_value':
-      return [{ path, message: `expected ${expectedAt(schema, path)}, got ${describeValue(got)}${suggest(got, schema, path)}` }];
+      return [
+        {
+          path,
+          message: `expected ${expectedAt(schema, path)}, got ${describeValue(got)}${suggest(got, schema, path)}`,
+        },
+      ];
     case 'too_small':
     case 'too_big':
       return [{ path, message: `${limit(issue)}, got ${describeValue(got)}` }];
@@ -49,13 +54,17 @@ function describeUnion(
   root: unknown,
   schema: SchemaNode,
 ): SchemaProblem[] {
-  const meant = issue.errors.filter((inner) => inner.length > 0 && inner.every((entry) => entry.path.length > 0 || !isShapeMismatch(entry)));
+  const meant = issue.errors.filter(
+    (inner) => inner.length > 0 && inner.every((entry) => entry.path.length > 0 || !isShapeMismatch(entry)),
+  );
   const best = meant[0];
   if (best !== undefined) {
     return best.flatMap((inner) => describeIssue({ ...inner, path: [...path, ...inner.path] }, root, schema));
   }
   const got = valueAt(root, path);
-  return [{ path, message: `expected ${expectedAt(schema, path)}, got ${describeValue(got)}${suggest(got, schema, path)}` }];
+  return [
+    { path, message: `expected ${expectedAt(schema, path)}, got ${describeValue(got)}${suggest(got, schema, path)}` },
+  ];
 }
 
 const isShapeMismatch = (issue: Issue): boolean => issue.code === 'invalid_type' || issue.code === 'invalid_value';
@@ -76,7 +85,9 @@ function suggest(got: unknown, schema: SchemaNode, path: ConfigPath): string {
 }
 
 const namedValues = (nodes: readonly SchemaNode[]): string[] =>
-  nodes.flatMap((node) => [...(node.enum ?? []), ...(node.const === undefined ? [] : [node.const])]).filter((name) => typeof name === 'string');
+  nodes
+    .flatMap((node) => [...(node.enum ?? []), ...(node.const === undefined ? [] : [node.const])])
+    .filter((name) => typeof name === 'string');
 
 /** What may stand at a path, in words. */
 function expectedAt(schema: SchemaNode, path: ConfigPath): string {
@@ -92,7 +103,12 @@ function describeNode(node: SchemaNode): string[] {
     const [item] = node.items.properties === undefined ? describeNode(node.items) : ['entries'];
     return [`a list of ${item ?? 'values'}`];
   }
-  const names: Readonly<Record<string, string>> = { string: 'text', number: 'a number', integer: 'a whole number', boolean: 'true | false' };
+  const names: Readonly<Record<string, string>> = {
+    string: 'text',
+    number: 'a number',
+    integer: 'a whole number',
+    boolean: 'true | false',
+  };
   return [names[node.type ?? ''] ?? 'a value'];
 }
 
@@ -100,7 +116,8 @@ function limit(issue: Extract<Issue, { code: 'too_small' | 'too_big' }>): string
   const [bound, below] = issue.code === 'too_small' ? [issue.minimum, 'at least'] : [issue.maximum, 'at most'];
   const strict = issue.code === 'too_small' ? 'more than' : 'less than';
   const relation = issue.inclusive === false ? strict : below;
-  if (issue.origin === 'string') return Number(bound) === 1 ? 'expected text, not empty' : `expected ${relation} ${bound} characters`;
+  if (issue.origin === 'string')
+    return Number(bound) === 1 ? 'expected text, not empty' : `expected ${relation} ${bound} characters`;
   if (issue.origin === 'array') return `expected ${relation} ${bound} ${Number(bound) === 1 ? 'entry' : 'entries'}`;
   return `expected ${relation} ${bound}`;
 }

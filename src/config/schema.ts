@@ -8,7 +8,9 @@ import { z } from 'zod';
 const quantization = z
   .enum(['none', 'nf4', 'int8'])
   .default('none')
-  .describe('Weights in memory: none (as dtype), nf4 (bitsandbytes 4-bit, double quantisation), int8 (bitsandbytes 8-bit).');
+  .describe(
+    'Weights in memory: none (as dtype), nf4 (bitsandbytes 4-bit, double quantisation), int8 (bitsandbytes 8-bit).',
+  );
 const dtype = z
   .enum(['float32', 'bfloat16', 'float16'])
   .optional()
@@ -70,11 +72,16 @@ export const referenceSchema = z.strictObject({
 });
 
 export const dataSchema = z.strictObject({
-  train: z.string().min(1).describe('Preference file (.jsonl, .json, .csv, .parquet, each also .gz), or hub:ID[:split].'),
+  train: z
+    .string()
+    .min(1)
+    .describe('Preference file (.jsonl, .json, .csv, .parquet, each also .gz), or hub:ID[:split].'),
   eval: z
     .union([z.number().min(0).lt(1), z.int().min(1), z.string().min(1)])
     .default(0.1)
-    .describe('Held-out pairs: a share of the training file (0.1; a pair keeps its side when rows come or go), a number of pairs (200), or a file of its own.'),
+    .describe(
+      'Held-out pairs: a share of the training file (0.1; a pair keeps its side when rows come or go), a number of pairs (200), or a file of its own.',
+    ),
   format: z
     .string()
     .min(1)
@@ -89,23 +96,40 @@ export const dataSchema = z.strictObject({
     })
     .partial()
     .optional()
-    .describe('Column names, for tables whose columns are called otherwise: { prompt: question, chosen: good, rejected: bad }.'),
+    .describe(
+      'Column names, for tables whose columns are called otherwise: { prompt: question, chosen: good, rejected: bad }.',
+    ),
   pairing: z
     .enum(['best-vs-worst', 'best-vs-random', 'best-vs-rest', 'adjacent', 'all'])
     .default('best-vs-worst')
     .describe('How ranked or scored answers become pairs; answers with equal scores never make one.'),
-  score: z.string().min(1).optional().describe('Field that scores an answer, where a form has several (helpfulness, overall_score), or a list of scores beside the answers.'),
-  strict: z.boolean().default(false).describe('Stop at the first row that cannot be used, instead of dropping and counting it.'),
-  limit: z.int().min(1).optional().describe('Use only this many pairs of the training file, chosen by seed, before the split.'),
+  score: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'Field that scores an answer, where a form has several (helpfulness, overall_score), or a list of scores beside the answers.',
+    ),
+  strict: z
+    .boolean()
+    .default(false)
+    .describe('Stop at the first row that cannot be used, instead of dropping and counting it.'),
+  limit: z
+    .int()
+    .min(1)
+    .optional()
+    .describe('Use only this many pairs of the training file, chosen by seed, before the split.'),
   max_length: z.int().min(8).default(1024).describe('Tokens of prompt + response.'),
   truncation: z
     .enum(['keep_start', 'drop', 'paper', 'keep_end_of_prompt'])
     .default('keep_start')
-    .describe("Pairs longer than max_length: cut the end, drop the pair, the paper's proportional rule, or cut the prompt's beginning."),
+    .describe(
+      "Pairs longer than max_length: cut the end, drop the pair, the paper's proportional rule, or cut the prompt's beginning.",
+    ),
   template: z
     .enum(['chat', 'paper'])
     .default('chat')
-    .describe("chat: each model's own chat template. paper: the authors' \"Human: ... Assistant: \" without BOS."),
+    .describe('chat: each model\'s own chat template. paper: the authors\' "Human: ... Assistant: " without BOS.'),
 });
 
 export const clipSchema = z
@@ -113,7 +137,11 @@ export const clipSchema = z
     z.strictObject({ mode: z.literal('off') }),
     z.strictObject({
       mode: z.literal('fixed'),
-      epsilon: z.number().min(0).default(0.1).describe('Half-width of the band around RefM1, as a share of its log-prob.'),
+      epsilon: z
+        .number()
+        .min(0)
+        .default(0.1)
+        .describe('Half-width of the band around RefM1, as a share of its log-prob.'),
     }),
     z.strictObject({
       mode: z.literal('adaptive'),
@@ -125,7 +153,9 @@ export const clipSchema = z
 export const poolingSchema = z
   .union([
     z.enum(['harmonic', 'geometric', 'arithmetic', 'min', 'max']),
-    z.strictObject({ power: z.number().describe('Exponent p of the power mean; -1 harmonic, 0 geometric, 1 arithmetic.') }),
+    z.strictObject({
+      power: z.number().describe('Exponent p of the power mean; -1 harmonic, 0 geometric, 1 arithmetic.'),
+    }),
   ])
   .describe('How references become one virtual reference. harmonic is Proposition 1 of the paper.');
 
@@ -167,7 +197,9 @@ export const objectiveSchema = z
     weights_on: z
       .enum(['sum', 'token', 'byte'])
       .optional()
-      .describe('Log-probs that weights compare (Eq. 10). Default: as normalization for arwc; token for vdw, vaw, swcw, as published.'),
+      .describe(
+        'Log-probs that weights compare (Eq. 10). Default: as normalization for arwc; token for vdw, vaw, swcw, as published.',
+      ),
     pooling: poolingSchema.default('harmonic'),
     official_code: z
       .boolean()
@@ -175,19 +207,32 @@ export const objectiveSchema = z
       .describe("Reproduce the authors' released code: weights crossed, mean in epsilon, 1e-6 added. Two references."),
     gamma: z.number().default(0.5).describe('simpo and alpha-dpo: target margin.'),
     alpha: z.number().min(0).default(0.2).describe('alpha-dpo: weight of the normalised margin.'),
-    module: z.string().min(1).optional().describe('custom: path of a .ts or .js file whose default export is the loss.'),
+    module: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('custom: path of a .ts or .js file whose default export is the loss.'),
   })
   .prefault({});
 
 export const trainingSchema = z
   .strictObject({
     learning_rate: z.number().min(0).default(1e-5).describe('Peak learning rate.'),
-    lr_scheduler_type: z.enum(['cosine', 'linear', 'constant']).default('cosine').describe('Course of the learning rate after warm-up.'),
+    lr_scheduler_type: z
+      .enum(['cosine', 'linear', 'constant'])
+      .default('cosine')
+      .describe('Course of the learning rate after warm-up.'),
     warmup_ratio: z.number().min(0).max(1).default(0).describe('Share of all steps with a rising learning rate.'),
     epochs: z.number().positive().default(3).describe('Passes over the training pairs.'),
     max_steps: z.int().min(1).optional().describe('Stop after this many optimizer steps whatever the epochs.'),
     batch_size: z.int().min(1).default(8).describe('Pairs per optimizer step, whatever the micro-batches.'),
-    micro_batch_tokens: z.int().min(1).optional().describe('Tokens whose activations are held at once: one forward, or two of half the size. Default: by free memory.'),
+    micro_batch_tokens: z
+      .int()
+      .min(1)
+      .optional()
+      .describe(
+        'Tokens whose activations are held at once: one forward, or two of half the size. Default: by free memory.',
+      ),
     optim: z
       .enum(['adamw', 'paged_adamw_8bit'])
       .default('adamw')
@@ -197,7 +242,11 @@ export const trainingSchema = z
     adam_epsilon: z.number().positive().default(1e-8).describe('Added to the denominator.'),
     weight_decay: z.number().min(0).default(0).describe('Decoupled weight decay, per unit of learning rate.'),
     max_grad_norm: z.number().min(0).default(1).describe('Clip the gradient norm; 0 = never.'),
-    eval_steps: z.int().min(1).optional().describe('Evaluate every so many steps. Default: at the start and after each epoch.'),
+    eval_steps: z
+      .int()
+      .min(1)
+      .optional()
+      .describe('Evaluate every so many steps. Default: at the start and after each epoch.'),
     logging_steps: z.int().min(1).default(1).describe('Write training metrics every so many steps.'),
     seed: z.int().min(0).default(0).describe('Of the split, the order, the adapter and dropout.'),
   })
@@ -206,7 +255,11 @@ export const trainingSchema = z
 export const runSchema = z
   .strictObject({
     $schema: z.string().optional().describe('For editors; not read.'),
-    preset: z.string().min(1).optional().describe('Named settings to start from; `mrpo init --list-presets` names them.'),
+    preset: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('Named settings to start from; `mrpo init --list-presets` names them.'),
     policy: policySchema.describe('The model that is trained.'),
     references: z
       .array(referenceSchema)
@@ -218,7 +271,11 @@ export const runSchema = z
     training: trainingSchema.describe('Steps, optimizer, evaluation.'),
     generate: z
       .strictObject({
-        samples: z.int().min(0).default(3).describe('Held-out prompts answered before and after training, for the report.'),
+        samples: z
+          .int()
+          .min(0)
+          .default(3)
+          .describe('Held-out prompts answered before and after training, for the report.'),
         max_new_tokens: z.int().min(1).default(128).describe('Longest answer, in tokens.'),
       })
       .prefault({})

@@ -17,7 +17,13 @@ const STARTER: Settings = {
     { name: 'second', model: './models/second' },
   ],
   data: { train: 'pairs.jsonl', eval: 0.1, max_length: 1024 },
-  objective: { loss: 'mrpo', beta: 0.1, clip: { mode: 'adaptive', epsilon_max: 0.1 }, weights: 'arwc', pooling: 'harmonic' },
+  objective: {
+    loss: 'mrpo',
+    beta: 0.1,
+    clip: { mode: 'adaptive', epsilon_max: 0.1 },
+    weights: 'arwc',
+    pooling: 'harmonic',
+  },
   training: { learning_rate: 1e-5, epochs: 3, batch_size: 8, seed: 0 },
   generate: { samples: 3 },
   output: 'runs/my-run',
@@ -36,8 +42,13 @@ export function starterConfig(preset: string | undefined, schemaLocation: string
   const sections = Object.entries(schema.properties ?? {}).filter(([key]) => key !== '$schema' && key !== 'preset');
   return [
     `# yaml-language-server: $schema=${schemaLocation}`,
-    ...comment(`A run of mrpo. All keys are here: a line that begins with "#key:" is at its default; remove the "#" to change it.`, ''),
-    ...(preset === undefined ? [] : comment(`Settings of the preset ${preset}: ${findPreset(preset)?.summary ?? ''}`, '')),
+    ...comment(
+      `A run of mrpo. All keys are here: a line that begins with "#key:" is at its default; remove the "#" to change it.`,
+      '',
+    ),
+    ...(preset === undefined
+      ? []
+      : comment(`Settings of the preset ${preset}: ${findPreset(preset)?.summary ?? ''}`, '')),
     ...sections.flatMap(([key, node]) => ['', ...entry(key, node, valueAt(settings, [key]), '')]),
     '',
   ].join('\n');
@@ -46,12 +57,18 @@ export function starterConfig(preset: string | undefined, schemaLocation: string
 /** One key: its description, then its value, or its default as a comment. */
 function entry(key: string, node: SchemaNode, value: unknown, indent: string): string[] {
   const about = comment(describe(node), indent);
-  if (value === undefined) return [...about, `${indent}#${key}: ${node.default === undefined ? '' : inline(node.default)}`.trimEnd()];
+  if (value === undefined)
+    return [...about, `${indent}#${key}: ${node.default === undefined ? '' : inline(node.default)}`.trimEnd()];
   if (Array.isArray(value) && value.length > 0 && value.every(isSettings)) {
     const items = node.items ?? {};
-    return [...about, `${indent}${key}:`, ...value.flatMap((item, index) => listItem(items, item, `${indent}  `, index === value.length - 1))];
+    return [
+      ...about,
+      `${indent}${key}:`,
+      ...value.flatMap((item, index) => listItem(items, item, `${indent}  `, index === value.length - 1)),
+    ];
   }
-  if (isSettings(value)) return [...about, `${indent}${key}:`, ...members(shapeOf(node, value), value, `${indent}  `, node)];
+  if (isSettings(value))
+    return [...about, `${indent}${key}:`, ...members(shapeOf(node, value), value, `${indent}  `, node)];
   return [...about, `${indent}${key}: ${inline(value)}`];
 }
 

@@ -5,7 +5,9 @@ export function describeValue(value: unknown): string {
   if (Array.isArray(value)) return `a list of ${value.length}`;
   switch (typeof value) {
     case 'string':
-      return value === '' ? 'empty text' : `text ${JSON.stringify(value.length > 60 ? `${value.slice(0, 57)}...` : value)}`;
+      return value === ''
+        ? 'empty text'
+        : `text ${JSON.stringify(value.length > 60 ? `${value.slice(0, 57)}...` : value)}`;
     case 'number':
     case 'boolean':
     case 'bigint':

@@ -6,7 +6,9 @@ const hashOnce = crypto.hash as typeof crypto.hash | undefined;
 
 /** SHA-256 of text (UTF-8) or bytes, 64 hex digits. */
 export function sha256(content: string | Uint8Array): string {
-  return hashOnce === undefined ? crypto.createHash('sha256').update(content).digest('hex') : hashOnce('sha256', content, 'hex');
+  return hashOnce === undefined
+    ? crypto.createHash('sha256').update(content).digest('hex')
+    : hashOnce('sha256', content, 'hex');
 }
 
 /** JSON with keys sorted at every level and `undefined` members left out: equal values give equal text. */

@@ -31,8 +31,12 @@ export function requireColumns(sample: readonly Row[], columns: ColumnMapping, s
   for (const [name, column] of Object.entries(columns) as [string, string | undefined][]) {
     if (column === undefined || present.includes(column) || sample.length === 0) continue;
     const nearest = [...present].sort((a, b) => distance(column, a) - distance(column, b))[0];
-    throw new MrpoError('config', `data.columns.${name}: ${source} has no column ${JSON.stringify(column)}; it has ${present.slice(0, 12).join(', ')}`, {
-      hint: nearest === undefined ? undefined : `Did you mean ${JSON.stringify(nearest)}?`,
-    });
+    throw new MrpoError(
+      'config',
+      `data.columns.${name}: ${source} has no column ${JSON.stringify(column)}; it has ${present.slice(0, 12).join(', ')}`,
+      {
+        hint: nearest === undefined ? undefined : `Did you mean ${JSON.stringify(nearest)}?`,
+      },
+    );
   }
 }

@@ -3,7 +3,10 @@ import type { PairDraft } from './make-pair.js';
 import type { ChatMessage } from './pair.js';
 
 /** The longest common run of messages is the prompt. */
-export function splitMessages(chosen: readonly ChatMessage[], rejected: readonly ChatMessage[]): Omit<PairDraft, 'plain'> {
+export function splitMessages(
+  chosen: readonly ChatMessage[],
+  rejected: readonly ChatMessage[],
+): Omit<PairDraft, 'plain'> {
   const shorter = Math.min(chosen.length, rejected.length);
   let length = 0;
   while (length < shorter && sameMessage(chosen[length], rejected[length])) length++;

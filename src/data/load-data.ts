@@ -38,11 +38,18 @@ export async function loadData(data: DataConfig, options: LoadDataOptions): Prom
   const limited = data.limit === undefined ? whole.pairs : limitPairs(whole.pairs, data.limit, options.seed);
   if (typeof data.eval === 'string') {
     const held = await readPreferenceData(data.eval, readOptions);
-    return { train: limited, eval: held.pairs, sources: [whole, held], notes: sharedPrompts(limited, held.pairs, data.eval) };
+    return {
+      train: limited,
+      eval: held.pairs,
+      sources: [whole, held],
+      notes: sharedPrompts(limited, held.pairs, data.eval),
+    };
   }
   const split = splitPairs(limited, data.eval, options.seed);
   const none = data.eval > 0 && split.eval.length === 0;
-  const notes = none ? [`data.eval ${data.eval} of ${limited.length} pairs holds out none; give a number of pairs to be sure`] : [];
+  const notes = none
+    ? [`data.eval ${data.eval} of ${limited.length} pairs holds out none; give a number of pairs to be sure`]
+    : [];
   return { ...split, sources: [whole], notes };
 }
 

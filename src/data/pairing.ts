@@ -29,7 +29,8 @@ export interface ScoredAnswer {
  * @throws RowProblem if there are fewer than two answers, or all score the same.
  */
 export function pairAnswers(scored: ScoredAnswers, rule: PairingRule, draw: () => number): PairDraft[] {
-  if (scored.answers.length < 2) throw new RowProblem(`expected at least 2 answers to the prompt, got ${scored.answers.length}`);
+  if (scored.answers.length < 2)
+    throw new RowProblem(`expected at least 2 answers to the prompt, got ${scored.answers.length}`);
   const ranked = [...scored.answers].sort((a, b) => b.score - a.score);
   const best = ranked[0] as ScoredAnswer;
   const worse = ranked.filter((answer) => answer.score < best.score);

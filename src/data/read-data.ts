@@ -61,7 +61,11 @@ function noPairs(source: string, place: RowPlace, rows: number, dropped: readonl
   const reasons = dropReasons(dropped)
     .slice(0, 3)
     .map(({ reason, count, firstLine }) => `${count} x ${reason} (first: ${place} ${firstLine})`);
-  return new MrpoError('data', `${source}: none of ${rows} rows can be used: ${reasons.join('; ') || 'there are none'}`, {
-    details: { rows, dropped: dropped.slice(0, 20) },
-  });
+  return new MrpoError(
+    'data',
+    `${source}: none of ${rows} rows can be used: ${reasons.join('; ') || 'there are none'}`,
+    {
+      details: { rows, dropped: dropped.slice(0, 20) },
+    },
+  );
 }

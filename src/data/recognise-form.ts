@@ -16,7 +16,10 @@ export function recogniseForm(source: string, format: string, sample: readonly R
   // Right fields, wrong types in every row: the form is clear, and its reader says what is wrong with each row.
   const byFields = bestBy(forms, (form) => sample.filter((row) => form.fields.every((field) => field in row)).length);
   if (byFields !== undefined) return byFields;
-  const fields = Object.keys(sample[0] ?? {}).slice(0, 12).join(', ') || 'no fields';
+  const fields =
+    Object.keys(sample[0] ?? {})
+      .slice(0, 12)
+      .join(', ') || 'no fields';
   throw new MrpoError('data', `${source}: rows of no known form: they have ${fields}`, {
     hint: `Known forms: ${forms.map((form) => form.name).join(', ')}. Other column names can be mapped with data.columns.`,
     details: { fields: Object.keys(sample[0] ?? {}) },

@@ -21,7 +21,10 @@ export function splitPairs(pairs: readonly PreferencePair[], evalSpec: number, s
   const isHeldOut = evalSpec < 1 ? heldOutShare(evalSpec, seed) : heldOutCount(pairs, evalSpec, seed);
   const train = pairs.filter((pair) => !isHeldOut(pair));
   if (train.length === 0 && pairs.length > 0) {
-    throw new MrpoError('data', `data.eval ${evalSpec} holds out all ${pairs.length} pairs; nothing is left to train on`);
+    throw new MrpoError(
+      'data',
+      `data.eval ${evalSpec} holds out all ${pairs.length} pairs; nothing is left to train on`,
+    );
   }
   return { train, eval: pairs.filter(isHeldOut) };
 }
@@ -31,17 +34,27 @@ export function limitPairs(pairs: readonly PreferencePair[], limit: number, seed
   if (pairs.length <= limit) return pairs;
   const placed = pairs.map((pair, index) => ({ index, place: stablePlace(seed, 'limit', pair.id) }));
   const kept = placed.sort((a, b) => a.place - b.place || a.index - b.index).slice(0, limit);
-  return kept.map(({ index }) => index).sort((a, b) => a - b).map((index) => pairs[index] as PreferencePair);
+  return kept
+    .map(({ index }) => index)
+    .sort((a, b) => a - b)
+    .map((index) => pairs[index] as PreferencePair);
 }
 
 type SideTest = (pair: PreferencePair) => boolean;
 
-const heldOutShare = (share: number, seed: number): SideTest => (pair) => stablePlace(seed, 'split', pair.promptId) < share;
+const heldOutShare =
+  (share: number, seed: number): SideTest =>
+  (pair) =>
+    stablePlace(seed, 'split', pair.promptId) < share;
 
 function heldOutCount(pairs: readonly PreferencePair[], count: number, seed: number): SideTest {
   const pairsOf = new Map<string, number>();
   for (const { promptId } of pairs) pairsOf.set(promptId, (pairsOf.get(promptId) ?? 0) + 1);
-  const prompts = [...pairsOf].map(([promptId, size]) => ({ promptId, size, place: stablePlace(seed, 'split', promptId) }));
+  const prompts = [...pairsOf].map(([promptId, size]) => ({
+    promptId,
+    size,
+    place: stablePlace(seed, 'split', promptId),
+  }));
   const heldOut = new Set<string>();
   let total = 0;
   for (const { promptId, size } of prompts.sort((a, b) => a.place - b.place)) {

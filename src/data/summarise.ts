@@ -15,7 +15,12 @@ export interface DataSummary {
   /** What the `line` of its rows counts. */
   readonly place: RowPlace;
   readonly form: string;
-  readonly counts: { readonly rows: number; readonly pairs: number; readonly dropped: number; readonly prompts: number };
+  readonly counts: {
+    readonly rows: number;
+    readonly pairs: number;
+    readonly dropped: number;
+    readonly prompts: number;
+  };
   readonly duplicates: number;
   readonly contradictions: number;
   /** Lengths of the message texts, without any template. Characters are UTF-16 code units, bytes are UTF-8. */
@@ -64,7 +69,10 @@ export async function summariseData(source: string, options: SummariseOptions): 
     options.onRows?.(rows);
   }
   const pairs = characters.prompt.length;
-  const lengthsOf = (part: PairPart) => ({ characters: quantilesOf(characters[part]), bytes: quantilesOf(bytes[part]) });
+  const lengthsOf = (part: PairPart) => ({
+    characters: quantilesOf(characters[part]),
+    bytes: quantilesOf(bytes[part]),
+  });
   return {
     source,
     kind: stream.kind,

@@ -11,7 +11,8 @@ export const looksLikeTranscript = (text: string): boolean => /^\s*Human: ?/.tes
 export function transcriptMessages(text: string, where: string): ChatMessage[] {
   const marks = [...text.matchAll(TURN)];
   const before = text.slice(0, marks[0]?.index ?? text.length).trim();
-  if (marks.length === 0 || before !== '') throw new RowProblem(`${where}: expected a dialogue that begins with "Human:"`);
+  if (marks.length === 0 || before !== '')
+    throw new RowProblem(`${where}: expected a dialogue that begins with "Human:"`);
   const messages = marks.map((mark, index) => {
     const content = text.slice(mark.index + mark[0].length, marks[index + 1]?.index ?? text.length).trim();
     return mark[1] === 'Human' ? user(content) : assistant(content);

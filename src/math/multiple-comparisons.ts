@@ -29,7 +29,11 @@ function ascending(values: readonly number[]): number[] {
   return values.map((_, index) => index).sort((a, b) => values[a]! - values[b]!);
 }
 
-function adjustInOrder(pValues: readonly number[], order: readonly number[], adjust: (p: number, place: number) => number): number[] {
+function adjustInOrder(
+  pValues: readonly number[],
+  order: readonly number[],
+  adjust: (p: number, place: number) => number,
+): number[] {
   const adjusted = new Array<number>(pValues.length);
   order.forEach((index, place) => {
     adjusted[index] = adjust(pValues[index]!, place);

@@ -15,7 +15,11 @@ import { poolColumns } from './pooling.js';
 const OFFICIAL_ALPHA_OFFSET = 1e-6;
 
 /** Half-widths as the released code computes them, for two references. Both means 0 (0/0 there): half each. */
-export function officialCodeEpsilon(chosen: readonly Float64Array[], rejected: readonly Float64Array[], epsilonMax: number): Epsilon {
+export function officialCodeEpsilon(
+  chosen: readonly Float64Array[],
+  rejected: readonly Float64Array[],
+  epsilonMax: number,
+): Epsilon {
   const share = chosen[0]!.map((first, row) => {
     const meanChosen = Math.abs((first + chosen[1]![row]!) / 2);
     const meanRejected = Math.abs((rejected[0]![row]! + rejected[1]![row]!) / 2);
@@ -25,7 +29,10 @@ export function officialCodeEpsilon(chosen: readonly Float64Array[], rejected: r
 }
 
 /** Weights (alpha_1, alpha_2) as the released code computes them; a pair without any difference gives (1, 0). */
-export function officialCodeWeights(chosen: readonly Float64Array[], rejected: readonly Float64Array[]): Float64Array[] {
+export function officialCodeWeights(
+  chosen: readonly Float64Array[],
+  rejected: readonly Float64Array[],
+): Float64Array[] {
   const second = chosen[0]!.map((first, row) => {
     const gapFirst = Math.abs(first - rejected[0]![row]!);
     const gapSecond = Math.abs(chosen[1]![row]! - rejected[1]![row]!);

@@ -25,9 +25,16 @@ export interface BootstrapOptions {
 }
 
 /** @throws MrpoError `usage` for samples that are empty or of different lengths. */
-export function pairedBootstrap(left: readonly number[], right: readonly number[], options: BootstrapOptions = {}): BootstrapResult {
+export function pairedBootstrap(
+  left: readonly number[],
+  right: readonly number[],
+  options: BootstrapOptions = {},
+): BootstrapResult {
   if (left.length !== right.length || left.length === 0) {
-    throw new MrpoError('usage', `paired bootstrap: got ${left.length} and ${right.length} values, expected as many on both sides, at least 1`);
+    throw new MrpoError(
+      'usage',
+      `paired bootstrap: got ${left.length} and ${right.length} values, expected as many on both sides, at least 1`,
+    );
   }
   const { confidence = 0.95, resamples = 10_000, seed = 0 } = options;
   const differences = Float64Array.from(left, (value, index) => value - right[index]!);

@@ -29,7 +29,11 @@ const NEXT_TO_INFINITY = 1e290;
  * @param weights K columns of length B; each row >= 0 and adding up to 1.
  * @param power Exponent p, any number including 0 and +-Infinity.
  */
-export function poolColumns(logps: readonly Float64Array[], weights: readonly Float64Array[], power: number): Float64Array {
+export function poolColumns(
+  logps: readonly Float64Array[],
+  weights: readonly Float64Array[],
+  power: number,
+): Float64Array {
   if (Math.abs(power) < NEXT_TO_ZERO) return geometricMeans(logps, weights);
   if (Math.abs(power) > NEXT_TO_INFINITY) return extremes(logps, weights, power);
   return powerMeans(logps, weights, power);
@@ -56,7 +60,12 @@ function powerMeans(logps: readonly Float64Array[], weights: readonly Float64Arr
 }
 
 /** One row, in one pass: the largest p l_k so far, and the sum of all terms divided by e to it. */
-function powerMean(logps: readonly Float64Array[], weights: readonly Float64Array[], row: number, power: number): number {
+function powerMean(
+  logps: readonly Float64Array[],
+  weights: readonly Float64Array[],
+  row: number,
+  power: number,
+): number {
   let largest = -Infinity;
   let sum = 0;
   for (let k = 0; k < logps.length; k++) {
@@ -71,7 +80,9 @@ function powerMean(logps: readonly Float64Array[], weights: readonly Float64Arra
     }
   }
   const logSum = Math.log(sum);
-  return isExact(largest, logSum, power) ? (largest + logSum) / power : centredMean(logps, weights, row, power, largest);
+  return isExact(largest, logSum, power)
+    ? (largest + logSum) / power
+    : centredMean(logps, weights, row, power, largest);
 }
 
 /** Whether largest + logSum has all the digits of its parts. For p > 0 both are <= 0 and cannot cancel. */

@@ -6,7 +6,10 @@
  * Shares add up to 1; of equals the first counts.
  * @param sides Per side (chosen, rejected) K columns of length B: log-probs after clipping.
  */
-export function dominanceShares(sides: readonly (readonly Float64Array[])[], weights: readonly Float64Array[]): number[] {
+export function dominanceShares(
+  sides: readonly (readonly Float64Array[])[],
+  weights: readonly Float64Array[],
+): number[] {
   const counts = new Array<number>(weights.length).fill(0);
   const size = weights[0]?.length ?? 0;
   for (const columns of sides) {

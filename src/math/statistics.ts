@@ -20,7 +20,10 @@ export function meanAndSd(values: readonly number[]): { readonly mean: number; r
  */
 export function cohensD(left: readonly number[], right: readonly number[]): number {
   if (left.length < 1 || right.length < 1 || left.length + right.length < 3) {
-    throw new MrpoError('usage', `Cohen's d: got samples of ${left.length} and ${right.length} values, expected at least 3 in all, none empty`);
+    throw new MrpoError(
+      'usage',
+      `Cohen's d: got samples of ${left.length} and ${right.length} values, expected at least 3 in all, none empty`,
+    );
   }
   const [first, second] = [meanAndSd(left).mean, meanAndSd(right).mean];
   const squares = squaredDeviations(left, first) + squaredDeviations(right, second);
@@ -32,7 +35,12 @@ export function cohensD(left: readonly number[], right: readonly number[]): numb
  * Confidence interval of Cohen's d in the large-sample form of Hedges & Olkin (Statistical Methods for Meta-Analysis,
  * 1985, ch. 5): variance (n1 + n2) / (n1 n2) + d^2 / (2 (n1 + n2)). With 3 to 5 runs a method it is only a rough guide.
  */
-export function cohensDInterval(d: number, leftSize: number, rightSize: number, confidence = DEFAULT_CONFIDENCE): Interval {
+export function cohensDInterval(
+  d: number,
+  leftSize: number,
+  rightSize: number,
+  confidence = DEFAULT_CONFIDENCE,
+): Interval {
   const total = leftSize + rightSize;
   const half = quantileOf(confidence) * Math.sqrt(total / (leftSize * rightSize) + (d * d) / (2 * total));
   return [d - half, d + half];
@@ -44,7 +52,10 @@ export function cohensDInterval(d: number, leftSize: number, rightSize: number, 
  */
 export function wilsonInterval(successes: number, trials: number, confidence = DEFAULT_CONFIDENCE): Interval {
   if (!(trials > 0 && successes >= 0 && successes <= trials)) {
-    throw new MrpoError('usage', `Wilson interval: got ${successes} of ${trials}, expected 0 <= successes <= trials, trials > 0`);
+    throw new MrpoError(
+      'usage',
+      `Wilson interval: got ${successes} of ${trials}, expected 0 <= successes <= trials, trials > 0`,
+    );
   }
   const z = quantileOf(confidence);
   const share = successes / trials;

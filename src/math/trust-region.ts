@@ -37,7 +37,11 @@ export function notClipped(logps: readonly Float64Array[]): ClippedColumns {
   return { logps, moved: logps.map(() => none) };
 }
 
-function clipColumn(column: Float64Array, first: Float64Array, epsilon: Float64Array): { clipped: Float64Array; moved: Float64Array } {
+function clipColumn(
+  column: Float64Array,
+  first: Float64Array,
+  epsilon: Float64Array,
+): { clipped: Float64Array; moved: Float64Array } {
   const clipped = new Float64Array(column.length);
   const moved = new Float64Array(column.length);
   for (let row = 0; row < clipped.length; row++) {

@@ -21,7 +21,10 @@ export interface StatefulLoss {
   restore(state: unknown): void;
 }
 
-export function createAlphaDpoStage(config: Pick<ObjectiveConfig, 'beta' | 'gamma' | 'alpha'>, link: Link): StatefulLoss {
+export function createAlphaDpoStage(
+  config: Pick<ObjectiveConfig, 'beta' | 'gamma' | 'alpha'>,
+  link: Link,
+): StatefulLoss {
   let past: GapStatistics | undefined;
   return {
     stage: (view, reference) => {

@@ -33,7 +33,10 @@ function inUnit(batch: PairBatch, model: ModelColumns, unit: Unit, name: string)
     checkLengths(lengths.chosen, batch, `chosen ${what}`);
     checkLengths(lengths.rejected, batch, `rejected ${what}`);
   }
-  return { chosen: perLength(model.chosen.logps, lengths?.chosen), rejected: perLength(model.rejected.logps, lengths?.rejected) };
+  return {
+    chosen: perLength(model.chosen.logps, lengths?.chosen),
+    rejected: perLength(model.rejected.logps, lengths?.rejected),
+  };
 }
 
 function lengthsOf(batch: PairBatch, model: ModelColumns, unit: Unit): BatchView['policyLengths'] {

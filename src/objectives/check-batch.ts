@@ -14,7 +14,10 @@ export function checkBatch(batch: PairBatch, references: number): void {
 /** The same for the references alone: what `fit` reads. */
 export function checkReferences(batch: PairBatch, references: number): void {
   if (batch.references.length !== references) {
-    throw new MrpoError('usage', `batch: expected log-probs of ${references} references, got ${batch.references.length}`);
+    throw new MrpoError(
+      'usage',
+      `batch: expected log-probs of ${references} references, got ${batch.references.length}`,
+    );
   }
   for (let k = 0; k < references; k++) checkModel(batch, batch.references[k]!, `reference ${k + 1}`);
 }
@@ -36,9 +39,13 @@ export function checkLengths(lengths: Float64Array, batch: PairBatch, what: stri
   for (let row = 0; row < lengths.length; row++) {
     const length = lengths[row]!;
     if (!(length >= 1 && length < Infinity)) {
-      throw new MrpoError('data', `row ${rowName(batch, row)}, ${what}: got ${Number.isNaN(length) ? 'nothing' : length}, expected a count of at least 1`, {
-        details: { row: rowName(batch, row), what, value: length },
-      });
+      throw new MrpoError(
+        'data',
+        `row ${rowName(batch, row)}, ${what}: got ${Number.isNaN(length) ? 'nothing' : length}, expected a count of at least 1`,
+        {
+          details: { row: rowName(batch, row), what, value: length },
+        },
+      );
     }
   }
 }
@@ -56,10 +63,14 @@ function checkLength(column: Float64Array, batch: PairBatch, what: string): void
 
 function badLogp(batch: PairBatch, row: number, model: string, side: string, value: number): MrpoError {
   const name = rowName(batch, row);
-  return new MrpoError('data', `row ${name}, ${model}, ${side} response: log-prob is ${value}, expected a finite number <= 0`, {
-    hint: Number.isFinite(value)
-      ? 'Log-probs are natural logarithms of probabilities; a positive one comes from another quantity or unit.'
-      : `The model gave no usable probability for this response. Leave the pair out, or check the precision of the ${model.split(' ')[0]}.`,
-    details: { row: name, model, side, value },
-  });
+  return new MrpoError(
+    'data',
+    `row ${name}, ${model}, ${side} response: log-prob is ${value}, expected a finite number <= 0`,
+    {
+      hint: Number.isFinite(value)
+        ? 'Log-probs are natural logarithms of probabilities; a positive one comes from another quantity or unit.'
+        : `The model gave no usable probability for this response. Leave the pair out, or check the precision of the ${model.split(' ')[0]}.`,
+      details: { row: name, model, side, value },
+    },
+  );
 }

@@ -39,11 +39,21 @@ export function checkGradient(objective: Objective, batch: PairBatch, tolerance 
 }
 
 /** The error for a gradient that is not the derivative of its loss. */
-export function wrongGradient(row: string | number, side: string, gradient: number, numeric: number, name: string): MrpoError {
-  return new MrpoError('data', `row ${row}, ${name}, ${side} response: gradient is ${gradient}, finite differences of the loss give ${numeric}`, {
-    hint: 'Gradients are +dL/dlogp, per pair and not divided by the batch size.',
-    details: { row, side, gradient, numeric },
-  });
+export function wrongGradient(
+  row: string | number,
+  side: string,
+  gradient: number,
+  numeric: number,
+  name: string,
+): MrpoError {
+  return new MrpoError(
+    'data',
+    `row ${row}, ${name}, ${side} response: gradient is ${gradient}, finite differences of the loss give ${numeric}`,
+    {
+      hint: 'Gradients are +dL/dlogp, per pair and not divided by the batch size.',
+      details: { row, side, gradient, numeric },
+    },
+  );
 }
 
 /** The batch with one side of the policy moved by `step` nats, from at most -2 STEP. */

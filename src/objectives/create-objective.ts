@@ -7,7 +7,15 @@ import { referencesInUnit, viewBatch, type BatchView } from './batch-view.js';
 import { checkBatch, checkReferences } from './check-batch.js';
 import { checkObjectiveConfig } from './check-config.js';
 import { customStage, loadCustomLoss, type CustomLoss } from './custom-loss.js';
-import { createLink, forwardKlStage, hypoStage, logRatioStage, multiDpoStage, simpoStage, type LossStage } from './loss-stage.js';
+import {
+  createLink,
+  forwardKlStage,
+  hypoStage,
+  logRatioStage,
+  multiDpoStage,
+  simpoStage,
+  type LossStage,
+} from './loss-stage.js';
 import { objectiveName } from './objective-name.js';
 import type { Objective, PairBatch } from './objective.js';
 import { assembleResult } from './result.js';
@@ -94,10 +102,16 @@ function multiReference(config: ObjectiveConfig, references: number, custom: Cus
       const view = viewBatch(batch, unit);
       return assembleResult(view, reference(view, weighting), stage);
     },
-    ...hooks(weighting, references, compared, alphaDpo && ((batch) => {
-      const view = viewBatch(batch, unit);
-      alphaDpo.observe(view, reference(view, weighting));
-    })),
+    ...hooks(
+      weighting,
+      references,
+      compared,
+      alphaDpo &&
+        ((batch) => {
+          const view = viewBatch(batch, unit);
+          alphaDpo.observe(view, reference(view, weighting));
+        }),
+    ),
     ...stateOf(weighting, alphaDpo),
   };
 }
@@ -172,7 +186,10 @@ function lengthNormalized(unit: Unit): Unit {
 
 async function moduleLoss(config: ObjectiveConfig, context: ObjectiveContext): Promise<CustomLoss> {
   if (config.module === undefined) {
-    throw new MrpoError('config', 'objective.module: missing; loss custom needs the file that exports it, or a function from the SDK');
+    throw new MrpoError(
+      'config',
+      'objective.module: missing; loss custom needs the file that exports it, or a function from the SDK',
+    );
   }
   return loadCustomLoss(config.module, context.baseDir ?? process.cwd());
 }

@@ -74,7 +74,10 @@ export async function loadCustomLoss(module: string, baseDir: string): Promise<C
     });
   }
   if (typeof exports.default !== 'function') {
-    throw new MrpoError('config', `objective.module: expected a function as the default export of ${path}, got ${typeof exports.default}`);
+    throw new MrpoError(
+      'config',
+      `objective.module: expected a function as the default export of ${path}, got ${typeof exports.default}`,
+    );
   }
   return exports.default as CustomLoss;
 }
@@ -86,7 +89,13 @@ export function customStage(loss: CustomLoss, config: Pick<ObjectiveConfig, 'bet
     const { size } = view.batch;
     const [losses, gradChosen, gradRejected] = [new Float64Array(size), new Float64Array(size), new Float64Array(size)];
     for (let row = 0; row < size; row++) {
-      const value = evaluateRow(loss, customPair(view, reference, row, config), view, row, checked || row >= ROWS_CHECKED);
+      const value = evaluateRow(
+        loss,
+        customPair(view, reference, row, config),
+        view,
+        row,
+        checked || row >= ROWS_CHECKED,
+      );
       losses[row] = value.loss;
       gradChosen[row] = value.gradChosen;
       gradRejected[row] = value.gradRejected;
@@ -102,11 +111,19 @@ export function customStage(loss: CustomLoss, config: Pick<ObjectiveConfig, 'bet
   };
 }
 
-function evaluateRow(loss: CustomLoss, pair: CustomPair, view: BatchView, row: number, trusted: boolean): CustomLossValue {
+function evaluateRow(
+  loss: CustomLoss,
+  pair: CustomPair,
+  view: BatchView,
+  row: number,
+  trusted: boolean,
+): CustomLossValue {
   const returned = loss(pair);
   const withGradient = typeof returned === 'object' && returned !== null;
-  const lossOf = (side: 'chosen' | 'rejected') => (logp: number): number =>
-    lossNumber(loss({ ...pair, policy: { ...pair.policy, [side]: logp } }));
+  const lossOf =
+    (side: 'chosen' | 'rejected') =>
+    (logp: number): number =>
+      lossNumber(loss({ ...pair, policy: { ...pair.policy, [side]: logp } }));
   if (withGradient && trusted) return finite(returned, view, row);
   const numeric = {
     loss: lossNumber(returned),
@@ -130,9 +147,13 @@ function lossNumber(returned: number | CustomLossValue): number {
 function finite(value: CustomLossValue, view: BatchView, row: number): CustomLossValue {
   for (const key of ['loss', 'gradChosen', 'gradRejected'] as const) {
     if (!Number.isFinite(value[key])) {
-      throw new MrpoError('data', `row ${rowName(view.batch, row)}, custom loss: ${key} is ${String(value[key])}, expected a finite number`, {
-        hint: 'Return a number, or { loss, gradChosen, gradRejected }.',
-      });
+      throw new MrpoError(
+        'data',
+        `row ${rowName(view.batch, row)}, custom loss: ${key} is ${String(value[key])}, expected a finite number`,
+        {
+          hint: 'Return a number, or { loss, gradChosen, gradRejected }.',
+        },
+      );
     }
   }
   return value;
@@ -147,7 +168,10 @@ function customPair(
   const { policy, batch } = view;
   return {
     policy: { chosen: policy.chosen[row]!, rejected: policy.rejected[row]! },
-    references: reference.bounded.chosen.map((chosen, k) => ({ chosen: chosen[row]!, rejected: reference.bounded.rejected[k]![row]! })),
+    references: reference.bounded.chosen.map((chosen, k) => ({
+      chosen: chosen[row]!,
+      rejected: reference.bounded.rejected[k]![row]!,
+    })),
     virtual: { chosen: reference.chosen[row]!, rejected: reference.rejected[row]! },
     weights: reference.weights.map((column) => column[row]!),
     tokens: { chosen: batch.policy.chosen.tokens[row]!, rejected: batch.policy.rejected.tokens[row]! },

@@ -49,7 +49,10 @@ export function simpoStage(beta: number, gamma: number, link: Link): LossStage {
 export function multiDpoStage(beta: number, link: Link): LossStage {
   return (view, reference) => {
     const first = { chosen: reference.bounded.chosen[0]!, rejected: reference.bounded.rejected[0]! };
-    const references = reference.bounded.chosen.map((chosen, k) => ({ chosen, rejected: reference.bounded.rejected[k]! }));
+    const references = reference.bounded.chosen.map((chosen, k) => ({
+      chosen,
+      rejected: reference.bounded.rejected[k]!,
+    }));
     return {
       ...multiDpoLoss(view.policy, references, reference.weights, beta, link),
       margins: logRatioMargins(view.policy, first, beta).margins,
@@ -73,16 +76,23 @@ export function throughLink(margin: MarginColumns, link: Link, rewards: LogpColu
 
 /** beta (policy - reference) of both responses. */
 export function logRatioRewards(policy: LogpColumns, reference: LogpColumns, beta: number): LogpColumns {
-  return { chosen: scaledGap(policy.chosen, reference.chosen, beta), rejected: scaledGap(policy.rejected, reference.rejected, beta) };
+  return {
+    chosen: scaledGap(policy.chosen, reference.chosen, beta),
+    rejected: scaledGap(policy.rejected, reference.rejected, beta),
+  };
 }
 
 /** The link that `variant` and `label_smoothing` ask for. Throws `config` where they contradict each other. */
 export function createLink(config: Pick<ObjectiveConfig, 'variant' | 'label_smoothing' | 'beta'>): Link {
   const { variant, label_smoothing: smoothing, beta } = config;
   if (smoothing > 0 && (variant === 'ipo' || variant === 'hinge')) {
-    throw new MrpoError('config', `objective.label_smoothing: ${variant} has no form with label smoothing, got ${smoothing}; expected 0`, {
-      hint: 'Use variant sigmoid (cDPO) or robust with label_smoothing.',
-    });
+    throw new MrpoError(
+      'config',
+      `objective.label_smoothing: ${variant} has no form with label smoothing, got ${smoothing}; expected 0`,
+      {
+        hint: 'Use variant sigmoid (cDPO) or robust with label_smoothing.',
+      },
+    );
   }
   switch (variant) {
     case 'sigmoid':

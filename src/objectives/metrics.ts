@@ -43,11 +43,16 @@ export function preferenceMetrics(batch: PairBatch, result: ObjectiveResult): Pr
  * Means over all pairs of several batches.
  * @param parts Metrics of each batch and its number of pairs; all with the same names.
  */
-export function averageMetrics(parts: readonly { readonly pairs: number; readonly metrics: PreferenceMetrics }[]): PreferenceMetrics {
+export function averageMetrics(
+  parts: readonly { readonly pairs: number; readonly metrics: PreferenceMetrics }[],
+): PreferenceMetrics {
   const pairs = parts.reduce((sum, part) => sum + part.pairs, 0);
   const names = Object.keys(parts[0]?.metrics ?? {});
   return Object.fromEntries(
-    names.map((name) => [name, parts.reduce((sum, part) => sum + (part.metrics[name] ?? NaN) * (part.pairs / pairs), 0)]),
+    names.map((name) => [
+      name,
+      parts.reduce((sum, part) => sum + (part.metrics[name] ?? NaN) * (part.pairs / pairs), 0),
+    ]),
   );
 }
 
@@ -55,11 +60,21 @@ function referenceMetrics(batch: PairBatch, result: ObjectiveResult): Preference
   const { policy, references } = batch;
   const first = references[0];
   if (first === undefined) return {};
-  const [chosen, rejected] = [references.map((model) => model.chosen.logps), references.map((model) => model.rejected.logps)];
+  const [chosen, rejected] = [
+    references.map((model) => model.chosen.logps),
+    references.map((model) => model.rejected.logps),
+  ];
   return {
-    'accuracies/ref1': rewardAccuracy(policy.chosen.logps, policy.rejected.logps, first.chosen.logps, first.rejected.logps),
+    'accuracies/ref1': rewardAccuracy(
+      policy.chosen.logps,
+      policy.rejected.logps,
+      first.chosen.logps,
+      first.rejected.logps,
+    ),
     disagreement: disagreementShare(chosen, rejected),
-    ...Object.fromEntries(references.map((_, k) => [`reference_${k + 1}/accuracy`, shareAbove(chosen[k]!, rejected[k]!)])),
+    ...Object.fromEntries(
+      references.map((_, k) => [`reference_${k + 1}/accuracy`, shareAbove(chosen[k]!, rejected[k]!)]),
+    ),
     ...(result.weights.length > 0 && usedReferenceMetrics(result)),
   };
 }

@@ -7,7 +7,11 @@ import type { ObjectiveResult } from './objective.js';
 import type { VirtualReference } from './virtual-reference.js';
 
 /** Runs the stage and assembles the result. `reference` is undefined for reference-free losses. */
-export function assembleResult(view: BatchView, reference: VirtualReference | undefined, stage: LossStage): ObjectiveResult {
+export function assembleResult(
+  view: BatchView,
+  reference: VirtualReference | undefined,
+  stage: LossStage,
+): ObjectiveResult {
   const used = reference ?? noReference(view.batch.size);
   const loss = stage(view, used);
   const reported = loss.reference ?? used;
@@ -33,5 +37,12 @@ export function assembleResult(view: BatchView, reference: VirtualReference | un
 function noReference(size: number): VirtualReference {
   const nothing = constantColumn(size, NaN);
   const none = { chosen: [], rejected: [] };
-  return { epsilon: { chosen: nothing, rejected: nothing }, weights: [], bounded: none, moved: none, chosen: nothing, rejected: nothing };
+  return {
+    epsilon: { chosen: nothing, rejected: nothing },
+    weights: [],
+    bounded: none,
+    moved: none,
+    chosen: nothing,
+    rejected: nothing,
+  };
 }

@@ -74,7 +74,8 @@ export function poolingPower(pooling: ObjectiveConfig['pooling']): number {
 function epsilonOf(raw: LogpTable, settings: Pick<ObjectiveConfig, 'clip' | 'official_code'>, size: number): Epsilon {
   const { clip } = settings;
   if (clip.mode === 'off') return noEpsilon(size);
-  if (clip.mode === 'fixed') return { chosen: constantColumn(size, clip.epsilon), rejected: constantColumn(size, clip.epsilon) };
+  if (clip.mode === 'fixed')
+    return { chosen: constantColumn(size, clip.epsilon), rejected: constantColumn(size, clip.epsilon) };
   const adaptive = settings.official_code ? officialCodeEpsilon : adaptiveEpsilonColumns;
   return adaptive(raw.chosen, raw.rejected, clip.epsilon_max);
 }
@@ -84,5 +85,8 @@ function noEpsilon(size: number): Epsilon {
 }
 
 function tableOf(view: BatchView): LogpTable {
-  return { chosen: view.references.map(({ chosen }) => chosen), rejected: view.references.map(({ rejected }) => rejected) };
+  return {
+    chosen: view.references.map(({ chosen }) => chosen),
+    rejected: view.references.map(({ rejected }) => rejected),
+  };
 }

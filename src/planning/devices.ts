@@ -26,7 +26,13 @@ export interface Device {
 }
 
 const GB = 1e9;
-const accelerator = (name: string, gigabytes: number, teraflops: number, gigabytesPerSecond: number, dtype: Device['dtype'] = 'bfloat16'): Device => ({
+const accelerator = (
+  name: string,
+  gigabytes: number,
+  teraflops: number,
+  gigabytesPerSecond: number,
+  dtype: Device['dtype'] = 'bfloat16',
+): Device => ({
   name,
   kind: 'cuda',
   memoryBytes: gigabytes * GB,
@@ -53,7 +59,11 @@ export function thisMachine(): Device {
 }
 
 /** The device that a backend works on; undefined for a GPU whose figures are not known. A CPU is taken to be this one. */
-export function deviceOfBackend(info: { readonly device: string; readonly deviceName: string; readonly deviceMemoryBytes: number }): Device | undefined {
+export function deviceOfBackend(info: {
+  readonly device: string;
+  readonly deviceName: string;
+  readonly deviceMemoryBytes: number;
+}): Device | undefined {
   return info.device.startsWith('cuda') ? knownGpu(info.deviceName, info.deviceMemoryBytes) : cpu();
 }
 
@@ -61,7 +71,10 @@ function visibleGpu(): Device | undefined {
   let line: string;
   try {
     const query = ['--query-gpu=name,memory.total', '--format=csv,noheader,nounits'];
-    line = execFileSync('nvidia-smi', query, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'], timeout: 5000 }).split('\n')[0] ?? '';
+    line =
+      execFileSync('nvidia-smi', query, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'], timeout: 5000 }).split(
+        '\n',
+      )[0] ?? '';
   } catch {
     return undefined; // no NVIDIA driver on this machine
   }

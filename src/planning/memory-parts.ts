@@ -11,7 +11,11 @@ export type NumberFormat = 'float32' | 'bfloat16' | 'float16';
 export const bytesOf = (format: NumberFormat): number => (format === 'float32' ? 4 : 2);
 
 /** Weights as they lie in memory: embeddings and head are never quantised. */
-export function weightBytes(shape: ModelShape, quantization: PolicyConfig['quantization'], format: NumberFormat): number {
+export function weightBytes(
+  shape: ModelShape,
+  quantization: PolicyConfig['quantization'],
+  format: NumberFormat,
+): number {
   const perBodyWeight = { none: bytesOf(format), int8: 1, nf4: 0.5 + 1 / 64 + 4 / (64 * 256) }[quantization];
   return bodyWeights(shape) * perBodyWeight + embeddingWeights(shape) * bytesOf(format);
 }
@@ -46,8 +50,17 @@ export function adapterWeights(shape: ModelShape, r: number, targets: readonly s
     c_proj: q + d,
     c_fc: d + f,
   };
-  const all = shape.gated ? ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'] : ['c_attn', 'c_proj', 'c_fc'];
-  const named = targets.length === 0 ? (shape.gated ? ['q_proj', 'v_proj'] : ['c_attn']) : targets.includes('all-linear') ? all : targets;
+  const all = shape.gated
+    ? ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj']
+    : ['c_attn', 'c_proj', 'c_fc'];
+  const named =
+    targets.length === 0
+      ? shape.gated
+        ? ['q_proj', 'v_proj']
+        : ['c_attn']
+      : targets.includes('all-linear')
+        ? all
+        : targets;
   return shape.layers * r * named.reduce((sum, name) => sum + (sizes[name] ?? d + q), 0);
 }
 

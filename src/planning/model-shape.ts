@@ -33,7 +33,10 @@ const UNGATED = /^(gpt2|gpt_neo|gpt_neox|gptj|opt|phi|bloom|falcon|starcoder2)$/
  * Reads the shape of a local model folder, or of a hub model that lies in the Hugging Face cache.
  * @throws MrpoError `model` when there is no config.json, or one that lacks a size.
  */
-export function readModelShape(source: string, env: Readonly<Record<string, string | undefined>> = process.env): ModelShape {
+export function readModelShape(
+  source: string,
+  env: Readonly<Record<string, string | undefined>> = process.env,
+): ModelShape {
   const path = findConfig(source, env);
   let parsed: unknown;
   try {
@@ -53,7 +56,8 @@ export function shapeOf(config: Readonly<Record<string, unknown>>, where: string
   };
   const need = (...names: string[]): number => {
     const value = number(...names);
-    if (value === undefined) throw new MrpoError('model', `${where}: expected a number at ${names.join(' or ')}, got none`);
+    if (value === undefined)
+      throw new MrpoError('model', `${where}: expected a number at ${names.join(' or ')}, got none`);
     return value;
   };
   const width = need('hidden_size', 'n_embd');
@@ -72,7 +76,8 @@ export function shapeOf(config: Readonly<Record<string, unknown>>, where: string
     mlpWidth: number('intermediate_size', 'n_inner', 'ffn_dim') ?? 4 * width,
     gated: !UNGATED.test(kind),
     vocabulary: need('vocab_size'),
-    tied: text['tie_word_embeddings'] === true || (text['tie_word_embeddings'] === undefined && /^(gpt2|gemma)/.test(kind)),
+    tied:
+      text['tie_word_embeddings'] === true || (text['tie_word_embeddings'] === undefined && /^(gpt2|gemma)/.test(kind)),
   };
 }
 
@@ -90,10 +95,16 @@ function findConfig(source: string, env: Readonly<Record<string, string | undefi
   if (existsSync(direct)) return direct;
   const cache = env['HF_HUB_CACHE'] ?? join(env['HF_HOME'] ?? join(homedir(), '.cache', 'huggingface'), 'hub');
   const snapshots = join(cache, `models--${source.replaceAll('/', '--')}`, 'snapshots');
-  const cached = existsSync(snapshots) ? readdirSync(snapshots).map((name) => join(snapshots, name, 'config.json')) : [];
+  const cached = existsSync(snapshots)
+    ? readdirSync(snapshots).map((name) => join(snapshots, name, 'config.json'))
+    : [];
   const found = cached.find((path) => existsSync(path));
   if (found !== undefined) return found;
-  throw new MrpoError('model', `${source}: expected a model folder with a config.json, found none there or in ${cache}`, {
-    hint: 'A plan needs only config.json: give the folder of the model. A .gguf file has none.',
-  });
+  throw new MrpoError(
+    'model',
+    `${source}: expected a model folder with a config.json, found none there or in ${cache}`,
+    {
+      hint: 'A plan needs only config.json: give the folder of the model. A .gguf file has none.',
+    },
+  );
 }

@@ -19,7 +19,8 @@ export function planConfig(
   device: Device = thisMachine(),
   env: Readonly<Record<string, string | undefined>> = process.env,
 ): Plan {
-  const lengths = (pairs: readonly PreferencePair[]) => pairs.map((pair) => estimateLength(pair, config.data.max_length));
+  const lengths = (pairs: readonly PreferencePair[]) =>
+    pairs.map((pair) => estimateLength(pair, config.data.max_length));
   return planRun({
     config,
     policy: readModelShape(config.policy.model, env),

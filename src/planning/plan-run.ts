@@ -3,7 +3,14 @@ import { isPolicyReference, referenceName } from '../config/models.js';
 import type { RunConfig } from '../config/schema.js';
 import { thisMachine, type Device } from './devices.js';
 import type { PairLength } from './lengths.js';
-import { activationBytesPerToken, adapterWeights, bytesOf, weightBytes, writtenOutBytes, type NumberFormat } from './memory-parts.js';
+import {
+  activationBytesPerToken,
+  adapterWeights,
+  bytesOf,
+  weightBytes,
+  writtenOutBytes,
+  type NumberFormat,
+} from './memory-parts.js';
 import { bodyWeights, embeddingWeights, type ModelShape } from './model-shape.js';
 import { attendedPairs, pairTokens, scoringOperations, trainingOperations } from './operations.js';
 
@@ -78,15 +85,21 @@ export function planRun(input: PlanInput): Plan {
   const { checkpointing, perToken } = chooseCheckpointing(input, device, format, fixed, tokens);
   const fitting = Math.floor((HEADROOM * (device.memoryBytes - fixed)) / perToken);
   const longest = Math.max(1, ...train.map(pairTokens));
-  const microBatchTokens = config.training.micro_batch_tokens ?? Math.max(1, device.kind === 'cpu' ? Math.min(fitting, CPU_TOKENS) : fitting);
+  const microBatchTokens =
+    config.training.micro_batch_tokens ?? Math.max(1, device.kind === 'cpu' ? Math.min(fitting, CPU_TOKENS) : fitting);
   const batchTokens = config.training.batch_size * pairTokens(tokens);
   const activations = perToken * Math.max(longest, Math.min(microBatchTokens, batchTokens));
   const memory = memoryPlan(shape, config, format, device, trained, activations);
   const rate = device.peakFlops * device.efficiency * (device.kind === 'cuda' && format === 'float32' ? 0.25 : 1);
   const steps = stepCount(train.length, config.training);
-  const training = { adapterWeights: trained.full ? 0 : trained.weights, full: trained.full, recomputed: RECOMPUTED[checkpointing] };
+  const training = {
+    adapterWeights: trained.full ? 0 : trained.weights,
+    full: trained.full,
+    recomputed: RECOMPUTED[checkpointing],
+  };
   const flopsPerStep = config.training.batch_size * mean(train, (pair) => trainingOperations(shape, pair, training));
-  const scored = (of: ModelShape, pairs: readonly PairLength[]): number => sum(pairs, (pair) => scoringOperations(of, pair)) / rate;
+  const scored = (of: ModelShape, pairs: readonly PairLength[]): number =>
+    sum(pairs, (pair) => scoringOperations(of, pair)) / rate;
   const scoring = config.references.map((reference, index) => {
     const of = input.references[index] ?? shape;
     const own = isPolicyReference(reference) ? config.policy : reference;
@@ -131,17 +144,31 @@ interface TrainedPart {
 function trainedPart(shape: ModelShape, config: PlanInput['config'], format: NumberFormat): TrainedPart {
   const { lora } = config.policy;
   const full = lora === 'off';
-  const weights = full ? bodyWeights(shape) + embeddingWeights(shape) : adapterWeights(shape, lora.r, lora.target_modules);
+  const weights = full
+    ? bodyWeights(shape) + embeddingWeights(shape)
+    : adapterWeights(shape, lora.r, lora.target_modules);
   const size = full ? bytesOf(format) : 4;
   const moments = config.training.optim === 'paged_adamw_8bit' ? 2 : 2 * size;
-  return { weights, full, adapterBytes: full ? 0 : 4 * weights, gradientBytes: size * weights, optimizerBytes: moments * weights };
+  return {
+    weights,
+    full,
+    adapterBytes: full ? 0 : 4 * weights,
+    gradientBytes: size * weights,
+    optimizerBytes: moments * weights,
+  };
 }
 
 function headBytes(shape: ModelShape, device: Device): number {
   return 2 * 4 * HEAD_CHUNK * Math.min(shape.vocabulary, HEAD_TILE[device.kind]);
 }
 
-function fixedMemory(shape: ModelShape, config: PlanInput['config'], format: NumberFormat, device: Device, trained: TrainedPart): number {
+function fixedMemory(
+  shape: ModelShape,
+  config: PlanInput['config'],
+  format: NumberFormat,
+  device: Device,
+  trained: TrainedPart,
+): number {
   return memoryPlan(shape, config, format, device, trained, 0).total;
 }
 
@@ -177,7 +204,9 @@ function chooseCheckpointing(
   const perToken = (mode: Checkpointing): number =>
     activationBytesPerToken(input.policy, {
       format,
-      everyMatrixTrained: lora === 'off' || lora.target_modules.some((name) => /^(all-linear|o_proj|gate_proj|up_proj|down_proj)$/.test(name)),
+      everyMatrixTrained:
+        lora === 'off' ||
+        lora.target_modules.some((name) => /^(all-linear|o_proj|gate_proj|up_proj|down_proj)$/.test(name)),
       recomputed: RECOMPUTED[mode],
       seen: attendedPairs(tokens) / pairTokens(tokens),
       scored: (tokens.chosen + tokens.rejected) / pairTokens(tokens),
@@ -204,5 +233,7 @@ function meanLength(pairs: readonly PairLength[]): PairLength {
   };
 }
 
-const sum = <T>(items: readonly T[], value: (item: T) => number): number => items.reduce((total, item) => total + value(item), 0);
-const mean = <T>(items: readonly T[], value: (item: T) => number): number => (items.length === 0 ? 0 : sum(items, value) / items.length);
+const sum = <T>(items: readonly T[], value: (item: T) => number): number =>
+  items.reduce((total, item) => total + value(item), 0);
+const mean = <T>(items: readonly T[], value: (item: T) => number): number =>
+  items.length === 0 ? 0 : sum(items, value) / items.length;

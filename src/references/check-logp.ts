@@ -14,7 +14,9 @@ export interface CheckedLogps {
 
 /** @param chosen Nats, summed over response tokens; likewise `rejected`. */
 export function checkLogps(chosen: number, rejected: number): CheckedLogps {
-  const problems = [problemOf('chosen', chosen), problemOf('rejected', rejected)].filter((problem) => problem !== undefined);
+  const problems = [problemOf('chosen', chosen), problemOf('rejected', rejected)].filter(
+    (problem) => problem !== undefined,
+  );
   if (problems.length > 0) return { chosen: NaN, rejected: NaN, unusable: problems.join('; ') };
   // Math.min would keep -0 and +0 apart for no use.
   return { chosen: chosen > 0 ? 0 : chosen, rejected: rejected > 0 ? 0 : rejected, unusable: undefined };

@@ -39,7 +39,8 @@ export function createWorkClock(items: readonly WorkItem[]): WorkClock {
       measured += since * (weights[index] ?? 1);
       seconds += elapsed;
       const earlier = items.slice(0, index);
-      const doneWork = earlier.reduce((sum, item, i) => sum + item.pairs * (weights[i] ?? 1), 0) + done * (weights[index] ?? 1);
+      const doneWork =
+        earlier.reduce((sum, item, i) => sum + item.pairs * (weights[i] ?? 1), 0) + done * (weights[index] ?? 1);
       return {
         done: earlier.reduce((sum, item) => sum + item.pairs, 0) + done,
         total,

@@ -5,8 +5,20 @@ export type ScoringEvent =
   | { readonly kind: 'identified'; readonly model: string; readonly cached: number; readonly missing: number }
   /** Another process scores the same model; its rows are waited for. */
   | { readonly kind: 'waiting'; readonly model: string; readonly holder: ClaimHolder; readonly missing: number }
-  | { readonly kind: 'loading'; readonly model: string; readonly stage: string; readonly done: number; readonly total: number }
-  | { readonly kind: 'loaded'; readonly model: string; readonly parameters: number; readonly layout: string; readonly layoutNote: string }
+  | {
+      readonly kind: 'loading';
+      readonly model: string;
+      readonly stage: string;
+      readonly done: number;
+      readonly total: number;
+    }
+  | {
+      readonly kind: 'loaded';
+      readonly model: string;
+      readonly parameters: number;
+      readonly layout: string;
+      readonly layoutNote: string;
+    }
   /** `done` of `total` pairs of this model are in the cache. */
   | { readonly kind: 'scored'; readonly model: string; readonly done: number; readonly total: number };
 

@@ -18,7 +18,10 @@ export async function identifyForScoring(
   spec: ModelSpec,
   cache: LogpCache,
   backend: Backend,
-  options: { readonly signal?: AbortSignal | undefined; readonly onProgress?: (done: number, total: number) => void } = {},
+  options: {
+    readonly signal?: AbortSignal | undefined;
+    readonly onProgress?: (done: number, total: number) => void;
+  } = {},
 ): Promise<Identified> {
   const files = fingerprintModel(spec);
   try {
@@ -57,9 +60,13 @@ export async function identifyForReport(
   const imported = files === undefined ? recallImported(spec, cache) : undefined;
   if (imported !== undefined) return { identity: imported, from: 'imported' };
   if (startBackend !== undefined) return identifyForScoring(spec, cache, await startBackend(), { signal });
-  throw new MrpoError('data', `model "${spec.source}": not scored yet on this machine, or its files have changed since`, {
-    hint: 'Run "mrpo score" with this configuration first.',
-  });
+  throw new MrpoError(
+    'data',
+    `model "${spec.source}": not scored yet on this machine, or its files have changed since`,
+    {
+      hint: 'Run "mrpo score" with this configuration first.',
+    },
+  );
 }
 
 /**

@@ -5,7 +5,13 @@ import { MrpoError } from '../core/errors.js';
 import type { PreferencePair } from '../data/pair.js';
 import { scoringKey, type LogpCache } from './cache/index.js';
 import { identifyForReport, importedNumericPath } from './identify.js';
-import { modelColumns, tokenRule, unusablePairs, type ReferenceScores, type ScoredReference } from './reference-scores.js';
+import {
+  modelColumns,
+  tokenRule,
+  unusablePairs,
+  type ReferenceScores,
+  type ScoredReference,
+} from './reference-scores.js';
 import { assemble, modelsToScore, type ModelToScore } from './score.js';
 
 export interface ReadReferencesOptions {
@@ -28,15 +34,22 @@ export async function readReferences(options: ReadReferencesOptions): Promise<Re
   for (const model of models) scored.push(await readReference(options, model));
   const unscored = scored.filter(({ counts, unusable }) => counts.cached === 0 && unusable.length === 0);
   if (unscored.length > 0 && pairs.length > 0) {
-    throw new MrpoError('data', `not scored yet on these pairs: ${unscored.map(({ name }) => `"${name}"`).join(', ')}`, {
-      hint: 'Run "mrpo score" with this configuration first; changed files of a model, max_length, truncation or template need it too.',
-    });
+    throw new MrpoError(
+      'data',
+      `not scored yet on these pairs: ${unscored.map(({ name }) => `"${name}"`).join(', ')}`,
+      {
+        hint: 'Run "mrpo score" with this configuration first; changed files of a model, max_length, truncation or template need it too.',
+      },
+    );
   }
   return assemble([...scored, ...(await policyBeside(options, models))], config, pairs.length);
 }
 
 /** The policy's start where it is not among the references but was scored some time. */
-async function policyBeside(options: ReadReferencesOptions, models: readonly ModelToScore[]): Promise<readonly ScoredReference[]> {
+async function policyBeside(
+  options: ReadReferencesOptions,
+  models: readonly ModelToScore[],
+): Promise<readonly ScoredReference[]> {
   const policy = modelsToScore(options.config, true).slice(models.length);
   const [model] = policy;
   if (model === undefined) return [];

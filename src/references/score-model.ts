@@ -7,7 +7,15 @@ import type { Backend, LoadedModel, ModelIdentity, ModelSpec, TokenRule } from '
 import { abortError, throwIfAborted } from '../core/abort.js';
 import { MrpoError } from '../core/errors.js';
 import type { PreferencePair } from '../data/pair.js';
-import { flagsOf, scoringKey, type Claim, type LogpCache, type PairScore, type ScoreColumns, type ScoringKey } from './cache/index.js';
+import {
+  flagsOf,
+  scoringKey,
+  type Claim,
+  type LogpCache,
+  type PairScore,
+  type ScoreColumns,
+  type ScoringKey,
+} from './cache/index.js';
 import { checkLogps } from './check-logp.js';
 import type { OnScoringEvent } from './events.js';
 import { identifyForScoring } from './identify.js';
@@ -145,11 +153,14 @@ async function streamScores(
   const scoreOf = (row: number, chosen: number, rejected: number, reason?: string): PairScore => {
     const [fact, pair] = [facts[row], asked[row]];
     if (fact === undefined || pair === undefined) throw leftOut(name, row, asked.length);
-    const checked = reason === undefined ? checkLogps(chosen, rejected) : { chosen: NaN, rejected: NaN, unusable: reason };
+    const checked =
+      reason === undefined ? checkLogps(chosen, rejected) : { chosen: NaN, rejected: NaN, unusable: reason };
     const { promptTokens, chosenTokens, rejectedTokens } = fact;
     return { text: pair.id, ...checked, promptTokens, chosenTokens, rejectedTokens, flags: flagsOf(fact) };
   };
-  const unusable = facts.flatMap((fact, row) => (fact.unusable === undefined ? [] : [scoreOf(row, NaN, NaN, fact.unusable)]));
+  const unusable = facts.flatMap((fact, row) =>
+    fact.unusable === undefined ? [] : [scoreOf(row, NaN, NaN, fact.unusable)],
+  );
   cache.write(key, spec.source, unusable);
   const usable = facts.flatMap((fact, row) => (fact.unusable === undefined ? [row] : []));
   if (usable.length === 0) return;
@@ -167,12 +178,18 @@ async function streamScores(
 
 /** Weights that changed on disk between being identified and being loaded must not be kept under the old identity. */
 function requireSameModel(name: string, key: ScoringKey, { identity }: LoadedModel): void {
-  const differing = (['weights', 'tokenizer', 'chatTemplate', 'numericPath'] as const).filter((part) => identity[part] !== key[part]);
+  const differing = (['weights', 'tokenizer', 'chatTemplate', 'numericPath'] as const).filter(
+    (part) => identity[part] !== key[part],
+  );
   if (differing.length === 0) return;
-  throw new MrpoError('model', `model "${name}": its ${differing.join(', ')} changed between being identified and being loaded`, {
-    hint: 'Wait until its files are written, then run again.',
-    details: { differing },
-  });
+  throw new MrpoError(
+    'model',
+    `model "${name}": its ${differing.join(', ')} changed between being identified and being loaded`,
+    {
+      hint: 'Wait until its files are written, then run again.',
+      details: { differing },
+    },
+  );
 }
 
 const leftOut = (name: string, got: number, expected: number): MrpoError =>

@@ -3,7 +3,13 @@
  * for all of them; then each with missing pairs is loaded, streamed and released in turn: one in memory at a time.
  */
 import type { Backend, ModelIdentity, ModelSpec } from '../backend/backend.js';
-import { isPolicyReference, policyModelSpec, referenceModelSpec, referenceName, type RunConfig } from '../config/index.js';
+import {
+  isPolicyReference,
+  policyModelSpec,
+  referenceModelSpec,
+  referenceName,
+  type RunConfig,
+} from '../config/index.js';
 import { BackendFault } from '../backend/fault.js';
 import { MrpoError } from '../core/errors.js';
 import { canonicalJson } from '../core/hash.js';
@@ -77,9 +83,11 @@ export async function scoreReferences(options: ScoreReferencesOptions): Promise<
       options.onEvent?.(event, progress);
     };
     const rule = tokenRule(config.data);
-    const result = await scoreModel({ spec, identity, name, rule, pairs, backend, cache, signal, onEvent }).catch((error: unknown) => {
-      throw naming(name, spec, error);
-    });
+    const result = await scoreModel({ spec, identity, name, rule, pairs, backend, cache, signal, onEvent }).catch(
+      (error: unknown) => {
+        throw naming(name, spec, error);
+      },
+    );
     scored.push({
       name,
       source: spec.source,
@@ -103,7 +111,10 @@ export function assemble(scored: readonly ScoredReference[], config: RunConfig, 
   return Object.freeze({ references, policyStart, usable: usableEverywhere(scored, pairs) });
 }
 
-async function identifyAll(options: ScoreReferencesOptions, models: readonly ModelToScore[]): Promise<IdentifiedModel[]> {
+async function identifyAll(
+  options: ScoreReferencesOptions,
+  models: readonly ModelToScore[],
+): Promise<IdentifiedModel[]> {
   const { config, pairs, cache, backend, signal, onEvent } = options;
   const texts = pairs.map((pair) => pair.id);
   const identified: IdentifiedModel[] = [];
@@ -147,6 +158,10 @@ function naming(name: string, spec: ModelSpec, error: unknown): unknown {
 }
 
 const notImported = (name: string, spec: ModelSpec, missing: number, total: number): MrpoError =>
-  new MrpoError('data', `reference "${name}": ${missing} of ${total} pairs are not among the imported scores, and model "${spec.source}" is not on this machine`, {
-    hint: 'Score these pairs on the machine that has the model, then export and import its cache again.',
-  });
+  new MrpoError(
+    'data',
+    `reference "${name}": ${missing} of ${total} pairs are not among the imported scores, and model "${spec.source}" is not on this machine`,
+    {
+      hint: 'Score these pairs on the machine that has the model, then export and import its cache again.',
+    },
+  );

@@ -33,7 +33,8 @@ export interface Checkout {
 export function makeCheckout(): Checkout {
   const folder = mkdtempSync(join(tmpdir(), 'mrpo-boot-'));
   const [bin, wheels] = [join(folder, 'path'), join(folder, 'wheels')];
-  for (const path of [bin, wheels, join(folder, 'src', 'cli'), join(folder, 'py_backend')]) mkdirSync(path, { recursive: true });
+  for (const path of [bin, wheels, join(folder, 'src', 'cli'), join(folder, 'py_backend')])
+    mkdirSync(path, { recursive: true });
   cpSync(join(project, 'scripts', 'install'), join(folder, 'scripts', 'install'), { recursive: true });
   writeFileSync(join(folder, 'package.json'), '{"name": "mrpo", "version": "0.0.0", "type": "module"}');
   writeFileSync(join(folder, 'src', 'cli', 'main.ts'), '');
@@ -60,7 +61,8 @@ export function makeCheckout(): Checkout {
     lock: join(folder, '.cache', 'install.lock'),
     program,
     realPython: () => symlinkSync(basePython(python), join(bin, 'python3')),
-    install: ({ offline = false } = {}) => run([join(folder, 'scripts', 'install', 'ensure.mjs'), 'python'], environmentOf(offline)),
+    install: ({ offline = false } = {}) =>
+      run([join(folder, 'scripts', 'install', 'ensure.mjs'), 'python'], environmentOf(offline)),
     remove: () => rmSync(folder, { recursive: true, force: true }),
   };
 }

@@ -51,7 +51,9 @@ describe('a machine that has what it takes', () => {
     machine.realPython();
     const offline = await machine.install({ offline: true });
     expect(offline.code).toBe(1);
-    expect(offline.stderr).toMatch(/error: no network: installing Python packages could not reach the package index\n {2}\S/);
+    expect(offline.stderr).toMatch(
+      /error: no network: installing Python packages could not reach the package index\n {2}\S/,
+    );
     expect(existsSync(join(machine.environment, 'mrpo-installed.json'))).toBe(false);
 
     const online = await machine.install();

@@ -29,7 +29,16 @@ describe('mrpo doctor', () => {
     const { healthy, findings } = JSON.parse(stdout) as Report;
     expect(healthy).toBe(true);
     const checks = findings.map(({ check }) => check);
-    expect(checks).toEqual(['Node.js', 'memory', 'disk', 'cache folder', 'Python', 'Python packages', 'backend', 'device']);
+    expect(checks).toEqual([
+      'Node.js',
+      'memory',
+      'disk',
+      'cache folder',
+      'Python',
+      'Python packages',
+      'backend',
+      'device',
+    ]);
     expect(findings.find(({ check }) => check === 'backend')?.found).toMatch(/protocol 1; can .*train/);
   });
 
@@ -48,7 +57,10 @@ describe('mrpo doctor', () => {
     const old = join(folder, 'python');
     writeFileSync(old, '#!/bin/sh\necho \'{"python": [3, 8, 1], "packages": {}}\'\n');
     chmodSync(old, 0o755);
-    const { code, stdout } = await runMrpo(['doctor'], { cwd: folder, env: { MRPO_PYTHON: old, MRPO_CACHE_DIR: folder } });
+    const { code, stdout } = await runMrpo(['doctor'], {
+      cwd: folder,
+      env: { MRPO_PYTHON: old, MRPO_CACHE_DIR: folder },
+    });
     expect(code).toBe(1);
     expect(stdout).toMatch(/3\.8\.1 at .*, needed is 3\.10 or newer/);
   });
@@ -85,13 +97,21 @@ describe('single checks', () => {
   });
 
   it('compares packages with their pins, the build label aside', () => {
-    const pins = pinnedPackages('# note\ntorch==2.13.0\nnumpy==2.4.6; python_version >= "3.11"\nnumpy==2.2.6; python_version < "3.11"\n');
+    const pins = pinnedPackages(
+      '# note\ntorch==2.13.0\nnumpy==2.4.6; python_version >= "3.11"\nnumpy==2.2.6; python_version < "3.11"\n',
+    );
     expect([...pins]).toEqual([
       ['torch', ['2.13.0']],
       ['numpy', ['2.4.6', '2.2.6']],
     ]);
     expect(checkPackages(pins, { torch: '2.13.0+cpu', numpy: '2.2.6' })).toMatchObject({ status: 'ok' });
-    expect(checkPackages(pins, { torch: '2.12.0', numpy: '2.4.6' })).toMatchObject({ status: 'warn', found: 'torch 2.12.0 (tested: 2.13.0)' });
-    expect(checkPackages(pins, { torch: null, numpy: '2.4.6' })).toMatchObject({ status: 'fail', found: 'missing: torch' });
+    expect(checkPackages(pins, { torch: '2.12.0', numpy: '2.4.6' })).toMatchObject({
+      status: 'warn',
+      found: 'torch 2.12.0 (tested: 2.13.0)',
+    });
+    expect(checkPackages(pins, { torch: null, numpy: '2.4.6' })).toMatchObject({
+      status: 'fail',
+      found: 'missing: torch',
+    });
   });
 });

@@ -3,7 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 
-import { configHash, loadConfig, policyModelSpec, referenceModelSpec, referenceName, type LoadConfigOptions } from '../../src/config/index.js';
+import {
+  configHash,
+  loadConfig,
+  policyModelSpec,
+  referenceModelSpec,
+  referenceName,
+  type LoadConfigOptions,
+} from '../../src/config/index.js';
 import { MrpoError } from '../../src/core/errors.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'mrpo-config-'));
@@ -46,7 +53,11 @@ describe('precedence', () => {
   });
 
   it('says of every key that is set where it was set', () => {
-    const { sources } = load({ text: `preset: dpo\n${BASE}`, env: { MRPO_SET_training__seed: '3' }, set: ['training.epochs=1'] });
+    const { sources } = load({
+      text: `preset: dpo\n${BASE}`,
+      env: { MRPO_SET_training__seed: '3' },
+      set: ['training.epochs=1'],
+    });
     const bySource = Object.fromEntries(sources.map(({ key, layer, where }) => [key, `${layer} ${where}`]));
     expect(bySource).toMatchObject({
       'policy.model': 'file configuration text:3:18',
@@ -59,10 +70,15 @@ describe('precedence', () => {
   });
 
   it('replaces an object of another shape instead of mixing the two', () => {
-    expect(load({ text: BASE, set: ['objective.clip.mode=fixed'] }).config.objective.clip).toEqual({ mode: 'fixed', epsilon: 0.1 });
+    expect(load({ text: BASE, set: ['objective.clip.mode=fixed'] }).config.objective.clip).toEqual({
+      mode: 'fixed',
+      epsilon: 0.1,
+    });
     const text = `preset: paper-small\n${BASE}\nobjective: { clip: { mode: fixed, epsilon: 0.05 } }`;
     expect(load({ text }).config.objective.clip).toEqual({ mode: 'fixed', epsilon: 0.05 });
-    expect(load({ text: BASE, set: ['objective.clip.epsilon=0.2', 'objective.clip.mode=fixed'] }).config.objective.clip).toEqual({ mode: 'fixed', epsilon: 0.2 });
+    expect(
+      load({ text: BASE, set: ['objective.clip.epsilon=0.2', 'objective.clip.mode=fixed'] }).config.objective.clip,
+    ).toEqual({ mode: 'fixed', epsilon: 0.2 });
   });
 });
 
@@ -70,7 +86,14 @@ describe('--set', () => {
   it('types values as YAML does', () => {
     const { config } = load({
       text: BASE,
-      set: ['training.learning_rate=1e-6', 'policy.lora=off', 'policy.quantization=none', 'objective.weights=[0.3, 0.7]', 'objective.official_code=true', 'data.eval=held.jsonl'],
+      set: [
+        'training.learning_rate=1e-6',
+        'policy.lora=off',
+        'policy.quantization=none',
+        'objective.weights=[0.3, 0.7]',
+        'objective.official_code=true',
+        'data.eval=held.jsonl',
+      ],
     });
     expect(config.training.learning_rate).toBe(1e-6);
     expect(config.policy.lora).toBe('off');
@@ -85,7 +108,10 @@ describe('--set', () => {
       ['other', 'float32'],
       ['third', undefined],
     ]);
-    const fromNothing = load({ text: 'policy: { model: org/p }\ndata: { train: x.jsonl }', set: ['references.0.model=policy', 'references.1.model=org/q'] });
+    const fromNothing = load({
+      text: 'policy: { model: org/p }\ndata: { train: x.jsonl }',
+      set: ['references.0.model=policy', 'references.1.model=org/q'],
+    });
     expect(fromNothing.config.references.map(referenceName)).toEqual(['policy', 'q']);
   });
 
@@ -106,7 +132,10 @@ describe('problems', () => {
 
   it.each([
     ['trainin: { epochs: 3 }', 'configuration text:7:1: unknown key "trainin"; did you mean "training"?'],
-    ['training: { learning_rat: 1e-5 }', 'configuration text:7:13: training: unknown key "learning_rat"; did you mean "learning_rate"?'],
+    [
+      'training: { learning_rat: 1e-5 }',
+      'configuration text:7:13: training: unknown key "learning_rat"; did you mean "learning_rate"?',
+    ],
     ['training: { beta: 0.2 }', 'training: unknown key "beta" here; it belongs at objective.beta'],
     ['training: { epochs: many }', 'configuration text:7:21: training.epochs: expected a number, got text "many"'],
     ['training: { batch_size: 1.5 }', 'training.batch_size: expected a whole number, got number 1.5'],
@@ -114,18 +143,30 @@ describe('problems', () => {
     ['training: { optim: adam }', 'expected adamw | paged_adamw_8bit, got text "adam"; did you mean "adamw"?'],
     ['training: 3', 'configuration text:7:11: training: expected { learning_rate'],
     ['objective: { loss: mpro }', 'got text "mpro"; did you mean "mrpo"?'],
-    ['objective: { clip: { mode: adaptive, epsilon: 0.1 } }', 'objective.clip: unknown key "epsilon"; did you mean "epsilon_max"?'],
-    ['objective: { clip: { mode: adaptiv } }', 'objective.clip.mode: expected off | fixed | adaptive, got text "adaptiv"; did you mean "adaptive"?'],
+    [
+      'objective: { clip: { mode: adaptive, epsilon: 0.1 } }',
+      'objective.clip: unknown key "epsilon"; did you mean "epsilon_max"?',
+    ],
+    [
+      'objective: { clip: { mode: adaptiv } }',
+      'objective.clip.mode: expected off | fixed | adaptive, got text "adaptiv"; did you mean "adaptive"?',
+    ],
     ['objective: { clip: off }', 'objective.clip: expected { mode'],
     ['objective: { weights: [0.5, x] }', 'objective.weights[1]: expected a number, got text "x"'],
     ['objective: { weights: arwx }', 'did you mean "arwc"?'],
-    ['objective: { weights: { method: tsw, priors: 3 } }', 'objective.weights: unknown key "priors"; did you mean "prior"?'],
+    [
+      'objective: { weights: { method: tsw, priors: 3 } }',
+      'objective.weights: unknown key "priors"; did you mean "prior"?',
+    ],
     ['objective: { pooling: { power: x } }', 'objective.pooling.power: expected a number, got text "x"'],
     ['objective: { beta: 0 }', 'objective.beta: expected more than 0, got number 0'],
     ['objective: { beta: .nan }', 'objective.beta: expected a number'],
     ['output: ""', 'output: expected text, not empty, got empty text'],
     ['output: null', 'output: expected text, got null'],
-    ['preset: paper', 'configuration text:7:9: preset: expected mrpo | dpo | paper-small | paper-big, got "paper"; did you mean "paper-small"?'],
+    [
+      'preset: paper',
+      'configuration text:7:9: preset: expected mrpo | dpo | paper-small | paper-big, got "paper"; did you mean "paper-small"?',
+    ],
     ['preset: 3', 'preset: expected text, got number 3'],
   ])('%s', (line, message) => {
     expect(problem(line)).toContain(message);
@@ -165,7 +206,10 @@ describe('problems', () => {
   });
 
   it('a YAML bomb is refused', () => {
-    const text = ['a: &a [x,x,x,x,x,x,x,x,x]', ...'bcdefgh'.split('').map((name, i) => `${name}: &${name} [${Array(9).fill(`*${'abcdefgh'[i]}`).join(',')}]`)].join('\n');
+    const text = [
+      'a: &a [x,x,x,x,x,x,x,x,x]',
+      ...'bcdefgh'.split('').map((name, i) => `${name}: &${name} [${Array(9).fill(`*${'abcdefgh'[i]}`).join(',')}]`),
+    ].join('\n');
     expect(failure({ text }).message).toContain('alias');
   });
 
@@ -196,20 +240,33 @@ describe('rules between keys', () => {
     ['policy: { model: policy }', 'policy.model: expected a folder'],
     ['policy: { model: ./a.gguf, quantization: nf4 }', 'policy.quantization: expected none for a .gguf file'],
     ['policy: { model: ./a, revision: main }', 'policy.revision: is for hub ids'],
-    ['policy: { model: org/a, lora: off, quantization: int8 }', 'policy.lora: full fine-tuning (off) needs quantization: none'],
-    ['policy: { model: org/a }\nreferences: [{ model: policy, quantization: nf4 }]', 'references[0].quantization: this reference is the policy itself (none)'],
-    ['policy: { model: org/a }\nreferences: [{ model: org/b }, { model: other/b }]', 'references[1]: its name "b" is already that of references[0]'],
+    [
+      'policy: { model: org/a, lora: off, quantization: int8 }',
+      'policy.lora: full fine-tuning (off) needs quantization: none',
+    ],
+    [
+      'policy: { model: org/a }\nreferences: [{ model: policy, quantization: nf4 }]',
+      'references[0].quantization: this reference is the policy itself (none)',
+    ],
+    [
+      'policy: { model: org/a }\nreferences: [{ model: org/b }, { model: other/b }]',
+      'references[1]: its name "b" is already that of references[0]',
+    ],
     ['policy: { model: org/a }\nobjective: { official_code: true }', 'knows exactly 2 references, got 1'],
   ])('%s', (text, message) => {
     expect(failure({ text: `${text}\ndata: { train: x.jsonl }` }).message).toContain(message);
   });
 
   it('held-out pairs must leave some of the limit', () => {
-    expect(failure({ text: BASE, set: ['data.limit=100', 'data.eval=100'] }).message).toContain('data.eval: 100 held-out pairs leave none');
+    expect(failure({ text: BASE, set: ['data.limit=100', 'data.eval=100'] }).message).toContain(
+      'data.eval: 100 held-out pairs leave none',
+    );
   });
 
   it('warns of what is allowed and probably not meant', () => {
-    const { warnings } = load({ text: 'policy: { model: org/p }\ndata: { train: x }\nreferences: [{ model: org/q }, { model: policy }]\nobjective: { loss: dpo, normalization: token }' });
+    const { warnings } = load({
+      text: 'policy: { model: org/p }\ndata: { train: x }\nreferences: [{ model: org/q }, { model: policy }]\nobjective: { loss: dpo, normalization: token }',
+    });
     expect(warnings).toHaveLength(3);
     expect(warnings[0]).toContain('references[0] (q) is not the policy');
   });
@@ -218,9 +275,13 @@ describe('rules between keys', () => {
 describe('the result', () => {
   it('resolves paths of a file against its folder, of flags against the current one, and leaves hub ids alone', () => {
     mkdirSync(join(folder, 'sub/models/here'), { recursive: true });
-    const text = 'policy: { model: models/here, adapter: ../start }\nreferences: [{ model: policy }, { model: org/name }, { model: big.gguf }]\ndata: { train: hub:org/set:train, eval: ~/held.jsonl }\noutput: out\n';
+    const text =
+      'policy: { model: models/here, adapter: ../start }\nreferences: [{ model: policy }, { model: org/name }, { model: big.gguf }]\ndata: { train: hub:org/set:train, eval: ~/held.jsonl }\noutput: out\n';
     writeFileSync(join(folder, 'sub/run.yaml'), text);
-    const { config, baseDir } = load({ file: 'sub/run.yaml', set: ['objective.loss=custom', 'objective.module=my-loss.ts'] });
+    const { config, baseDir } = load({
+      file: 'sub/run.yaml',
+      set: ['objective.loss=custom', 'objective.module=my-loss.ts'],
+    });
     expect(baseDir).toBe(join(folder, 'sub'));
     expect(config.policy).toMatchObject({ model: join(folder, 'sub/models/here'), adapter: join(folder, 'start') });
     expect(config.references.map(({ model }) => model)).toEqual(['policy', 'org/name', join(folder, 'sub/big.gguf')]);
@@ -231,8 +292,13 @@ describe('the result', () => {
   });
 
   it('reads JSON as well, with positions', () => {
-    writeFileSync(join(folder, 'run.json'), '{\n\t"policy": { "model": "org/p" },\n\t"data": { "train": "x.jsonl", "evil": 1 }\n}\n');
-    expect(failure({ file: 'run.json' }).message).toContain('run.json:3:32: data: unknown key "evil"; did you mean "eval"?');
+    writeFileSync(
+      join(folder, 'run.json'),
+      '{\n\t"policy": { "model": "org/p" },\n\t"data": { "train": "x.jsonl", "evil": 1 }\n}\n',
+    );
+    expect(failure({ file: 'run.json' }).message).toContain(
+      'run.json:3:32: data: unknown key "evil"; did you mean "eval"?',
+    );
   });
 
   it('is frozen at every level', () => {
@@ -252,16 +318,27 @@ describe('the result', () => {
   it('takes a configuration object of a program', () => {
     const { config } = load({ object: { policy: { model: 'org/p' }, data: { train: 'x.jsonl' } } });
     expect(config.references).toEqual([{ name: 'policy', model: 'policy', quantization: 'none', token_ids: 'own' }]);
-    expect(failure({ object: { policy: { model: 'org/p' }, data: { train: 'x', limit: -1 } } }).message).toContain('configuration object:7:14: data.limit');
+    expect(failure({ object: { policy: { model: 'org/p' }, data: { train: 'x', limit: -1 } } }).message).toContain(
+      'configuration object:7:14: data.limit',
+    );
   });
 
   it('gives the policy as a reference the very model of the policy', () => {
     const { config } = load({ text: `${BASE}`, set: ['policy.adapter=./start', 'policy.dtype=bfloat16'] });
     const [self, other] = config.references;
     expect(referenceModelSpec(config, self as never)).toEqual(policyModelSpec(config));
-    expect(policyModelSpec(config)).toMatchObject({ source: join(folder, 'models/base'), quantization: 'nf4', adapter: join(folder, 'start'), dtype: 'bfloat16' });
+    expect(policyModelSpec(config)).toMatchObject({
+      source: join(folder, 'models/base'),
+      quantization: 'nf4',
+      adapter: join(folder, 'start'),
+      dtype: 'bfloat16',
+    });
     expect(self).toMatchObject({ quantization: 'nf4', dtype: 'bfloat16' });
-    expect(referenceModelSpec(config, other as never)).toMatchObject({ source: 'org/other', quantization: 'none', adapter: undefined });
+    expect(referenceModelSpec(config, other as never)).toMatchObject({
+      source: 'org/other',
+      quantization: 'none',
+      adapter: undefined,
+    });
   });
 
   it('gives a reference the tokenizer of the policy where that is asked for', () => {
@@ -274,6 +351,12 @@ describe('the result', () => {
   });
 
   it('names references by the last part of their path', () => {
-    expect(['./a/b/', 'org/x-1.5', 'm.Q4.gguf', 'policy', '/'].map((model) => referenceName({ model }))).toEqual(['b', 'x-1.5', 'm.Q4', 'policy', 'reference']);
+    expect(['./a/b/', 'org/x-1.5', 'm.Q4.gguf', 'policy', '/'].map((model) => referenceName({ model }))).toEqual([
+      'b',
+      'x-1.5',
+      'm.Q4',
+      'policy',
+      'reference',
+    ]);
   });
 });

@@ -8,7 +8,11 @@ import { allKeyPaths, configJsonSchema } from '../../src/config/json-schema.js';
 import { formatPath } from '../../src/config/path.js';
 
 const load = (preset: string) =>
-  loadConfig({ text: `preset: ${preset}\ndata: { train: pairs.jsonl }\npolicy: { model: org/base }`, env: {}, cwd: '/' }).config;
+  loadConfig({
+    text: `preset: ${preset}\ndata: { train: pairs.jsonl }\npolicy: { model: org/base }`,
+    env: {},
+    cwd: '/',
+  }).config;
 
 describe('presets', () => {
   it.each(presetNames())('%s loads with a policy and a data file', (name) => {
@@ -23,16 +27,37 @@ describe('presets', () => {
   it("the paper's are complete but for the data", () => {
     const { config } = loadConfig({ text: 'preset: paper-big\ndata: { train: pairs.jsonl }', env: {}, cwd: '/' });
     expect(config).toMatchObject({
-      policy: { model: 'meta-llama/Llama-2-7b-chat-hf', quantization: 'none', dtype: 'float16', lora: { r: 8, alpha: 16, dropout: 0, target_modules: ['q_proj', 'v_proj'] } },
+      policy: {
+        model: 'meta-llama/Llama-2-7b-chat-hf',
+        quantization: 'none',
+        dtype: 'float16',
+        lora: { r: 8, alpha: 16, dropout: 0, target_modules: ['q_proj', 'v_proj'] },
+      },
       references: [
         { name: 'RefM1', model: 'policy', quantization: 'none', dtype: 'float16' },
         { name: 'RefM2', model: 'teknium/OpenHermes-2.5-Mistral-7B', quantization: 'nf4', dtype: 'float16' },
       ],
       data: { eval: 0.1, max_length: 1024, truncation: 'paper', template: 'paper' },
-      objective: { loss: 'mrpo', beta: 0.1, clip: { mode: 'adaptive', epsilon_max: 0.1 }, weights: 'arwc', pooling: 'harmonic', label_smoothing: 0 },
+      objective: {
+        loss: 'mrpo',
+        beta: 0.1,
+        clip: { mode: 'adaptive', epsilon_max: 0.1 },
+        weights: 'arwc',
+        pooling: 'harmonic',
+        label_smoothing: 0,
+      },
       training: {
-        learning_rate: 1e-5, lr_scheduler_type: 'cosine', warmup_ratio: 0, epochs: 1, batch_size: 8,
-        optim: 'adamw', adam_beta1: 0.9, adam_beta2: 0.999, adam_epsilon: 1e-8, weight_decay: 0, max_grad_norm: 1,
+        learning_rate: 1e-5,
+        lr_scheduler_type: 'cosine',
+        warmup_ratio: 0,
+        epochs: 1,
+        batch_size: 8,
+        optim: 'adamw',
+        adam_beta1: 0.9,
+        adam_beta2: 0.999,
+        adam_epsilon: 1e-8,
+        weight_decay: 0,
+        max_grad_norm: 1,
       },
     });
     expect(load('paper-small').training.epochs).toBe(3);

@@ -4,7 +4,13 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 
 import { loadConfig, presetNames } from '../../src/config/index.js';
-import { allKeyPaths, alternatives, configJsonSchema, configJsonSchemaText, type SchemaNode } from '../../src/config/json-schema.js';
+import {
+  allKeyPaths,
+  alternatives,
+  configJsonSchema,
+  configJsonSchemaText,
+  type SchemaNode,
+} from '../../src/config/json-schema.js';
 import { formatPath } from '../../src/config/path.js';
 import { SCHEMA_FILE } from '../../src/config/schema-file.js';
 import { starterConfig } from '../../src/config/starter.js';
@@ -21,17 +27,22 @@ describe('the starter file', () => {
     expect(config.data.train).toBe(join(folder, 'pairs.jsonl'));
     if (preset === undefined) return;
     // Writing a preset out and naming it are the same, but for what the starter adds for the user to replace.
-    const named = load(`preset: ${preset}\npolicy: { model: ./models/base }\nreferences: [{ model: policy }]\ndata: { train: pairs.jsonl }`);
+    const named = load(
+      `preset: ${preset}\npolicy: { model: ./models/base }\nreferences: [{ model: policy }]\ndata: { train: pairs.jsonl }`,
+    );
     expect(config.objective).toEqual(named.objective);
     expect(config.training).toEqual(named.training);
   });
 
-  it.each([undefined, 'paper-small'])('changes nothing when its commented defaults are switched on, preset %s', (preset) => {
-    const text = starterConfig(preset, './schema.json');
-    const switchedOn = text.replace(/^(\s*)#(\w+: \S.*)$/gm, '$1$2');
-    expect(switchedOn).not.toBe(text);
-    expect(load(switchedOn)).toEqual(load(text));
-  });
+  it.each([undefined, 'paper-small'])(
+    'changes nothing when its commented defaults are switched on, preset %s',
+    (preset) => {
+      const text = starterConfig(preset, './schema.json');
+      const switchedOn = text.replace(/^(\s*)#(\w+: \S.*)$/gm, '$1$2');
+      expect(switchedOn).not.toBe(text);
+      expect(load(switchedOn)).toEqual(load(text));
+    },
+  );
 
   it('has every key of the schema, with its description', () => {
     const text = starterConfig(undefined, './schema.json');

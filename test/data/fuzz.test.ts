@@ -11,7 +11,11 @@ import { dataFolder, goodRow, lines } from './support.js';
 const folder = dataFolder();
 
 /** Data, or `undefined` where the file is refused in the proper way. */
-async function readOrRefuse(name: string, content: Uint8Array | string, options = {}): Promise<PreferenceData | undefined> {
+async function readOrRefuse(
+  name: string,
+  content: Uint8Array | string,
+  options = {},
+): Promise<PreferenceData | undefined> {
   const file = folder.write(name, content);
   try {
     return await readPreferenceData(file, options);
@@ -37,7 +41,31 @@ function expectNothingLost(data: PreferenceData | undefined): void {
 }
 
 /** Field names that forms look for, so that random rows come close to being right. */
-const NAMES = ['prompt', 'chosen', 'rejected', 'conversations', 'instruction', 'output', 'completions', 'answers', 'responses', 'scores', 'response', 'helpfulness', 'question', 'system', 'tools', 'history', 'content', 'role', 'from', 'value', 'rank', 'answer', 'overall_score'];
+const NAMES = [
+  'prompt',
+  'chosen',
+  'rejected',
+  'conversations',
+  'instruction',
+  'output',
+  'completions',
+  'answers',
+  'responses',
+  'scores',
+  'response',
+  'helpfulness',
+  'question',
+  'system',
+  'tools',
+  'history',
+  'content',
+  'role',
+  'from',
+  'value',
+  'rank',
+  'answer',
+  'overall_score',
+];
 const { value: nearlyRight } = fc.letrec<{ value: unknown }>((tie) => ({
   value: fc.oneof(
     { depthSize: 'small', withCrossShrink: true },
@@ -47,27 +75,46 @@ const { value: nearlyRight } = fc.letrec<{ value: unknown }>((tie) => ({
     fc.dictionary(fc.constantFrom(...NAMES), tie('value'), { maxKeys: 4 }),
   ),
 }));
-const rows = fc.array(fc.dictionary(fc.constantFrom(...NAMES), nearlyRight, { minKeys: 1, maxKeys: 6 }), { minLength: 1, maxLength: 8 });
+const rows = fc.array(fc.dictionary(fc.constantFrom(...NAMES), nearlyRight, { minKeys: 1, maxKeys: 6 }), {
+  minLength: 1,
+  maxLength: 8,
+});
 
 describe('fuzz', () => {
   it('rows that are nearly right, in whatever form is recognised', async () => {
     await fc.assert(
-      fc.asyncProperty(rows, async (table) => expectNothingLost(await readOrRefuse('fuzz.jsonl', lines(goodRow(), ...table)))),
+      fc.asyncProperty(rows, async (table) =>
+        expectNothingLost(await readOrRefuse('fuzz.jsonl', lines(goodRow(), ...table))),
+      ),
       { numRuns: 150 },
     );
   });
 
-  it.each(FORMS.filter((form) => 'toPairs' in form).map(({ name }) => name))('rows that are nearly right, read as %s', async (format) => {
-    await fc.assert(
-      fc.asyncProperty(rows, async (table) => expectNothingLost(await readOrRefuse('fuzz.jsonl', lines(...table), { format }))),
-      { numRuns: 40 },
-    );
-  });
+  it.each(FORMS.filter((form) => 'toPairs' in form).map(({ name }) => name))(
+    'rows that are nearly right, read as %s',
+    async (format) => {
+      await fc.assert(
+        fc.asyncProperty(rows, async (table) =>
+          expectNothingLost(await readOrRefuse('fuzz.jsonl', lines(...table), { format })),
+        ),
+        { numRuns: 40 },
+      );
+    },
+  );
 
-  const parquet = Buffer.from(parquetWriteBuffer({ columnData: ['prompt', 'chosen', 'rejected'].map((name) => ({ name, data: Array.from({ length: 40 }, (_, i) => `${name} ${i}`) })) }));
+  const parquet = Buffer.from(
+    parquetWriteBuffer({
+      columnData: ['prompt', 'chosen', 'rejected'].map((name) => ({
+        name,
+        data: Array.from({ length: 40 }, (_, i) => `${name} ${i}`),
+      })),
+    }),
+  );
   const text = Buffer.from(lines(...Array.from({ length: 20 }, (_, i) => goodRow(i))));
   const list = Buffer.from(JSON.stringify(Array.from({ length: 20 }, (_, i) => goodRow(i))));
-  const csv = Buffer.from(`prompt,chosen,rejected\n${Array.from({ length: 20 }, (_, i) => `"q ${i}",a ${i},"b, ""${i}"""`).join('\n')}\n`);
+  const csv = Buffer.from(
+    `prompt,chosen,rejected\n${Array.from({ length: 20 }, (_, i) => `"q ${i}",a ${i},"b, ""${i}"""`).join('\n')}\n`,
+  );
   const damage = fc.array(fc.tuple(fc.nat(100_000), fc.nat(255)), { minLength: 1, maxLength: 6 });
 
   it.each([
@@ -91,7 +138,9 @@ describe('fuzz', () => {
   it('any bytes at all', async () => {
     const name = fc.constantFrom('a.jsonl', 'a.json', 'a.csv', 'a.parquet', 'a.gz', 'a');
     await fc.assert(
-      fc.asyncProperty(fc.uint8Array({ maxLength: 300 }), name, async (bytes, file) => expectNothingLost(await readOrRefuse(file, bytes))),
+      fc.asyncProperty(fc.uint8Array({ maxLength: 300 }), name, async (bytes, file) =>
+        expectNothingLost(await readOrRefuse(file, bytes)),
+      ),
       { numRuns: 200 },
     );
   });

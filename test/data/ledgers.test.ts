@@ -7,7 +7,10 @@ describe('dropped rows', () => {
   it('are all counted by reason, and the first of them kept', () => {
     const ledger = createDropLedger();
     for (let line = 1; line <= KEPT_DROPS + 500; line++) {
-      ledger.add({ line, reason: line % 3 === 0 ? 'chosen: missing' : `column "c${line}": expected text, got ${line}` });
+      ledger.add({
+        line,
+        reason: line % 3 === 0 ? 'chosen: missing' : `column "c${line}": expected text, got ${line}`,
+      });
     }
     expect(ledger.count()).toBe(KEPT_DROPS + 500);
     expect(ledger.first()).toHaveLength(KEPT_DROPS);
@@ -19,7 +22,12 @@ describe('dropped rows', () => {
   });
 
   it('of a short list are the same', () => {
-    expect(dropReasons([{ line: 4, reason: 'a' }, { line: 9, reason: 'a' }])).toEqual([{ reason: 'a', count: 2, firstLine: 4 }]);
+    expect(
+      dropReasons([
+        { line: 4, reason: 'a' },
+        { line: 9, reason: 'a' },
+      ]),
+    ).toEqual([{ reason: 'a', count: 2, firstLine: 4 }]);
   });
 });
 

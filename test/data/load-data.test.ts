@@ -14,7 +14,11 @@ describe('loadData', () => {
   it('reads, limits and splits as the configuration says, the same for the same seed', async () => {
     const file = folder.write('train.jsonl', lines(...rows(100)));
     const data = dataConfig(file, 'data.eval=10', 'data.limit=40');
-    const [first, again, other] = await Promise.all([loadData(data, { seed: 3 }), loadData(data, { seed: 3 }), loadData(data, { seed: 4 })]);
+    const [first, again, other] = await Promise.all([
+      loadData(data, { seed: 3 }),
+      loadData(data, { seed: 3 }),
+      loadData(data, { seed: 4 }),
+    ]);
     expect([first.train.length, first.eval.length]).toEqual([30, 10]);
     expect(again).toEqual(first);
     expect(linesOf(other.eval)).not.toEqual(linesOf(first.eval));
@@ -30,21 +34,35 @@ describe('loadData', () => {
   });
 
   it('says when a share holds out nothing', async () => {
-    const data = await loadData(dataConfig(folder.write('few.jsonl', lines(...rows(2))), 'data.eval=0.0001'), { seed: 0 });
+    const data = await loadData(dataConfig(folder.write('few.jsonl', lines(...rows(2))), 'data.eval=0.0001'), {
+      seed: 0,
+    });
     expect(data.notes[0]).toContain('holds out none');
-    expect((await loadData(dataConfig(folder.write('few.jsonl', lines(...rows(2))), 'data.eval=0'), { seed: 0 })).notes).toEqual([]);
+    expect(
+      (await loadData(dataConfig(folder.write('few.jsonl', lines(...rows(2))), 'data.eval=0'), { seed: 0 })).notes,
+    ).toEqual([]);
   });
 
   it('follows format, columns, pairing, score and strict', async () => {
     const table = folder.write('table.csv', 'q,good,bad\nq,a,b\n');
-    const mapped = await loadData(dataConfig(table, 'data.eval=0', 'data.columns={prompt: q, chosen: good, rejected: bad}', 'data.format=question'), { seed: 0 });
+    const mapped = await loadData(
+      dataConfig(table, 'data.eval=0', 'data.columns={prompt: q, chosen: good, rejected: bad}', 'data.format=question'),
+      { seed: 0 },
+    );
     expect(mapped.train[0]).toMatchObject({ plain: false, prompt: [{ role: 'user', content: 'q' }] });
-    const scored = folder.write('scored.jsonl', lines({ instruction: 'i', completions: [3, 1, 2].map((honesty) => ({ response: `r${honesty}`, honesty })) }));
-    const all = await loadData(dataConfig(scored, 'data.eval=0', 'data.pairing=all', 'data.score=honesty'), { seed: 0 });
+    const scored = folder.write(
+      'scored.jsonl',
+      lines({ instruction: 'i', completions: [3, 1, 2].map((honesty) => ({ response: `r${honesty}`, honesty })) }),
+    );
+    const all = await loadData(dataConfig(scored, 'data.eval=0', 'data.pairing=all', 'data.score=honesty'), {
+      seed: 0,
+    });
     expect(all.train).toHaveLength(3);
     const broken = folder.write('broken.jsonl', lines(goodRow(), {}));
     expect((await loadData(dataConfig(broken, 'data.eval=0'), { seed: 0 })).sources[0]?.dropped).toHaveLength(1);
-    expect((await failureOf(loadData(dataConfig(broken, 'data.strict=true'), { seed: 0 }))).message).toContain('line 2: prompt: missing');
+    expect((await failureOf(loadData(dataConfig(broken, 'data.strict=true'), { seed: 0 }))).message).toContain(
+      'line 2: prompt: missing',
+    );
   });
 
   it('reads hub data sets through the reader it is given', async () => {
@@ -58,12 +76,18 @@ describe('loadData', () => {
     const data = await loadData(dataConfig('hub:org/set:test', 'data.eval=0'), { seed: 0, hub });
     expect(asked).toEqual([['org/set', { split: 'test' }]]);
     expect(linesOf(data.train)).toEqual([1, 3]);
-    expect(data.sources[0]).toMatchObject({ kind: 'hub data set, split test', form: 'trl-standard', dropped: [{ line: 2 }] });
+    expect(data.sources[0]).toMatchObject({
+      kind: 'hub data set, split test',
+      form: 'trl-standard',
+      dropped: [{ line: 2 }],
+    });
   });
 
   it('stops when it is told to', async () => {
     const file = folder.write('train.jsonl', lines(...rows(10)));
-    expect(await failureOf(loadData(dataConfig(file), { seed: 0, signal: AbortSignal.abort() }))).toMatchObject({ code: 'aborted' });
+    expect(await failureOf(loadData(dataConfig(file), { seed: 0, signal: AbortSignal.abort() }))).toMatchObject({
+      code: 'aborted',
+    });
   });
 });
 
@@ -71,14 +95,22 @@ describe('readPreferenceData', () => {
   it('counts pairs that are there twice and pairs that contradict each other, and keeps them', async () => {
     const row = goodRow(1);
     const reversed = { ...row, chosen: row.rejected, rejected: row.chosen };
-    const data = await readPreferenceData(folder.write('rows.jsonl', lines(row, goodRow(2), row, reversed, reversed, row)));
+    const data = await readPreferenceData(
+      folder.write('rows.jsonl', lines(row, goodRow(2), row, reversed, reversed, row)),
+    );
     expect(data).toMatchObject({ duplicates: 3, contradictions: 1, counts: { rows: 6, pairs: 6, dropped: 0 } });
     expect(new Set(data.pairs.map(({ id }) => id)).size).toBe(3);
     expect(new Set(data.pairs.map(({ promptId }) => promptId)).size).toBe(2);
   });
 
   it('groups reasons that differ only in what they quote', () => {
-    const dropped = ['expected text, got number 3', 'expected text, got number 12', 'x: got text "a\\"b"', 'x: got text "c"', 'other'].map((reason, i) => ({ line: i + 1, reason }));
+    const dropped = [
+      'expected text, got number 3',
+      'expected text, got number 12',
+      'x: got text "a\\"b"',
+      'x: got text "c"',
+      'other',
+    ].map((reason, i) => ({ line: i + 1, reason }));
     expect(dropReasons(dropped)).toEqual([
       { reason: 'expected text, got number 3', count: 2, firstLine: 1 },
       { reason: 'x: got text "a\\"b"', count: 2, firstLine: 3 },

@@ -19,7 +19,20 @@ describe('pairAnswers', () => {
     ['best-vs-worst', ['1:5 > 2:1']],
     ['best-vs-rest', ['1:5 > 4:3', '1:5 > 0:2', '1:5 > 2:1']],
     ['adjacent', ['3:5 > 4:3', '4:3 > 0:2', '0:2 > 2:1']],
-    ['all', ['1:5 > 4:3', '1:5 > 0:2', '1:5 > 2:1', '3:5 > 4:3', '3:5 > 0:2', '3:5 > 2:1', '4:3 > 0:2', '4:3 > 2:1', '0:2 > 2:1']],
+    [
+      'all',
+      [
+        '1:5 > 4:3',
+        '1:5 > 0:2',
+        '1:5 > 2:1',
+        '3:5 > 4:3',
+        '3:5 > 0:2',
+        '3:5 > 2:1',
+        '4:3 > 0:2',
+        '4:3 > 2:1',
+        '0:2 > 2:1',
+      ],
+    ],
   ] as const)('%s', (rule, expected) => {
     expect(pairs(rule, answers)).toEqual(expected);
   });
@@ -31,15 +44,20 @@ describe('pairAnswers', () => {
 
   it('never prefers an answer to one that scores as much or more', () => {
     fc.assert(
-      fc.property(fc.array(fc.integer({ min: 0, max: 4 }), { minLength: 2, maxLength: 7 }), fc.constantFrom(...RULES), fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }), (scores, rule, draw) => {
-        fc.pre(new Set(scores).size > 1);
-        const drafts = pairAnswers(scored(...scores), rule, () => draw);
-        expect(drafts.length).toBeGreaterThan(0);
-        for (const { chosen, rejected } of drafts) {
-          const [high, low] = [chosen, rejected].map((messages) => Number(messages[0]?.content.split(':')[1]));
-          expect(high).toBeGreaterThan(low as number);
-        }
-      }),
+      fc.property(
+        fc.array(fc.integer({ min: 0, max: 4 }), { minLength: 2, maxLength: 7 }),
+        fc.constantFrom(...RULES),
+        fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
+        (scores, rule, draw) => {
+          fc.pre(new Set(scores).size > 1);
+          const drafts = pairAnswers(scored(...scores), rule, () => draw);
+          expect(drafts.length).toBeGreaterThan(0);
+          for (const { chosen, rejected } of drafts) {
+            const [high, low] = [chosen, rejected].map((messages) => Number(messages[0]?.content.split(':')[1]));
+            expect(high).toBeGreaterThan(low as number);
+          }
+        },
+      ),
     );
   });
 });

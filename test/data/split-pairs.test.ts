@@ -25,13 +25,19 @@ const pairs = makePairs(200, 120);
 describe('splitPairs', () => {
   it('puts every pair on exactly one side, in the order of the file, and no prompt on both', () => {
     fc.assert(
-      fc.property(seeds, fc.oneof(fc.double({ min: 0, max: 0.9, noNaN: true }), fc.integer({ min: 1, max: 150 })), (seed, evalSpec) => {
-        const split = splitPairs(pairs, evalSpec, seed);
-        expect([...split.train, ...split.eval].sort((a, b) => a.line - b.line)).toEqual(pairs);
-        expect([...split.train].map(({ line }) => line)).toEqual([...split.train].map(({ line }) => line).sort((a, b) => a - b));
-        const trained = new Set(split.train.map(({ promptId }) => promptId));
-        expect(split.eval.some(({ promptId }) => trained.has(promptId))).toBe(false);
-      }),
+      fc.property(
+        seeds,
+        fc.oneof(fc.double({ min: 0, max: 0.9, noNaN: true }), fc.integer({ min: 1, max: 150 })),
+        (seed, evalSpec) => {
+          const split = splitPairs(pairs, evalSpec, seed);
+          expect([...split.train, ...split.eval].sort((a, b) => a.line - b.line)).toEqual(pairs);
+          expect([...split.train].map(({ line }) => line)).toEqual(
+            [...split.train].map(({ line }) => line).sort((a, b) => a - b),
+          );
+          const trained = new Set(split.train.map(({ promptId }) => promptId));
+          expect(split.eval.some(({ promptId }) => trained.has(promptId))).toBe(false);
+        },
+      ),
       { numRuns: 40 },
     );
   });
@@ -50,7 +56,9 @@ describe('splitPairs', () => {
   });
 
   it('changes with the seed, and a larger share holds out all that a smaller one does', () => {
-    const [small, large, other] = [splitPairs(pairs, 0.1, 7), splitPairs(pairs, 0.4, 7), splitPairs(pairs, 0.1, 8)].map(({ eval: held }) => ids(held));
+    const [small, large, other] = [splitPairs(pairs, 0.1, 7), splitPairs(pairs, 0.4, 7), splitPairs(pairs, 0.1, 8)].map(
+      ({ eval: held }) => ids(held),
+    );
     expect(small).not.toEqual(other);
     expect(large).toEqual(expect.arrayContaining(small as string[]));
   });
@@ -85,13 +93,18 @@ describe('limitPairs', () => {
 });
 
 describe('makePair', () => {
-  const messages = fc.array(fc.record({ role: fc.constantFrom('user', 'assistant', '1:a'), content: fc.string() }), { minLength: 1, maxLength: 3 });
-  const draft = fc.record({ prompt: messages, chosen: messages, rejected: messages, plain: fc.boolean() }).map((value) => ({
-    ...value,
-    prompt: [{ role: 'user', content: 'q' }, ...value.prompt, { role: 'user', content: 'q' }],
-    chosen: [{ role: 'assistant', content: 'c' }, ...value.chosen],
-    rejected: [{ role: 'assistant', content: 'r' }, ...value.rejected],
-  }));
+  const messages = fc.array(fc.record({ role: fc.constantFrom('user', 'assistant', '1:a'), content: fc.string() }), {
+    minLength: 1,
+    maxLength: 3,
+  });
+  const draft = fc
+    .record({ prompt: messages, chosen: messages, rejected: messages, plain: fc.boolean() })
+    .map((value) => ({
+      ...value,
+      prompt: [{ role: 'user', content: 'q' }, ...value.prompt, { role: 'user', content: 'q' }],
+      chosen: [{ role: 'assistant', content: 'c' }, ...value.chosen],
+      rejected: [{ role: 'assistant', content: 'r' }, ...value.rejected],
+    }));
 
   it('gives equal ids to equal texts and different ids to different ones, whatever the line', () => {
     fc.assert(
@@ -99,13 +112,24 @@ describe('makePair', () => {
         const same = JSON.stringify(a) === JSON.stringify(b);
         expect(makePair(a, 1).id).toBe(makePair(structuredClone(a), 2).id);
         expect(makePair(a, 1).id === makePair(b, 1).id).toBe(same);
-        expect(makePair(a, 1).promptId === makePair(b, 1).promptId).toBe(JSON.stringify(a.prompt) === JSON.stringify(b.prompt));
+        expect(makePair(a, 1).promptId === makePair(b, 1).promptId).toBe(
+          JSON.stringify(a.prompt) === JSON.stringify(b.prompt),
+        );
       }),
     );
   });
 
   it('tells messages apart that only differ in where one ends', () => {
-    const of = (...contents: string[]) => makePair({ plain: false, prompt: contents.map((content) => ({ role: 'user', content })), chosen: [{ role: 'assistant', content: 'a' }], rejected: [{ role: 'assistant', content: 'b' }] }, 1).id;
+    const of = (...contents: string[]) =>
+      makePair(
+        {
+          plain: false,
+          prompt: contents.map((content) => ({ role: 'user', content })),
+          chosen: [{ role: 'assistant', content: 'a' }],
+          rejected: [{ role: 'assistant', content: 'b' }],
+        },
+        1,
+      ).id;
     expect(of('ab', 'c')).not.toBe(of('a', 'bc'));
     expect(of('a4:user1:b')).not.toBe(of('a', 'b'));
   });

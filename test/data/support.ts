@@ -28,7 +28,11 @@ export function dataFolder(): DataFolder {
 }
 
 /** One good row of TRL's standard form. */
-export const goodRow = (number = 1) => ({ prompt: `Question ${number}?`, chosen: `Good answer ${number}`, rejected: `Bad answer ${number}` });
+export const goodRow = (number = 1) => ({
+  prompt: `Question ${number}?`,
+  chosen: `Good answer ${number}`,
+  rejected: `Bad answer ${number}`,
+});
 export const goodLine = (number = 1): string => JSON.stringify(goodRow(number));
 
 /** JSON lines of rows or of raw text. */

@@ -51,12 +51,15 @@ it('the hinge is flat from its kink on', () => {
 });
 
 describe('pooling', () => {
-  it.each([-1, 0, 1, 0.3, -1e-9, 400, -Infinity, Infinity])('of one reference, or of equal ones, is that reference at power %d', (power) => {
-    for (const logp of [-1e5, -123.456, -1e-12, 0]) {
-      expect(poolColumns(columns(logp), columns(1), power)[0]).toBe(logp);
-      expect(poolColumns(columns(logp, logp, logp), columns(0.25, 0.25, 0.5), power)[0]).toBe(logp);
-    }
-  });
+  it.each([-1, 0, 1, 0.3, -1e-9, 400, -Infinity, Infinity])(
+    'of one reference, or of equal ones, is that reference at power %d',
+    (power) => {
+      for (const logp of [-1e5, -123.456, -1e-12, 0]) {
+        expect(poolColumns(columns(logp), columns(1), power)[0]).toBe(logp);
+        expect(poolColumns(columns(logp, logp, logp), columns(0.25, 0.25, 0.5), power)[0]).toBe(logp);
+      }
+    },
+  );
 
   it.each([-1, 0, 1, 2.5, -Infinity, Infinity])('drops references without weight at power %d', (power) => {
     expect(poolColumns(columns(-1e5, -3, 0), columns(0, 1, 0), power)[0]).toBe(-3);
@@ -75,16 +78,26 @@ describe('pooling', () => {
     expect(poolColumns(columns(-1e5, -2, -3), columns(0.25, 0.5, 0.25), power)[0]).toBe(limit);
   });
 
-  it.each([5e-324, -5e-324, 1e-310, -1e-31])('at the power %d is the geometric mean, and nothing underflows', (power) => {
-    expect(poolColumns(columns(-100, -3), columns(0.25, 0.75), power)[0]).toBe(-27.25);
-  });
+  it.each([5e-324, -5e-324, 1e-310, -1e-31])(
+    'at the power %d is the geometric mean, and nothing underflows',
+    (power) => {
+      expect(poolColumns(columns(-100, -3), columns(0.25, 0.75), power)[0]).toBe(-27.25);
+    },
+  );
 
   it('handles every row of the columns by itself', () => {
     const logps = [Float64Array.of(-1, -900, -5), Float64Array.of(-2, -1, -5)];
     const weights = [Float64Array.of(0.5, 0.25, 0), Float64Array.of(0.5, 0.75, 1)];
     for (const power of [-1, 0, 1, -Infinity, Infinity]) {
       const together = poolColumns(logps, weights, power);
-      const apart = [0, 1, 2].map((row) => poolColumns(columns(logps[0]![row]!, logps[1]![row]!), columns(weights[0]![row]!, weights[1]![row]!), power)[0]);
+      const apart = [0, 1, 2].map(
+        (row) =>
+          poolColumns(
+            columns(logps[0]![row]!, logps[1]![row]!),
+            columns(weights[0]![row]!, weights[1]![row]!),
+            power,
+          )[0],
+      );
       expect([...together]).toEqual(apart);
     }
   });
@@ -99,19 +112,37 @@ describe('trust region', () => {
 
   it('counts exactly the log-probs it moved', () => {
     const after = clipColumns(before, Float64Array.of(0.1, 0.1, 0.1));
-    expect(after.logps.map((column) => [...column])).toEqual([[-10, -10, -10], [-10.5, -11, -9], [-11, -9, -9.5]]);
-    expect(after.moved.map((flags) => [...flags])).toEqual([[0, 0, 0], [0, 1, 1], [0, 0, 0]]);
+    expect(after.logps.map((column) => [...column])).toEqual([
+      [-10, -10, -10],
+      [-10.5, -11, -9],
+      [-11, -9, -9.5],
+    ]);
+    expect(after.moved.map((flags) => [...flags])).toEqual([
+      [0, 0, 0],
+      [0, 1, 1],
+      [0, 0, 0],
+    ]);
   });
 
   it('leaves everything as it is when it is off', () => {
     expect(notClipped(before).logps).toBe(before);
-    expect(notClipped(before).moved.map((flags) => [...flags])).toEqual([[0, 0, 0], [0, 0, 0], [0, 0, 0]]);
+    expect(notClipped(before).moved.map((flags) => [...flags])).toEqual([
+      [0, 0, 0],
+      [0, 0, 0],
+      [0, 0, 0],
+    ]);
   });
 });
 
 it('rows without any difference weigh all references alike, beside rows that have one', () => {
-  const weights = arwcWeights([Float64Array.of(-5, -5), Float64Array.of(-6, -6)], [Float64Array.of(-5, -8), Float64Array.of(-6, -7)]);
-  expect(weights.map((column) => [...column])).toEqual([[0.5, 0.75], [0.5, 0.25]]);
+  const weights = arwcWeights(
+    [Float64Array.of(-5, -5), Float64Array.of(-6, -6)],
+    [Float64Array.of(-5, -8), Float64Array.of(-6, -7)],
+  );
+  expect(weights.map((column) => [...column])).toEqual([
+    [0.5, 0.75],
+    [0.5, 0.25],
+  ]);
   expect(normalizeRows([])).toEqual([]);
 });
 

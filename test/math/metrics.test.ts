@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { disagreementShare, dominanceShares, mean, referenceFreeAccuracy, rewardAccuracy, shareAbove } from '../../src/math/index.js';
+import {
+  disagreementShare,
+  dominanceShares,
+  mean,
+  referenceFreeAccuracy,
+  rewardAccuracy,
+  shareAbove,
+} from '../../src/math/index.js';
 
 const column = (...values: readonly number[]): Float64Array => Float64Array.from(values);
 
@@ -9,11 +16,15 @@ describe('accuracies', () => {
   });
 
   it('compares log-probs per token without a reference', () => {
-    expect(referenceFreeAccuracy(column(-10, -10, -6), column(-8, -8, -3), column(10, 5, 2), column(4, 4, 1))).toBe(1 / 3);
+    expect(referenceFreeAccuracy(column(-10, -10, -6), column(-8, -8, -3), column(10, 5, 2), column(4, 4, 1))).toBe(
+      1 / 3,
+    );
   });
 
   it('compares rewards against a reference', () => {
-    expect(rewardAccuracy(column(-5, -5, -5, -5), column(-6, -6, -6, -6), column(-5, -7, -4, -3), column(-6, -6, -6, -3))).toBe(0.5);
+    expect(
+      rewardAccuracy(column(-5, -5, -5, -5), column(-6, -6, -6, -6), column(-5, -7, -4, -3), column(-6, -6, -6, -3)),
+    ).toBe(0.5);
   });
 
   it('averages', () => {
@@ -30,7 +41,9 @@ describe('references', () => {
   });
 
   it('passes over references without weight', () => {
-    expect(dominanceShares([[column(-5), column(-60), column(-6)]], [column(0.5), column(0), column(0.5)])).toEqual([0, 0, 1]);
+    expect(dominanceShares([[column(-5), column(-60), column(-6)]], [column(0.5), column(0), column(0.5)])).toEqual([
+      0, 0, 1,
+    ]);
   });
 
   it('disagree where one prefers the chosen and another the rejected response', () => {

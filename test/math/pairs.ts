@@ -13,8 +13,12 @@ export type Pair = readonly [number, number];
 
 export const HARMONIC = -1;
 
-export const side = (pairs: readonly Pair[], index: 0 | 1): Float64Array[] => pairs.map((entry) => Float64Array.of(entry[index]));
-export const asColumns = ([chosen, rejected]: Pair): LogpColumns => ({ chosen: Float64Array.of(chosen), rejected: Float64Array.of(rejected) });
+export const side = (pairs: readonly Pair[], index: 0 | 1): Float64Array[] =>
+  pairs.map((entry) => Float64Array.of(entry[index]));
+export const asColumns = ([chosen, rejected]: Pair): LogpColumns => ({
+  chosen: Float64Array.of(chosen),
+  rejected: Float64Array.of(rejected),
+});
 export const columnsOf = (values: readonly number[]): Float64Array[] => values.map((value) => Float64Array.of(value));
 
 export function arwc(pairs: readonly Pair[]): number[] {
@@ -46,5 +50,5 @@ export function marginAgainst(policy: Pair, reference: Pair, beta = 0.1): number
 }
 
 /** Rounding room for numbers made of log-probs of this size. */
-export const slack = (...values: readonly number[]): number => 64 * Number.EPSILON * (1 + values.reduce((sum, value) => sum + Math.abs(value), 0));
-
+export const slack = (...values: readonly number[]): number =>
+  64 * Number.EPSILON * (1 + values.reduce((sum, value) => sum + Math.abs(value), 0));

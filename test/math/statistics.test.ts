@@ -93,7 +93,10 @@ describe('paired bootstrap', () => {
   });
 
   it('mirrors when the sides are swapped', () => {
-    const [forward, back] = [pairedBootstrap(left, right, { resamples: 500 }), pairedBootstrap(right, left, { resamples: 500 })];
+    const [forward, back] = [
+      pairedBootstrap(left, right, { resamples: 500 }),
+      pairedBootstrap(right, left, { resamples: 500 }),
+    ];
     expect(back.difference).toBeCloseTo(-forward.difference, 15);
     expect(back.interval[0]).toBeCloseTo(-forward.interval[1], 12);
     expect(back.pValue).toBe(forward.pValue);

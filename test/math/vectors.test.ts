@@ -27,9 +27,11 @@ import { deviations, readVectors, type VectorCase } from '../vectors/read-vector
 type Input = VectorCase['input'];
 
 const columns = (values: unknown): Float64Array[] => (values as number[]).map((value) => Float64Array.of(value));
-const side = (input: Input, index: number): Float64Array[] => columns((input['references'] as number[][]).map((pair) => pair[index]!));
+const side = (input: Input, index: number): Float64Array[] =>
+  columns((input['references'] as number[][]).map((pair) => pair[index]!));
 const first = (column: Float64Array): number => column[0]!;
-const power = (value: unknown): number => (typeof value === 'string' ? Number(`${value}inity`.replace('inf', 'Inf')) : (value as number));
+const power = (value: unknown): number =>
+  typeof value === 'string' ? Number(`${value}inity`.replace('inf', 'Inf')) : (value as number);
 
 const OPERATIONS: Readonly<Record<string, (input: Input) => unknown>> = {
   softplus: (input) => softplus(input['x'] as number),
@@ -50,7 +52,8 @@ const OPERATIONS: Readonly<Record<string, (input: Input) => unknown>> = {
   link: linkOperation,
   wilson: (input) => wilsonInterval(input['successes'] as number, input['trials'] as number),
   'normal-quantile': (input) => normalQuantile(input['p'] as number),
-  'cohens-d-interval': (input) => cohensDInterval(input['d'] as number, input['leftSize'] as number, input['rightSize'] as number),
+  'cohens-d-interval': (input) =>
+    cohensDInterval(input['d'] as number, input['leftSize'] as number, input['rightSize'] as number),
   holm: (input) => holm(input['pValues'] as number[]),
   'benjamini-hochberg': (input) => benjaminiHochberg(input['pValues'] as number[]),
   'cohens-d': (input) => cohensD(input['left'] as number[], input['right'] as number[]),

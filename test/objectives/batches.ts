@@ -17,7 +17,10 @@ export interface PairOfLogps {
 export function batchOf(...pairs: readonly PairOfLogps[]): PairBatch {
   const model = (logps: (pair: PairOfLogps) => Logps): ModelColumns => ({
     chosen: { logps: column(pairs, (pair) => logps(pair)[0]), tokens: column(pairs, (pair) => pair.tokens?.[0] ?? 10) },
-    rejected: { logps: column(pairs, (pair) => logps(pair)[1]), tokens: column(pairs, (pair) => pair.tokens?.[1] ?? 10) },
+    rejected: {
+      logps: column(pairs, (pair) => logps(pair)[1]),
+      tokens: column(pairs, (pair) => pair.tokens?.[1] ?? 10),
+    },
   });
   return {
     size: pairs.length,

@@ -5,8 +5,20 @@ import type { Objective, PairBatch } from '../../src/objectives/objective.js';
 import { batchOf, objectiveConfig } from './batches.js';
 
 const good = batchOf(
-  { policy: [-5, -6], references: [[-5, -7], [-4, -6]] },
-  { policy: [-8, -9], references: [[-8, -8], [-9, -9]] },
+  {
+    policy: [-5, -6],
+    references: [
+      [-5, -7],
+      [-4, -6],
+    ],
+  },
+  {
+    policy: [-8, -9],
+    references: [
+      [-8, -8],
+      [-9, -9],
+    ],
+  },
 );
 
 /** The good batch with one number replaced. */
@@ -58,11 +70,14 @@ describe('log-probs', () => {
     expect(mrpo.evaluate(withLogp(0, 'chosen', 0, -5e-324)).losses.every(Number.isFinite)).toBe(true);
   });
 
-  it.each(['dpo', 'simpo', 'multi-dpo', 'forward-kl', 'hypo', 'alpha-dpo'] as const)('are checked by %s too', async (loss) => {
-    const checked = await objective({ loss });
-    expect(() => checked.evaluate(withLogp('policy', 'chosen', 1, NaN))).toThrow('row 1, policy, chosen response');
-    expect(() => checked.evaluate(withLogp(1, 'chosen', 1, NaN))).toThrow('row 1, reference 2, chosen response');
-  });
+  it.each(['dpo', 'simpo', 'multi-dpo', 'forward-kl', 'hypo', 'alpha-dpo'] as const)(
+    'are checked by %s too',
+    async (loss) => {
+      const checked = await objective({ loss });
+      expect(() => checked.evaluate(withLogp('policy', 'chosen', 1, NaN))).toThrow('row 1, policy, chosen response');
+      expect(() => checked.evaluate(withLogp(1, 'chosen', 1, NaN))).toThrow('row 1, reference 2, chosen response');
+    },
+  );
 
   it('are checked by fit, which does not look at the policy', async () => {
     const vdw = await objective({ weights: 'vdw' });
@@ -86,7 +101,10 @@ describe('columns', () => {
 
   it('must be of one length', async () => {
     const mrpo = await objective();
-    const short = { ...good, policy: { ...good.policy, rejected: { ...good.policy.rejected, logps: Float64Array.of(-1) } } };
+    const short = {
+      ...good,
+      policy: { ...good.policy, rejected: { ...good.policy.rejected, logps: Float64Array.of(-1) } },
+    };
     expect(() => mrpo.evaluate(short)).toThrow('batch: policy, rejected log-probs have 1 rows, expected 2');
   });
 
@@ -106,7 +124,9 @@ describe('lengths', () => {
     const batch = structuredClone(good);
     batch.references[1]!.rejected.tokens[1] = tokens;
     const perToken = await objective({ normalization: 'token' });
-    expect(() => perToken.evaluate(batch)).toThrow(`row 1, rejected tokens of reference 2: got ${shown}, expected a count of at least 1`);
+    expect(() => perToken.evaluate(batch)).toThrow(
+      `row 1, rejected tokens of reference 2: got ${shown}, expected a count of at least 1`,
+    );
     const sums = await objective();
     expect(() => sums.evaluate(batch)).not.toThrow();
   });

@@ -5,15 +5,41 @@ import type { Objective } from '../../src/objectives/objective.js';
 import { batchOf, objectiveConfig } from './batches.js';
 
 const batch = batchOf(
-  { policy: [-100, -120], references: [[-105, -118], [-110, -119]], tokens: [40, 50] },
-  { policy: [-30, -29], references: [[-31, -28], [-30, -33]], tokens: [12, 9] },
-  { policy: [0, -1e-4], references: [[-1, -2], [-1, -3]], tokens: [1, 1] },
+  {
+    policy: [-100, -120],
+    references: [
+      [-105, -118],
+      [-110, -119],
+    ],
+    tokens: [40, 50],
+  },
+  {
+    policy: [-30, -29],
+    references: [
+      [-31, -28],
+      [-30, -33],
+    ],
+    tokens: [12, 9],
+  },
+  {
+    policy: [0, -1e-4],
+    references: [
+      [-1, -2],
+      [-1, -3],
+    ],
+    tokens: [1, 1],
+  },
 );
 
 const mrpo = () => createObjective(objectiveConfig(), { references: 2 });
 
 /** The objective with its gradient changed at one row. */
-function spoilt(objective: Objective, side: 'gradChosen' | 'gradRejected', row: number, spoil: (gradient: number) => number): Objective {
+function spoilt(
+  objective: Objective,
+  side: 'gradChosen' | 'gradRejected',
+  row: number,
+  spoil: (gradient: number) => number,
+): Objective {
   return {
     ...objective,
     evaluate: (given) => {
@@ -38,9 +64,24 @@ describe('checkGradient', () => {
     ['gradChosen', 2, 'row 2, mrpo, chosen response'],
   ] as const)('names a wrong %s of row %d', async (side, row, message) => {
     const objective = await mrpo();
-    expect(() => checkGradient(spoilt(objective, side, row, (gradient) => -gradient), batch)).toThrow(message);
-    expect(() => checkGradient(spoilt(objective, side, row, (gradient) => gradient * 1.001), batch)).toThrow(message);
-    expect(() => checkGradient(spoilt(objective, side, row, () => NaN), batch)).toThrow(message);
+    expect(() =>
+      checkGradient(
+        spoilt(objective, side, row, (gradient) => -gradient),
+        batch,
+      ),
+    ).toThrow(message);
+    expect(() =>
+      checkGradient(
+        spoilt(objective, side, row, (gradient) => gradient * 1.001),
+        batch,
+      ),
+    ).toThrow(message);
+    expect(() =>
+      checkGradient(
+        spoilt(objective, side, row, () => NaN),
+        batch,
+      ),
+    ).toThrow(message);
   });
 
   it('is as strict as it is asked to be', async () => {

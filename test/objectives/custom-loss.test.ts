@@ -8,12 +8,29 @@ import { batchOf, objectiveConfig } from './batches.js';
 
 const LOSSES = fileURLToPath(new URL('./custom-losses', import.meta.url));
 const batch = batchOf(
-  { policy: [-100, -120], references: [[-105, -118], [-110, -119]], tokens: [40, 50] },
-  { policy: [-30, -29], references: [[-31, -28], [-30, -33]], tokens: [12, 9] },
+  {
+    policy: [-100, -120],
+    references: [
+      [-105, -118],
+      [-110, -119],
+    ],
+    tokens: [40, 50],
+  },
+  {
+    policy: [-30, -29],
+    references: [
+      [-31, -28],
+      [-30, -33],
+    ],
+    tokens: [12, 9],
+  },
 );
 
 async function custom(customLoss: CustomLoss, input: Parameters<typeof objectiveConfig>[0] = {}): Promise<Objective> {
-  return createObjective(objectiveConfig({ ...input, loss: 'custom', module: undefined }), { references: 2, customLoss });
+  return createObjective(objectiveConfig({ ...input, loss: 'custom', module: undefined }), {
+    references: 2,
+    customLoss,
+  });
 }
 
 /** MRPO written as a user would. */
@@ -27,24 +44,42 @@ const mrpoWithGradient: CustomLoss = (pair) => {
 };
 
 describe('a loss alone', () => {
-  it.each(['sum', 'token', 'byte'] as const)('gets its gradient by finite differences, per %s', async (normalization) => {
-    const expected = (await createObjective(objectiveConfig({ normalization }), { references: 2 })).evaluate(batch);
-    const actual = (await custom(mrpoByHand, { normalization })).evaluate(batch);
-    for (const key of ['losses', 'margins', 'rewardsChosen', 'rewardsRejected', 'referenceChosen', 'referenceRejected'] as const) {
-      expect(actual[key]).toEqual(expected[key]);
-    }
-    for (const key of ['gradChosen', 'gradRejected'] as const) {
-      actual[key].forEach((gradient, row) => expect(Math.abs(gradient / expected[key][row]! - 1)).toBeLessThan(1e-9));
-    }
-  });
+  it.each(['sum', 'token', 'byte'] as const)(
+    'gets its gradient by finite differences, per %s',
+    async (normalization) => {
+      const expected = (await createObjective(objectiveConfig({ normalization }), { references: 2 })).evaluate(batch);
+      const actual = (await custom(mrpoByHand, { normalization })).evaluate(batch);
+      for (const key of [
+        'losses',
+        'margins',
+        'rewardsChosen',
+        'rewardsRejected',
+        'referenceChosen',
+        'referenceRejected',
+      ] as const) {
+        expect(actual[key]).toEqual(expected[key]);
+      }
+      for (const key of ['gradChosen', 'gradRejected'] as const) {
+        actual[key].forEach((gradient, row) => expect(Math.abs(gradient / expected[key][row]! - 1)).toBeLessThan(1e-9));
+      }
+    },
+  );
 
   it('is given everything the documentation promises', async () => {
     const seen: CustomPair[] = [];
-    const objective = await custom((pair) => (seen.push(pair), 0), { beta: 0.7, gamma: 0.3, alpha: 0.9, clip: { mode: 'fixed', epsilon: 0.04 } });
+    const objective = await custom((pair) => (seen.push(pair), 0), {
+      beta: 0.7,
+      gamma: 0.3,
+      alpha: 0.9,
+      clip: { mode: 'fixed', epsilon: 0.04 },
+    });
     const result = objective.evaluate(batch);
     expect(seen[0]).toEqual({
       policy: { chosen: -100, rejected: -120 },
-      references: [{ chosen: -105, rejected: -118 }, { chosen: -105 * 1.04, rejected: -119 }],
+      references: [
+        { chosen: -105, rejected: -118 },
+        { chosen: -105 * 1.04, rejected: -119 },
+      ],
       virtual: { chosen: result.referenceChosen[0], rejected: result.referenceRejected[0] },
       weights: result.weights.map((column) => column[0]),
       tokens: { chosen: 40, rejected: 50 },
@@ -77,9 +112,14 @@ describe('a loss with its gradient', () => {
       const value = mrpoWithGradient(pair) as { loss: number; gradChosen: number; gradRejected: number };
       return { ...value, gradRejected: spoil(value.gradRejected) };
     };
-    const wrongSecondRow: CustomLoss = (pair) => (pair.policy.chosen < -90 ? mrpoWithGradient(pair) : wrongRejected(pair));
-    await expect(custom(wrongRejected).then((objective) => objective.evaluate(batch))).rejects.toThrow('row 0, custom loss, rejected response: gradient is');
-    await expect(custom(wrongSecondRow).then((objective) => objective.evaluate({ ...batch, rowIds: ['a', 'b'] }))).rejects.toThrow('row b, custom loss');
+    const wrongSecondRow: CustomLoss = (pair) =>
+      pair.policy.chosen < -90 ? mrpoWithGradient(pair) : wrongRejected(pair);
+    await expect(custom(wrongRejected).then((objective) => objective.evaluate(batch))).rejects.toThrow(
+      'row 0, custom loss, rejected response: gradient is',
+    );
+    await expect(
+      custom(wrongSecondRow).then((objective) => objective.evaluate({ ...batch, rowIds: ['a', 'b'] })),
+    ).rejects.toThrow('row b, custom loss');
   });
 });
 
@@ -93,7 +133,8 @@ it.each([
 });
 
 describe('a loss by path', () => {
-  const byPath = (module: string) => createObjective(objectiveConfig({ loss: 'custom', module }), { references: 2, baseDir: LOSSES });
+  const byPath = (module: string) =>
+    createObjective(objectiveConfig({ loss: 'custom', module }), { references: 2, baseDir: LOSSES });
 
   it('is the default export of a TypeScript file beside the configuration', async () => {
     const result = (await byPath('./exponential.ts')).evaluate(batch);

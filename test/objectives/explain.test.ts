@@ -19,7 +19,10 @@ function explain(args: readonly string[], stdin = PAIR): Promise<CliResult> {
 async function jsonOf(args: readonly string[], stdin = PAIR): Promise<Record<string, unknown>[]> {
   const { code, stdout, stderr } = await explain([...args, '--json'], stdin);
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-  return stdout.trimEnd().split('\n').map((line) => JSON.parse(line) as Record<string, unknown>);
+  return stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
 }
 
 function write(name: string, text: string): string {
@@ -34,7 +37,10 @@ describe('--json', () => {
     expect(Object.keys(first!)).toEqual(['epsilon', 'clipped', 'weights', 'virtual', 'margin', 'loss', 'gradient']);
     expect(first).toEqual({
       epsilon: [expect.closeTo(0.047566, 6), expect.closeTo(0.052434, 6)],
-      clipped: [[-105, -118], [expect.closeTo(-109.994469, 6), -119]],
+      clipped: [
+        [-105, -118],
+        [expect.closeTo(-109.994469, 6), -119],
+      ],
       weights: [expect.closeTo(0.590909, 6), expect.closeTo(0.409091, 6)],
       virtual: [expect.closeTo(-109.11039, 6), expect.closeTo(-118.532352, 6)],
       margin: expect.closeTo(1.057804, 6),
@@ -45,8 +51,19 @@ describe('--json', () => {
   });
 
   it('says null for what the objective has not', async () => {
-    expect((await jsonOf(['--clip', 'off']))[0]).toMatchObject({ epsilon: [null, null], clipped: [[-105, -118], [-110, -119]] });
-    expect((await jsonOf(['--loss', 'simpo']))[0]).toMatchObject({ epsilon: [null, null], clipped: [], weights: [], virtual: null });
+    expect((await jsonOf(['--clip', 'off']))[0]).toMatchObject({
+      epsilon: [null, null],
+      clipped: [
+        [-105, -118],
+        [-110, -119],
+      ],
+    });
+    expect((await jsonOf(['--loss', 'simpo']))[0]).toMatchObject({
+      epsilon: [null, null],
+      clipped: [],
+      weights: [],
+      virtual: null,
+    });
   });
 });
 
@@ -76,12 +93,18 @@ describe('the objective', () => {
   });
 
   it('comes from a whole configuration whose models are not touched', async () => {
-    const file = write('run.yaml', 'policy: {model: ./nowhere}\nreferences: [{model: policy}, {model: org/a}, {model: org/b}]\ndata: {train: ./nothing.jsonl}\nobjective: {pooling: geometric}\n');
+    const file = write(
+      'run.yaml',
+      'policy: {model: ./nowhere}\nreferences: [{model: policy}, {model: org/a}, {model: org/b}]\ndata: {train: ./nothing.jsonl}\nobjective: {pooling: geometric}\n',
+    );
     expect((await jsonOf(['--config', file]))[0]!['margin']).toBeCloseTo(0.86341, 6);
   });
 
   it('may be a loss of the user, beside the configuration', async () => {
-    write('square.ts', 'export default ({ policy, virtual }) => (policy.chosen - virtual.chosen - policy.rejected + virtual.rejected - 1) ** 2;\n');
+    write(
+      'square.ts',
+      'export default ({ policy, virtual }) => (policy.chosen - virtual.chosen - policy.rejected + virtual.rejected - 1) ** 2;\n',
+    );
     const file = write('custom.yaml', 'objective: {loss: custom, module: ./square.ts, pooling: geometric}\n');
     const [row] = await jsonOf(['--config', file]);
     expect(row!['loss']).toBeCloseTo((8.6341 - 1) ** 2, 3);
@@ -104,7 +127,10 @@ describe('the objective', () => {
 
 it('takes tokens of each model', async () => {
   const pair = '{"policy":[-100,-120],"references":[[-105,-118]],"tokens":{"policy":[40,50],"references":[[35,59]]}}';
-  expect((await jsonOf(['--loss', 'dpo', '--normalization', 'token'], pair))[0]!['margin']).toBeCloseTo(0.1 * (-2.5 + 3 - (-2.4 + 2)), 12);
+  expect((await jsonOf(['--loss', 'dpo', '--normalization', 'token'], pair))[0]!['margin']).toBeCloseTo(
+    0.1 * (-2.5 + 3 - (-2.4 + 2)),
+    12,
+  );
 });
 
 it('prints a table for people', async () => {
@@ -126,10 +152,19 @@ describe('input that cannot be used', () => {
     [`${PAIR}\n{"policy":[-1,"x"],"references":[]}`, 'standard input:2: policy.1: Invalid input: expected number'],
     ['{"references":[[-1,-2]]}', 'standard input:1: policy:'],
     ['{"policy":[-1,-2],"refs":[]}', 'standard input:1: Unrecognized key: "refs"'],
-    [`${PAIR}\n{"policy":[-1,-2],"references":[[-1,-2]]}`, 'standard input:2: got 1 references, expected 2 as in standard input:1'],
-    ['{"policy":[-1,-2],"references":[[-1,-2]],"tokens":{"policy":[1,2],"references":[]}}', 'tokens.references: got 0 entries, expected one per reference (1)'],
+    [
+      `${PAIR}\n{"policy":[-1,-2],"references":[[-1,-2]]}`,
+      'standard input:2: got 1 references, expected 2 as in standard input:1',
+    ],
+    [
+      '{"policy":[-1,-2],"references":[[-1,-2]],"tokens":{"policy":[1,2],"references":[]}}',
+      'tokens.references: got 0 entries, expected one per reference (1)',
+    ],
     ['{"policy":[-1,-2],"references":[[-1,-2]],"tokens":[3,-1]}', 'standard input:1: tokens.1: Too small'],
-    ['{"policy":[-1,-2],"references":[[-1,-2]],"tokens":{"policy":[1,2],"references":[[0,1]]}}', 'tokens.references.0.0: Too small'],
+    [
+      '{"policy":[-1,-2],"references":[[-1,-2]],"tokens":{"policy":[1,2],"references":[[0,1]]}}',
+      'tokens.references.0.0: Too small',
+    ],
     ['{"policy":[-1,0.5],"references":[[-1,-2]]}', 'row standard input:1, policy, rejected response: log-prob is 0.5'],
     ['\n\n', 'standard input: no pairs'],
   ])('%j is refused with its line', async (stdin, message) => {
@@ -157,7 +192,10 @@ describe('input that cannot be used', () => {
   });
 
   it('names file and line of a wrong key in the configuration', async () => {
-    const { code, stderr } = await explain(['--config', write('typo.yaml', 'objective:\n  loss: mrpo\n  poolng: geometric\n')]);
+    const { code, stderr } = await explain([
+      '--config',
+      write('typo.yaml', 'objective:\n  loss: mrpo\n  poolng: geometric\n'),
+    ]);
     expect(code).toBe(2);
     expect(stderr).toContain('typo.yaml:3:3: objective: unknown key "poolng"; did you mean "pooling"?');
   });
@@ -165,13 +203,19 @@ describe('input that cannot be used', () => {
   it('says which lengths are missing', async () => {
     const { code, stderr } = await explain(['--loss', 'simpo'], OTHER);
     expect(code).toBe(1);
-    expect(stderr).toContain('row standard input:1, chosen tokens of policy: got nothing, expected a count of at least 1');
+    expect(stderr).toContain(
+      'row standard input:1, chosen tokens of policy: got nothing, expected a count of at least 1',
+    );
   });
 });
 
 it('works as a program, from standard input', () => {
   const bin = fileURLToPath(new URL('../../bin/mrpo.js', import.meta.url));
-  const { status, stdout, stderr } = spawnSync(process.execPath, [bin, 'explain', '-', '--json'], { input: PAIR, encoding: 'utf8', cwd: folder });
+  const { status, stdout, stderr } = spawnSync(process.execPath, [bin, 'explain', '-', '--json'], {
+    input: PAIR,
+    encoding: 'utf8',
+    cwd: folder,
+  });
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
   expect((JSON.parse(stdout) as { loss: number }).loss).toBeCloseTo(0.298041, 6);
 });

@@ -56,18 +56,27 @@ function toBatch(data: BatchData): PairBatch {
 async function trained({ objective: { chosen, ...input }, past }: GradientCase): Promise<Objective> {
   const references = batches[past[0]!]!.references.length;
   const objective = await createObjective(objectiveConfig(input), { references });
-  const fresh = objective.state?.() as { readonly loss?: unknown; readonly weighting?: Record<string, unknown> } | undefined;
+  const fresh = objective.state?.() as
+    { readonly loss?: unknown; readonly weighting?: Record<string, unknown> } | undefined;
   objective.fit?.(batches[past[1]!]!);
   for (const step of past) objective.observe?.(batches[step]!);
   if (fresh === undefined) return objective;
   const learnt = objective.state!() as Record<string, unknown>;
   const weighting = chosen === undefined ? learnt['weighting'] : { ...fresh.weighting, chosen };
-  objective.restore!(structuredClone({ ...learnt, ...('loss' in fresh && { loss: fresh.loss }), ...(weighting !== undefined && { weighting }) }));
+  objective.restore!(
+    structuredClone({
+      ...learnt,
+      ...('loss' in fresh && { loss: fresh.loss }),
+      ...(weighting !== undefined && { weighting }),
+    }),
+  );
   return objective;
 }
 
 function wrongRows(actual: Float64Array, expected: readonly number[]): unknown[] {
-  return expected.flatMap((value, row) => (Math.abs(actual[row]! - value) <= RELATIVE * Math.abs(value) ? [] : [{ row, actual: actual[row], value }]));
+  return expected.flatMap((value, row) =>
+    Math.abs(actual[row]! - value) <= RELATIVE * Math.abs(value) ? [] : [{ row, actual: actual[row], value }],
+  );
 }
 
 describe.each([...new Set(fixture.cases.map(({ objective }) => objective.loss))])('%s', (loss) => {
@@ -79,8 +88,14 @@ describe.each([...new Set(fixture.cases.map(({ objective }) => objective.loss))]
       const result = (await trained(entry)).evaluate(batches[entry.batch]!);
       const found = [
         ...wrongRows(result.losses, entry.losses),
-        ...wrongRows(result.gradChosen, entry.gradients.map(([chosen]) => chosen)),
-        ...wrongRows(result.gradRejected, entry.gradients.map(([, rejected]) => rejected)),
+        ...wrongRows(
+          result.gradChosen,
+          entry.gradients.map(([chosen]) => chosen),
+        ),
+        ...wrongRows(
+          result.gradRejected,
+          entry.gradients.map(([, rejected]) => rejected),
+        ),
       ];
       if (found.length > 0) wrong.push({ objective: entry.objective, found });
     }
@@ -91,11 +106,15 @@ describe.each([...new Set(fixture.cases.map(({ objective }) => objective.loss))]
 
 it('covers every loss x pooling x weights x clip', () => {
   const multi = fixture.cases.filter(({ objective }) => objective.loss !== 'dpo' && objective.loss !== 'simpo');
-  const kinds = new Set(multi.map(({ objective }) => JSON.stringify([
-    objective.loss,
-    objective.pooling,
-    Array.isArray(objective.weights) ? 'fixed' : objective.weights,
-    objective.clip!.mode,
-  ])));
+  const kinds = new Set(
+    multi.map(({ objective }) =>
+      JSON.stringify([
+        objective.loss,
+        objective.pooling,
+        Array.isArray(objective.weights) ? 'fixed' : objective.weights,
+        objective.clip!.mode,
+      ]),
+    ),
+  );
   expect(kinds.size).toBe(5 * 7 * 9 * 3);
 });

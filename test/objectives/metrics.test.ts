@@ -4,10 +4,38 @@ import { averageMetrics, preferenceMetrics } from '../../src/objectives/metrics.
 import { batchOf, objectiveConfig } from './batches.js';
 
 const pairs = [
-  { policy: [-10, -14], references: [[-11, -13], [-12, -13]], tokens: [5, 4] },
-  { policy: [-20, -19], references: [[-21, -18], [-30, -29]], tokens: [6, 6] },
-  { policy: [-9, -8], references: [[-9, -8], [-6, -8.1]], tokens: [3, 2] },
-  { policy: [-15, -15], references: [[-16, -15], [-16, -14]], tokens: [4, 8] },
+  {
+    policy: [-10, -14],
+    references: [
+      [-11, -13],
+      [-12, -13],
+    ],
+    tokens: [5, 4],
+  },
+  {
+    policy: [-20, -19],
+    references: [
+      [-21, -18],
+      [-30, -29],
+    ],
+    tokens: [6, 6],
+  },
+  {
+    policy: [-9, -8],
+    references: [
+      [-9, -8],
+      [-6, -8.1],
+    ],
+    tokens: [3, 2],
+  },
+  {
+    policy: [-15, -15],
+    references: [
+      [-16, -15],
+      [-16, -14],
+    ],
+    tokens: [4, 8],
+  },
 ] as const;
 
 const mrpo = () => createObjective(objectiveConfig({ beta: 0.5 }), { references: 2 });
@@ -44,23 +72,40 @@ it('names and values are those of TRL and of the documentation', async () => {
 
 it('margins are those of the rewards, in every row', async () => {
   const result = (await mrpo()).evaluate(batchOf(...pairs));
-  result.margins.forEach((margin, row) => expect(result.rewardsChosen[row]! - result.rewardsRejected[row]!).toBeCloseTo(margin, 12));
+  result.margins.forEach((margin, row) =>
+    expect(result.rewardsChosen[row]! - result.rewardsRejected[row]!).toBeCloseTo(margin, 12),
+  );
 });
 
 it('a policy equal to its only reference has no accuracy, and neither reward nor margin', async () => {
   const batch = batchOf({ policy: [-10, -14], references: [[-10, -14]] });
-  const metrics = preferenceMetrics(batch, (await createObjective(objectiveConfig({ loss: 'dpo' }), { references: 1 })).evaluate(batch));
-  expect(metrics).toMatchObject({ 'rewards/accuracies': 0, 'rewards/margins': 0, 'accuracies/ref1': 0, loss: Math.LN2, clip_share: 0 });
+  const metrics = preferenceMetrics(
+    batch,
+    (await createObjective(objectiveConfig({ loss: 'dpo' }), { references: 1 })).evaluate(batch),
+  );
+  expect(metrics).toMatchObject({
+    'rewards/accuracies': 0,
+    'rewards/margins': 0,
+    'accuracies/ref1': 0,
+    loss: Math.LN2,
+    clip_share: 0,
+  });
 });
 
 it('a reference-free loss has no metrics of references it does not use', async () => {
   const objective = await createObjective(objectiveConfig({ loss: 'simpo' }), { references: 2 });
   const batch = batchOf(...pairs);
   const used = preferenceMetrics(batch, objective.evaluate(batch));
-  expect(Object.keys(used)).toEqual(expect.arrayContaining(['accuracies/ref1', 'disagreement', 'reference_2/accuracy']));
+  expect(Object.keys(used)).toEqual(
+    expect.arrayContaining(['accuracies/ref1', 'disagreement', 'reference_2/accuracy']),
+  );
   expect(Object.keys(used).filter((name) => /weight|clip|dominance/.test(name))).toEqual([]);
   const alone = batchOf({ policy: [-10, -14], references: [] });
-  expect(Object.keys(preferenceMetrics(alone, objective.evaluate(alone))).filter((name) => /ref1|reference_\d|disagree/.test(name))).toEqual([]);
+  expect(
+    Object.keys(preferenceMetrics(alone, objective.evaluate(alone))).filter((name) =>
+      /ref1|reference_\d|disagree/.test(name),
+    ),
+  ).toEqual([]);
 });
 
 it('batches of any sizes average to the metrics of all pairs', async () => {

@@ -10,7 +10,15 @@ const POLICY: Logps = [-10, -12];
 
 /** Pairs whose two references differ by the given |gaps|, one pair each. */
 function gaps(...pairs: readonly (readonly [number, number])[]): PairBatch {
-  return batchOf(...pairs.map(([first, second]) => ({ policy: POLICY, references: [[-10, -10 - first], [-20 - second, -20]] as const })));
+  return batchOf(
+    ...pairs.map(([first, second]) => ({
+      policy: POLICY,
+      references: [
+        [-10, -10 - first],
+        [-20 - second, -20],
+      ] as const,
+    })),
+  );
 }
 
 async function withWeights(weights: Weights, references = 2): Promise<Objective> {
@@ -42,14 +50,35 @@ describe('fixed weights', () => {
 });
 
 it('uniform weights are 1/K', async () => {
-  expect(weightsOf(await withWeights('uniform'), gaps([1, 5], [2, 2]))).toEqual([[0.5, 0.5], [0.5, 0.5]]);
+  expect(weightsOf(await withWeights('uniform'), gaps([1, 5], [2, 2]))).toEqual([
+    [0.5, 0.5],
+    [0.5, 0.5],
+  ]);
 });
 
 describe('VDW and VAW', () => {
   const validation = batchOf(
-    { policy: POLICY, references: [[-10, -11], [-20, -23]] },
-    { policy: POLICY, references: [[-10, -12], [-20, -19]] },
-    { policy: POLICY, references: [[-10, -10], [-20, -20]] },
+    {
+      policy: POLICY,
+      references: [
+        [-10, -11],
+        [-20, -23],
+      ],
+    },
+    {
+      policy: POLICY,
+      references: [
+        [-10, -12],
+        [-20, -19],
+      ],
+    },
+    {
+      policy: POLICY,
+      references: [
+        [-10, -10],
+        [-20, -20],
+      ],
+    },
   );
 
   it('VDW weighs by summed confidence', async () => {
@@ -66,7 +95,16 @@ describe('VDW and VAW', () => {
 
   it.each(['vdw', 'vaw'] as const)('%s compares log-probs per token unless told otherwise', async (weights) => {
     const objective = await createObjective(objectiveConfig({ weights }), { references: 2 });
-    objective.fit!(batchOf({ policy: POLICY, references: [[-10, -11], [-30, -60]], tokens: [10, 20] }));
+    objective.fit!(
+      batchOf({
+        policy: POLICY,
+        references: [
+          [-10, -11],
+          [-30, -60],
+        ],
+        tokens: [10, 20],
+      }),
+    );
     expect(weightsOf(objective, gaps([1, 1]))).toEqual(weights === 'vdw' ? [[1], [0]] : [[0.5], [0.5]]);
   });
 
@@ -85,18 +123,30 @@ describe('VDW and VAW', () => {
 describe('SWCW', () => {
   const step1 = gaps([1, 3], [1, 1], [2, 0]);
   const step2 = gaps([3, 1], [0, 5]);
-  const positions = (...places: readonly number[]) => ({ ...gaps(...places.map(() => [7, 7] as const)), positions: Int32Array.from(places) });
+  const positions = (...places: readonly number[]) => ({
+    ...gaps(...places.map(() => [7, 7] as const)),
+    positions: Int32Array.from(places),
+  });
 
   it('is uniform before the first step', async () => {
-    expect(weightsOf(await withWeights('swcw'), positions(0, 1))).toEqual([[0.5, 0.5], [0.5, 0.5]]);
+    expect(weightsOf(await withWeights('swcw'), positions(0, 1))).toEqual([
+      [0.5, 0.5],
+      [0.5, 0.5],
+    ]);
   });
 
   it('uses row i of the step before for row i', async () => {
     const objective = await withWeights('swcw');
     objective.observe!(step1);
-    expect(weightsOf(objective, positions(2, 0, 1))).toEqual([[1, 0.25, 0.5], [0, 0.75, 0.5]]);
+    expect(weightsOf(objective, positions(2, 0, 1))).toEqual([
+      [1, 0.25, 0.5],
+      [0, 0.75, 0.5],
+    ]);
     objective.observe!(step2);
-    expect(weightsOf(objective, positions(1, 0))).toEqual([[0, 0.75], [1, 0.25]]);
+    expect(weightsOf(objective, positions(1, 0))).toEqual([
+      [0, 0.75],
+      [1, 0.25],
+    ]);
   });
 
   it('does not depend on how a step is cut into micro-batches', async () => {
@@ -118,7 +168,10 @@ describe('SWCW', () => {
   it('averages the steps of its window, and forgets older ones', async () => {
     const objective = await withWeights({ method: 'swcw', window: 2 });
     for (const step of [gaps([9, 0], [9, 0]), step1, step2]) objective.observe!(step);
-    expect(weightsOf(objective, positions(0, 1))).toEqual([[0.5, 0.25], [0.5, 0.75]]);
+    expect(weightsOf(objective, positions(0, 1))).toEqual([
+      [0.5, 0.25],
+      [0.5, 0.75],
+    ]);
     expect(weightsOf(objective, positions(2))).toEqual([[1], [0]]);
     expect(weightsOf(objective, gaps([1, 1]))[0]![0]).toBeCloseTo((0.25 + 0.5 + 1 + 0.75 + 0) / 5, 15);
   });
@@ -126,10 +179,13 @@ describe('SWCW', () => {
   it('learns nothing from an empty step', async () => {
     const objective = await withWeights('swcw');
     objective.observe!(step1);
-    objective.observe!({ ...gaps(), references: gaps([1, 1]).references.map(({ chosen, rejected }) => ({
-      chosen: { logps: chosen.logps.slice(1), tokens: chosen.tokens.slice(1) },
-      rejected: { logps: rejected.logps.slice(1), tokens: rejected.tokens.slice(1) },
-    })) });
+    objective.observe!({
+      ...gaps(),
+      references: gaps([1, 1]).references.map(({ chosen, rejected }) => ({
+        chosen: { logps: chosen.logps.slice(1), tokens: chosen.tokens.slice(1) },
+        rejected: { logps: rejected.logps.slice(1), tokens: rejected.tokens.slice(1) },
+      })),
+    });
     expect(weightsOf(objective, positions(0))).toEqual([[0.25], [0.75]]);
   });
 });
@@ -139,7 +195,10 @@ describe('SWCW one-hot', () => {
     const objective = await withWeights('swcw-one-hot');
     expect(weightsOf(objective, gaps([0, 9]))).toEqual([[1], [0]]);
     objective.observe!(gaps([1, 3], [2, 1]));
-    expect(weightsOf(objective, gaps([9, 0], [9, 0]))).toEqual([[0, 0], [1, 1]]);
+    expect(weightsOf(objective, gaps([9, 0], [9, 0]))).toEqual([
+      [0, 0],
+      [1, 1],
+    ]);
     objective.observe!(gaps([5, 5]));
     expect(weightsOf(objective, gaps([0, 9]))).toEqual([[1], [0]]);
   });
@@ -148,7 +207,11 @@ describe('SWCW one-hot', () => {
 describe('TSW', () => {
   const tsw = { method: 'tsw', prior: 5, seed: 7 } as const;
   interface TswState {
-    readonly weighting: { readonly wins: readonly number[]; readonly losses: readonly number[]; readonly chosen: number };
+    readonly weighting: {
+      readonly wins: readonly number[];
+      readonly losses: readonly number[];
+      readonly chosen: number;
+    };
   }
   const stateOf = (objective: Objective): TswState['weighting'] => (objective.state!() as TswState).weighting;
 
@@ -188,7 +251,15 @@ describe('TSW', () => {
 describe('state', () => {
   const steps = [gaps([1, 3], [2, 5]), gaps([4, 1], [1, 1])];
   const probe = { ...gaps([1, 2], [3, 3]), positions: Int32Array.of(0, 1) };
-  const learning: readonly Weights[] = ['vdw', 'vaw', 'swcw', { method: 'swcw', window: 3 }, 'swcw-one-hot', 'tsw', { method: 'tsw', prior: 2, seed: 3 }];
+  const learning: readonly Weights[] = [
+    'vdw',
+    'vaw',
+    'swcw',
+    { method: 'swcw', window: 3 },
+    'swcw-one-hot',
+    'tsw',
+    { method: 'tsw', prior: 2, seed: 3 },
+  ];
 
   function teach(objective: Objective): void {
     objective.fit?.(steps[0]!);
@@ -222,7 +293,9 @@ describe('state', () => {
 
   it.each(['uniform', 'arwc', [0.5, 0.5]] as readonly Weights[])('does not exist for %j', async (weights) => {
     const objective = await withWeights(weights);
-    expect([objective.state, objective.restore, objective.observe, objective.fit, objective.reward]).toEqual(new Array(5).fill(undefined));
+    expect([objective.state, objective.restore, objective.observe, objective.fit, objective.reward]).toEqual(
+      new Array(5).fill(undefined),
+    );
   });
 
   it.each([
@@ -240,11 +313,14 @@ describe('state', () => {
     ['tsw', { weighting: { wins: null, losses: [1, 1], chosen: 0, random: [1, 2, 3, 4] } }, 'expected wins'],
     ['tsw', { weighting: { wins: [1, 1], losses: [1, 1], chosen: 7, random: [1, 2, 3, 4] } }, 'got 7'],
     ['tsw', 'text', 'expected an object with the key weighting, got "text"'],
-  ] as readonly (readonly [Weights, unknown, string])[])('of %j that is not one is refused: %j', async (weights, state, message) => {
-    const objective = await withWeights(weights);
-    expect(() => objective.restore!(state)).toThrow(message);
-    expect(() => objective.restore!(state)).toThrow('state of the objective cannot be restored');
-  });
+  ] as readonly (readonly [Weights, unknown, string])[])(
+    'of %j that is not one is refused: %j',
+    async (weights, state, message) => {
+      const objective = await withWeights(weights);
+      expect(() => objective.restore!(state)).toThrow(message);
+      expect(() => objective.restore!(state)).toThrow('state of the objective cannot be restored');
+    },
+  );
 
   it('of an unfitted weighting comes back unfitted', async () => {
     const objective = await withWeights('vdw');

@@ -9,7 +9,8 @@ import { tinyModel } from '../support/tiny-models.js';
 function folderWithRun(): string {
   const folder = mkdtempSync(join(tmpdir(), 'mrpo-plan-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-  const line = (n: number) => JSON.stringify({ prompt: `say ${n}`, chosen: `${n} it is`, rejected: `not ${n}, never, never` });
+  const line = (n: number) =>
+    JSON.stringify({ prompt: `say ${n}`, chosen: `${n} it is`, rejected: `not ${n}, never, never` });
   writeFileSync(join(folder, 'pairs.jsonl'), Array.from({ length: 20 }, (_, n) => line(n)).join('\n'));
   const config = `policy: { model: ${tinyModel('llama')} }\nreferences: [{ model: policy }, { model: ${tinyModel('qwen2')} }]\ndata: { train: pairs.jsonl, eval: 4 }\n`;
   writeFileSync(join(folder, 'run.yaml'), config);

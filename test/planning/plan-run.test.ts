@@ -27,14 +27,27 @@ const pairs = Array.from({ length: 80 }, () => PAIR);
 
 function planWith(policy: Record<string, unknown> = {}, device = 'H200'): ReturnType<typeof planRun> {
   const config = runSchema.parse({
-    policy: { model: 'llama', quantization: 'nf4', dtype: 'bfloat16', lora: { target_modules: ['all-linear'] }, ...policy },
+    policy: {
+      model: 'llama',
+      quantization: 'nf4',
+      dtype: 'bfloat16',
+      lora: { target_modules: ['all-linear'] },
+      ...policy,
+    },
     references: [{ model: 'policy' }, { name: 'other', model: 'other' }],
     data: { train: 'pairs.jsonl' },
     training: { epochs: 1, batch_size: 8 },
   }) as PlanInput['config'];
   const known = DEVICES[device];
   if (known === undefined) throw new Error(`no device ${device}`);
-  return planRun({ config, policy: llama7B, references: [undefined, llama7B], train: pairs, held: pairs.slice(0, 8), device: known });
+  return planRun({
+    config,
+    policy: llama7B,
+    references: [undefined, llama7B],
+    train: pairs,
+    held: pairs.slice(0, 8),
+    device: known,
+  });
 }
 
 describe('sizes', () => {
@@ -88,19 +101,38 @@ describe('planRun', () => {
     expect(steps).toBe(10);
     expect(trainingSeconds).toBeCloseTo(steps * secondsPerStep, 6);
     expect(scoring.map(({ reference }) => reference)).toEqual(['policy', 'other']);
-    expect(totalSeconds).toBeCloseTo(scoring.reduce((sum, { seconds }) => sum + seconds, 0) + trainingSeconds + evaluationSeconds, 6);
+    expect(totalSeconds).toBeCloseTo(
+      scoring.reduce((sum, { seconds }) => sum + seconds, 0) + trainingSeconds + evaluationSeconds,
+      6,
+    );
   });
 });
 
 describe('shapeOf', () => {
   it('reads GPT-2 names and a text configuration inside a larger one', () => {
-    const gpt2 = shapeOf({ model_type: 'gpt2', n_embd: 768, n_layer: 12, n_head: 12, vocab_size: 50257 }, 'config.json');
+    const gpt2 = shapeOf(
+      { model_type: 'gpt2', n_embd: 768, n_layer: 12, n_head: 12, vocab_size: 50257 },
+      'config.json',
+    );
     expect(gpt2).toMatchObject({ layers: 12, width: 768, mlpWidth: 3072, gated: false, tied: true });
-    const inside = shapeOf({ text_config: { model_type: 'llama', hidden_size: 8, num_hidden_layers: 1, num_attention_heads: 2, vocab_size: 9 } }, 'c');
+    const inside = shapeOf(
+      {
+        text_config: {
+          model_type: 'llama',
+          hidden_size: 8,
+          num_hidden_layers: 1,
+          num_attention_heads: 2,
+          vocab_size: 9,
+        },
+      },
+      'c',
+    );
     expect(inside).toMatchObject({ layers: 1, width: 8 });
   });
 
   it('names the size that is missing', () => {
-    expect(() => shapeOf({ hidden_size: 8 }, 'config.json')).toThrow('config.json: expected a number at num_attention_heads or n_head, got none');
+    expect(() => shapeOf({ hidden_size: 8 }, 'config.json')).toThrow(
+      'config.json: expected a number at num_attention_heads or n_head, got none',
+    );
   });
 });

@@ -34,9 +34,19 @@ describe('health', () => {
   test.each<[string, Partial<HealthFigures>, string, RegExp]>([
     ['text it cannot read', { nllPerByte: 2.9 }, 'broken', /merely counting letters/],
     ['text it reads poorly', { nllPerByte: 1.6 }, 'suspicious', /predicts this text poorly/],
-    ['far more surprise, and nothing in common with the others', { nllPerByte: 1.45, correlation: 0.05 }, 'broken', /has next to nothing to do/],
+    [
+      'far more surprise, and nothing in common with the others',
+      { nllPerByte: 1.45, correlation: 0.05 },
+      'broken',
+      /has next to nothing to do/,
+    ],
     ['wild differences within pairs', { gapPerByte: 3 }, 'suspicious', /15.0 times as much between the two responses/],
-    ['a few log-probs that are no numbers', { brokenLogpShare: 0.002 }, 'suspicious', /0.20 % of the pairs got log-probs that are not numbers/],
+    [
+      'a few log-probs that are no numbers',
+      { brokenLogpShare: 0.002 },
+      'suspicious',
+      /0.20 % of the pairs got log-probs that are not numbers/,
+    ],
     ['many log-probs that are no numbers', { brokenLogpShare: 0.5 }, 'broken', /50 % of the pairs/],
     ['mostly cut responses', { truncatedShare: 0.8 }, 'suspicious', /80 % of the pairs are cut at max_length 512/],
   ])('%s', (_what, changes, status, reason) => {
@@ -58,7 +68,12 @@ describe('figures', () => {
     const column = Float64Array.from({ length: 101 }, (_, i) => 100 - i);
     expect(spreadOf(column)).toEqual({ mean: 50, sd: Math.sqrt(850), low: 5, median: 50, high: 95 });
     expect(column[0]).toBe(100);
-    expect(correlation(column, column.map((value) => 3 - 2 * value))).toBeCloseTo(-1, 12);
+    expect(
+      correlation(
+        column,
+        column.map((value) => 3 - 2 * value),
+      ),
+    ).toBeCloseTo(-1, 12);
     expect(correlation(column, new Float64Array(101))).toBeNaN();
     expect([median([3, 1, 2]), median([4, 1]), median([])]).toEqual([2, 2.5, NaN]);
     expect(shareOf(0, () => true).share).toBeNaN();
@@ -72,41 +87,67 @@ describe('figures', () => {
         const column = Float64Array.from(values);
         const positions = [p, q].map((position) => position % values.length).sort((a, b) => a - b);
         const [first = 0, second = 0] = positions;
-        expect([nthSmallest(column, first) + 0, nthSmallest(column, second, first) + 0]).toEqual([sorted[first]! + 0, sorted[second]! + 0]);
+        expect([nthSmallest(column, first) + 0, nthSmallest(column, second, first) + 0]).toEqual([
+          sorted[first]! + 0,
+          sorted[second]! + 0,
+        ]);
         expect(column.sort()).toEqual(sorted);
       }),
     );
   });
 
   test('letter entropy: 0 for one letter, log 2 for two as frequent, never above log 256', () => {
-    const text = (content: string) => [{ ...samplePairs(1)[0]!, chosen: [{ role: 'assistant', content }], rejected: [] }];
+    const text = (content: string) => [
+      { ...samplePairs(1)[0]!, chosen: [{ role: 'assistant', content }], rejected: [] },
+    ];
     expect(letterEntropy(text('aaaa'))).toBe(0);
     expect(letterEntropy(text('abab'))).toBeCloseTo(Math.LN2, 12);
-    fc.assert(fc.property(fc.string({ minLength: 1, unit: 'binary' }), (content) => {
-      expect(letterEntropy(text(content))).toBeLessThanOrEqual(Math.log(256));
-    }));
+    fc.assert(
+      fc.property(fc.string({ minLength: 1, unit: 'binary' }), (content) => {
+        expect(letterEntropy(text(content))).toBeLessThanOrEqual(Math.log(256));
+      }),
+    );
   });
 });
 
-async function toyScores(): Promise<{ scores: ReferenceScores; pairs: ReturnType<typeof samplePairs>; config: ReturnType<typeof toyConfig> }> {
+async function toyScores(): Promise<{
+  scores: ReferenceScores;
+  pairs: ReturnType<typeof samplePairs>;
+  config: ReturnType<typeof toyConfig>;
+}> {
   const [config, pairs] = [toyConfig(), samplePairs(60)];
-  return { config, pairs, scores: await scoreReferences({ config, pairs, backend: createMemoryBackend(), cache: temporaryCache() }) };
+  return {
+    config,
+    pairs,
+    scores: await scoreReferences({ config, pairs, backend: createMemoryBackend(), cache: temporaryCache() }),
+  };
 }
 
 describe('report', () => {
   test('its figures are those that a plain count over the log-probs gives', async () => {
     const { scores, pairs, config } = await toyScores();
     const report = await createReferenceReport({ scores, pairs, objective: config.objective });
-    const logps = scores.references.map(({ columns }) => ({ w: [...columns.chosen.logps], l: [...columns.rejected.logps] }));
+    const logps = scores.references.map(({ columns }) => ({
+      w: [...columns.chosen.logps],
+      l: [...columns.rejected.logps],
+    }));
     const share = (holds: (i: number) => boolean): number => pairs.filter((_, i) => holds(i)).length / pairs.length;
     expect(report.usable).toBe(60);
-    expect(report.longerIsChosen.share).toBe(share((i) => pairs[i]!.chosen[0]!.content.length > pairs[i]!.rejected[0]!.content.length));
+    expect(report.longerIsChosen.share).toBe(
+      share((i) => pairs[i]!.chosen[0]!.content.length > pairs[i]!.rejected[0]!.content.length),
+    );
     report.references.forEach((reference, k) => {
       const { w, l } = logps[k]!;
       expect(reference.accuracy.sum.share).toBe(share((i) => w[i]! > l[i]!));
-      const bytes = (i: number): [number, number] => [pairs[i]!.chosen[0]!.content.length, pairs[i]!.rejected[0]!.content.length];
+      const bytes = (i: number): [number, number] => [
+        pairs[i]!.chosen[0]!.content.length,
+        pairs[i]!.rejected[0]!.content.length,
+      ];
       expect(reference.accuracy.byte.share).toBe(share((i) => w[i]! / bytes(i)[0] > l[i]! / bytes(i)[1]));
-      const [nats, length] = [w.concat(l).reduce((a, b) => a - b, 0), pairs.reduce((sum, _, i) => sum + bytes(i)[0] + bytes(i)[1], 0)];
+      const [nats, length] = [
+        w.concat(l).reduce((a, b) => a - b, 0),
+        pairs.reduce((sum, _, i) => sum + bytes(i)[0] + bytes(i)[1], 0),
+      ];
       expect(reference.nllPerByte).toBeCloseTo(nats / length, 10);
       const gaps = pairs.map((_, i) => Math.abs(w[i]! / bytes(i)[0] - l[i]! / bytes(i)[1])).sort((a, b) => a - b);
       expect(reference.gapPerByte).toBeCloseTo(gaps[30]!, 12); // the median: one extreme pair does not move it
@@ -126,7 +167,8 @@ describe('report', () => {
 
   test('step 0 is that of the configured loss, whatever else the references would do under MRPO', async () => {
     const { scores, pairs, config } = await toyScores();
-    const under = async (loss: 'dpo' | 'mrpo') => (await createReferenceReport({ scores, pairs, objective: { ...config.objective, loss } })).stepZero;
+    const under = async (loss: 'dpo' | 'mrpo') =>
+      (await createReferenceReport({ scores, pairs, objective: { ...config.objective, loss } })).stepZero;
     expect(await under('dpo')).toMatchObject({ accuracy: { share: 0 }, ties: 1 });
     expect((await under('mrpo'))?.ties).toBe(0);
   });
@@ -142,6 +184,8 @@ describe('report', () => {
 
   test('no usable pair is an error that says what to do', async () => {
     const { scores, pairs, config } = await toyScores();
-    await expect(createReferenceReport({ scores: { ...scores, usable: [] }, pairs, objective: config.objective })).rejects.toMatchObject({ code: 'data', hint: expect.stringContaining('max_length') });
+    await expect(
+      createReferenceReport({ scores: { ...scores, usable: [] }, pairs, objective: config.objective }),
+    ).rejects.toMatchObject({ code: 'data', hint: expect.stringContaining('max_length') });
   });
 });

@@ -23,7 +23,9 @@ async function rescored(change: Partial<RunConfigInput>): Promise<number[]> {
   return scores.references.map(({ counts }) => counts.scored);
 }
 
-const second = (extra: object): Partial<RunConfigInput> => ({ references: [{ model: 'policy' }, { model: 'toy:second', ...extra }] });
+const second = (extra: object): Partial<RunConfigInput> => ({
+  references: [{ model: 'policy' }, { model: 'toy:second', ...extra }],
+});
 
 test.each<[string, Partial<RunConfigInput>, number[]]>([
   ['another model', { references: [{ model: 'policy' }, { model: 'toy:other' }] }, [0, PAIRS]],
@@ -65,7 +67,16 @@ test.each<[string, Partial<RunConfigInput>]>([
 const identity = { weights: 'a', tokenizer: 'b', chatTemplate: 'c', numericPath: 'd', revision: 'main' };
 const rule = { maxLength: 64, truncation: 'keep_start' as Truncation, template: 'chat' as const };
 const base: ScoringKey = scoringKey(identity, rule);
-const score = { text: '0'.repeat(64), chosen: -1, rejected: -2, promptTokens: 1, chosenTokens: 1, rejectedTokens: 1, flags: 0, unusable: undefined };
+const score = {
+  text: '0'.repeat(64),
+  chosen: -1,
+  rejected: -2,
+  promptTokens: 1,
+  chosenTokens: 1,
+  rejectedTokens: 1,
+  flags: 0,
+  unusable: undefined,
+};
 
 test.each<[keyof ScoringKey, ScoringKey]>([
   ['weights', scoringKey({ ...identity, weights: 'x' }, rule)],
@@ -89,7 +100,12 @@ test('the revision and the tokens asked back are no part of the key', () => {
 
 test('every part of the text of a pair is part of its key', async () => {
   const say = (role: string, content: string) => [{ role, content }];
-  const pair = { prompt: say('user', 'question'), chosen: say('assistant', 'good'), rejected: say('assistant', 'bad'), plain: false };
+  const pair = {
+    prompt: say('user', 'question'),
+    chosen: say('assistant', 'good'),
+    rejected: say('assistant', 'bad'),
+    plain: false,
+  };
   const changed = [
     { ...pair, prompt: say('user', 'Question') },
     { ...pair, prompt: say('system', 'question') },
@@ -111,5 +127,9 @@ test('the line and the file of a pair are no part of its key', async () => {
   const pairs = samplePairs(5);
   await scoreReferences({ config, pairs, backend, cache });
   const moved = pairs.map((pair) => ({ ...pair, line: pair.line + 1000 })).reverse();
-  expect((await scoreReferences({ config, pairs: moved, backend, cache })).references[0]?.counts).toEqual({ scored: 0, cached: 5, missing: 0 });
+  expect((await scoreReferences({ config, pairs: moved, backend, cache })).references[0]?.counts).toEqual({
+    scored: 0,
+    cached: 5,
+    missing: 0,
+  });
 });

@@ -4,7 +4,15 @@ import { join } from 'node:path';
 import Database from 'libsql';
 import fc from 'fast-check';
 import { expect, onTestFinished, test } from 'vitest';
-import { cacheFile, exportCache, importCache, openLogpCache, type LogpCache, type PairScore, type ScoringKey } from '../../src/references/cache/index.js';
+import {
+  cacheFile,
+  exportCache,
+  importCache,
+  openLogpCache,
+  type LogpCache,
+  type PairScore,
+  type ScoringKey,
+} from '../../src/references/cache/index.js';
 import { temporaryCache, temporaryFolder } from './support.js';
 
 const hex = (n: number): string => n.toString(16).padStart(64, '0');
@@ -28,7 +36,12 @@ const usable = (n: number, chosen = -n - 0.1, rejected = -2 * n - 0.3): PairScor
   flags: n % 16,
   unusable: undefined,
 });
-const unusable = (n: number, reason: string): PairScore => ({ ...usable(n), chosen: NaN, rejected: NaN, unusable: reason });
+const unusable = (n: number, reason: string): PairScore => ({
+  ...usable(n),
+  chosen: NaN,
+  rejected: NaN,
+  unusable: reason,
+});
 
 function openAt(path: string): LogpCache {
   const cache = openLogpCache({ path });
@@ -46,18 +59,29 @@ test('gives back every double bit for bit, in the order asked, however often the
   const path = join(temporaryFolder(), 'deep', 'logps.sqlite');
   const logp = fc.double({ min: -1e6, max: 0, noNaN: true });
   fc.assert(
-    fc.property(fc.uniqueArray(fc.tuple(fc.nat(5000), logp, logp), { selector: ([n]) => n, maxLength: 40 }), fc.nat(), (rows, seed) => {
-      const own = key(seed);
-      const writer = openLogpCache({ path });
-      writer.write(own, 'model', rows.map(([n, chosen, rejected]) => usable(n, chosen, rejected)));
-      writer.close();
-      const reader = openLogpCache({ path });
-      const reversed = [...rows].reverse();
-      const columns = reader.read(own, reversed.map(([n]) => hex(n)));
-      reader.close();
-      expect([...columns.chosen]).toEqual(reversed.map(([, chosen]) => chosen + 0));
-      expect([...columns.rejected]).toEqual(reversed.map(([, , rejected]) => rejected + 0));
-    }),
+    fc.property(
+      fc.uniqueArray(fc.tuple(fc.nat(5000), logp, logp), { selector: ([n]) => n, maxLength: 40 }),
+      fc.nat(),
+      (rows, seed) => {
+        const own = key(seed);
+        const writer = openLogpCache({ path });
+        writer.write(
+          own,
+          'model',
+          rows.map(([n, chosen, rejected]) => usable(n, chosen, rejected)),
+        );
+        writer.close();
+        const reader = openLogpCache({ path });
+        const reversed = [...rows].reverse();
+        const columns = reader.read(
+          own,
+          reversed.map(([n]) => hex(n)),
+        );
+        reader.close();
+        expect([...columns.chosen]).toEqual(reversed.map(([, chosen]) => chosen + 0));
+        expect([...columns.rejected]).toEqual(reversed.map(([, , rejected]) => rejected + 0));
+      },
+    ),
     { numRuns: 25 },
   );
 });
@@ -72,7 +96,9 @@ test('reads few of many by look-up and many by scan, with one result', () => {
   expect([...byScan.chosen.slice(0, 3)]).toEqual([-3.1, NaN, NaN]);
   expect(byLookUp.missing).toEqual([2]);
   expect([...byLookUp.unusable]).toEqual([[1, 'too_long']]);
-  expect([byLookUp.promptTokens[0], byLookUp.chosenTokens[0], byLookUp.rejectedTokens[0], byLookUp.flags[0]]).toEqual([3, 4, 5, 3]);
+  expect([byLookUp.promptTokens[0], byLookUp.chosenTokens[0], byLookUp.rejectedTokens[0], byLookUp.flags[0]]).toEqual([
+    3, 4, 5, 3,
+  ]);
 });
 
 test('keeps the first score of a pair, and counts only what is new', () => {
@@ -96,7 +122,9 @@ test('refuses a file that is no database, or not its own, and leaves it as it is
   const folder = temporaryFolder();
   const text = join(folder, 'text');
   writeFileSync(text, 'not a database, by any means '.repeat(200));
-  expect(() => openLogpCache({ path: text })).toThrow(expect.objectContaining({ code: 'environment', message: expect.stringContaining(text) }));
+  expect(() => openLogpCache({ path: text })).toThrow(
+    expect.objectContaining({ code: 'environment', message: expect.stringContaining(text) }),
+  );
   const foreign = join(folder, 'foreign.sqlite');
   const other = new Database(foreign);
   other.exec('CREATE TABLE letters (a TEXT)');
@@ -118,7 +146,9 @@ test('refuses a layout of the future', () => {
 test('says which file it is about when the disk fails', () => {
   const blocker = join(temporaryFolder(), 'file');
   writeFileSync(blocker, '');
-  expect(() => openLogpCache({ path: join(blocker, 'logps.sqlite') })).toThrow(expect.objectContaining({ code: 'environment', message: expect.stringContaining(blocker) }));
+  expect(() => openLogpCache({ path: join(blocker, 'logps.sqlite') })).toThrow(
+    expect.objectContaining({ code: 'environment', message: expect.stringContaining(blocker) }),
+  );
 });
 
 test('a claim is exclusive, ends on release, and ends when its heart stops', () => {
@@ -143,16 +173,32 @@ test('a claim is exclusive, ends on release, and ends when its heart stops', () 
 test('prunes by age and by model, shrinks the file, and leaves alone what is being scored', () => {
   const path = join(temporaryFolder(), 'logps.sqlite');
   const cache = openAt(path);
-  for (const [n, label] of [[1, '/models/old'], [2, '/models/busy'], [3, 'org/kept']] as const) {
-    cache.write(key(n), label, Array.from({ length: 3000 }, (_, i) => usable(i + 1)));
+  for (const [n, label] of [
+    [1, '/models/old'],
+    [2, '/models/busy'],
+    [3, 'org/kept'],
+  ] as const) {
+    cache.write(
+      key(n),
+      label,
+      Array.from({ length: 3000 }, (_, i) => usable(i + 1)),
+    );
   }
   cache.claim(key(2), '/models/busy');
   const before = cache.bytes();
   expect(cache.prune({ unusedForMs: 60_000 }).removed).toEqual([]);
   const { removed, busy } = cache.prune({ model: '/models/' });
-  expect([removed.map(({ label }) => label), busy.map(({ label }) => label)]).toEqual([['/models/old'], ['/models/busy']]);
+  expect([removed.map(({ label }) => label), busy.map(({ label }) => label)]).toEqual([
+    ['/models/old'],
+    ['/models/busy'],
+  ]);
   expect(cache.bytes()).toBeLessThan(before);
-  expect(cache.entries().map(({ label, pairs }) => [label, pairs])).toEqual([['/models/busy', 3000], ['org/kept', 3000]].sort());
+  expect(cache.entries().map(({ label, pairs }) => [label, pairs])).toEqual(
+    [
+      ['/models/busy', 3000],
+      ['org/kept', 3000],
+    ].sort(),
+  );
   expect(cache.prune({ model: hex(3).slice(0, 64) }).removed.map(({ label }) => label)).toEqual(['org/kept']);
 });
 
@@ -160,9 +206,17 @@ test('what was exported is imported bit for bit, once, and is known as coming fr
   const folder = temporaryFolder();
   const [source, target] = [temporaryCache(), temporaryCache()];
   source.write(key(1), '/gpu/big', [usable(1, -1 / 3, -1e-12), unusable(2, 'too_long'), usable(3)]);
-  source.write(key(2, { numericPath: 'cuda bfloat16', truncation: 'paper', template: 'paper' }), 'org/small', [usable(1)]);
+  source.write(key(2, { numericPath: 'cuda bfloat16', truncation: 'paper', template: 'paper' }), 'org/small', [
+    usable(1),
+  ]);
   const spec = { source: '/gpu/big', quantization: 'nf4' as const };
-  const identity = { weights: hex(1), tokenizer: hex(101), chatTemplate: hex(201), numericPath: 'cpu float32', revision: '' };
+  const identity = {
+    weights: hex(1),
+    tokenizer: hex(101),
+    chatTemplate: hex(201),
+    numericPath: 'cpu float32',
+    revision: '',
+  };
   source.remember({ spec, files: 'fingerprint', identity });
   const file = join(folder, 'scores.parquet');
   expect(await exportCache(source, file)).toMatchObject({ models: 2, pairs: 4, bytes: statSync(file).size });
@@ -181,14 +235,20 @@ test('an export of nothing, or to a place that cannot be written, is an error an
   const cache = temporaryCache();
   await expect(exportCache(cache, join(folder, 'scores.parquet'))).rejects.toThrow('nothing to export');
   cache.write(key(), 'model', [usable(1)]);
-  await expect(exportCache(cache, join(folder, 'missing', 'scores.parquet'))).rejects.toMatchObject({ code: 'environment' });
+  await expect(exportCache(cache, join(folder, 'missing', 'scores.parquet'))).rejects.toMatchObject({
+    code: 'environment',
+  });
   expect(readdirSync(folder)).toEqual([]);
 });
 
 test('an import that is damaged, foreign or wrong in one row adds nothing', async () => {
   const folder = temporaryFolder();
   const [source, target] = [temporaryCache(), temporaryCache()];
-  source.write(key(), 'model', Array.from({ length: 500 }, (_, n) => usable(n + 1)));
+  source.write(
+    key(),
+    'model',
+    Array.from({ length: 500 }, (_, n) => usable(n + 1)),
+  );
   const file = join(folder, 'scores.parquet');
   await exportCache(source, file);
   const bytes = readFileSync(file);
@@ -215,7 +275,11 @@ test('a copy of the file taken with its write-ahead log is a whole cache', () =>
   const folder = temporaryFolder();
   const path = join(folder, 'logps.sqlite');
   const cache = openAt(path);
-  cache.write(key(), 'model', Array.from({ length: 100 }, (_, n) => usable(n + 1)));
+  cache.write(
+    key(),
+    'model',
+    Array.from({ length: 100 }, (_, n) => usable(n + 1)),
+  );
   const copy = join(folder, 'copy.sqlite');
   copyFileSync(path, copy);
   if (existsSync(`${path}-wal`)) copyFileSync(`${path}-wal`, `${copy}-wal`);

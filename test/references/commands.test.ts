@@ -21,7 +21,11 @@ beforeEach(async () => {
     join(folder, 'run.yaml'),
     stringify({
       policy: { model: 'toy:policy' },
-      references: [{ model: 'policy', name: 'self' }, { model: 'toy:second', name: 'second' }, { model: 'toy:third', name: 'third' }],
+      references: [
+        { model: 'policy', name: 'self' },
+        { model: 'toy:second', name: 'second' },
+        { model: 'toy:third', name: 'third' },
+      ],
       data: { train: 'pairs.jsonl' },
     }),
   );
@@ -40,7 +44,10 @@ const mrpo = (...argv: string[]): Promise<CliResult> =>
 
 /** The same on another machine: no backend, a cache of its own. */
 const laptop = (...argv: string[]): Promise<CliResult> =>
-  runMrpo(argv, { cwd: folder, env: { MRPO_BACKEND: 'unix:/no/such/socket', MRPO_CACHE_DIR: join(folder, 'laptop-cache') } });
+  runMrpo(argv, {
+    cwd: folder,
+    env: { MRPO_BACKEND: 'unix:/no/such/socket', MRPO_CACHE_DIR: join(folder, 'laptop-cache') },
+  });
 
 async function json<T>(...argv: string[]): Promise<T> {
   const { code, stdout, stderr } = await mrpo(...argv, '--json');
@@ -59,8 +66,15 @@ describe('mrpo score', () => {
   it('scores once, then never again, then only what is new', async () => {
     const first = await json<Scored>('score', 'run.yaml');
     expect(first).toMatchObject({ pairs: PAIRS, usable: PAIRS, scored: 3 * PAIRS, cached: 0 });
-    expect(first.references.map(({ name, scored }) => [name, scored])).toEqual([['self', PAIRS], ['second', PAIRS], ['third', PAIRS]]);
-    expect(await json<Scored>('score', 'run.yaml', '--set', 'objective.beta=0.5')).toMatchObject({ scored: 0, cached: 3 * PAIRS });
+    expect(first.references.map(({ name, scored }) => [name, scored])).toEqual([
+      ['self', PAIRS],
+      ['second', PAIRS],
+      ['third', PAIRS],
+    ]);
+    expect(await json<Scored>('score', 'run.yaml', '--set', 'objective.beta=0.5')).toMatchObject({
+      scored: 0,
+      cached: 3 * PAIRS,
+    });
     writePairs(PAIRS + 2);
     expect(await json<Scored>('score', 'run.yaml')).toMatchObject({ scored: 6, cached: 3 * PAIRS });
   });
@@ -92,12 +106,19 @@ describe('mrpo references and mrpo whatif', () => {
   it('show every reference, for people and programs', async () => {
     await mrpo('score', 'run.yaml');
     const { stdout } = await mrpo('references', 'run.yaml');
-    expect(stdout).toMatch(/^40 of 40 pairs have log-probs under every reference\.\nBaseline: .*Health\n {2}self \(the policy as it starts\)/s);
+    expect(stdout).toMatch(
+      /^40 of 40 pairs have log-probs under every reference\.\nBaseline: .*Health\n {2}self \(the policy as it starts\)/s,
+    );
     expect(stdout).toMatch(/Step 0, before any training: reward accuracy/);
-    const report = await json<{ references: { name: string; accuracy: { sum: { share: number; interval: number[] } }; dominance: number }[] }>('references', 'run.yaml');
+    const report = await json<{
+      references: { name: string; accuracy: { sum: { share: number; interval: number[] } }; dominance: number }[];
+    }>('references', 'run.yaml');
     expect(report.references.map(({ name }) => name)).toEqual(['self', 'second', 'third']);
     for (const { accuracy } of report.references) {
-      const { share, interval: [low = NaN, high = NaN] } = accuracy.sum;
+      const {
+        share,
+        interval: [low = NaN, high = NaN],
+      } = accuracy.sum;
       expect(low <= share && share <= high).toBe(true);
     }
     expect(report.references.reduce((sum, { dominance }) => sum + dominance, 0)).toBeCloseTo(1, 12);
@@ -124,7 +145,11 @@ describe('mrpo cache', () => {
     expect(stdout).toMatch(/3 models\n/);
     expect(stdout).toMatch(/toy:second\n {4}40 pairs, last used \d{4}-\d\d-\d\d\n/);
     const { models, bytes } = await json<{ models: { label: string; pairs: number }[]; bytes: number }>('cache');
-    expect(models.map(({ label, pairs }) => [label, pairs]).sort()).toEqual([['toy:policy', 40], ['toy:second', 40], ['toy:third', 40]]);
+    expect(models.map(({ label, pairs }) => [label, pairs]).sort()).toEqual([
+      ['toy:policy', 40],
+      ['toy:second', 40],
+      ['toy:third', 40],
+    ]);
     expect(bytes).toBeGreaterThan(0);
   });
 
@@ -132,8 +157,12 @@ describe('mrpo cache', () => {
     await mrpo('score', 'run.yaml');
     const here = JSON.parse((await mrpo('references', 'run.yaml', '--json')).stdout) as unknown;
     expect((await mrpo('cache', 'export', 'scores.parquet')).stdout).toMatch(/scores\.parquet: 120 scores of 3 models/);
-    expect((await laptop('cache', 'import', 'scores.parquet')).stdout).toMatch(/120 scores of 3 models added, 0 were here already/);
-    expect((await laptop('cache', 'import', 'scores.parquet')).stdout).toMatch(/0 scores of 3 models added, 120 were here already/);
+    expect((await laptop('cache', 'import', 'scores.parquet')).stdout).toMatch(
+      /120 scores of 3 models added, 0 were here already/,
+    );
+    expect((await laptop('cache', 'import', 'scores.parquet')).stdout).toMatch(
+      /0 scores of 3 models added, 120 were here already/,
+    );
     const there = await laptop('references', 'run.yaml', '--json', '--set', 'output=elsewhere');
     expect(there.code, there.stderr).toBe(0);
     expect(JSON.parse(there.stdout)).toEqual(here);
@@ -157,7 +186,9 @@ describe('mrpo cache', () => {
     expect((await mrpo('cache', 'prune')).code).toBe(2);
     expect((await mrpo('cache', 'prune', '--unused', 'ten')).code).toBe(2);
     expect((await mrpo('cache', 'prune', '--all', '--model', 'toy:second')).code).toBe(2);
-    expect((await mrpo('cache', 'prune', '--model', 'toy:second')).stdout).toMatch(/^removed toy:second: 40 scores\n1 models removed/);
+    expect((await mrpo('cache', 'prune', '--model', 'toy:second')).stdout).toMatch(
+      /^removed toy:second: 40 scores\n1 models removed/,
+    );
     expect(await json<Scored>('score', 'run.yaml')).toMatchObject({ scored: PAIRS, cached: 2 * PAIRS });
     expect((await mrpo('cache', 'prune', '--all')).stdout).toMatch(/3 models removed/);
     expect((await mrpo('cache', 'export', 'scores.parquet')).stderr).toContain('nothing to export');

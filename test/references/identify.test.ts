@@ -22,7 +22,13 @@ function modelFolder(name: string, content = '{}'): string {
 
 describe('an imported model', () => {
   const hex = (digit: number): string => String(digit).repeat(64);
-  const identity = { weights: hex(1), tokenizer: hex(2), chatTemplate: hex(3), numericPath: 'cuda bfloat16', revision: '' };
+  const identity = {
+    weights: hex(1),
+    tokenizer: hex(2),
+    chatTemplate: hex(3),
+    numericPath: 'cuda bfloat16',
+    revision: '',
+  };
   let cache: LogpCache;
 
   beforeEach(async () => {
@@ -30,7 +36,16 @@ describe('an imported model', () => {
     elsewhere.remember({ spec: { source: '/gpu/models/llama' }, files: 'there', identity });
     const key = { ...identity, maxLength: 512, truncation: 'keep_start', template: 'chat' } as const;
     elsewhere.write(key, '/gpu/models/llama', [
-      { text: hex(4), chosen: -1, rejected: -2, promptTokens: 3, chosenTokens: 1, rejectedTokens: 1, flags: 0, unusable: undefined },
+      {
+        text: hex(4),
+        chosen: -1,
+        rejected: -2,
+        promptTokens: 3,
+        chosenTokens: 1,
+        rejectedTokens: 1,
+        flags: 0,
+        unusable: undefined,
+      },
     ]);
     await exportCache(elsewhere, join(folder, 'scores.parquet'));
     elsewhere.close();

@@ -26,14 +26,17 @@ function startScoring(cache: string, log: string, pairs: number, delayMs: number
     let output = '';
     child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
     child.on('exit', (code) =>
-      code === 0 ? resolve((JSON.parse(output) as { scored: number; cached: number }[])[0]!) : reject(new Error(`ended with ${code}`)),
+      code === 0
+        ? resolve((JSON.parse(output) as { scored: number; cached: number }[])[0]!)
+        : reject(new Error(`ended with ${code}`)),
     );
   });
   counts.catch(() => undefined); // a child that a test kills has no counts
   return { child, counts };
 }
 
-const linesOf = (file: string): string[] => (existsSync(file) ? readFileSync(file, 'utf8').split('\n').filter(Boolean) : []);
+const linesOf = (file: string): string[] =>
+  existsSync(file) ? readFileSync(file, 'utf8').split('\n').filter(Boolean) : [];
 
 async function waitFor(condition: () => boolean): Promise<void> {
   while (!condition()) await sleep(10);

@@ -1,5 +1,16 @@
 /** Scores of real models: a folder is known by its content, and one changed bit of it is noticed. */
-import { copyFileSync, cpSync, openSync, readFileSync, readSync, renameSync, statSync, closeSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  copyFileSync,
+  cpSync,
+  openSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  statSync,
+  closeSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { Backend } from '../../src/backend/backend.js';
@@ -34,7 +45,8 @@ function bench() {
     });
     return (await scoreReferences({ config, pairs, backend, cache })).references;
   };
-  const scoredBy = async (reference: string): Promise<number[]> => (await score(reference)).map(({ counts }) => counts.scored);
+  const scoredBy = async (reference: string): Promise<number[]> =>
+    (await score(reference)).map(({ counts }) => counts.scored);
   return { folder, copy, score, scoredBy };
 }
 

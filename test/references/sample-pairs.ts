@@ -2,7 +2,10 @@
 import { makePair } from '../../src/data/make-pair.js';
 import type { PreferencePair } from '../../src/data/pair.js';
 
-const WORDS = 'the quick brown fox jumps over a lazy dog while rain falls on old stone walls and birds sing near green hills'.split(' ');
+const WORDS =
+  'the quick brown fox jumps over a lazy dog while rain falls on old stone walls and birds sing near green hills'.split(
+    ' ',
+  );
 
 /** `count` different conversational pairs; the same number always gives the same pairs. */
 export function samplePairs(count: number, first = 0): PreferencePair[] {

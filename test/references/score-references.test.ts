@@ -38,7 +38,11 @@ test('gives the very numbers that the backend gives, in the order of the pairs',
   const pairs = samplePairs(25);
   const { references } = await scoreReferences({ config, pairs, backend, cache: temporaryCache() });
   const model = await backend.loadModel({ source: 'toy:second', quantization: 'none' });
-  const rows = await backend.registerRows(model.handle, pairs, { maxLength: 1024, truncation: 'keep_start', template: 'chat' });
+  const rows = await backend.registerRows(model.handle, pairs, {
+    maxLength: 1024,
+    truncation: 'keep_start',
+    template: 'chat',
+  });
   const chosen = new Float64Array(pairs.length);
   for await (const chunk of backend.score(rows.handle)) {
     chunk.rows.forEach((row, i) => (chosen[row] = chunk.chosenLogps[i] ?? NaN));
@@ -98,7 +102,10 @@ test('names the rows that have no log-probs, keeps the reason, and leaves them o
   const config = toyConfig({ data: { train: 'pairs.jsonl', max_length: 150, truncation: 'drop' } });
   const response = (content: string) => [{ role: 'assistant', content }];
   const longPrompt = [{ role: 'user', content: 'long '.repeat(50) }];
-  const longPair = makePair({ prompt: longPrompt, chosen: response('yes'), rejected: response('no'), plain: false }, 51);
+  const longPair = makePair(
+    { prompt: longPrompt, chosen: response('yes'), rejected: response('no'), plain: false },
+    51,
+  );
   const first = await scoreReferences({ config, pairs: [...pairs, longPair], backend, cache });
   expect(first.usable).toEqual([0, 1, 2, 4, 5]);
   expect(first.references[0]?.unusable).toEqual([

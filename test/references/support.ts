@@ -36,7 +36,11 @@ export function temporaryCache(options: CacheOptions = {}): LogpCache {
 }
 
 /** A backend that notes what it was asked: calls go through to the toy backend unchanged. */
-export function watchedBackend(options: Parameters<typeof createMemoryBackend>[0] = {}): { backend: Backend; loaded: string[]; inMemory: () => number } {
+export function watchedBackend(options: Parameters<typeof createMemoryBackend>[0] = {}): {
+  backend: Backend;
+  loaded: string[];
+  inMemory: () => number;
+} {
   const inner = createMemoryBackend(options);
   const loaded: string[] = [];
   let inMemory = 0;

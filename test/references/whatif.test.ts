@@ -13,7 +13,13 @@ import { temporaryCache, toyConfig } from './support.js';
 
 async function scored(objective: Parameters<typeof toyConfig>[0] = {}) {
   const [config, pairs] = [toyConfig(objective), samplePairs(50)];
-  const scores = await scoreReferences({ config, pairs, backend: createMemoryBackend(), cache: temporaryCache(), withPolicy: true });
+  const scores = await scoreReferences({
+    config,
+    pairs,
+    backend: createMemoryBackend(),
+    cache: temporaryCache(),
+    withPolicy: true,
+  });
   return { config, pairs, scores };
 }
 
@@ -21,17 +27,27 @@ test('every setting adds to DPO exactly what the objective itself would', async 
   const { config, pairs, scores } = await scored();
   const { batch } = usableBatch(scores, pairs);
   const calculator = createOffsetCalculator(batch, config.objective);
-  const settings = sweepSettings(config.objective, scores.references.map(({ name }) => name));
+  const settings = sweepSettings(
+    config.objective,
+    scores.references.map(({ name }) => name),
+  );
   expect(settings.length).toBeGreaterThan(70);
   for (const setting of settings) {
-    const objective: ObjectiveConfig = { ...config.objective, clip: setting.clip, weights: setting.weights, pooling: setting.pooling };
+    const objective: ObjectiveConfig = {
+      ...config.objective,
+      clip: setting.clip,
+      weights: setting.weights,
+      pooling: setting.pooling,
+    };
     const own = await createObjective(objective, { references: setting.references.length });
     const part = { ...batch, references: setting.references.map((k) => batch.references[k]!) };
     own.fit?.(part);
     const { margins, referenceChosen } = own.evaluate(part);
     const { offset, virtualChosen } = await calculator.columns(setting);
     expect(virtualChosen, setting.label).toEqual(referenceChosen);
-    const largest = Math.max(...margins.map((margin, row) => Math.abs(margin - (calculator.dpoMargin[row]! + offset[row]!))));
+    const largest = Math.max(
+      ...margins.map((margin, row) => Math.abs(margin - (calculator.dpoMargin[row]! + offset[row]!))),
+    );
     expect(largest, setting.label).toBeLessThan(1e-12 * 1000);
   }
 });
@@ -56,10 +72,18 @@ test('the figures of every setting are those of a plain count', async () => {
     const { offset, virtualChosen, virtualRejected } = await calculator.columns(setting);
     const rows = Array.from(offset.keys());
     const share = (holds: (row: number) => boolean): number => rows.filter(holds).length / rows.length;
-    const ratio = (row: number): number => pull(calculator.dpoMargin[row]! + offset[row]!) / pull(calculator.dpoMargin[row]!);
-    expect(found.virtualAccuracy.share, setting.label).toBe(share((row) => virtualChosen[row]! > virtualRejected[row]!));
-    expect(found.stepZeroAccuracy?.share, setting.label).toBe(share((row) => calculator.dpoMargin[row]! + offset[row]! > 0));
-    expect([found.weakened, found.strengthened], setting.label).toEqual([share((row) => ratio(row) < 0.9), share((row) => ratio(row) > 1.1)]);
+    const ratio = (row: number): number =>
+      pull(calculator.dpoMargin[row]! + offset[row]!) / pull(calculator.dpoMargin[row]!);
+    expect(found.virtualAccuracy.share, setting.label).toBe(
+      share((row) => virtualChosen[row]! > virtualRejected[row]!),
+    );
+    expect(found.stepZeroAccuracy?.share, setting.label).toBe(
+      share((row) => calculator.dpoMargin[row]! + offset[row]! > 0),
+    );
+    expect([found.weakened, found.strengthened], setting.label).toEqual([
+      share((row) => ratio(row) < 0.9),
+      share((row) => ratio(row) > 1.1),
+    ]);
   }
 });
 
@@ -67,7 +91,11 @@ test('a trust region of width 0 is DPO: no offset, step-0 ties', async () => {
   const { config, pairs, scores } = await scored();
   const { results, dpoStepZeroAccuracy } = await exploreSettings({ scores, pairs, objective: config.objective });
   const closed = results.find(({ setting }) => setting.label === 'adaptive, epsilon_max 0')!;
-  expect([closed.offset.mean, closed.offset.sd, closed.stepZeroAccuracy?.share]).toEqual([expect.closeTo(0, 12), expect.closeTo(0, 12), expect.any(Number)]);
+  expect([closed.offset.mean, closed.offset.sd, closed.stepZeroAccuracy?.share]).toEqual([
+    expect.closeTo(0, 12),
+    expect.closeTo(0, 12),
+    expect.any(Number),
+  ]);
   expect([closed.weakened, closed.strengthened]).toEqual([0, 0]);
   expect(dpoStepZeroAccuracy?.share).toBe(0);
 });
@@ -77,20 +105,31 @@ test('one reference alone is DPO against it; without a policy start no step-0 ac
   const { results } = await exploreSettings({ scores, pairs, objective: config.objective });
   const alone = results.find(({ setting }) => setting.label.startsWith('only policy'))!;
   expect(alone.offset).toMatchObject({ mean: 0, sd: 0 });
-  const unknown = await exploreSettings({ scores: { ...scores, policyStart: undefined }, pairs, objective: config.objective });
+  const unknown = await exploreSettings({
+    scores: { ...scores, policyStart: undefined },
+    pairs,
+    objective: config.objective,
+  });
   expect(unknown.policyKnown).toBe(false);
   expect(unknown.results.every(({ stepZeroAccuracy }) => stepZeroAccuracy === undefined)).toBe(true);
 });
 
 test('a fixed list of weights follows the references that are left', () => {
-  const settings = sweepSettings({ loss: 'mrpo', official_code: false, clip: { mode: 'off' }, weights: [0.2, 0.3, 0.5], pooling: 'harmonic' }, ['a', 'b', 'c']);
+  const settings = sweepSettings(
+    { loss: 'mrpo', official_code: false, clip: { mode: 'off' }, weights: [0.2, 0.3, 0.5], pooling: 'harmonic' },
+    ['a', 'b', 'c'],
+  );
   const without = settings.find(({ label }) => label === 'without a')!;
   expect(without.references).toEqual([1, 2]);
   expect(without.weights).toEqual([expect.closeTo(0.375, 12), expect.closeTo(0.625, 12)]);
 });
 
 test('one reference has nothing to sweep', () => {
-  expect(sweepSettings({ loss: 'mrpo', official_code: false, clip: { mode: 'off' }, weights: 'arwc', pooling: 'harmonic' }, ['only'])).toHaveLength(1);
+  expect(
+    sweepSettings({ loss: 'mrpo', official_code: false, clip: { mode: 'off' }, weights: 'arwc', pooling: 'harmonic' }, [
+      'only',
+    ]),
+  ).toHaveLength(1);
 });
 
 test('the page is one file: no script, no address, every setting in it, names escaped', async () => {

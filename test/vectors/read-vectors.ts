@@ -36,10 +36,12 @@ export function deviations(actual: unknown, expected: unknown, cancellation: unk
     const off = typeof actual !== 'number' || !(Math.abs(actual - expected) <= allowed);
     return off ? [{ path, actual: Number(actual), expected, allowed }] : [];
   }
-  if (expected === null) return actual === null || Number.isNaN(actual) ? [] : [{ path, actual: Number(actual), expected: NaN, allowed: 0 }];
+  if (expected === null)
+    return actual === null || Number.isNaN(actual) ? [] : [{ path, actual: Number(actual), expected: NaN, allowed: 0 }];
   const [wanted, got] = [expected, actual] as [Record<string, unknown>, Record<string, unknown>];
   const sameKeys = JSON.stringify(Object.keys(wanted)) === JSON.stringify(Object.keys(got ?? {}));
-  if (!sameKeys) throw new Error(`${path}: expected the keys ${Object.keys(wanted).join()}, got ${Object.keys(got ?? {}).join()}`);
+  if (!sameKeys)
+    throw new Error(`${path}: expected the keys ${Object.keys(wanted).join()}, got ${Object.keys(got ?? {}).join()}`);
   return Object.keys(wanted).flatMap((key) =>
     deviations(got[key], wanted[key], (cancellation as Record<string, unknown> | undefined)?.[key], `${path}.${key}`),
   );

@@ -2,7 +2,14 @@
 import { resolve } from 'node:path';
 import { InvalidArgumentError, type Command } from 'commander';
 import { MrpoError } from '../../core/errors.js';
-import { cacheFile, exportCache, importCache, openLogpCache, type CacheEntry, type LogpCache } from '../../references/index.js';
+import {
+  cacheFile,
+  exportCache,
+  importCache,
+  openLogpCache,
+  type CacheEntry,
+  type LogpCache,
+} from '../../references/index.js';
 import { bytesText } from '../../reports/numbers.js';
 import { printJson, type CliIo } from '../command.js';
 
@@ -17,7 +24,10 @@ export function registerCache(program: Command, io: CliIo): void {
     .command('cache')
     .description('Show the log-prob cache: size, and what each model has in it.')
     .option('--json', 'print one JSON object on standard output')
-    .addHelpText('after', '\nThe cache is the file logps.sqlite in $MRPO_CACHE_DIR, else $XDG_CACHE_HOME/mrpo, else ~/.cache/mrpo.\n\nExamples:\n  $ npx mrpo cache\n  $ npx mrpo cache export scores.parquet\n')
+    .addHelpText(
+      'after',
+      '\nThe cache is the file logps.sqlite in $MRPO_CACHE_DIR, else $XDG_CACHE_HOME/mrpo, else ~/.cache/mrpo.\n\nExamples:\n  $ npx mrpo cache\n  $ npx mrpo cache export scores.parquet\n',
+    )
     .action((options: JsonOption) => withCache(io, (cache) => show(io, cache, options.json === true)));
   command
     .command('export')
@@ -42,7 +52,10 @@ export function registerCache(program: Command, io: CliIo): void {
       withCache(io, async (cache) => {
         const result = await importCache(cache, resolve(io.cwd, file));
         if (wantsJson(self)) printJson(io, { file, ...result });
-        else io.out(`${file}: ${result.added} scores of ${result.models} models added, ${result.known} were here already\n`);
+        else
+          io.out(
+            `${file}: ${result.added} scores of ${result.models} models added, ${result.known} were here already\n`,
+          );
       }),
     );
   command
@@ -52,7 +65,10 @@ export function registerCache(program: Command, io: CliIo): void {
     .option('--model <text>', 'models whose path contains this, or whose weights have a hash that starts with it')
     .option('--all', 'every model')
     .option('--json', 'print one JSON object on standard output')
-    .addHelpText('after', '\nExamples:\n  $ npx mrpo cache prune --unused 90\n  $ npx mrpo cache prune --model old-reference\n')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ npx mrpo cache prune --unused 90\n  $ npx mrpo cache prune --model old-reference\n',
+    )
     .action((options: { unused?: number; model?: string; all?: boolean }, self: Command) =>
       withCache(io, (cache) => {
         const { unused, model, all } = options;
@@ -60,11 +76,18 @@ export function registerCache(program: Command, io: CliIo): void {
           throw new MrpoError('usage', 'cache prune: expected --unused DAYS, --model TEXT or --all');
         }
         if (all === true && (unused !== undefined || model !== undefined)) {
-          throw new MrpoError('usage', 'cache prune: --all leaves nothing for --unused or --model to choose; give one or the other');
+          throw new MrpoError(
+            'usage',
+            'cache prune: --all leaves nothing for --unused or --model to choose; give one or the other',
+          );
         }
-        const { removed, busy } = cache.prune({ model, unusedForMs: unused === undefined ? undefined : unused * DAY_MS });
+        const { removed, busy } = cache.prune({
+          model,
+          unusedForMs: unused === undefined ? undefined : unused * DAY_MS,
+        });
         const bytes = cache.bytes();
-        if (wantsJson(self)) return printJson(io, { removed: removed.map(entryJson), busy: busy.map(entryJson), bytes });
+        if (wantsJson(self))
+          return printJson(io, { removed: removed.map(entryJson), busy: busy.map(entryJson), bytes });
         for (const entry of removed) io.out(`removed ${entry.label}: ${entry.pairs} scores\n`);
         for (const entry of busy) io.out(`kept ${entry.label}: a process is scoring it\n`);
         io.out(`${removed.length} models removed; the cache has ${bytesText(bytes)} now\n`);
@@ -101,7 +124,10 @@ function entryText(entry: CacheEntry): string {
   ].join('\n');
 }
 
-const entryJson = ({ id: _id, lastUsed, ...entry }: CacheEntry): unknown => ({ ...entry, lastUsed: lastUsed.toISOString() });
+const entryJson = ({ id: _id, lastUsed, ...entry }: CacheEntry): unknown => ({
+  ...entry,
+  lastUsed: lastUsed.toISOString(),
+});
 
 function days(text: string): number {
   const value = Number(text);

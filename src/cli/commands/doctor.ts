@@ -11,7 +11,9 @@ import { checkPython } from '../doctor/python.js';
 export function registerDoctor(program: Command, io: CliIo): void {
   program
     .command('doctor')
-    .description('check Node.js, Python and its packages, memory, disk, cache folder and the backend; nothing is installed')
+    .description(
+      'check Node.js, Python and its packages, memory, disk, cache folder and the backend; nothing is installed',
+    )
     .option('--json', 'print one JSON object')
     .addHelpText(
       'after',
@@ -28,7 +30,10 @@ Example:
       if (json === true) printJson(io, { healthy: failed.length === 0, findings });
       else for (const finding of findings) io.out(line(finding));
       if (failed.length > 0) {
-        throw new MrpoError('environment', `${failed.length} of ${findings.length} checks failed: ${failed.map(({ check }) => check).join(', ')}`);
+        throw new MrpoError(
+          'environment',
+          `${failed.length} of ${findings.length} checks failed: ${failed.map(({ check }) => check).join(', ')}`,
+        );
       }
     });
 }

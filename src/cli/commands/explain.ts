@@ -33,11 +33,21 @@ Examples:
 export function registerExplain(program: Command, io: CliIo): void {
   const command = program
     .command('explain')
-    .description('the loss of given log-probs, step by step: epsilon, clipping, weights, virtual reference, margin, gradient')
+    .description(
+      'the loss of given log-probs, step by step: epsilon, clipping, weights, virtual reference, margin, gradient',
+    )
     .argument('[file]', 'JSON lines, or - for standard input', '-')
-    .option('--config <file>', 'take objective: from a configuration (that section alone is enough); flags win over it');
+    .option(
+      '--config <file>',
+      'take objective: from a configuration (that section alone is enough); flags win over it',
+    );
   addObjectiveFlags(command)
-    .option('--set <key=value>', 'any key of the configuration, e.g. objective.beta=0.2; repeatable', (value, all: string[]) => [...all, value], [])
+    .option(
+      '--set <key=value>',
+      'any key of the configuration, e.g. objective.beta=0.2; repeatable',
+      (value, all: string[]) => [...all, value],
+      [],
+    )
     .option('--json', 'print one JSON object a pair')
     .addHelpText('after', HELP)
     .action((file: string, options: ExplainOptions) => explain(io, file, options));
@@ -62,13 +72,18 @@ async function readText(io: CliIo, file: string): Promise<string> {
   try {
     return readFileSync(resolve(io.cwd, file), 'utf8');
   } catch (cause) {
-    throw new MrpoError('data', `${file}: cannot be read: ${(cause as Error).message}`, { cause, hint: 'Give a file of JSON lines, or - for standard input.' });
+    throw new MrpoError('data', `${file}: cannot be read: ${(cause as Error).message}`, {
+      cause,
+      hint: 'Give a file of JSON lines, or - for standard input.',
+    });
   }
 }
 
 /** The configuration with what an objective does not need filled in, so that `objective:` alone is enough. */
 function objectiveOf(io: CliIo, options: ExplainOptions, references: number): LoadedConfig {
-  const models = Array.from({ length: Math.max(1, references) }, (_, k) => (k === 0 ? { model: 'policy' } : { model: `reference-${k + 1}` }));
+  const models = Array.from({ length: Math.max(1, references) }, (_, k) =>
+    k === 0 ? { model: 'policy' } : { model: `reference-${k + 1}` },
+  );
   return loadConfig({
     ...(options.config === undefined ? { text: '' } : { file: options.config }),
     set: [

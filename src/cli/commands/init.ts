@@ -52,11 +52,18 @@ function writeStarter(io: CliIo, file: string, options: InitOptions): void {
   try {
     writeFileSync(path, starterConfig(preset, schemaLocation(folder)), { flag: 'wx' });
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw new MrpoError('environment', `${file}: cannot be written: ${(cause as Error).message}`, { cause });
-    throw new MrpoError('usage', `${file}: exists already; it was left as it is`, { cause, hint: 'Name another file: mrpo init OTHER.yaml' });
+    if ((cause as NodeJS.ErrnoException).code !== 'EEXIST')
+      throw new MrpoError('environment', `${file}: cannot be written: ${(cause as Error).message}`, { cause });
+    throw new MrpoError('usage', `${file}: exists already; it was left as it is`, {
+      cause,
+      hint: 'Name another file: mrpo init OTHER.yaml',
+    });
   }
   if (options.json === true) printJson(io, { file: path, preset: preset ?? null });
-  else io.out(`wrote ${file}\nNext: set policy.model, references and data.train in it, then run: npx mrpo train ${file}\n`);
+  else
+    io.out(
+      `wrote ${file}\nNext: set policy.model, references and data.train in it, then run: npx mrpo train ${file}\n`,
+    );
 }
 
 /** Relative where file and package lie in one tree and can be moved together; else absolute. */

@@ -18,7 +18,9 @@ export function registerPlan(program: Command, io: CliIo): void {
     .command('plan')
     .description('memory by part, micro-batches, time per step and per run, from config.json and text lengths alone')
     .argument('<config>', 'configuration file (YAML or JSON)')
-    .addOption(new Option('--device <name>', 'plan for this accelerator instead of this machine').choices(Object.keys(DEVICES)))
+    .addOption(
+      new Option('--device <name>', 'plan for this accelerator instead of this machine').choices(Object.keys(DEVICES)),
+    )
     .option('--set <key=value>', 'override a setting; may be given again', collect, [])
     .option('--json', 'print one JSON object')
     .addHelpText(
@@ -43,9 +45,14 @@ async function planFor(config: RunConfig, device: string | undefined, io: CliIo)
   // Only rows of a hub: source need a backend; no model is loaded there either.
   const backend = lazyBackend(io, undefined);
   const hub: HubReader = async function* (dataset, { split }) {
-    yield* (await backend.open()).readDataset(dataset, { signal: io.signal, ...(split === undefined ? {} : { split }) });
+    yield* (await backend.open()).readDataset(dataset, {
+      signal: io.signal,
+      ...(split === undefined ? {} : { split }),
+    });
   };
-  const data = await loadData(config.data, { seed: config.training.seed, signal: io.signal, hub }).finally(() => backend.close());
+  const data = await loadData(config.data, { seed: config.training.seed, signal: io.signal, hub }).finally(() =>
+    backend.close(),
+  );
   const known = device === undefined ? undefined : DEVICES[device];
   return planConfig(config, { train: data.train, held: data.eval }, known, io.env);
 }

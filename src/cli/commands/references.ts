@@ -14,10 +14,15 @@ interface ReferencesOptions {
 export function registerReferences(program: Command, io: CliIo): void {
   program
     .command('references')
-    .description('What each reference says of the pairs: accuracy, agreement, weight, dominance, clipping, length bias, health. From the cache alone.')
+    .description(
+      'What each reference says of the pairs: accuracy, agreement, weight, dominance, clipping, length bias, health. From the cache alone.',
+    )
     .argument('<config>', 'configuration file (YAML or JSON)')
     .option('--set <key=value>', 'override a setting; may be given again', collect, [])
-    .option('--backend <address>', 'asked only for models whose files have changed; default: MRPO_BACKEND, else one is started')
+    .option(
+      '--backend <address>',
+      'asked only for models whose files have changed; default: MRPO_BACKEND, else one is started',
+    )
     .option('--json', 'print one JSON object on standard output')
     .addHelpText(
       'after',

@@ -18,11 +18,16 @@ const SHOWN_UNUSABLE = 10;
 export function registerScore(program: Command, io: CliIo): void {
   program
     .command('score')
-    .description('Score every reference of a configuration on its pairs, once: log-probs go to the cache and stay there.')
+    .description(
+      'Score every reference of a configuration on its pairs, once: log-probs go to the cache and stay there.',
+    )
     .argument('<config>', 'configuration file (YAML or JSON)')
     .option('--set <key=value>', 'override a setting; may be given again', collect, [])
     .option('--with-policy', "also score the policy's start where it is not among the references")
-    .option('--backend <address>', 'a running backend (host:port or unix:/path); default: MRPO_BACKEND, else one is started')
+    .option(
+      '--backend <address>',
+      'a running backend (host:port or unix:/path); default: MRPO_BACKEND, else one is started',
+    )
     .option('--json', 'print one JSON object on standard output')
     .option('--quiet', 'no progress')
     .addHelpText(
@@ -53,7 +58,8 @@ Example:
           });
           progress.stop();
           const seconds = (performance.now() - started) / 1000;
-          if (options.json === true) printJson(io, resultJson(scores.references, pairs.length, scores.usable.length, seconds, cache.path));
+          if (options.json === true)
+            printJson(io, resultJson(scores.references, pairs.length, scores.usable.length, seconds, cache.path));
           else io.out(resultText(scores.references, pairs.length, scores.usable.length, seconds, cache.path));
         } finally {
           progress.stop();
@@ -82,7 +88,13 @@ function showEvent(progress: Progress, event: ScoringEvent, work: WorkProgress |
   }
 }
 
-function resultJson(references: readonly ScoredReference[], pairs: number, usable: number, seconds: number, cache: string): unknown {
+function resultJson(
+  references: readonly ScoredReference[],
+  pairs: number,
+  usable: number,
+  seconds: number,
+  cache: string,
+): unknown {
   const total = (part: 'scored' | 'cached'): number => references.reduce((sum, { counts }) => sum + counts[part], 0);
   return {
     pairs,
@@ -102,12 +114,20 @@ function resultJson(references: readonly ScoredReference[], pairs: number, usabl
   };
 }
 
-function resultText(references: readonly ScoredReference[], pairs: number, usable: number, seconds: number, cache: string): string {
+function resultText(
+  references: readonly ScoredReference[],
+  pairs: number,
+  usable: number,
+  seconds: number,
+  cache: string,
+): string {
   const width = Math.max(...references.map(({ name }) => name.length));
   const lines = references.flatMap(({ name, counts, unusable }) => [
     `  ${name.padEnd(width)}  ${String(counts.scored).padStart(7)} scored  ${String(counts.cached).padStart(7)} from the cache  ${String(unusable.length).padStart(6)} unusable`,
     ...unusable.slice(0, SHOWN_UNUSABLE).map(({ line, reason }) => `      row ${line}: ${reason}`),
-    ...(unusable.length > SHOWN_UNUSABLE ? [`      and ${unusable.length - SHOWN_UNUSABLE} more; --json names them all`] : []),
+    ...(unusable.length > SHOWN_UNUSABLE
+      ? [`      and ${unusable.length - SHOWN_UNUSABLE} more; --json names them all`]
+      : []),
   ]);
   return `${[`${pairs} pairs, ${usable} usable under all references, ${durationText(seconds)}`, ...lines, `cache: ${cache}`].join('\n')}\n`;
 }

@@ -19,11 +19,16 @@ interface WhatifOptions {
 export function registerWhatif(program: Command, io: CliIo): void {
   program
     .command('whatif')
-    .description('Sweep trust region, weights, pooling and sets of references: what each setting does to DPO before any training. From the cache alone.')
+    .description(
+      'Sweep trust region, weights, pooling and sets of references: what each setting does to DPO before any training. From the cache alone.',
+    )
     .argument('<config>', 'configuration file (YAML or JSON)')
     .option('--set <key=value>', 'override a setting; may be given again', collect, [])
     .option('--html <file>', 'also write a page with plots: one file, no network')
-    .option('--backend <address>', 'asked only for models whose files have changed; default: MRPO_BACKEND, else one is started')
+    .option(
+      '--backend <address>',
+      'asked only for models whose files have changed; default: MRPO_BACKEND, else one is started',
+    )
     .option('--json', 'print one JSON object on standard output')
     .option('--quiet', 'no progress')
     .addHelpText(
@@ -39,9 +44,15 @@ Example:
       withScoringInputs(io, file, options, async ({ config, pairs, cache, backend }) => {
         const scores = await readReferences({ config, pairs, cache, startBackend: backend.open, signal: io.signal });
         const progress = io.progress('settings');
-        const whatif = await exploreSettings({ scores, pairs, objective: config.objective, onProgress: (done, total) => progress.update(done, total) });
+        const whatif = await exploreSettings({
+          scores,
+          pairs,
+          objective: config.objective,
+          onProgress: (done, total) => progress.update(done, total),
+        });
         progress.stop();
-        if (options.html !== undefined) await writePage(resolve(io.cwd, options.html), whatifPage(whatif, basename(file)));
+        if (options.html !== undefined)
+          await writePage(resolve(io.cwd, options.html), whatifPage(whatif, basename(file)));
         if (options.json === true) printJson(io, withoutColumns(whatif));
         else io.out(whatifText(whatif));
         if (options.html !== undefined) io.note(`page: ${options.html}\n`);
@@ -53,7 +64,11 @@ async function writePage(path: string, page: string): Promise<void> {
   try {
     await writeFile(path, page);
   } catch (cause) {
-    throw new MrpoError('usage', `--html ${path}: cannot be written: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    throw new MrpoError(
+      'usage',
+      `--html ${path}: cannot be written: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { cause },
+    );
   }
 }
 
@@ -65,7 +80,9 @@ function whatifText(whatif: Whatif): string {
   const groups = ['configured', 'trust region', 'weights', 'pooling', 'references', 'grid'] as const;
   const sections = groups.flatMap((group) => {
     const rows = results.filter(({ setting }) => setting.group === group);
-    return rows.length === 0 ? [] : [textTable([group, 'step 0', 'virtual', 'offset', 'spread', 'longer', 'weaker', 'stronger'], rows.map(rowOf))];
+    return rows.length === 0
+      ? []
+      : [textTable([group, 'step 0', 'virtual', 'offset', 'spread', 'longer', 'weaker', 'stronger'], rows.map(rowOf))];
   });
   return [
     `${usable} of ${pairs} pairs. Baseline: the longer response is the chosen one in ${percent(longerIsChosen.share)}; DPO at step 0: ${percent(dpoStepZeroAccuracy?.share)} (ties count 0).`,
@@ -79,7 +96,15 @@ function whatifText(whatif: Whatif): string {
   ].join('\n');
 }
 
-function rowOf({ setting, stepZeroAccuracy, virtualAccuracy, offset, favoursLonger, weakened, strengthened }: SettingResult): string[] {
+function rowOf({
+  setting,
+  stepZeroAccuracy,
+  virtualAccuracy,
+  offset,
+  favoursLonger,
+  weakened,
+  strengthened,
+}: SettingResult): string[] {
   return [
     setting.label,
     percent(stepZeroAccuracy?.share),
@@ -92,4 +117,5 @@ function rowOf({ setting, stepZeroAccuracy, virtualAccuracy, offset, favoursLong
   ];
 }
 
-const percent = (share: number | undefined): string => (share === undefined || Number.isNaN(share) ? '-' : `${(100 * share).toFixed(1)} %`);
+const percent = (share: number | undefined): string =>
+  share === undefined || Number.isNaN(share) ? '-' : `${(100 * share).toFixed(1)} %`;

@@ -13,8 +13,14 @@ export async function checkBackend(io: CliIo): Promise<Finding[]> {
       const info = await backend.info({ signal: io.signal });
       const memory = `${(info.deviceMemoryBytes / 1e9).toFixed(1)} GB, ${(info.deviceMemoryFreeBytes / 1e9).toFixed(1)} GB free`;
       return [
-        ok(check, `answers, version ${info.serverVersion}, protocol ${info.protocolVersion}; can ${info.capabilities.join(', ')}`),
-        ok('device', `${info.device} (${info.deviceName}), ${memory}${info.device === 'cpu' ? `, ${info.threads} threads` : ''}`),
+        ok(
+          check,
+          `answers, version ${info.serverVersion}, protocol ${info.protocolVersion}; can ${info.capabilities.join(', ')}`,
+        ),
+        ok(
+          'device',
+          `${info.device} (${info.deviceName}), ${memory}${info.device === 'cpu' ? `, ${info.threads} threads` : ''}`,
+        ),
       ];
     } finally {
       await backend.close();

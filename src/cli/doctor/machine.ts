@@ -15,19 +15,27 @@ const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;
 export function checkNode(version = process.versions.node): Finding {
   const major = Number.parseInt(version, 10);
   if (major >= OLDEST_NODE) return ok('Node.js', version);
-  return fail('Node.js', `${version}, needed is ${OLDEST_NODE} or newer`, 'Install a current release from nodejs.org or your package manager.');
+  return fail(
+    'Node.js',
+    `${version}, needed is ${OLDEST_NODE} or newer`,
+    'Install a current release from nodejs.org or your package manager.',
+  );
 }
 
 export function checkMemory(total = totalmem(), free = freemem()): Finding {
   const found = `${gigabytes(total)}, ${gigabytes(free)} unused`;
-  return total >= ENOUGH_MEMORY ? ok('memory', found) : warn('memory', found, 'Use small models, quantization: nf4, or a backend on another machine.');
+  return total >= ENOUGH_MEMORY
+    ? ok('memory', found)
+    : warn('memory', found, 'Use small models, quantization: nf4, or a backend on another machine.');
 }
 
 /** @param folder An existing folder of the file system that is meant. */
 export function checkDisk(folder: string): Finding {
   const { bavail, bsize } = statfsSync(folder);
   const found = `${gigabytes(bavail * bsize)} free at ${folder}`;
-  return bavail * bsize >= ENOUGH_DISK ? ok('disk', found) : warn('disk', found, `Free some space: ${gigabytes(ENOUGH_DISK)} are enough for packages and small models.`);
+  return bavail * bsize >= ENOUGH_DISK
+    ? ok('disk', found)
+    : warn('disk', found, `Free some space: ${gigabytes(ENOUGH_DISK)} are enough for packages and small models.`);
 }
 
 /** Creates the folder if it is missing: the first run would do the same. */
@@ -38,6 +46,10 @@ export function checkCacheFolder(folder: string): Finding {
     return ok('cache folder', folder);
   } catch {
     const where = existsSync(folder) ? folder : dirname(folder);
-    return fail('cache folder', `${folder} cannot be written`, `Make ${where} writable, or set MRPO_CACHE_DIR to another folder.`);
+    return fail(
+      'cache folder',
+      `${folder} cannot be written`,
+      `Make ${where} writable, or set MRPO_CACHE_DIR to another folder.`,
+    );
   }
 }

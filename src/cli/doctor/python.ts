@@ -33,12 +33,17 @@ export function checkPython(asked: string | undefined): Finding[] {
     throw thrown;
   }
   const pins = pinnedPackages(readFileSync(join(PROJECT_ROOT, 'requirements.txt'), 'utf8'));
-  const { status, stdout, stderr } = spawnSync(path, ['-c', PROBE, ...pins.keys()], { encoding: 'utf8', timeout: 60_000 });
+  const { status, stdout, stderr } = spawnSync(path, ['-c', PROBE, ...pins.keys()], {
+    encoding: 'utf8',
+    timeout: 60_000,
+  });
   if (status !== 0) return [fail('Python', `${path} does not run: ${lastLine(stderr)}`, INSTALL)];
   const { python, packages } = JSON.parse(stdout) as Probed;
   const version = python.join('.');
   if (python[0] < OLDEST_PYTHON[0] || (python[0] === OLDEST_PYTHON[0] && python[1] < OLDEST_PYTHON[1])) {
-    return [fail('Python', `${version} at ${path}, needed is ${OLDEST_PYTHON.join('.')} or newer`, 'Install a newer Python.')];
+    return [
+      fail('Python', `${version} at ${path}, needed is ${OLDEST_PYTHON.join('.')} or newer`, 'Install a newer Python.'),
+    ];
   }
   return [ok('Python', `${version} at ${path}`), checkPackages(pins, packages)];
 }
@@ -64,10 +69,12 @@ export function checkPackages(pins: ReadonlyMap<string, readonly string[]>, foun
     const version = found[name];
     if (version === undefined || version === null) missing.push(name);
     // A local part names the build: 2.13.0+cpu is 2.13.0 without CUDA.
-    else if (!releases.includes(version.split('+')[0] ?? version)) others.push(`${name} ${version} (tested: ${releases.join(' or ')})`);
+    else if (!releases.includes(version.split('+')[0] ?? version))
+      others.push(`${name} ${version} (tested: ${releases.join(' or ')})`);
   }
   if (missing.length > 0) return fail('Python packages', `missing: ${missing.join(', ')}`, INSTALL);
-  if (others.length > 0) return warn('Python packages', others.join(', '), 'Install the tested releases: pip install -r requirements.txt');
+  if (others.length > 0)
+    return warn('Python packages', others.join(', '), 'Install the tested releases: pip install -r requirements.txt');
   return ok('Python packages', `all ${pins.size} at their tested releases`);
 }
 

@@ -23,11 +23,25 @@ export function addObjectiveFlags(command: Command): Command {
     .option('--loss <name>', 'dpo, multi-dpo, mrpo, forward-kl, hypo, alpha-dpo, simpo or custom (default: mrpo)')
     .option('--variant <name>', 'sigmoid, robust, ipo or hinge (default: sigmoid)')
     .option('--beta <number>', 'strength of the pull towards the reference (default: 0.1)')
-    .addOption(new Option('--pooling <mean>', 'harmonic, geometric, arithmetic, min, max, or power:P (default: harmonic)').argParser(parsePooling))
-    .addOption(new Option('--weights <rule>', 'uniform, arwc, vdw, vaw, swcw, swcw-one-hot, tsw, or numbers: 0.7,0.3 (default: arwc)').argParser(parseWeights))
+    .addOption(
+      new Option(
+        '--pooling <mean>',
+        'harmonic, geometric, arithmetic, min, max, or power:P (default: harmonic)',
+      ).argParser(parsePooling),
+    )
+    .addOption(
+      new Option(
+        '--weights <rule>',
+        'uniform, arwc, vdw, vaw, swcw, swcw-one-hot, tsw, or numbers: 0.7,0.3 (default: arwc)',
+      ).argParser(parseWeights),
+    )
     .option('--weights-on <unit>', 'sum, token or byte: the log-probs that weights compare')
     .option('--normalization <unit>', 'sum, token or byte (default: sum)')
-    .addOption(new Option('--clip <mode>', 'off, fixed:EPSILON or adaptive:EPSILON_MAX (default: adaptive:0.1)').argParser(parseClip))
+    .addOption(
+      new Option('--clip <mode>', 'off, fixed:EPSILON or adaptive:EPSILON_MAX (default: adaptive:0.1)').argParser(
+        parseClip,
+      ),
+    )
     .option('--label-smoothing <share>', 'share of labels taken to be wrong (default: 0)')
     .option('--gamma <number>', 'simpo, alpha-dpo: target margin (default: 0.5)')
     .option('--alpha <number>', 'alpha-dpo: weight of the normalised margin (default: 0.2)')
@@ -38,9 +52,19 @@ export function addObjectiveFlags(command: Command): Command {
 /** The flags that were given, as `objective.key=value` assignments. */
 export function objectiveAssignments(flags: ObjectiveFlags): string[] {
   const keys: Readonly<Record<keyof ObjectiveFlags, string>> = {
-    loss: 'loss', variant: 'variant', beta: 'beta', pooling: 'pooling', weights: 'weights', weightsOn: 'weights_on',
-    normalization: 'normalization', clip: 'clip', labelSmoothing: 'label_smoothing', gamma: 'gamma', alpha: 'alpha',
-    module: 'module', officialCode: 'official_code',
+    loss: 'loss',
+    variant: 'variant',
+    beta: 'beta',
+    pooling: 'pooling',
+    weights: 'weights',
+    weightsOn: 'weights_on',
+    normalization: 'normalization',
+    clip: 'clip',
+    labelSmoothing: 'label_smoothing',
+    gamma: 'gamma',
+    alpha: 'alpha',
+    module: 'module',
+    officialCode: 'official_code',
   };
   return Object.entries(keys).flatMap(([flag, key]) => {
     const value = flags[flag as keyof ObjectiveFlags];
@@ -60,12 +84,14 @@ function parseWeights(text: string): unknown {
 function parseClip(text: string): unknown {
   const [mode, value] = text.split(':', 2);
   if (mode === 'off' && value === undefined) return { mode };
-  if (mode !== 'fixed' && mode !== 'adaptive') throw new InvalidArgumentError('Expected off, fixed:EPSILON or adaptive:EPSILON_MAX.');
+  if (mode !== 'fixed' && mode !== 'adaptive')
+    throw new InvalidArgumentError('Expected off, fixed:EPSILON or adaptive:EPSILON_MAX.');
   return { mode, ...(value !== undefined && { [mode === 'fixed' ? 'epsilon' : 'epsilon_max']: numberIn(value) }) };
 }
 
 function numberIn(text: string): number {
   const value = Number(text);
-  if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError(`Expected a number, got "${text}".`);
+  if (text.trim() === '' || !Number.isFinite(value))
+    throw new InvalidArgumentError(`Expected a number, got "${text}".`);
   return value;
 }

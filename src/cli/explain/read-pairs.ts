@@ -33,10 +33,14 @@ export function readPairs(text: string, name: string): PairBatch {
     .filter(({ line }) => line !== '')
     .map(({ line, where }) => ({ where, ...parsePair(line, where) }));
   const [first] = pairs;
-  if (first === undefined) throw new MrpoError('data', `${name}: no pairs; expected one JSON object a line`, { hint: `E.g. ${PAIR_EXAMPLE}` });
+  if (first === undefined)
+    throw new MrpoError('data', `${name}: no pairs; expected one JSON object a line`, { hint: `E.g. ${PAIR_EXAMPLE}` });
   const odd = pairs.find(({ references }) => references.length !== first.references.length);
   if (odd !== undefined) {
-    throw new MrpoError('data', `${odd.where}: got ${odd.references.length} references, expected ${first.references.length} as in ${first.where}`);
+    throw new MrpoError(
+      'data',
+      `${odd.where}: got ${odd.references.length} references, expected ${first.references.length} as in ${first.where}`,
+    );
   }
   return toBatch(pairs);
 }
@@ -46,7 +50,10 @@ function parsePair(line: string, where: string): GivenPair {
   try {
     value = JSON.parse(line);
   } catch (cause) {
-    throw new MrpoError('data', `${where}: not JSON: ${(cause as Error).message}`, { cause, hint: `Expected e.g. ${PAIR_EXAMPLE}` });
+    throw new MrpoError('data', `${where}: not JSON: ${(cause as Error).message}`, {
+      cause,
+      hint: `Expected e.g. ${PAIR_EXAMPLE}`,
+    });
   }
   const parsed = pairSchema.safeParse(value);
   if (!parsed.success) {
@@ -56,7 +63,10 @@ function parsePair(line: string, where: string): GivenPair {
   }
   const { tokens, references } = parsed.data;
   if (tokens !== undefined && !Array.isArray(tokens) && tokens.references.length !== references.length) {
-    throw new MrpoError('data', `${where}: tokens.references: got ${tokens.references.length} entries, expected one per reference (${references.length})`);
+    throw new MrpoError(
+      'data',
+      `${where}: tokens.references: got ${tokens.references.length} entries, expected one per reference (${references.length})`,
+    );
   }
   return parsed.data;
 }
@@ -64,13 +74,22 @@ function parsePair(line: string, where: string): GivenPair {
 /** Of a union the complaint of the form that came furthest, with its path from the top; else the issue itself. */
 function mostSpecific(issue: z.core.$ZodIssue): z.core.$ZodIssue {
   if (issue.code !== 'invalid_union') return issue;
-  const deepest = issue.errors.flat().reduce<z.core.$ZodIssue | undefined>((best, next) => (next.path.length > (best?.path.length ?? 0) ? next : best), undefined);
+  const deepest = issue.errors
+    .flat()
+    .reduce<z.core.$ZodIssue | undefined>(
+      (best, next) => (next.path.length > (best?.path.length ?? 0) ? next : best),
+      undefined,
+    );
   return deepest === undefined ? issue : { ...deepest, path: [...issue.path, ...deepest.path] };
 }
 
 function toBatch(pairs: readonly (GivenPair & { readonly where: string })[]): PairBatch {
-  const column = (value: (pair: GivenPair) => number | undefined): Float64Array => Float64Array.from(pairs, (pair) => value(pair) ?? NaN);
-  const model = (logpsOf: (pair: GivenPair) => readonly number[], tokensOf: (pair: GivenPair) => Counts | undefined): ModelColumns => ({
+  const column = (value: (pair: GivenPair) => number | undefined): Float64Array =>
+    Float64Array.from(pairs, (pair) => value(pair) ?? NaN);
+  const model = (
+    logpsOf: (pair: GivenPair) => readonly number[],
+    tokensOf: (pair: GivenPair) => Counts | undefined,
+  ): ModelColumns => ({
     chosen: { logps: column((pair) => logpsOf(pair)[0]), tokens: column((pair) => tokensOf(pair)?.[0]) },
     rejected: { logps: column((pair) => logpsOf(pair)[1]), tokens: column((pair) => tokensOf(pair)?.[1]) },
   });
@@ -80,8 +99,16 @@ function toBatch(pairs: readonly (GivenPair & { readonly where: string })[]): Pa
   };
   return {
     size: pairs.length,
-    policy: model((pair) => pair.policy, (pair) => tokens(pair)),
-    references: pairs[0]!.references.map((_, k) => model((pair) => pair.references[k]!, (pair) => tokens(pair, k))),
+    policy: model(
+      (pair) => pair.policy,
+      (pair) => tokens(pair),
+    ),
+    references: pairs[0]!.references.map((_, k) =>
+      model(
+        (pair) => pair.references[k]!,
+        (pair) => tokens(pair, k),
+      ),
+    ),
     chosenBytes: column((pair) => pair.bytes?.[0]),
     rejectedBytes: column((pair) => pair.bytes?.[1]),
     rowIds: pairs.map(({ id, where }) => id ?? where),

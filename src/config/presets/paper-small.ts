@@ -9,7 +9,8 @@ import type { Preset } from './preset.js';
 
 export const paperSmallPreset: Preset = {
   name: 'paper-small',
-  summary: 'The paper on its small data sets: Llama-2-7b-chat against itself and OpenHermes-2.5-Mistral (NF4), 3 epochs.',
+  summary:
+    'The paper on its small data sets: Llama-2-7b-chat against itself and OpenHermes-2.5-Mistral (NF4), 3 epochs.',
   settings: {
     policy: {
       model: 'meta-llama/Llama-2-7b-chat-hf',

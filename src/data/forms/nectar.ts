@@ -10,13 +10,16 @@ export const nectar: RowForm = {
   name: 'nectar',
   summary: '{prompt, answers: [{answer, rank}]}: ranked answers, 1 = best',
   fields: ['prompt', 'answers'],
-  recognises: (row) => isText(row['prompt']) && isList(row['answers']) && isRow(row['answers'][0]) && 'rank' in row['answers'][0],
+  recognises: (row) =>
+    isText(row['prompt']) && isList(row['answers']) && isRow(row['answers'][0]) && 'rank' in row['answers'][0],
   toPairs: (row, context) => {
     const text = textField(row, 'prompt');
     const answers = listField(row, 'answers').map((entry, index) => {
       const where = `answers[${index}]`;
-      if (!isRow(entry)) throw new RowProblem(`${where}: expected an object {answer, rank}, got ${describeValue(entry)}`);
-      if (!isText(entry['answer'])) throw new RowProblem(`${where}.answer: expected text, got ${describeValue(entry['answer'])}`);
+      if (!isRow(entry))
+        throw new RowProblem(`${where}: expected an object {answer, rank}, got ${describeValue(entry)}`);
+      if (!isText(entry['answer']))
+        throw new RowProblem(`${where}.answer: expected text, got ${describeValue(entry['answer'])}`);
       return { messages: [assistant(entry['answer'])], score: -numberOf(entry['rank'], `${where}.rank`) };
     });
     const prompt = looksLikeTranscript(text) ? transcriptMessages(text, 'prompt') : [user(text)];

@@ -6,7 +6,8 @@ export const shareGpt: RowForm = {
   name: 'sharegpt',
   summary: '{conversations: [{from, value}], chosen: {from, value}, rejected: {from, value}}',
   fields: ['conversations', 'chosen', 'rejected'],
-  recognises: (row) => looksLikeMessages(row['conversations']) && row['chosen'] !== undefined && row['rejected'] !== undefined,
+  recognises: (row) =>
+    looksLikeMessages(row['conversations']) && row['chosen'] !== undefined && row['rejected'] !== undefined,
   toPairs: (row) => [
     {
       plain: false,

@@ -9,13 +9,19 @@ export const ultraFeedback: RowForm = {
   name: 'ultrafeedback',
   summary: '{instruction, completions: [{response, overall_score, ...}]}: scored answers',
   fields: ['instruction', 'completions'],
-  recognises: (row) => isText(row['instruction']) && isList(row['completions']) && isRow(row['completions'][0]) && 'response' in row['completions'][0],
+  recognises: (row) =>
+    isText(row['instruction']) &&
+    isList(row['completions']) &&
+    isRow(row['completions'][0]) &&
+    'response' in row['completions'][0],
   toPairs: (row, context) => {
     const score = context.score ?? 'overall_score';
     const answers = listField(row, 'completions').map((completion, index) => {
       const where = `completions[${index}]`;
-      if (!isRow(completion)) throw new RowProblem(`${where}: expected an object {response, ${score}}, got ${describeValue(completion)}`);
-      if (!isText(completion['response'])) throw new RowProblem(`${where}.response: expected text, got ${describeValue(completion['response'])}`);
+      if (!isRow(completion))
+        throw new RowProblem(`${where}: expected an object {response, ${score}}, got ${describeValue(completion)}`);
+      if (!isText(completion['response']))
+        throw new RowProblem(`${where}.response: expected text, got ${describeValue(completion['response'])}`);
       return { messages: [assistant(completion['response'])], score: numberOf(completion[score], `${where}.${score}`) };
     });
     return pairsOfAnswers({ plain: false, prompt: [user(textField(row, 'instruction'))], answers }, context);

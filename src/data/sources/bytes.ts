@@ -25,7 +25,10 @@ export async function openBytes(path: string): Promise<DataBytes> {
   const magic = await readHead(path, 4);
   const gzipped = magic[0] === 0x1f && magic[1] === 0x8b;
   if (!gzipped && /\.gz$/i.test(path) && magic.length > 0) {
-    throw new MrpoError('data', `${path}: its name ends in .gz but its content is not gzip (first bytes ${hex(magic)})`);
+    throw new MrpoError(
+      'data',
+      `${path}: its name ends in .gz but its content is not gzip (first bytes ${hex(magic)})`,
+    );
   }
   const chunks = gzipped ? unpackedChunks(path) : plainChunks(path);
   const head = gzipped ? await firstChunk(unpackedChunks(path)) : await readHead(path, 4096);
@@ -35,12 +38,18 @@ export async function openBytes(path: string): Promise<DataBytes> {
 async function requireFile(path: string): Promise<void> {
   const facts = await stat(path).catch((cause: NodeJS.ErrnoException) => {
     if (cause.code === 'ENOENT' || cause.code === 'ENOTDIR') {
-      throw new MrpoError('data', `${path}: no such file`, { cause, hint: 'Data sets of the Hugging Face hub are written hub:ORGANISATION/NAME.' });
+      throw new MrpoError('data', `${path}: no such file`, {
+        cause,
+        hint: 'Data sets of the Hugging Face hub are written hub:ORGANISATION/NAME.',
+      });
     }
     throw unreadable(path, cause);
   });
   if (facts.isDirectory()) {
-    throw new MrpoError('data', `${path}: is a folder; expected a .jsonl, .json, .csv or .parquet file (each also .gz)`);
+    throw new MrpoError(
+      'data',
+      `${path}: is a folder; expected a .jsonl, .json, .csv or .parquet file (each also .gz)`,
+    );
   }
 }
 
@@ -101,5 +110,7 @@ async function firstChunk(chunks: AsyncIterable<Buffer>): Promise<Buffer> {
 const hex = (bytes: Buffer): string => bytes.toString('hex').replace(/..(?=.)/g, '$& ');
 
 function unreadable(path: string, cause: unknown): MrpoError {
-  return new MrpoError('data', `${path}: cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  return new MrpoError('data', `${path}: cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`, {
+    cause,
+  });
 }

@@ -22,13 +22,22 @@ export const utf8MarkLength = (head: Buffer): number => (head.subarray(0, 3).equ
 export function requireUtf8Text(head: Buffer, path: string): void {
   const start = head.toString('hex', 0, 8);
   const other = OTHER_FORMATS.find(([magic]) => start.startsWith(magic));
-  if (other !== undefined) throw new MrpoError('data', `${path}: is ${other[1]}; expected JSON lines, a JSON list, CSV or Parquet, plain or gzipped`);
+  if (other !== undefined)
+    throw new MrpoError(
+      'data',
+      `${path}: is ${other[1]}; expected JSON lines, a JSON list, CSV or Parquet, plain or gzipped`,
+    );
   const wide = wideEncoding(head);
   if (wide !== undefined) {
-    throw new MrpoError('data', `${path}: is ${wide} text; expected UTF-8`, { hint: `Convert it: iconv -f ${wide} -t UTF-8 FILE > NEW` });
+    throw new MrpoError('data', `${path}: is ${wide} text; expected UTF-8`, {
+      hint: `Convert it: iconv -f ${wide} -t UTF-8 FILE > NEW`,
+    });
   }
   if (head.includes(0)) {
-    throw new MrpoError('data', `${path}: holds zero bytes at byte ${head.indexOf(0) + 1}: it is binary data, not UTF-8 text`);
+    throw new MrpoError(
+      'data',
+      `${path}: holds zero bytes at byte ${head.indexOf(0) + 1}: it is binary data, not UTF-8 text`,
+    );
   }
 }
 

@@ -18,11 +18,17 @@ export function uniformWeighting(references: number): Weighting {
 /** A list of the user's: one per reference, each >= 0, adding up to 1 (scaled to exactly 1). Throws `config`. */
 export function fixedWeighting(weights: readonly number[], references: number): Weighting {
   if (weights.length !== references) {
-    throw new MrpoError('config', `objective.weights: expected one weight per reference (${references}), got ${weights.length}`);
+    throw new MrpoError(
+      'config',
+      `objective.weights: expected one weight per reference (${references}), got ${weights.length}`,
+    );
   }
   const sum = weights.reduce((total, weight) => total + weight, 0);
   if (!weights.every((weight) => weight >= 0) || !(Math.abs(sum - 1) <= SUM_TOLERANCE)) {
-    throw new MrpoError('config', `objective.weights: expected numbers >= 0 that add up to 1, got [${weights.join(', ')}] with the sum ${sum}`);
+    throw new MrpoError(
+      'config',
+      `objective.weights: expected numbers >= 0 that add up to 1, got [${weights.join(', ')}] with the sum ${sum}`,
+    );
   }
   return fixed(weights.map((weight) => weight / sum));
 }

@@ -26,7 +26,9 @@ export function createWeighting(config: ObjectiveConfig, references: number): We
     case 'uniform':
       return uniformWeighting(references);
     case 'arwc':
-      return { columns: ({ chosen, rejected }) => (config.official_code ? officialCodeWeights : arwcWeights)(chosen, rejected) };
+      return {
+        columns: ({ chosen, rejected }) => (config.official_code ? officialCodeWeights : arwcWeights)(chosen, rejected),
+      };
     case 'vdw':
       return vdwWeighting(references);
     case 'vaw':

@@ -12,7 +12,9 @@ export function swcwOneHotWeighting(references: number): Weighting {
   return {
     columns: ({ size }) => constantColumns(size, oneHot(references, chosen)),
     observe: (view) => {
-      const totals = confidenceColumns(view.chosen, view.rejected).map((column) => column.reduce((sum, value) => sum + value, 0));
+      const totals = confidenceColumns(view.chosen, view.rejected).map((column) =>
+        column.reduce((sum, value) => sum + value, 0),
+      );
       chosen = totals.indexOf(Math.max(...totals));
     },
     state: () => ({ chosen }),

@@ -48,12 +48,21 @@ export function swcwWeighting(references: number, window: number): Weighting {
 
 function rowMean(past: readonly PastStep[], references: number): number[] {
   const rows = past.reduce((count, step) => count + step[0]!.length, 0);
-  return Array.from({ length: references }, (_, k) =>
-    past.reduce((total, step) => total + step[k]!.reduce((sum, weight) => sum + weight, 0), 0) / rows);
+  return Array.from(
+    { length: references },
+    (_, k) => past.reduce((total, step) => total + step[k]!.reduce((sum, weight) => sum + weight, 0), 0) / rows,
+  );
 }
 
 function isPast(value: unknown, references: number): value is PastStep[] {
-  return Array.isArray(value) && value.every((step) =>
-    Array.isArray(step) && step.length === references && step.every(isNumberList) &&
-    step.every((column) => column.length === (step[0] as number[]).length && column.length > 0));
+  return (
+    Array.isArray(value) &&
+    value.every(
+      (step) =>
+        Array.isArray(step) &&
+        step.length === references &&
+        step.every(isNumberList) &&
+        step.every((column) => column.length === (step[0] as number[]).length && column.length > 0),
+    )
+  );
 }

@@ -20,14 +20,22 @@ export function vawWeighting(references: number): Weighting {
   return fittedWeighting('vaw', references, (chosen, rejected) => (chosen > rejected ? 1 : 0));
 }
 
-function fittedWeighting(name: string, references: number, score: (chosen: number, rejected: number) => number): Weighting {
+function fittedWeighting(
+  name: string,
+  references: number,
+  score: (chosen: number, rejected: number) => number,
+): Weighting {
   let weights: readonly number[] | undefined;
   return {
     columns: ({ size }) => {
       if (weights === undefined) {
-        throw new MrpoError('usage', `objective.weights: ${name} has not seen validation pairs; expected fit() before the first evaluate()`, {
-          hint: 'Call objective.fit(batch) once with the log-probs of held-out pairs under every reference.',
-        });
+        throw new MrpoError(
+          'usage',
+          `objective.weights: ${name} has not seen validation pairs; expected fit() before the first evaluate()`,
+          {
+            hint: 'Call objective.fit(batch) once with the log-probs of held-out pairs under every reference.',
+          },
+        );
       }
       return constantColumns(size, weights);
     },

@@ -70,28 +70,49 @@ function lettersFinding({ nllPerByte }: HealthFigures, letterNats: number): Find
   const compared = `it needs ${nats(nllPerByte)} nats per byte of text, where merely counting letters needs ${nats(letterNats)}`;
   return [
     share >= LETTERS_BROKEN
-      ? { weight: 'proof', text: `${compared}: it does not read this text as language. Its tokenizer or its weights are likely not its own.` }
-      : { weight: 'sign', text: `${compared}: it predicts this text poorly. Is it a language or a template it was not trained on?` },
+      ? {
+          weight: 'proof',
+          text: `${compared}: it does not read this text as language. Its tokenizer or its weights are likely not its own.`,
+        }
+      : {
+          weight: 'sign',
+          text: `${compared}: it predicts this text poorly. Is it a language or a template it was not trained on?`,
+        },
   ];
 }
 
 function othersFinding(own: HealthFigures, others: readonly HealthFigures[]): Finding[] {
   const typical = medianOf(others, ({ nllPerByte }) => nllPerByte);
   if (!(own.nllPerByte > FAR_FROM_OTHERS * typical)) return [];
-  return [{ weight: 'sign', text: `the text is ${times(own.nllPerByte / typical)} as surprising to it as to the other references (${nats(own.nllPerByte)} against ${nats(typical)} nats per byte).` }];
+  return [
+    {
+      weight: 'sign',
+      text: `the text is ${times(own.nllPerByte / typical)} as surprising to it as to the other references (${nats(own.nllPerByte)} against ${nats(typical)} nats per byte).`,
+    },
+  ];
 }
 
 function correlationFinding(own: HealthFigures, others: readonly HealthFigures[]): Finding[] {
   const typical = medianOf(others, ({ nllPerByte }) => nllPerByte);
   // Of two that do not agree, the one that the text surprises more is the one to look at.
   if (own.pairs < ENOUGH_PAIRS || !(own.correlation < LOW_CORRELATION) || own.nllPerByte <= typical) return [];
-  return [{ weight: 'sign', text: `which responses it finds likely has next to nothing to do with what the other references find likely (correlation ${own.correlation.toFixed(2)}): it may be reading scrambled text.` }];
+  return [
+    {
+      weight: 'sign',
+      text: `which responses it finds likely has next to nothing to do with what the other references find likely (correlation ${own.correlation.toFixed(2)}): it may be reading scrambled text.`,
+    },
+  ];
 }
 
 function gapFinding(own: HealthFigures, others: readonly HealthFigures[]): Finding[] {
   const typical = medianOf(others, ({ gapPerByte }) => gapPerByte);
   if (own.pairs < ENOUGH_PAIRS || !(own.gapPerByte > FAR_FROM_OTHERS * typical)) return [];
-  return [{ weight: 'sign', text: `its log-probs differ ${times(own.gapPerByte / typical)} as much between the two responses as those of the other references do; padding or a wrong prompt may be counted in.` }];
+  return [
+    {
+      weight: 'sign',
+      text: `its log-probs differ ${times(own.gapPerByte / typical)} as much between the two responses as those of the other references do; padding or a wrong prompt may be counted in.`,
+    },
+  ];
 }
 
 function brokenLogpsFinding({ brokenLogpShare }: HealthFigures): Finding[] {
@@ -102,7 +123,12 @@ function brokenLogpsFinding({ brokenLogpShare }: HealthFigures): Finding[] {
 
 function truncationFinding({ truncatedShare, maxLength }: HealthFigures): Finding[] {
   if (truncatedShare < MUCH_TRUNCATED) return [];
-  return [{ weight: 'remark', text: `${percent(truncatedShare)} of the pairs are cut at max_length ${maxLength}: it judges beginnings of responses. Raise data.max_length if memory allows.` }];
+  return [
+    {
+      weight: 'remark',
+      text: `${percent(truncatedShare)} of the pairs are cut at max_length ${maxLength}: it judges beginnings of responses. Raise data.max_length if memory allows.`,
+    },
+  ];
 }
 
 function medianOf(figures: readonly HealthFigures[], value: (of: HealthFigures) => number): number {

@@ -15,5 +15,8 @@ export function letterEntropy(pairs: readonly PreferencePair[]): number {
     }
     if (total > ENOUGH_BYTES) break;
   }
-  return counts.reduce((entropy, count) => (count === 0 ? entropy : entropy - (count / total) * Math.log(count / total)), 0);
+  return counts.reduce(
+    (entropy, count) => (count === 0 ? entropy : entropy - (count / total) * Math.log(count / total)),
+    0,
+  );
 }

@@ -27,4 +27,5 @@ export function nthSmallest(values: Float64Array, position: number, from = 0): n
   return values[position] ?? NaN;
 }
 
-const middleOfThree = (a: number, b: number, c: number): number => Math.max(Math.min(a, b), Math.min(Math.max(a, b), c));
+const middleOfThree = (a: number, b: number, c: number): number =>
+  Math.max(Math.min(a, b), Math.min(Math.max(a, b), c));

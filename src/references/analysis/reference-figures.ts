@@ -40,7 +40,10 @@ export function referenceFigures(
   return {
     accuracy: {
       sum: shareOf(size, (row) => chosen[row]! > rejected[row]!),
-      token: shareOf(size, (row) => chosen[row]! / model.chosen.tokens[row]! > rejected[row]! / model.rejected.tokens[row]!),
+      token: shareOf(
+        size,
+        (row) => chosen[row]! / model.chosen.tokens[row]! > rejected[row]! / model.rejected.tokens[row]!,
+      ),
       byte: shareOf(size, (row) => chosenRate[row]! > rejectedRate[row]!),
     },
     ...surprise(reference, model, batch, positions),
@@ -70,7 +73,9 @@ function surprise(
   batch: PairBatch,
   positions: readonly number[],
 ): { nllPerToken: number; nllPerByte: number } {
-  const whole = positions.flatMap((position, row) => (((reference.flags[position] ?? 0) & RESPONSE_CUT) === 0 ? [row] : []));
+  const whole = positions.flatMap((position, row) =>
+    ((reference.flags[position] ?? 0) & RESPONSE_CUT) === 0 ? [row] : [],
+  );
   const rows = whole.length > 0 ? whole : positions.map((_, row) => row);
   let [nats, tokens, bytes] = [0, 0, 0];
   for (const row of rows) {
@@ -81,7 +86,8 @@ function surprise(
   return { nllPerToken: nats / tokens, nllPerByte: nats / bytes };
 }
 
-const ratesOf = (logps: Float64Array, bytes: Float64Array): Float64Array => logps.map((logp, row) => logp / Math.max(1, bytes[row]!));
+const ratesOf = (logps: Float64Array, bytes: Float64Array): Float64Array =>
+  logps.map((logp, row) => logp / Math.max(1, bytes[row]!));
 
 function flagShare(flags: Uint8Array, mask: number): number {
   let count = 0;

@@ -49,9 +49,7 @@ export interface ReferenceReport {
   /** Share of pairs that the virtual reference itself ranks right. */
   readonly virtualAccuracy: Share;
   /** The policy before any training; `undefined` where its start is not scored. */
-  readonly stepZero:
-    | { readonly accuracy: Share; readonly ties: number; readonly margin: Spread }
-    | undefined;
+  readonly stepZero: { readonly accuracy: Share; readonly ties: number; readonly margin: Spread } | undefined;
   readonly letterNatsPerByte: number;
 }
 
@@ -73,7 +71,9 @@ export async function createReferenceReport(options: ReportOptions): Promise<Ref
   const letterNats = letterEntropy(pairs);
   const health = healthOf(references, figures, batch, pairs.length, letterNats);
   const dominance = dominanceShares([result.boundedChosen, result.boundedRejected], result.weights);
-  const differences = batch.references.map(({ chosen, rejected }) => chosen.logps.map((logp, row) => logp - rejected.logps[row]!));
+  const differences = batch.references.map(({ chosen, rejected }) =>
+    chosen.logps.map((logp, row) => logp - rejected.logps[row]!),
+  );
   const start = policyKnown ? await startMargins(options, batch) : undefined;
   return {
     pairs: pairs.length,
@@ -110,9 +110,15 @@ export async function createReferenceReport(options: ReportOptions): Promise<Ref
 }
 
 /** The configured objective on all pairs; a method without several references is shown as MRPO would use them. */
-async function configuredResult(options: ReportOptions, batch: PairBatch): Promise<{ name: string; result: ObjectiveResult }> {
+async function configuredResult(
+  options: ReportOptions,
+  batch: PairBatch,
+): Promise<{ name: string; result: ObjectiveResult }> {
   const { loss } = options.objective;
-  const config: ObjectiveConfig = loss === 'dpo' || loss === 'simpo' || loss === 'custom' ? { ...options.objective, loss: 'mrpo' } : options.objective;
+  const config: ObjectiveConfig =
+    loss === 'dpo' || loss === 'simpo' || loss === 'custom'
+      ? { ...options.objective, loss: 'mrpo' }
+      : options.objective;
   const objective = await createObjective(config, { references: batch.references.length, baseDir: options.baseDir });
   objective.fit?.(batch);
   return { name: objective.name, result: objective.evaluate(batch) };
@@ -144,7 +150,13 @@ function healthOf(
     maxLength: reference.key.maxLength,
     pairs: batch.size,
   }));
-  return all.map((own, k) => checkHealth(own, all.filter((_, other) => other !== k), letterNats));
+  return all.map((own, k) =>
+    checkHealth(
+      own,
+      all.filter((_, other) => other !== k),
+      letterNats,
+    ),
+  );
 }
 
 function correlationWithOthers(rates: readonly Float64Array[], k: number): number {

@@ -17,7 +17,9 @@ export function shareOf(size: number, holds: (row: number) => boolean): Share {
 
 /** Share of rows that were counted already; NaN of no rows. */
 export function shareFrom(count: number, size: number): Share {
-  return size === 0 ? { share: NaN, interval: [NaN, NaN] } : { share: count / size, interval: wilsonInterval(count, size) };
+  return size === 0
+    ? { share: NaN, interval: [NaN, NaN] }
+    : { share: count / size, interval: wilsonInterval(count, size) };
 }
 
 /** Mean and spread of a column. `sd` is that of the pairs themselves (n in the denominator). */
@@ -59,5 +61,7 @@ export function correlation(left: Float64Array, right: Float64Array): number {
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length / 2;
-  return sorted.length % 2 === 1 ? (sorted[Math.floor(middle)] ?? NaN) : ((sorted[middle - 1] ?? NaN) + (sorted[middle] ?? NaN)) / 2;
+  return sorted.length % 2 === 1
+    ? (sorted[Math.floor(middle)] ?? NaN)
+    : ((sorted[middle - 1] ?? NaN) + (sorted[middle] ?? NaN)) / 2;
 }

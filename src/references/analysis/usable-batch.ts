@@ -40,7 +40,8 @@ export function textBytes(response: readonly ChatMessage[]): number {
 }
 
 function pick(model: ModelColumns, positions: readonly number[]): ModelColumns {
-  const column = (values: Float64Array): Float64Array => Float64Array.from(positions, (position) => values[position] ?? NaN);
+  const column = (values: Float64Array): Float64Array =>
+    Float64Array.from(positions, (position) => values[position] ?? NaN);
   return {
     chosen: { logps: column(model.chosen.logps), tokens: column(model.chosen.tokens) },
     rejected: { logps: column(model.rejected.logps), tokens: column(model.rejected.tokens) },

@@ -76,7 +76,8 @@ export function openLogpCache(options: CacheOptions = {}): LogpCache {
       inTransaction(database, () => {
         for (const model of models) rememberModel(database, { ...model, files: '' }, true);
         return batches.reduce(
-          (added, batch) => added + insertScores(database, ensureScoring(database, batch.key, batch.label, true), batch.scores),
+          (added, batch) =>
+            added + insertScores(database, ensureScoring(database, batch.key, batch.label, true), batch.scores),
           0,
         );
       }),

@@ -41,9 +41,9 @@ export function tryClaim(
 ): { readonly claim: Claim } | { readonly holder: ClaimHolder } {
   const owner = randomUUID();
   const holder = inTransaction(database, () => {
-    const current = database.prepare('SELECT owner, host, process, beat_ms FROM claims WHERE scoring = ?').get(scoring) as
-      | StoredClaim
-      | undefined;
+    const current = database
+      .prepare('SELECT owner, host, process, beat_ms FROM claims WHERE scoring = ?')
+      .get(scoring) as StoredClaim | undefined;
     if (current !== undefined && isAlive(current, timing.leaseMs)) return current;
     database
       .prepare('INSERT OR REPLACE INTO claims (scoring, owner, host, process, beat_ms) VALUES (?, ?, ?, ?, ?)')

@@ -24,7 +24,8 @@ const ROWS_PER_GROUP = 100_000;
  */
 export async function exportCache(cache: LogpCache, path: string): Promise<ExportResult> {
   const entries = cache.entries().filter(({ pairs }) => pairs > 0);
-  if (entries.length === 0) throw new MrpoError('data', `log-prob cache ${cache.path}: nothing to export, it holds no scores`);
+  if (entries.length === 0)
+    throw new MrpoError('data', `log-prob cache ${cache.path}: nothing to export, it holds no scores`);
   const temporary = join(dirname(path), `.${basename(path)}.${randomUUID()}.tmp`);
   let pairs = 0;
   try {
@@ -49,7 +50,11 @@ export async function exportCache(cache: LogpCache, path: string): Promise<Expor
   } catch (cause) {
     rmSync(temporary, { force: true });
     if (cause instanceof MrpoError) throw cause;
-    throw new MrpoError('environment', `${path}: cannot be written: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    throw new MrpoError(
+      'environment',
+      `${path}: cannot be written: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { cause },
+    );
   }
   return { models: entries.length, pairs, bytes: statSync(path).size };
 }

@@ -32,11 +32,16 @@ export async function importCache(cache: LogpCache, path: string): Promise<Impor
     rowStart = rowEnd;
   }
   const all = batches.all();
-  const added = cache.absorb(all, footer.models.map((model) => ({ ...model, files: '' })));
+  const added = cache.absorb(
+    all,
+    footer.models.map((model) => ({ ...model, files: '' })),
+  );
   return { models: all.length, added, known: rowStart - added };
 }
 
-async function open(path: string): Promise<{ file: Awaited<ReturnType<typeof asyncBufferFromFile>>; metadata: FileMetaData }> {
+async function open(
+  path: string,
+): Promise<{ file: Awaited<ReturnType<typeof asyncBufferFromFile>>; metadata: FileMetaData }> {
   try {
     const file = await asyncBufferFromFile(path);
     return { file, metadata: await parquetMetadataAsync(file) };
@@ -55,7 +60,8 @@ function readFooter(path: string, metadata: FileMetaData): ReturnType<typeof foo
     throw refused(path, 'its footer is damaged', cause);
   }
   const footer = footerSchema.safeParse(value);
-  if (!footer.success) throw refused(path, `its footer is of another version: ${footer.error.issues[0]?.message ?? ''}`);
+  if (!footer.success)
+    throw refused(path, `its footer is of another version: ${footer.error.issues[0]?.message ?? ''}`);
   return footer.data;
 }
 

@@ -55,9 +55,12 @@ const rowSchema = z
     flags: z.int().min(0).max(15),
     unusable: z.string().min(1).nullish(),
   })
-  .refine((row) => (row.unusable ?? null) !== null || (typeof row.chosen === 'number' && typeof row.rejected === 'number'), {
-    message: 'expected two log-probs, or why there are none',
-  });
+  .refine(
+    (row) => (row.unusable ?? null) !== null || (typeof row.chosen === 'number' && typeof row.rejected === 'number'),
+    {
+      message: 'expected two log-probs, or why there are none',
+    },
+  );
 
 export type ParquetRow = z.output<typeof rowSchema>;
 
@@ -110,7 +113,9 @@ export function toParquetRow(entry: ScoringKey & { readonly label: string }, sco
 }
 
 /** A row's scoring and score. @returns a problem in words if the row is not what {@link toParquetRow} writes. */
-export function fromParquetRow(row: unknown): { readonly key: ScoringKey; readonly label: string; readonly score: PairScore } | string {
+export function fromParquetRow(
+  row: unknown,
+): { readonly key: ScoringKey; readonly label: string; readonly score: PairScore } | string {
   const parsed = rowSchema.safeParse(row);
   if (!parsed.success) {
     const issue = parsed.error.issues[0];

@@ -50,7 +50,11 @@ const COLUMNS = 'text, chosen, rejected, prompt_tokens, chosen_tokens, rejected_
 const LOOK_UP_COST = 4;
 
 /** @param scoring `undefined` = nothing is known of this model and rule: all missing. */
-export function readScores(database: CacheDatabase, scoring: number | undefined, texts: readonly string[]): ScoreColumns {
+export function readScores(
+  database: CacheDatabase,
+  scoring: number | undefined,
+  texts: readonly string[],
+): ScoreColumns {
   const find = scoring === undefined ? () => undefined : finder(database, scoring, texts.length);
   const column = (): Float64Array => new Float64Array(texts.length);
   const columns = {

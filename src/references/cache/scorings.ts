@@ -19,7 +19,10 @@ const keyValues = (key: ScoringKey): (string | number)[] => [
 
 /** The number of a scoring, `undefined` when the cache has never heard of it. */
 export function findScoring(database: CacheDatabase, key: ScoringKey): number | undefined {
-  const row = database.prepare(`SELECT id FROM scorings WHERE ${KEY_TEST}`).raw().get(...keyValues(key));
+  const row = database
+    .prepare(`SELECT id FROM scorings WHERE ${KEY_TEST}`)
+    .raw()
+    .get(...keyValues(key));
   return (row as [number] | undefined)?.[0];
 }
 

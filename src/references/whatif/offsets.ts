@@ -44,7 +44,9 @@ export function createOffsetCalculator(batch: PairBatch, objective: ObjectiveCon
   const policy = inUnit(batch.policy, batch, objective.normalization);
   const [first = policy] = all;
   const firstGap = difference(first.chosen, first.rejected);
-  const weightsOf = remember((weights: Weights, references: readonly number[]) => objectiveWeights(batch, objective, weights, references));
+  const weightsOf = remember((weights: Weights, references: readonly number[]) =>
+    objectiveWeights(batch, objective, weights, references),
+  );
   const widestEpsilon = remember((references: readonly number[]) => {
     const { chosen, rejected } = tableOf(all, references);
     return adaptiveEpsilonColumns(chosen, rejected, 1);
@@ -61,7 +63,8 @@ export function createOffsetCalculator(batch: PairBatch, objective: ObjectiveCon
       const virtualChosen = poolColumns(table.chosen, alpha, power);
       const virtualRejected = poolColumns(table.rejected, alpha, power);
       const offset = new Float64Array(batch.size);
-      for (let row = 0; row < offset.length; row++) offset[row] = beta * (firstGap[row]! - (virtualChosen[row]! - virtualRejected[row]!));
+      for (let row = 0; row < offset.length; row++)
+        offset[row] = beta * (firstGap[row]! - (virtualChosen[row]! - virtualRejected[row]!));
       return { virtualChosen, virtualRejected, offset };
     },
   };
@@ -90,24 +93,38 @@ function bounded(table: Table, clip: Clip, widest: () => Epsilon): Table {
     clip.mode === 'fixed'
       ? new Float64Array(table[side][0]?.length ?? 0).fill(clip.epsilon)
       : widest()[side].map((epsilon) => epsilon * clip.epsilon_max);
-  return { chosen: clipColumns(table.chosen, scaled('chosen')).logps, rejected: clipColumns(table.rejected, scaled('rejected')).logps };
+  return {
+    chosen: clipColumns(table.chosen, scaled('chosen')).logps,
+    rejected: clipColumns(table.rejected, scaled('rejected')).logps,
+  };
 }
 
-function inUnit(model: ModelColumns, batch: PairBatch, unit: ObjectiveConfig['normalization']): { chosen: Float64Array; rejected: Float64Array } {
+function inUnit(
+  model: ModelColumns,
+  batch: PairBatch,
+  unit: ObjectiveConfig['normalization'],
+): { chosen: Float64Array; rejected: Float64Array } {
   const lengths = {
     sum: { chosen: undefined, rejected: undefined },
     token: { chosen: model.chosen.tokens, rejected: model.rejected.tokens },
     byte: { chosen: batch.chosenBytes, rejected: batch.rejectedBytes },
   }[unit];
-  return { chosen: perLength(model.chosen.logps, lengths.chosen), rejected: perLength(model.rejected.logps, lengths.rejected) };
+  return {
+    chosen: perLength(model.chosen.logps, lengths.chosen),
+    rejected: perLength(model.rejected.logps, lengths.rejected),
+  };
 }
 
-function tableOf(all: readonly { chosen: Float64Array; rejected: Float64Array }[], references: readonly number[]): Table {
+function tableOf(
+  all: readonly { chosen: Float64Array; rejected: Float64Array }[],
+  references: readonly number[],
+): Table {
   const used = references.flatMap((k) => all[k] ?? []);
   return { chosen: used.map(({ chosen }) => chosen), rejected: used.map(({ rejected }) => rejected) };
 }
 
-const difference = (left: Float64Array, right: Float64Array): Float64Array => left.map((value, row) => value - right[row]!);
+const difference = (left: Float64Array, right: Float64Array): Float64Array =>
+  left.map((value, row) => value - right[row]!);
 
 /** A function of small plain values that computes each result once. */
 function remember<A extends unknown[], R>(compute: (...given: A) => R): (...given: A) => R {

@@ -22,10 +22,17 @@ const EPSILONS = [0, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1];
 const FIXED_EPSILONS = [0.01, 0.025, 0.05, 0.1, 0.2];
 const POOLINGS = ['harmonic', 'geometric', 'arithmetic', 'min', 'max'] as const;
 const WEIGHTS = ['uniform', 'arwc', 'vdw', 'vaw'] as const;
-const GRID = { epsilons: [0.02, 0.05, 0.1, 0.2, 0.5], poolings: ['harmonic', 'geometric', 'arithmetic'], weights: ['uniform', 'arwc', 'vdw'] } as const;
+const GRID = {
+  epsilons: [0.02, 0.05, 0.1, 0.2, 0.5],
+  poolings: ['harmonic', 'geometric', 'arithmetic'],
+  weights: ['uniform', 'arwc', 'vdw'],
+} as const;
 
 /** Why the first setting of a sweep is not the configured objective itself; `undefined` where it is. */
-export function assumedInstead({ loss, official_code: official }: Pick<ObjectiveConfig, 'loss' | 'official_code'>): string | undefined {
+export function assumedInstead({
+  loss,
+  official_code: official,
+}: Pick<ObjectiveConfig, 'loss' | 'official_code'>): string | undefined {
   if (loss === 'mrpo' && !official) return undefined;
   const configured = official ? 'objective.official_code is on' : `objective.loss is ${loss}`;
   return `${configured}; shown is MRPO, by the paper's formulas, with the configured trust region, weights and pooling`;
@@ -39,12 +46,26 @@ export function sweepSettings(
   const all = names.map((_, k) => k);
   const { clip, weights, pooling } = config;
   const base = { references: all, clip, weights, pooling };
-  const configured: Setting = { ...base, group: 'configured', label: assumedInstead(config) === undefined ? 'as configured' : 'MRPO' };
+  const configured: Setting = {
+    ...base,
+    group: 'configured',
+    label: assumedInstead(config) === undefined ? 'as configured' : 'MRPO',
+  };
   if (names.length === 1) return [configured];
   return [
     configured,
-    ...clipSettings().map(({ clip: other, label }) => ({ ...base, group: 'trust region' as const, label, clip: other })),
-    ...weightSettings(names).map(({ weights: other, label }) => ({ ...base, group: 'weights' as const, label, weights: other })),
+    ...clipSettings().map(({ clip: other, label }) => ({
+      ...base,
+      group: 'trust region' as const,
+      label,
+      clip: other,
+    })),
+    ...weightSettings(names).map(({ weights: other, label }) => ({
+      ...base,
+      group: 'weights' as const,
+      label,
+      weights: other,
+    })),
     ...POOLINGS.map((other) => ({ ...base, group: 'pooling' as const, label: other, pooling: other })),
     ...subsets(names).map(({ references, label }) => ({
       ...base,
@@ -59,8 +80,14 @@ export function sweepSettings(
 
 function clipSettings(): { clip: Clip; label: string }[] {
   return [
-    ...EPSILONS.map((epsilon) => ({ clip: { mode: 'adaptive' as const, epsilon_max: epsilon }, label: `adaptive, epsilon_max ${epsilon}` })),
-    ...FIXED_EPSILONS.map((epsilon) => ({ clip: { mode: 'fixed' as const, epsilon }, label: `fixed, epsilon ${epsilon}` })),
+    ...EPSILONS.map((epsilon) => ({
+      clip: { mode: 'adaptive' as const, epsilon_max: epsilon },
+      label: `adaptive, epsilon_max ${epsilon}`,
+    })),
+    ...FIXED_EPSILONS.map((epsilon) => ({
+      clip: { mode: 'fixed' as const, epsilon },
+      label: `fixed, epsilon ${epsilon}`,
+    })),
     { clip: { mode: 'off' as const }, label: 'off' },
   ];
 }
@@ -69,7 +96,10 @@ function weightSettings(names: readonly string[]): { weights: Weights; label: st
   const rest = 0.2 / (names.length - 1);
   return [
     ...WEIGHTS.map((weights) => ({ weights, label: weights })),
-    ...names.map((name, k) => ({ weights: names.map((_, other) => (other === k ? 0.8 : rest)), label: `0.8 on ${name}` })),
+    ...names.map((name, k) => ({
+      weights: names.map((_, other) => (other === k ? 0.8 : rest)),
+      label: `0.8 on ${name}`,
+    })),
   ];
 }
 
@@ -78,8 +108,12 @@ function subsets(names: readonly string[]): { references: number[]; label: strin
   const all = names.map((_, k) => k);
   const alone = names.map((name, k) => ({ references: [k], label: `only ${name} (DPO against it)` }));
   if (names.length === 2) return alone;
-  const without = names.map((name, k) => ({ references: all.filter((other) => other !== k), label: `without ${name}` }));
-  const pairs = names.length > 3 ? all.slice(1).map((k) => ({ references: [0, k], label: `${names[0]} and ${names[k]}` })) : [];
+  const without = names.map((name, k) => ({
+    references: all.filter((other) => other !== k),
+    label: `without ${name}`,
+  }));
+  const pairs =
+    names.length > 3 ? all.slice(1).map((k) => ({ references: [0, k], label: `${names[0]} and ${names[k]}` })) : [];
   return [...alone, ...without, ...pairs];
 }
 

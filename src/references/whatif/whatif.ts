@@ -109,7 +109,12 @@ interface DpoStart {
   readonly resistance: Float64Array;
 }
 
-function summarise(columns: SettingColumns, dpo: DpoStart, batch: PairBatch, policyKnown: boolean): Omit<SettingResult, 'setting'> {
+function summarise(
+  columns: SettingColumns,
+  dpo: DpoStart,
+  batch: PairBatch,
+  policyKnown: boolean,
+): Omit<SettingResult, 'setting'> {
   const { virtualChosen, virtualRejected, offset } = columns;
   const { size, chosenBytes, rejectedBytes } = batch;
   let [favouring, deciding, weakened, strengthened, rightVirtually, rightAtStart] = [0, 0, 0, 0, 0, 0];

@@ -36,7 +36,7 @@ const STAGES: Readonly<Record<string, { readonly what: string; readonly prepare:
   limit: { what: 'limit: JSON.parse alone, on 150 MB of lines that are strings already', prepare: parseReadyLines },
   read: { what: 'read the bytes and nothing else', prepare: wholeFile(readOnly) },
   rows: { what: 'rows: read, split, checked (UTF-8, length, doubled keys), parsed', prepare: wholeFile(rowsOnly) },
-  pairs: { what: 'pairs: form recognised, text checked, hashed (readPairs)', prepare: wholeFile(pairsOnly) },
+  pairs: { what: 'pairs: format recognised, text checked, hashed (readPairs)', prepare: wholeFile(pairsOnly) },
   summary: { what: '`mrpo data`: with duplicates, lengths and quantiles', prepare: wholeFile(summaryOnly) },
 };
 

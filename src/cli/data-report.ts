@@ -24,14 +24,14 @@ export function dataReport(
   ].join('\n');
 }
 
-function overview({ source, kind, form, counts, duplicates, contradictions, notes }: DataSummary): string[] {
+function overview({ source, kind, format, counts, duplicates, contradictions, notes }: DataSummary): string[] {
   const extras = [
     plural(counts.prompts, 'prompt'),
     plural(duplicates, 'duplicate'),
     plural(contradictions, 'contradiction'),
   ];
   return [
-    `${source}: ${kind}, rows of form ${form}`,
+    `${source}: ${kind}, rows of format ${format}`,
     `  ${plural(counts.rows, 'row')}: ${plural(counts.pairs, 'pair')}, ${counts.dropped} dropped; ${extras.join(', ')}`,
     ...notes.map((note) => `  note: ${note}`),
   ];

@@ -86,7 +86,7 @@ export const dataSchema = z.strictObject({
     .string()
     .min(1)
     .default('auto')
-    .describe('Form of the rows; auto recognises it from the first rows. `mrpo data --list-formats` names them.'),
+    .describe('Format of the rows; auto recognises it from the first rows. `mrpo data --list-formats` names them.'),
   columns: z
     .strictObject({
       prompt: z.string().min(1).describe('Column of the prompt.'),
@@ -108,7 +108,7 @@ export const dataSchema = z.strictObject({
     .min(1)
     .optional()
     .describe(
-      'Field that scores an answer, where a form has several (helpfulness, overall_score), or a list of scores beside the answers.',
+      'Field that scores an answer, where a format has several (helpfulness, overall_score), or a list of scores beside the answers.',
     ),
   strict: z
     .boolean()

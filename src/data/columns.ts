@@ -1,4 +1,4 @@
-/** Column names of a table mapped to the names that forms know. */
+/** Column names of a table mapped to the names that formats know. */
 import { distance } from 'fastest-levenshtein';
 
 import { MrpoError } from '../core/errors.js';
@@ -13,7 +13,7 @@ export interface ColumnMapping {
   readonly system?: string | undefined;
 }
 
-/** The row under the names that forms know. @throws RowProblem if a mapped column is not there. */
+/** The row under the names that formats know. @throws RowProblem if a mapped column is not there. */
 export function renameColumns(row: Row, columns: ColumnMapping): Row {
   const mapped = Object.entries(columns).filter((entry): entry is [string, string] => entry[1] !== undefined);
   const taken = new Set(mapped.flat());

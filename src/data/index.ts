@@ -1,5 +1,5 @@
 /** Preference data: reading, recognising, splitting. */
-export { formNames, FORMS } from './forms/index.js';
+export { formatNames, FORMATS } from './formats/index.js';
 export { loadData, type LoadDataOptions, type RunData } from './load-data.js';
 export type { ChatMessage, PreferencePair } from './pair.js';
 export type { PairingRule } from './pairing.js';

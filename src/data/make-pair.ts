@@ -4,7 +4,7 @@ import { sha256 } from '../core/hash.js';
 import type { ChatMessage, PreferencePair } from './pair.js';
 import { RowProblem } from './row-problem.js';
 
-/** A pair as a form reads it, before it is checked and named. */
+/** A pair as a format reads it, before it is checked and named. */
 export interface PairDraft extends Pick<PreferencePair, 'prompt' | 'chosen' | 'rejected' | 'plain'> {
   /** What tells the prompt from others, where the end of its text depends on the responses. Default: the text itself. */
   readonly promptKey?: string | undefined;

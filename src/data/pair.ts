@@ -13,7 +13,7 @@ export interface PreferencePair {
   readonly prompt: readonly ChatMessage[];
   readonly chosen: readonly ChatMessage[];
   readonly rejected: readonly ChatMessage[];
-  /** Text used as it is, without a chat template (TRL's standard form); each list then holds one message. */
+  /** Text used as it is, without a chat template (TRL's standard format); each list then holds one message. */
   readonly plain: boolean;
   /** Where it came from, for messages: 1-based line of a .jsonl or .csv file, else 1-based row number. */
   readonly line: number;

@@ -11,7 +11,7 @@ export interface PreferenceData {
   readonly kind: string;
   /** What the `line` of its rows counts. */
   readonly place: RowPlace;
-  readonly form: string;
+  readonly format: string;
   readonly pairs: readonly PreferencePair[];
   /** Every row that gave no pair, in order. */
   readonly dropped: readonly DroppedRow[];
@@ -47,7 +47,7 @@ export async function readPreferenceData(source: string, options: ReadOptions = 
     source,
     kind: stream.kind,
     place: stream.place,
-    form: stream.form,
+    format: stream.format,
     pairs,
     dropped,
     counts: { rows, pairs: pairs.length, dropped: dropped.length },

@@ -1,26 +1,26 @@
-/** Reading preference pairs as a stream: source → rows → form → pairs, with every row that is dropped and why. */
+/** Reading preference pairs as a stream: source → rows → format → pairs, with every row that is dropped and why. */
 import { describeValue } from '../core/describe-value.js';
 import { MrpoError } from '../core/errors.js';
 import { renameColumns, requireColumns, type ColumnMapping } from './columns.js';
 import { isRow, type Row } from './fields.js';
-import { FORMS, type AnswerForm, type Form, type FormContext } from './forms/index.js';
-import { pairsOfAnswers } from './forms/pair-row.js';
+import { FORMATS, type AnswerFormat, type Format, type FormatContext } from './formats/index.js';
+import { pairsOfAnswers } from './formats/pair-row.js';
 import { makePair, type PairDraft } from './make-pair.js';
 import type { PreferencePair } from './pair.js';
 import type { PairingRule, ScoredAnswers } from './pairing.js';
-import { recogniseForm } from './recognise-form.js';
+import { recogniseFormat } from './recognise-format.js';
 import { RowProblem } from './row-problem.js';
 import { openSource, type OpenOptions } from './sources/open-source.js';
 import type { RawRow, RowPlace, RowSource } from './sources/source.js';
 
 export interface ReadOptions extends OpenOptions {
-  /** Name of a form, or `auto` (default): recognised from the first rows. */
+  /** Name of a format, or `auto` (default): recognised from the first rows. */
   readonly format?: string | undefined;
   /** Column names, for tables whose columns are called otherwise. */
   readonly columns?: ColumnMapping | undefined;
   /** Default `best-vs-worst`. */
   readonly pairing?: PairingRule | undefined;
-  /** Field that scores an answer, for forms with several. */
+  /** Field that scores an answer, for formats with several. */
   readonly score?: string | undefined;
   /** Of random pairings. Default 0. */
   readonly seed?: number | undefined;
@@ -45,14 +45,14 @@ export interface PairStream {
   readonly kind: string;
   /** What the `line` of its rows counts. */
   readonly place: RowPlace;
-  /** Name of the form of its rows. */
-  readonly form: string;
+  /** Name of the format of its rows. */
+  readonly format: string;
   /** What the user should know; grows until the last batch is read. */
   readonly notes: readonly string[];
   readonly batches: AsyncIterable<PairBatch>;
 }
 
-/** Rows looked at to recognise the form. */
+/** Rows looked at to recognise the format. */
 const SAMPLE_ROWS = 64;
 
 /** Fields that change nothing for text-only training, and fields that make a row something else. */
@@ -60,8 +60,8 @@ const IGNORED_FIELDS = ['tools', 'chat_template_kwargs'];
 const REFUSED_FIELDS = ['images', 'image', 'videos', 'audios'];
 
 /**
- * Opens a file and recognises its form; rows are read as the batches are.
- * @throws MrpoError `data` if the source cannot be opened or no form fits its first rows.
+ * Opens a file and recognises its format; rows are read as the batches are.
+ * @throws MrpoError `data` if the source cannot be opened or no format fits its first rows.
  */
 export async function readPairs(source: string, options: ReadOptions = {}): Promise<PairStream> {
   const opened = await openSource(source, options);
@@ -78,16 +78,16 @@ export async function readPairs(source: string, options: ReadOptions = {}): Prom
     .slice(0, SAMPLE_ROWS);
   requireRow(source, opened, sample, head);
   const renamed = renamedSample(source, sample, options.columns);
-  const form = recogniseForm(source, options.format ?? 'auto', renamed, FORMS);
-  const note = form.note?.(renamed);
+  const format = recogniseFormat(source, options.format ?? 'auto', renamed, FORMATS);
+  const note = format.note?.(renamed);
   const notes = [...opened.notes, ...(note === undefined ? [] : [note])];
   const rest: AsyncIterable<readonly RawRow[]> = { [Symbol.asyncIterator]: () => iterator };
   return {
     kind: opened.kind,
     place: opened.place,
-    form: form.name,
+    format: format.name,
     notes,
-    batches: pairBatches(source, opened.place, head, rest, form, options, notes),
+    batches: pairBatches(source, opened.place, head, rest, format, options, notes),
   };
 }
 
@@ -113,12 +113,12 @@ async function* pairBatches(
   place: RowPlace,
   head: readonly RawRow[],
   rest: AsyncIterable<readonly RawRow[]>,
-  form: Form,
+  format: Format,
   options: ReadOptions,
   notes: string[],
 ): AsyncGenerator<PairBatch> {
   let paired = 0;
-  const context: FormContext = {
+  const context: FormatContext = {
     named: (options.format ?? 'auto') !== 'auto',
     pairing: options.pairing ?? 'best-vs-worst',
     score: options.score,
@@ -134,8 +134,8 @@ async function* pairBatches(
       collector.attempt(raw.line, () => {
         const usable = usableRow(raw, ignored);
         const row = options.columns === undefined ? usable : renameColumns(usable, options.columns);
-        if ('toPairs' in form) return form.toPairs(row, context);
-        gather(groups, form, row, raw.line, context);
+        if ('toPairs' in format) return format.toPairs(row, context);
+        gather(groups, format, row, raw.line, context);
         return [];
       });
     }
@@ -143,12 +143,12 @@ async function* pairBatches(
   };
   yield readBatch(head);
   for await (const rows of rest) yield readBatch(rows);
-  if ('toAnswer' in form) yield pairGroups(groups, context, refuse);
+  if ('toAnswer' in format) yield pairGroups(groups, context, refuse);
   if (paired > 0) notes.push(pairingNote(paired, context));
   for (const [field, count] of ignored) notes.push(`${field}: ignored in ${count} row${count === 1 ? '' : 's'}`);
 }
 
-function pairingNote(prompts: number, { pairing, score }: FormContext): string {
+function pairingNote(prompts: number, { pairing, score }: FormatContext): string {
   const by = score === undefined ? '' : `, by ${score}`;
   return `the answers to ${prompts} prompt${prompts === 1 ? '' : 's'} are paired ${pairing}${by}`;
 }
@@ -211,12 +211,12 @@ interface AnswerGroup {
 
 function gather(
   groups: Map<string, AnswerGroup>,
-  form: AnswerForm,
+  format: AnswerFormat,
   row: Row,
   line: number,
-  context: FormContext,
+  context: FormatContext,
 ): void {
-  const answer = form.toAnswer(row, context);
+  const answer = format.toAnswer(row, context);
   const key = JSON.stringify(answer.prompt);
   const group = groups.get(key);
   if (group === undefined) groups.set(key, { ...answer, line, answers: [...answer.answers] });
@@ -225,7 +225,7 @@ function gather(
 
 function pairGroups(
   groups: ReadonlyMap<string, AnswerGroup>,
-  context: FormContext,
+  context: FormatContext,
   refuse: Refusal | undefined,
 ): PairBatch {
   const collector = createCollector(0, refuse);

@@ -14,7 +14,7 @@ export interface DataSummary {
   readonly kind: string;
   /** What the `line` of its rows counts. */
   readonly place: RowPlace;
-  readonly form: string;
+  readonly format: string;
   readonly counts: {
     readonly rows: number;
     readonly pairs: number;
@@ -77,7 +77,7 @@ export async function summariseData(source: string, options: SummariseOptions): 
     source,
     kind: stream.kind,
     place: stream.place,
-    form: stream.form,
+    format: stream.format,
     counts: { rows, pairs, dropped: drops.count(), prompts: ledger.prompts() },
     duplicates: ledger.duplicates(),
     contradictions: ledger.contradictions(),

@@ -10,7 +10,7 @@ export interface PreparedPairs {
   /** How messages name a pair. */
   readonly nameOf: (pair: PreferencePair) => string;
   readonly file: string;
-  readonly form: string;
+  readonly format: string;
   /** Rows that gave no pair, by reason. */
   readonly dropped: Readonly<Record<string, number>>;
 }
@@ -43,7 +43,7 @@ export async function preparePairs(
     nameOf: (pair) =>
       `${data.sources.length > 1 && heldOut.has(pair) ? data.sources[1]?.source : training.source} row ${pair.line}`,
     file: config.data.train,
-    form: training.form,
+    format: training.format,
     dropped: Object.fromEntries(
       data.sources.flatMap(({ dropped }) => dropReasons(dropped)).map(({ reason, count }) => [reason, count]),
     ),
@@ -52,7 +52,7 @@ export async function preparePairs(
 
 function notesOf(source: PreferenceData): string[] {
   const { counts, duplicates, contradictions } = source;
-  const opening = `${source.source}: ${counts.pairs} pairs (${source.kind}, form "${source.form}")`;
+  const opening = `${source.source}: ${counts.pairs} pairs (${source.kind}, format "${source.format}")`;
   const drops = dropReasons(source.dropped).map(
     ({ reason, count, firstLine }) =>
       `${source.source}: ${count} rows dropped: ${reason} (first: ${source.place} ${firstLine})`,

@@ -72,7 +72,7 @@ export async function prepareRun(context: RunContext): Promise<PreparedRun> {
         policy: modelFacts,
         data: {
           file: pairs.file,
-          form: pairs.form,
+          format: pairs.format,
           trainingPairs: examples.train.size,
           heldOutPairs: examples.heldOut.size,
           dropped: { ...pairs.dropped, ...examples.dropped },

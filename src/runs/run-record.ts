@@ -69,7 +69,7 @@ export interface ReferenceFacts {
 
 export interface DataFacts {
   readonly file: string;
-  readonly form: string;
+  readonly format: string;
   readonly trainingPairs: number;
   readonly heldOutPairs: number;
   /** Rows left out, by reason: "too_long": 3. */

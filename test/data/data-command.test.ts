@@ -5,7 +5,7 @@ import type { TokenRule } from '../../src/backend/backend.js';
 import { createMemoryBackend } from '../../src/backend/memory.js';
 import { dataReport } from '../../src/cli/data-report.js';
 import { viewTokens } from '../../src/cli/token-view.js';
-import { formNames, readPreferenceData } from '../../src/data/index.js';
+import { formatNames, readPreferenceData } from '../../src/data/index.js';
 import { summariseData } from '../../src/data/summarise.js';
 import { runMrpo } from '../support/run-mrpo.js';
 import { tinyModel } from '../support/tiny-models.js';
@@ -22,10 +22,10 @@ const chat = (number: number) => ({
 describe('mrpo data', () => {
   const file = folder.write('rows.jsonl', lines(chat(1), '{broken', chat(2), { ...chat(3), chosen: [] }, chat(1)));
 
-  it('says form, counts, lengths, length bias, samples, and every dropped row with its line', async () => {
+  it('says format, counts, lengths, length bias, samples, and every dropped row with its line', async () => {
     const { code, stdout, stderr } = await data(file, '--samples', '1');
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    expect(stdout).toContain('JSON lines, rows of form trl-conversational');
+    expect(stdout).toContain('JSON lines, rows of format trl-conversational');
     expect(stdout).toContain('5 rows: 3 pairs, 2 dropped; 2 prompts, 1 duplicate, 0 contradictions');
     expect(stdout).toMatch(/^chosen +characters +27 +27 +27 +27 +27 +27$/m);
     expect(stdout).toContain('chosen is longer than rejected in 100.0% of the pairs');
@@ -41,7 +41,7 @@ describe('mrpo data', () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     const summary = JSON.parse(stdout);
     expect(summary).toMatchObject({
-      form: 'trl-conversational',
+      format: 'trl-conversational',
       counts: { rows: 5, pairs: 3, dropped: 2, prompts: 2 },
       duplicates: 1,
       chosenLonger: 1,
@@ -89,10 +89,10 @@ describe('mrpo data', () => {
     expect(strict.message).toContain('row 2: chosen: empty response');
   });
 
-  it('names the forms', async () => {
+  it('names the formats', async () => {
     const { stdout } = await data('--list-formats');
-    for (const name of formNames()) expect(stdout).toContain(name);
-    expect(JSON.parse((await data('--list-formats', '--json')).stdout).formats).toHaveLength(formNames().length);
+    for (const name of formatNames()) expect(stdout).toContain(name);
+    expect(JSON.parse((await data('--list-formats', '--json')).stdout).formats).toHaveLength(formatNames().length);
   });
 
   it.each([

@@ -15,7 +15,7 @@ describe('a system text is kept, whatever most rows look like', () => {
       ...numbers(6).map(goodRow),
       ...numbers(3).map((n) => ({ ...goodRow(n), system: 'Be a pirate.' })),
     ]);
-    expect(data.form).toBe('trl-standard');
+    expect(data.format).toBe('trl-standard');
     expect(data.pairs.map(({ plain, prompt }) => [plain, prompt.map(({ role }) => role).join()])).toEqual([
       ...numbers(6).map(() => [true, 'user']),
       ...numbers(3).map(() => [false, 'system,user']),
@@ -29,7 +29,7 @@ describe('a system text is kept, whatever most rows look like', () => {
       ...numbers(6).map((n) => ({ ...goodRow(n), system: null })),
       { ...goodRow(7), system: 'Be a pirate.' },
     ]);
-    expect(data.form).toBe('question');
+    expect(data.format).toBe('question');
     expect(data.pairs.map(({ prompt }) => prompt.length)).toEqual([1, 1, 1, 1, 1, 1, 2]);
   });
 
@@ -62,7 +62,7 @@ describe('two texts without a prompt', () => {
 
   it('beside columns that only describe the row: a note names them', async () => {
     const data = await read([{ prompt_id: 'x1', source: 'the web', chosen_rating: '8.5', n: 3, ...responses }]);
-    expect(data.form).toBe('trl-implicit');
+    expect(data.format).toBe('trl-implicit');
     expect(data.notes).toEqual([
       'the prompt is the common beginning of chosen and rejected; not read: prompt_id, source',
     ]);
@@ -79,7 +79,7 @@ describe('two texts without a prompt', () => {
 
 describe('answers whose scores are not plain', () => {
   const good = { prompt: 'q', responses: ['best', 'worst'] };
-  const bestFirst = 'the form if the answers stand best first (--format scored-list)';
+  const bestFirst = 'the format if the answers stand best first (--format scored-list)';
   const reasons = async (row: object, options = {}) =>
     (await read([good, row], options)).dropped.map(({ reason }) => reason);
 

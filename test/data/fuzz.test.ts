@@ -5,7 +5,7 @@ import { parquetWriteBuffer } from 'hyparquet-writer';
 import { describe, expect, it } from 'vitest';
 
 import { MrpoError } from '../../src/core/errors.js';
-import { FORMS, readPreferenceData, type PreferenceData } from '../../src/data/index.js';
+import { FORMATS, readPreferenceData, type PreferenceData } from '../../src/data/index.js';
 import { dataFolder, goodRow, lines } from './support.js';
 
 const folder = dataFolder();
@@ -40,7 +40,7 @@ function expectNothingLost(data: PreferenceData | undefined): void {
   }
 }
 
-/** Field names that forms look for, so that random rows come close to being right. */
+/** Field names that formats look for, so that random rows come close to being right. */
 const NAMES = [
   'prompt',
   'chosen',
@@ -81,7 +81,7 @@ const rows = fc.array(fc.dictionary(fc.constantFrom(...NAMES), nearlyRight, { mi
 });
 
 describe('fuzz', () => {
-  it('rows that are nearly right, in whatever form is recognised', async () => {
+  it('rows that are nearly right, in whatever format is recognised', async () => {
     await fc.assert(
       fc.asyncProperty(rows, async (table) =>
         expectNothingLost(await readOrRefuse('fuzz.jsonl', lines(goodRow(), ...table))),
@@ -90,7 +90,7 @@ describe('fuzz', () => {
     );
   });
 
-  it.each(FORMS.filter((form) => 'toPairs' in form).map(({ name }) => name))(
+  it.each(FORMATS.filter((format) => 'toPairs' in format).map(({ name }) => name))(
     'rows that are nearly right, read as %s',
     async (format) => {
       await fc.assert(

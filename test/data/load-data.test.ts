@@ -78,7 +78,7 @@ describe('loadData', () => {
     expect(linesOf(data.train)).toEqual([1, 3]);
     expect(data.sources[0]).toMatchObject({
       kind: 'hub data set, split test',
-      form: 'trl-standard',
+      format: 'trl-standard',
       dropped: [{ line: 2 }],
     });
   });
@@ -128,7 +128,7 @@ describe('readPairs', () => {
       sizes.push(batch.pairs.length);
       if (sizes.length === 2) break;
     }
-    expect(stream.form).toBe('trl-standard');
+    expect(stream.format).toBe('trl-standard');
     expect(Math.max(...sizes)).toBeLessThan(30_000);
   });
 });

@@ -27,7 +27,7 @@ export function dataFolder(): DataFolder {
   };
 }
 
-/** One good row of TRL's standard form. */
+/** One good row of TRL's standard format. */
 export const goodRow = (number = 1) => ({
   prompt: `Question ${number}?`,
   chosen: `Good answer ${number}`,

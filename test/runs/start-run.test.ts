@@ -34,7 +34,7 @@ describe('a run', () => {
       stage: 'done',
       configHash: loaded.hash,
       backend: { device: 'memory' },
-      data: { trainingPairs: 32, heldOutPairs: 8, longerIsChosen: 0, form: 'trl-conversational' },
+      data: { trainingPairs: 32, heldOutPairs: 8, longerIsChosen: 0, format: 'trl-conversational' },
       training: { steps: 8, totalSteps: 8, skippedSteps: 0 },
       references: [
         { name: 'self', scored: 40, cached: 0 },

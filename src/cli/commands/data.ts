@@ -5,7 +5,7 @@ import { InvalidArgumentError, Option, type Command } from 'commander';
 
 import type { Backend, TokenRule } from '../../backend/backend.js';
 import { MrpoError } from '../../core/errors.js';
-import { formNames, FORMS } from '../../data/index.js';
+import { formatNames, FORMATS } from '../../data/index.js';
 import { KEPT_DROPS } from '../../data/drop-ledger.js';
 import { summariseData, type DataSummary } from '../../data/summarise.js';
 import { printJson, type CliIo } from '../command.js';
@@ -39,10 +39,10 @@ export function registerData(program: Command, io: CliIo): void {
   program
     .command('data')
     .description(
-      'show what is understood of a preference file: form, counts, lengths, samples, and every dropped row with its reason',
+      'show what is understood of a preference file: format, counts, lengths, samples, and every dropped row with its reason',
     )
     .argument('[source]', '.jsonl, .json, .csv or .parquet file (each also .gz), or hub:ID[:split]')
-    .option('--format <name>', `form of the rows, instead of recognising it: ${formNames().join(', ')}`, 'auto')
+    .option('--format <name>', `format of the rows, instead of recognising it: ${formatNames().join(', ')}`, 'auto')
     .option('--columns <map>', 'column names of a table: prompt=question,chosen=good,rejected=bad', parseColumns)
     .addOption(
       new Option('--pairing <rule>', 'how ranked or scored answers become pairs')
@@ -70,7 +70,7 @@ export function registerData(program: Command, io: CliIo): void {
     .option('--samples <number>', 'pairs to show', wholeNumber, 3)
     .option('--dropped <number>', 'dropped rows to list, or all', rowLimit, 50)
     .option('--backend <address>', 'a running backend; default: one is started when needed')
-    .option('--list-formats', 'name the forms of rows that are understood, and stop')
+    .option('--list-formats', 'name the formats of rows that are understood, and stop')
     .option('--json', `print one JSON object, with dropped rows (the first ${KEPT_DROPS.toLocaleString('en-US')})`)
     .addHelpText(
       'after',
@@ -169,9 +169,9 @@ function summaryJson(summary: DataSummary, view: TokenView | undefined, samples:
 }
 
 function listFormats(io: CliIo, json: boolean): void {
-  if (json) return printJson(io, { formats: FORMS.map(({ name, summary, fields }) => ({ name, summary, fields })) });
-  const width = Math.max(...formNames().map((name) => name.length));
-  for (const { name, summary } of FORMS) io.out(`${name.padEnd(width)}  ${summary}\n`);
+  if (json) return printJson(io, { formats: FORMATS.map(({ name, summary, fields }) => ({ name, summary, fields })) });
+  const width = Math.max(...formatNames().map((name) => name.length));
+  for (const { name, summary } of FORMATS) io.out(`${name.padEnd(width)}  ${summary}\n`);
 }
 
 function parseColumns(text: string): Readonly<Record<string, string>> {

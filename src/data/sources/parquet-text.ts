@@ -1,7 +1,7 @@
 /**
  * Text cells of Parquet files. The reader's own decoder puts U+FFFD in place of bytes that are not UTF-8, and a JSON
  * cell that cannot be parsed would take its whole row group with it; here a bad cell costs its row alone, and in a
- * column that need not be text at all (bytes of a picture) only where a form takes it for text.
+ * column that need not be text at all (bytes of a picture) only where a format takes it for text.
  */
 import { isUtf8 } from 'node:buffer';
 import type { ParquetParsers } from 'hyparquet';
@@ -19,7 +19,7 @@ export function createTextCells(): TextCells {
   /** What stands in place of bad cells, and what is wrong with them. */
   const bad = new Map<object, string>();
   const mark = (problem: string): object => {
-    // No text, so that no form reads it; its one key is what a message about it shows.
+    // No text, so that no format reads it; its one key is what a message about it shows.
     const stand = { [problem]: true };
     bad.set(stand, problem);
     return stand;

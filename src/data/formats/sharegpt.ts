@@ -1,8 +1,8 @@
 import { looksLikeMessages, messagesOf, optionalText, responseOf, withSystem } from '../fields.js';
-import type { RowForm } from './form.js';
+import type { RowFormat } from './format.js';
 
 /** ShareGPT and LLaMA-Factory's ranking of it: a conversation, and two answers to it. */
-export const shareGpt: RowForm = {
+export const shareGpt: RowFormat = {
   name: 'sharegpt',
   summary: '{conversations: [{from, value}], chosen: {from, value}, rejected: {from, value}}',
   fields: ['conversations', 'chosen', 'rejected'],

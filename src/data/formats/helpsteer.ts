@@ -1,5 +1,5 @@
 import { assistant, isText, numberOf, textField, user, type Row } from '../fields.js';
-import type { AnswerForm } from './form.js';
+import type { AnswerFormat } from './format.js';
 
 const RATINGS = ['helpfulness', 'correctness', 'coherence', 'complexity', 'verbosity'];
 
@@ -7,7 +7,7 @@ const RATINGS = ['helpfulness', 'correctness', 'coherence', 'complexity', 'verbo
  * nvidia/HelpSteer: one answer per row with ratings from 0 to 4; the answers to a prompt are gathered and paired.
  * By helpfulness, ties broken by the mean of the other ratings; or by the one rating that was asked for.
  */
-export const helpSteer: AnswerForm = {
+export const helpSteer: AnswerFormat = {
   name: 'helpsteer',
   summary: '{prompt, response, helpfulness, correctness, ...}: one scored answer per row, gathered by prompt',
   fields: ['prompt', 'response', 'helpfulness'],

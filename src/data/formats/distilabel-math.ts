@@ -1,9 +1,9 @@
 import { isText } from '../fields.js';
 import { chatTexts } from './chat-texts.js';
-import type { RowForm } from './form.js';
+import type { RowFormat } from './format.js';
 
 /** Columns of argilla/distilabel-math-preference-dpo. */
-export const distilabelMath: RowForm = {
+export const distilabelMath: RowFormat = {
   name: 'distilabel-math',
   summary: '{instruction, chosen_response, rejected_response, system?}: texts for the chat template',
   fields: ['instruction', 'chosen_response', 'rejected_response'],

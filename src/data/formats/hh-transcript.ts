@@ -1,10 +1,10 @@
 import { splitMessages } from '../common-prefix.js';
 import { isText, optionalText, textField, withSystem } from '../fields.js';
 import { looksLikeTranscript, transcriptMessages } from '../transcript.js';
-import type { RowForm } from './form.js';
+import type { RowFormat } from './format.js';
 
 /** HH-RLHF: two whole dialogues as text, which share everything but the last reply. */
-export const hhTranscript: RowForm = {
+export const hhTranscript: RowFormat = {
   name: 'hh-transcript',
   summary: '{chosen, rejected}: dialogues "Human: ... Assistant: ..." as text (HH-RLHF)',
   fields: ['chosen', 'rejected'],

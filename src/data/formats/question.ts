@@ -1,6 +1,6 @@
 import { isText, type Row } from '../fields.js';
 import { chatTexts } from './chat-texts.js';
-import type { RowForm } from './form.js';
+import type { RowFormat } from './format.js';
 
 /** Other names of the question. */
 const OTHER_NAMES = ['query', 'input', 'instruction'];
@@ -9,7 +9,7 @@ const OTHER_NAMES = ['query', 'input', 'instruction'];
  * A question with a good and a bad answer, for the chat template (Orca DPO pairs, Neural-DPO). A `prompt` is one where
  * the rows have a `system` column, filled or not: such rows are turns of a chat, not text to be continued.
  */
-export const question: RowForm = {
+export const question: RowFormat = {
   name: 'question',
   summary: '{question (or query, input, prompt), chosen, rejected, system?}: texts for the chat template',
   fields: ['question', 'chosen', 'rejected'],

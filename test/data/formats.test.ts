@@ -1,7 +1,7 @@
-/** Each form: one row as people have it, and the pair that it means. */
+/** Each format: one row as people have it, and the pair that it means. */
 import { describe, expect, it } from 'vitest';
 
-import { formNames, readPreferenceData, type PreferencePair } from '../../src/data/index.js';
+import { formatNames, readPreferenceData, type PreferencePair } from '../../src/data/index.js';
 import { dataFolder, failureOf, goodRow, lines } from './support.js';
 
 const folder = dataFolder();
@@ -24,9 +24,9 @@ const user = (content: string) => ({ role: 'user', content });
 const assistant = (content: string) => ({ role: 'assistant', content });
 const system = (content: string) => ({ role: 'system', content });
 
-describe('every form is recognised and read', () => {
+describe('every format is recognised and read', () => {
   // prettier-ignore
-  const cases: readonly (readonly [form: string, what: string, row: object, pair: object])[] = [
+  const cases: readonly (readonly [format: string, what: string, row: object, pair: object])[] = [
     ['trl-standard', 'three texts', { prompt: 'The sky is', chosen: ' blue.', rejected: ' green.' }, { plain: true, prompt: ['user: The sky is'], chosen: ['assistant:  blue.'], rejected: ['assistant:  green.'] }],
     ['trl-conversational', 'messages', { prompt: [user('q')], chosen: [assistant('a')], rejected: [assistant('b')] }, chat(['user: q'], 'a', 'b')],
     ['trl-conversational', 'a system turn', { prompt: [system('s'), user('q')], chosen: [assistant('a')], rejected: [assistant('b')] }, chat(['system: s', 'user: q'], 'a', 'b')],
@@ -69,11 +69,11 @@ describe('every form is recognised and read', () => {
     ['scored-list', 'objects with scores', { prompt: 'q', system: 's', responses: [{ text: 'low', score: -2 }, { text: 'high', score: 1 }] }, chat(['system: s', 'user: q'], 'high', 'low')],
   ];
 
-  it.each(cases)('%s: %s', async (form, _what, row, pair) => {
+  it.each(cases)('%s: %s', async (format, _what, row, pair) => {
     const data = await read([row]);
-    expect(data.form).toBe(form);
+    expect(data.format).toBe(format);
     expect(data.pairs.map(shape)).toEqual([pair]);
-    expect((await read([row], { format: form })).pairs).toEqual(data.pairs);
+    expect((await read([row], { format })).pairs).toEqual(data.pairs);
   });
 
   it('helpsteer: answers are gathered by prompt; ties in helpfulness go to the other ratings', async () => {
@@ -94,7 +94,7 @@ describe('every form is recognised and read', () => {
       answer('same', 'x', 2, 2),
       answer('same', 'y', 2, 2),
     ]);
-    expect(data.form).toBe('helpsteer');
+    expect(data.format).toBe('helpsteer');
     expect(data.pairs.map(shape)).toEqual([chat(['user: p'], 'best', 'bad')]);
     expect(data.dropped).toEqual([
       { line: 2, reason: 'expected at least 2 answers to the prompt, got 1' },
@@ -105,19 +105,19 @@ describe('every form is recognised and read', () => {
     expect(byCorrectness.pairs.map(shape)).toEqual([chat(['user: p'], 'b', 'a')]);
   });
 
-  it('covers every form there is', () => {
-    expect(new Set([...cases.map(([form]) => form), 'helpsteer'])).toEqual(new Set(formNames()));
+  it('covers every format there is', () => {
+    expect(new Set([...cases.map(([format]) => format), 'helpsteer'])).toEqual(new Set(formatNames()));
   });
 });
 
 describe('recognition', () => {
   it('goes by what most of the first rows are', async () => {
     const data = await read([{ id: 1 }, goodRow(1), goodRow(2)]);
-    expect(data.form).toBe('trl-standard');
+    expect(data.format).toBe('trl-standard');
     expect(data.dropped).toEqual([{ line: 1, reason: 'prompt: missing; expected text; the row has id' }]);
   });
 
-  it('tells right fields of wrong types from no known form', async () => {
+  it('tells right fields of wrong types from no known format', async () => {
     expect((await failureOf(read([{ prompt: 1, chosen: 2, rejected: 3 }]))).message).toContain(
       'prompt: expected text, got number 1',
     );
@@ -146,9 +146,9 @@ describe('column names', () => {
   const row = { Frage: 'q', gut: 'a', schlecht: 'b', chosen: 'not this' };
   const columns = { prompt: 'Frage', chosen: 'gut', rejected: 'schlecht' };
 
-  it('are mapped before the form is recognised', async () => {
+  it('are mapped before the format is recognised', async () => {
     const data = await read([row], { columns });
-    expect(data.form).toBe('trl-standard');
+    expect(data.format).toBe('trl-standard');
     expect(data.pairs.map(shape)).toEqual([
       { plain: true, prompt: ['user: q'], chosen: ['assistant: a'], rejected: ['assistant: b'] },
     ]);

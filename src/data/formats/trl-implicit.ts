@@ -16,15 +16,15 @@ import {
 import type { PairDraft } from '../make-pair.js';
 import type { ChatMessage } from '../pair.js';
 import { RowProblem } from '../row-problem.js';
-import type { FormContext, RowForm } from './form.js';
+import type { FormatContext, RowFormat } from './format.js';
 import { mayBePrompt, otherTexts } from './other-texts.js';
 
 /**
- * TRL's implicit-prompt form: the prompt is what chosen and rejected begin with in common. Data sets such as
+ * TRL's implicit-prompt format: the prompt is what chosen and rejected begin with in common. Data sets such as
  * UltraFeedback-binarized also have the prompt as text beside the two conversations; it is already inside them. Where
  * chosen and rejected are answers alone, the prompt is the `prompt` text or the `messages` beside them.
  */
-export const trlImplicit: RowForm = {
+export const trlImplicit: RowFormat = {
   name: 'trl-implicit',
   summary:
     '{chosen, rejected, messages?}: whole texts or conversations, whose common beginning is the prompt, or answers to messages',
@@ -46,7 +46,7 @@ const isConversationPair = (row: Row): boolean =>
   !isList(row['prompt']) &&
   [row['chosen'], row['rejected']].every((side) => looksLikeMessages(side) || isAnswer(side, row));
 
-/** One answer to a question that stands beside it. Of two texts and a prompt, another form knows what they are. */
+/** One answer to a question that stands beside it. Of two texts and a prompt, another format knows what they are. */
 const isAnswer = (side: unknown, row: Row): boolean =>
   looksLikeMessages(row['messages'])
     ? isMessageLike(side) || isText(side)
@@ -75,11 +75,11 @@ function questionBeside(row: Row): ChatMessage[] {
   return isList(row['messages']) ? messagesOf(row['messages'], 'messages') : [];
 }
 
-function textPair(row: Row, { named }: FormContext): PairDraft {
+function textPair(row: Row, { named }: FormatContext): PairDraft {
   const other = named ? undefined : otherTexts(row).find(mayBePrompt);
   if (other !== undefined) {
     throw new RowProblem(
-      `${other}: may be the prompt (--columns prompt=${other}); if the prompt stands in chosen and rejected, name the form (--format trl-implicit)`,
+      `${other}: may be the prompt (--columns prompt=${other}); if the prompt stands in chosen and rejected, name the format (--format trl-implicit)`,
     );
   }
   if (optionalText(row, 'system') !== '') {

@@ -1,8 +1,8 @@
 import { looksLikeMessages, messagesOf, optionalText, responseOf, withSystem } from '../fields.js';
-import type { RowForm } from './form.js';
+import type { RowFormat } from './format.js';
 
-/** TRL's conversational form: lists of messages; a `system` field goes in front where the prompt has none. */
-export const trlConversational: RowForm = {
+/** TRL's conversational format: lists of messages; a `system` field goes in front where the prompt has none. */
+export const trlConversational: RowFormat = {
   name: 'trl-conversational',
   summary: '{prompt, chosen, rejected}: lists of {role, content}',
   fields: ['prompt', 'chosen', 'rejected'],

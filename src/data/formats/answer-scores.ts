@@ -2,7 +2,7 @@
 import { describeValue } from '../../core/describe-value.js';
 import { isList, isRow, listField, numberOf, type Row } from '../fields.js';
 import { RowProblem } from '../row-problem.js';
-import type { FormContext } from './form.js';
+import type { FormatContext } from './format.js';
 
 /** Lists beside the answers, and fields inside them, that are known to score. Higher is better, but rank 1 is best. */
 const LISTS = ['scores', 'ratings', 'rewards', 'ranks'];
@@ -16,7 +16,7 @@ const OTHER_LISTS = ['prompt', 'tools'];
  * between, and numbers of unknown meaning nobody's to pass over: the user names what counts.
  * @throws RowProblem if only some answers have a score, several things score them, or an unknown one may.
  */
-export function answerScores(row: Row, name: string, context: FormContext): number[] {
+export function answerScores(row: Row, name: string, context: FormatContext): number[] {
   const answers = listField(row, name);
   const source = context.score ?? onlySource(row, answers);
   if (source === undefined) {
@@ -51,7 +51,7 @@ function ownScores(answers: readonly unknown[], source: string, name: string): n
 }
 
 function refuseUnknown(row: Row, name: string, answers: readonly unknown[]): void {
-  const bestFirst = `the form if the answers stand best first (--format scored-list)`;
+  const bestFirst = `the format if the answers stand best first (--format scored-list)`;
   const list = Object.keys(row).find((field) => {
     const value = row[field];
     return field !== name && !OTHER_LISTS.includes(field) && isList(value) && value.length === answers.length;

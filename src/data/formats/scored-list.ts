@@ -16,7 +16,7 @@ import {
 import type { ScoredAnswer } from '../pairing.js';
 import { RowProblem } from '../row-problem.js';
 import { answerScores } from './answer-scores.js';
-import type { FormContext, RowForm } from './form.js';
+import type { FormatContext, RowFormat } from './format.js';
 import { pairsOfAnswers } from './pair-row.js';
 
 /**
@@ -24,7 +24,7 @@ import { pairsOfAnswers } from './pair-row.js';
  * (higher is better) or `ranks` (1 is best) beside them, or as objects {text or content or response or answer, and
  * score or rating or reward or rank}. A row with two of these is used only where the user names the one that counts.
  */
-export const scoredList: RowForm = {
+export const scoredList: RowFormat = {
   name: 'scored-list',
   summary:
     '{prompt, responses: [...], scores? or ratings? or rewards? or ranks?}: best first, or scored, or ranked from 1',
@@ -42,7 +42,7 @@ export const scoredList: RowForm = {
 const listName = (row: Row): string =>
   row['responses'] === undefined && row['completions'] !== undefined ? 'completions' : 'responses';
 
-function answersOf(row: Row, context: FormContext): ScoredAnswer[] {
+function answersOf(row: Row, context: FormatContext): ScoredAnswer[] {
   const name = listName(row);
   const scores = answerScores(row, name, context);
   return listField(row, name).map((entry, index) => ({

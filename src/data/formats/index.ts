@@ -1,10 +1,10 @@
 /**
- * Every form of rows that is understood. A new one is a file beside this and a line here; of the forms that recognise
+ * Every format of rows that is understood. A new one is a file beside this and a line here; of the formats that recognise
  * a row, the first in this list reads it, so the more particular ones come first.
  */
 import { alpacaRanking } from './alpaca-ranking.js';
 import { distilabelMath } from './distilabel-math.js';
-import type { Form } from './form.js';
+import type { Format } from './format.js';
 import { helpSteer } from './helpsteer.js';
 import { hhTranscript } from './hh-transcript.js';
 import { nectar } from './nectar.js';
@@ -16,9 +16,9 @@ import { trlImplicit } from './trl-implicit.js';
 import { trlStandard } from './trl-standard.js';
 import { ultraFeedback } from './ultrafeedback.js';
 
-export type { AnswerForm, Form, FormContext, RowForm } from './form.js';
+export type { AnswerFormat, Format, FormatContext, RowFormat } from './format.js';
 
-export const FORMS: readonly Form[] = [
+export const FORMATS: readonly Format[] = [
   shareGpt,
   ultraFeedback,
   nectar,
@@ -33,4 +33,4 @@ export const FORMS: readonly Form[] = [
   scoredList,
 ];
 
-export const formNames = (): string[] => FORMS.map((form) => form.name);
+export const formatNames = (): string[] => FORMATS.map((format) => format.name);

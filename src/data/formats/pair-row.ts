@@ -2,9 +2,9 @@
 import { pairAnswers, type ScoredAnswers } from '../pairing.js';
 import type { PairDraft } from '../make-pair.js';
 import { stablePlace } from '../stable-order.js';
-import type { FormContext } from './form.js';
+import type { FormatContext } from './format.js';
 
-export function pairsOfAnswers(scored: ScoredAnswers, context: FormContext): PairDraft[] {
+export function pairsOfAnswers(scored: ScoredAnswers, context: FormatContext): PairDraft[] {
   const draw = (): number => stablePlace(context.seed, 'pairing', JSON.stringify(scored.prompt));
   const pairs = pairAnswers(scored, context.pairing, draw);
   context.onPaired();

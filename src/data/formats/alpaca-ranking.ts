@@ -12,14 +12,14 @@ import {
 } from '../fields.js';
 import type { ChatMessage } from '../pair.js';
 import { RowProblem } from '../row-problem.js';
-import type { RowForm } from './form.js';
+import type { RowFormat } from './format.js';
 import { pairsOfAnswers } from './pair-row.js';
 
 /**
- * LLaMA-Factory's ranking form and comparison_gpt4: an instruction (with its input on the next line) and answers,
+ * LLaMA-Factory's ranking format and comparison_gpt4: an instruction (with its input on the next line) and answers,
  * best first in `output`, or in `chosen` and `rejected`. `history` holds earlier turns, `system` a system text.
  */
-export const alpacaRanking: RowForm = {
+export const alpacaRanking: RowFormat = {
   name: 'alpaca-ranking',
   summary:
     '{instruction, input?, output: [best, ..., worst]} or {instruction, input?, chosen, rejected}, with system? and history?',

@@ -1,11 +1,11 @@
 import { describeValue } from '../../core/describe-value.js';
 import { assistant, isList, isRow, isText, listField, numberOf, textField, user } from '../fields.js';
 import { RowProblem } from '../row-problem.js';
-import type { RowForm } from './form.js';
+import type { RowFormat } from './format.js';
 import { pairsOfAnswers } from './pair-row.js';
 
 /** openbmb/UltraFeedback: four completions to an instruction, scored by GPT-4; scored here by `overall_score` unless told otherwise. */
-export const ultraFeedback: RowForm = {
+export const ultraFeedback: RowFormat = {
   name: 'ultrafeedback',
   summary: '{instruction, completions: [{response, overall_score, ...}]}: scored answers',
   fields: ['instruction', 'completions'],

@@ -2,11 +2,11 @@ import { describeValue } from '../../core/describe-value.js';
 import { assistant, isList, isRow, isText, listField, numberOf, textField, user } from '../fields.js';
 import { RowProblem } from '../row-problem.js';
 import { looksLikeTranscript, transcriptMessages } from '../transcript.js';
-import type { RowForm } from './form.js';
+import type { RowFormat } from './format.js';
 import { pairsOfAnswers } from './pair-row.js';
 
 /** berkeley-nest/Nectar: seven answers ranked from 1 (best); the prompt is a dialogue as text. */
-export const nectar: RowForm = {
+export const nectar: RowFormat = {
   name: 'nectar',
   summary: '{prompt, answers: [{answer, rank}]}: ranked answers, 1 = best',
   fields: ['prompt', 'answers'],

@@ -13,6 +13,7 @@ const LAYERS = [
   ['config'],
   ['data', 'backend', 'objectives'],
   ['training', 'references', 'planning'],
+  ['store'],
   ['reports'],
   ['runs'],
   ['sdk'],

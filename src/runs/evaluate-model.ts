@@ -7,7 +7,7 @@ import { evaluatePolicy } from '../training/evaluate.js';
 import type { Measures } from '../training/measures.js';
 import { buildExamples, longerIsChosen } from './build-examples.js';
 import { withCustomLoss, type LossChoice } from './custom-loss.js';
-import type { RunEvent } from './events.js';
+import type { RunEvent } from '../store/events.js';
 import { loadPolicy } from './load-policy.js';
 import { preparePairs } from './prepare-data.js';
 import { prepareReferences } from './prepare-references.js';

@@ -6,20 +6,20 @@ import type { Trainer } from '../backend/backend.js';
 import { isPolicyReference } from '../config/index.js';
 import { evaluatePolicy, type Evaluation } from '../training/evaluate.js';
 import { trainPolicy } from '../training/train.js';
-import type { RunEvent } from './events.js';
+import type { RunEvent } from '../store/events.js';
 import { exportPolicy } from './export-policy.js';
 import { heldOutLines } from './held-out.js';
-import { createJsonLines, type JsonLinesWriter } from './json-lines.js';
+import { createJsonLines, type JsonLinesWriter } from '../store/json-lines.js';
 import { prepareRun, type PreparedRun } from './prepare-run.js';
 import { recordTraining, type TrainingRecord } from './record-training.js';
 import { runStage, type RunContext } from './run-context.js';
-import type { TrainingFacts } from './run-record.js';
+import type { TrainingFacts } from '../store/run-record.js';
 import { answerSamples, samplePairs } from './samples.js';
 import { stepZeroNote } from './step-zero.js';
 
 /** @returns whether the run was stopped on the way; then the adapter is that of the last finished step. */
 export async function executeRun(context: RunContext): Promise<{ readonly stopped: boolean }> {
-  const { loaded, folder, keeper } = context;
+  const { loaded, folder, runRecord } = context;
   const prepared = await prepareRun(context);
   const samples = await createJsonLines(folder.file('samples'));
   try {
@@ -28,10 +28,10 @@ export async function executeRun(context: RunContext): Promise<{ readonly stoppe
     const { before, after, afterStep } = trained;
     if (before !== undefined && after !== undefined) await keepEvaluations(context, prepared, before, after, afterStep);
     await runStage(context, 'export', () => exportPolicy(loaded, folder, prepared, trained));
-    await keeper.update({ training: trainingFacts(prepared.trainer, trained) });
+    await runRecord.update({ training: trainingFacts(prepared.trainer, trained) });
     if (!trained.stopped) await runStage(context, 'samples', () => sample(context, prepared, samples, trained.steps));
     const { peakMemoryBytes } = await prepared.backend.info();
-    await keeper.update({ peakMemoryBytes: Math.max(peakMemoryBytes, trained.peakMemoryBytes) });
+    await runRecord.update({ peakMemoryBytes: Math.max(peakMemoryBytes, trained.peakMemoryBytes) });
     return { stopped: trained.stopped };
   } finally {
     await samples.close();
@@ -102,7 +102,7 @@ async function sample(context: RunContext, prepared: PreparedRun, lines: JsonLin
 
 /** Log-probs of every held-out pair, and the evaluation in the record. */
 async function keepEvaluations(
-  { folder, keeper }: RunContext,
+  { folder, runRecord }: RunContext,
   { examples, referenceNames }: PreparedRun,
   before: Evaluation,
   after: Evaluation,
@@ -111,7 +111,7 @@ async function keepEvaluations(
   const lines = await createJsonLines(folder.file('heldOut'));
   for (const line of heldOutLines(examples.heldOut, referenceNames, before, after)) await lines.append(line);
   await lines.close();
-  await keeper.update({ evaluation: { before: before.measures, after: after.measures, afterStep } });
+  await runRecord.update({ evaluation: { before: before.measures, after: after.measures, afterStep } });
 }
 
 const trainingFacts = (

@@ -3,7 +3,7 @@ import type { LoadedConfig } from '../config/index.js';
 import { modelCard } from './model-card.js';
 import type { PreparedRun } from './prepare-run.js';
 import type { TrainingRecord } from './record-training.js';
-import type { RunFolder } from './run-folder.js';
+import type { RunFolder } from '../store/run-folder.js';
 
 /** @returns the folder written. Never stopped by a signal: a stopped run keeps what it has learnt. */
 export async function exportPolicy(

@@ -4,7 +4,7 @@ import { cp, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { Progress } from '../backend/backend.js';
 import { MrpoError } from '../core/errors.js';
-import { readRun } from './run-folder.js';
+import { readRun } from '../store/run-folder.js';
 import { trainedModel } from './run-model.js';
 import { withBackend, type BackendChoice } from './with-backend.js';
 

@@ -1,9 +1,9 @@
 /** Runs: one experiment from a configuration to a folder that a person can read. */
 export { evaluateHeldOut, type EvaluateRequest, type ModelEvaluation } from './evaluate-model.js';
-export type { RunEvent } from './events.js';
+export type { RunEvent } from '../store/events.js';
 export { exportRun, type ExportRequest } from './export-run.js';
 export { generate, type GenerateRequest } from './generate.js';
-export { isRunFolder, readRun, RUN_FILES, type RunFolder, type StoredRun } from './run-folder.js';
+export { isRunFolder, readRun, RUN_FILES, type RunFolder, type StoredRun } from '../store/run-folder.js';
 export { modelOf, trainedModel } from './run-model.js';
 export type {
   BackendFacts,
@@ -14,7 +14,7 @@ export type {
   RunStage,
   RunStatus,
   TrainingFacts,
-} from './run-record.js';
+} from '../store/run-record.js';
 export type { Sample } from './samples.js';
 export { startRun, type Run, type RunResult, type StartOptions } from './start-run.js';
 export { writeComparison, writeRunReport } from './write-run-report.js';

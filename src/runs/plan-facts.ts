@@ -3,7 +3,7 @@ import type { RunConfig } from '../config/index.js';
 import { MrpoError } from '../core/errors.js';
 import type { PreferencePair } from '../data/index.js';
 import { deviceOfBackend, planConfig } from '../planning/index.js';
-import type { BackendFacts, PlanFacts } from './run-record.js';
+import type { BackendFacts, PlanFacts } from '../store/run-record.js';
 
 /** Undefined where a plan cannot be made: a model without a config.json here, a device whose figures are not known. */
 export function planFacts(

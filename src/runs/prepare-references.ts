@@ -4,7 +4,7 @@ import type { RunConfig } from '../config/index.js';
 import type { PreferencePair } from '../data/index.js';
 import { openLogpCache, scoreReferences, type LogpCache, type ScoringEvent } from '../references/index.js';
 import type { ReferenceView } from './build-examples.js';
-import type { RunEvent } from './events.js';
+import type { RunEvent } from '../store/events.js';
 
 export interface PreparedReference extends ReferenceView {
   readonly model: string;

@@ -22,7 +22,7 @@ export interface PreparedRun {
 }
 
 export async function prepareRun(context: RunContext): Promise<PreparedRun> {
-  const { loaded, keeper, open, emit, signal } = context;
+  const { loaded, runRecord, open, emit, signal } = context;
   const { config } = loaded;
   const note = (message: string): void => emit({ type: 'note', message });
   loaded.warnings.forEach(note);
@@ -40,12 +40,12 @@ export async function prepareRun(context: RunContext): Promise<PreparedRun> {
   const backend = await runStage(context, 'backend', open);
   const { serverVersion, device, deviceName, deviceMemoryBytes, threads, versions } = await backend.info({ signal });
   const facts = { serverVersion, device, deviceName, deviceMemoryBytes, threads, versions };
-  await keeper.update({ backend: facts, plan: planFacts(config, { train, held: heldOut }, facts) });
+  await runRecord.update({ backend: facts, plan: planFacts(config, { train, held: heldOut }, facts) });
 
   const references = await runStage(context, 'references', () =>
     prepareReferences(backend, config, everyPair, { cache: context.cache, signal, emit }),
   );
-  await keeper.update({
+  await runRecord.update({
     references: references.map(({ name, model, scored, cached }) => ({ name, model, scored, cached })),
   });
 
@@ -68,7 +68,7 @@ export async function prepareRun(context: RunContext): Promise<PreparedRun> {
       examples.notes.forEach(note);
       if (policy.model.layout === 'plain') note(`policy: ${policy.model.layoutNote}`);
       const { handle: _, ...modelFacts } = policy.model;
-      await keeper.update({
+      await runRecord.update({
         policy: modelFacts,
         data: {
           file: pairs.file,

@@ -2,8 +2,8 @@
 import type { Evaluation } from '../training/evaluate.js';
 import type { TrainingEnd, TrainingEvent } from '../training/train.js';
 import { createEta } from './eta.js';
-import type { RunEvent } from './events.js';
-import type { JsonLinesWriter } from './json-lines.js';
+import type { RunEvent } from '../store/events.js';
+import type { JsonLinesWriter } from '../store/json-lines.js';
 import { createMetricsWindow, evaluationLine } from './metrics.js';
 
 export interface TrainingRecord extends TrainingEnd {

@@ -3,10 +3,10 @@ import type { Progress } from '../backend/backend.js';
 import type { LoadedConfig } from '../config/index.js';
 import type { LogpCache } from '../references/index.js';
 import type { LossChoice } from './custom-loss.js';
-import type { RunEvent } from './events.js';
-import type { RecordKeeper } from './record-keeper.js';
-import type { RunFolder } from './run-folder.js';
-import type { RunStage } from './run-record.js';
+import type { RunEvent } from '../store/events.js';
+import type { RunRecordWriter } from '../store/run-record-writer.js';
+import type { RunFolder } from '../store/run-folder.js';
+import type { RunStage } from '../store/run-record.js';
 import type { OpenBackend } from './with-backend.js';
 
 export interface CacheChoice {
@@ -17,7 +17,7 @@ export interface CacheChoice {
 export interface RunContext extends CacheChoice, LossChoice {
   readonly loaded: LoadedConfig;
   readonly folder: RunFolder;
-  readonly keeper: RecordKeeper;
+  readonly runRecord: RunRecordWriter;
   readonly open: OpenBackend;
   readonly emit: (event: RunEvent) => void;
   /** Fired: before training the run ends at once, in training at the next step boundary with a usable adapter. */
@@ -29,12 +29,12 @@ export type ProgressOf = (what: string) => (progress: Progress) => void;
 
 /** Runs one part of the run. */
 export async function runStage<T>(
-  { keeper, emit }: RunContext,
+  { runRecord, emit }: RunContext,
   stage: RunStage,
   run: (progressOf: ProgressOf) => Promise<T>,
 ): Promise<T> {
   emit({ type: 'stage', stage });
-  return keeper.stage(stage, () =>
+  return runRecord.stage(stage, () =>
     run(
       (what) =>
         ({ stage: work, ...progress }) =>

@@ -3,7 +3,7 @@ import { access } from 'node:fs/promises';
 import type { ModelSpec } from '../backend/backend.js';
 import { policyModelSpec } from '../config/index.js';
 import { MrpoError } from '../core/errors.js';
-import { isRunFolder, readRun, type StoredRun } from './run-folder.js';
+import { isRunFolder, readRun, type StoredRun } from '../store/run-folder.js';
 
 /** What a run trained: its base with the adapter, or the model after full fine-tuning. */
 export async function trainedModel(run: StoredRun): Promise<ModelSpec> {

@@ -5,12 +5,12 @@ import type { LoadedConfig } from '../config/index.js';
 import { abortError } from '../core/abort.js';
 import { toMrpoError, type MrpoError } from '../core/errors.js';
 import { withCustomLoss, type LossChoice } from './custom-loss.js';
-import { createEventLog } from './event-log.js';
-import type { RunEvent } from './events.js';
+import { createEventLog } from '../store/event-log.js';
+import type { RunEvent } from '../store/events.js';
 import { executeRun } from './execute-run.js';
-import { createRecordKeeper, type RecordKeeper } from './record-keeper.js';
+import { createRunRecordWriter, type RunRecordWriter } from '../store/run-record-writer.js';
 import type { CacheChoice } from './run-context.js';
-import { createRunFolder, readRun, type RunFolder, type StoredRun } from './run-folder.js';
+import { createRunFolder, readRun, type RunFolder, type StoredRun } from '../store/run-folder.js';
 import { withBackend, type BackendChoice } from './with-backend.js';
 import { writeRunReport } from './write-run-report.js';
 
@@ -43,7 +43,7 @@ export async function startRun(given: LoadedConfig, options: StartOptions = {}):
   const loaded = withCustomLoss(given, options);
   const folder = await createRunFolder(loaded.config.output, configText(loaded));
   const id = `${new Date().toISOString().slice(0, 19).replace(/[:T]/g, '-')}-${randomBytes(3).toString('hex')}`;
-  const keeper = await createRecordKeeper(folder, id, loaded.hash);
+  const runRecord = await createRunRecordWriter(folder, id, loaded.hash);
   const log = createEventLog<RunEvent>(
     (event, previous) =>
       event.type === 'progress' &&
@@ -57,7 +57,7 @@ export async function startRun(given: LoadedConfig, options: StartOptions = {}):
   else options.signal?.addEventListener('abort', forward, { once: true });
 
   log.push({ type: 'started', id, folder: folder.path });
-  const context = { loaded, folder, keeper, emit: (event: RunEvent) => log.push(event), signal: stop.signal };
+  const context = { loaded, folder, runRecord, emit: (event: RunEvent) => log.push(event), signal: stop.signal };
   const result = runToEnd(context, options).finally(() => {
     options.signal?.removeEventListener('abort', forward);
     log.end();
@@ -69,17 +69,17 @@ export async function startRun(given: LoadedConfig, options: StartOptions = {}):
 interface StartedRun {
   readonly loaded: LoadedConfig;
   readonly folder: RunFolder;
-  readonly keeper: RecordKeeper;
+  readonly runRecord: RunRecordWriter;
   readonly emit: (event: RunEvent) => void;
   readonly signal: AbortSignal;
 }
 
 async function runToEnd(started: StartedRun, options: StartOptions): Promise<RunResult> {
-  const { folder, keeper, emit } = started;
+  const { folder, runRecord, emit } = started;
   const outcome = await execute(started, options);
   const told = (what: string, thrown: unknown): void =>
     emit({ type: 'note', message: `${what} could not be written: ${toMrpoError(thrown).message}` });
-  const { status, error } = await keeper.finish(outcome.status, outcome.error).then(
+  const { status, error } = await runRecord.finish(outcome.status, outcome.error).then(
     () => outcome,
     (thrown: unknown): Outcome => {
       told('the record of the run', thrown);

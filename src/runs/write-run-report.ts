@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { bytesText } from '../reports/numbers.js';
 import type { Fact, Panel, ReportReference, ReportRun, ReportSample } from '../reports/report-run.js';
 import { writeReport } from '../reports/write-report.js';
-import { RUN_FILES, type StoredRun } from './run-folder.js';
+import { RUN_FILES, type StoredRun } from '../store/run-folder.js';
 import type { Sample } from './samples.js';
 
 /** Writes `report.html` into the folder of a run, finished or not. */

@@ -5,7 +5,7 @@ import { parse } from 'yaml';
 import { createMemoryBackend } from '../../src/backend/memory.js';
 import type { MrpoError } from '../../src/core/errors.js';
 import { readRun, startRun } from '../../src/runs/index.js';
-import { createRunFolder } from '../../src/runs/run-folder.js';
+import { createRunFolder } from '../../src/store/run-folder.js';
 import { notesOf, pairRows, runToEnd, temporaryCache, temporaryFolder, toyConfig, writePairs } from './support.js';
 
 describe('a run', () => {

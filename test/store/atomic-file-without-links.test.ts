@@ -3,7 +3,7 @@ import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { writeNewFile } from '../../src/runs/write-file.js';
+import { writeNewFile } from '../../src/store/atomic-file.js';
 
 vi.mock('node:fs/promises', async (original) => ({
   ...(await original<object>()),

@@ -20,7 +20,7 @@ import type { RunConfig } from '../config/schema.js';
 import { MrpoError } from '../core/errors.js';
 import { readJsonLines } from './json-lines.js';
 import type { RunRecord } from './run-record.js';
-import { isTemporary, writeNewFile } from './write-file.js';
+import { isTemporary, writeNewFile } from './atomic-file.js';
 
 export const RUN_FILES = {
   config: 'config.yaml',

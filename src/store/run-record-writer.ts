@@ -5,9 +5,9 @@ import type { MrpoError } from '../core/errors.js';
 import { VERSION } from '../core/version.js';
 import type { RunFolder } from './run-folder.js';
 import type { RunRecord, RunStage, RunStatus } from './run-record.js';
-import { writeFileAtomic } from './write-file.js';
+import { writeFileAtomic } from './atomic-file.js';
 
-export interface RecordKeeper {
+export interface RunRecordWriter {
   readonly record: RunRecord;
   update(change: Partial<RunRecord>): Promise<void>;
   /** Runs a stage of the run and records its wall time. */
@@ -19,7 +19,11 @@ export interface RecordKeeper {
 const EXIT_INTERRUPTED = 130;
 
 /** Starts `run.json` of a new run. */
-export async function createRecordKeeper(folder: RunFolder, id: string, configHash: string): Promise<RecordKeeper> {
+export async function createRunRecordWriter(
+  folder: RunFolder,
+  id: string,
+  configHash: string,
+): Promise<RunRecordWriter> {
   let record: RunRecord = {
     format: 1,
     id,

@@ -15,7 +15,7 @@ import signal
 import sys
 
 from .parent import die_with_parent
-from .security import AddressRefused, check_address
+from .rpc.security import AddressRefused, check_address
 
 GRACE_S = 5.0
 
@@ -46,7 +46,7 @@ async def serve(options: argparse.Namespace, ready: int) -> None:
     """`ready` is the file descriptor of the real stdout."""
     from .info import set_threads
     from .roots import Roots
-    from .server import ServerConfig, start_server
+    from .rpc.server import ServerConfig, start_server
 
     threads = set_threads(options.threads)
     server = await start_server(

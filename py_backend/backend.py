@@ -16,12 +16,12 @@ from .engine import OutOfMemory, UnsupportedModel, build_engine
 from .export import export
 from .faults import Fault
 from .generation import Generation, Prompt, Sampling, generate
-from .holdings import HeldModel, Holdings, RowSet
 from .models.identity import ModelIdentity, identify
 from .models.load import chat_template_of, embeddings, load_model, load_tokenizer
 from .models.source import find_source
 from .models.spec import ModelSpec
 from .progress import Progress, Report
+from .registry import HeldModel, Registry, RowSet
 from .roots import Roots
 from .scoring import score_rows
 from .tokens.encode import TextEncoder
@@ -64,7 +64,7 @@ class Backend:
         self.device = device or info.pick_device()
         self.incarnation = secrets.token_hex(8)
         self.roots = roots
-        self.holdings = Holdings()
+        self.registry = Registry()
 
     def identify(self, spec: ModelSpec, report: Report) -> ModelIdentity:
         source = find_source(spec, self.roots)
@@ -84,29 +84,29 @@ class Backend:
         except UnsupportedModel as error:
             raise Fault("MODEL_INVALID", f"model {spec.source}: {error}") from error
         held = HeldModel(
-            self.holdings.new_handle("model"),
+            self.registry.new_handle("model"),
             loaded,
             identity,
             engine,
             TextEncoder(loaded.tokenizer, embeddings(loaded)),
         )
-        self.holdings.add_model(held)
+        self.registry.add_model(held)
         log.info("loaded %s as %s (%s, layout %s)", spec.source, held.handle, identity.numeric_path, engine.layout)
         return held
 
     def unload(self, handle: str) -> None:
-        self.holdings.drop_model(handle)
+        self.registry.drop_model(handle)
         release_memory()
 
     def open_rows(self, model_handle: str, rule: TokenRule) -> str:
-        self.holdings.model(model_handle)
+        self.registry.model(model_handle)
         if rule.max_length < 2:
             raise Fault("ROW_INVALID", f"max_length: expected at least 2 tokens, got {rule.max_length}")
-        return self.holdings.add_row_set(RowSet(model_handle, rule))
+        return self.registry.add_row_set(RowSet(model_handle, rule))
 
     def tokenize(self, row_set: str, pairs: list[PairText]) -> list[RowFacts]:
-        rows = self.holdings.row_set(row_set)
-        encoder = self.holdings.model(rows.model_handle).encoder
+        rows = self.registry.row_set(row_set)
+        encoder = self.registry.model(rows.model_handle).encoder
         built = [build_row(encoder, pair, rows.rule, len(rows.rows) + i) for i, pair in enumerate(pairs)]
         facts = [row.facts for row in built]
         rows.rows.extend(built)
@@ -119,8 +119,8 @@ class Backend:
         adapter_off: bool,
         give: Callable[[list[int], list[float], Progress], None],
     ) -> None:
-        rows = self.holdings.row_set(row_set)
-        held = self.holdings.model(rows.model_handle)
+        rows = self.registry.row_set(row_set)
+        held = self.registry.model(rows.model_handle)
         wanted = rows.check(indices) if indices else rows.usable()
         done = 0
 
@@ -144,14 +144,14 @@ class Backend:
         give: Callable[[Generation], None],
         check: Callable[[], None],
     ) -> None:
-        held = self.holdings.model(handle)
+        held = self.registry.model(handle)
         with_adapter(
             held.policy, adapter_off, lambda: generate(held.loaded, held.encoder, prompts, sampling, give, check)
         )
 
     def create_trainer(self, handle: str, spec: TrainerSpec) -> CreatedTrainer:
         """One trainer per model; a policy that an earlier, closed trainer left on the model is taken off."""
-        held = self.holdings.model(handle)
+        held = self.registry.model(handle)
         if held.trainer is not None:
             raise Fault("UNSUPPORTED", f"model {handle!r} has a trainer already", "Close it, or load the model again.")
         check_policy(held.loaded, spec.lora)
@@ -167,7 +167,7 @@ class Backend:
             raise Fault("OUT_OF_MEMORY", f"trainer of {handle!r}: {error}") from None
         trainer = Trainer(handle, policy, held.engine, spec.seed, spec.optimizer)
         return CreatedTrainer(
-            handle=self.holdings.add_trainer(held, trainer),
+            handle=self.registry.add_trainer(held, trainer),
             trainable_parameters=sum(parameter.numel() for parameter in policy.parameters()),
             checkpointing=held.engine.checkpointing,
             micro_batch_tokens=held.engine.micro_batch_tokens(),
@@ -176,11 +176,11 @@ class Backend:
         )
 
     def close_trainer(self, handle: str) -> None:
-        self.holdings.drop_trainer(handle)
+        self.registry.drop_trainer(handle)
         release_memory()
 
     def export(self, handle: str, path: str, merge: bool, model_card: str, report: Report) -> tuple[str, list[str]]:
-        held = self.holdings.model(handle)
+        held = self.registry.model(handle)
         target, files = export(
             held.loaded, held.policy, path, merge=merge, model_card=model_card, roots=self.roots, report=report
         )

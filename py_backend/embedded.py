@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 from .parent import die_with_parent
 
 if TYPE_CHECKING:
-    from .server import RunningServer
+    from .rpc.server import RunningServer
 
 DEFAULT_GRACE_S = 2.0
 
@@ -39,7 +39,7 @@ class Host:
 
     def start(self, address: str, token: str | None = None, threads: int | None = None) -> dict[str, Any]:
         from .info import set_threads
-        from .server import ServerConfig, start_server
+        from .rpc.server import ServerConfig, start_server
 
         if self._server is not None:
             raise RuntimeError(f"a server runs already, at {self._server.address}")

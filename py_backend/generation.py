@@ -71,8 +71,8 @@ def prompt_ids(encoder: TextEncoder, prompt: Prompt, index: int) -> list[int]:
             ids = encoder.ids(render_prompt(encoder.tokenizer, prompt.messages))
         else:
             text = encoder.ids(prompt.messages[0].content)
-            opening = encoder.opening
-            ids = text if opening and text[: len(opening)] == opening else [*opening, *text]
+            bos_ids = encoder.bos_ids
+            ids = text if bos_ids and text[: len(bos_ids)] == bos_ids else [*bos_ids, *text]
     except (TemplateRefused, IndexError) as error:
         raise Fault("ROW_INVALID", f"prompt {index}: {error}") from error
     if not ids:

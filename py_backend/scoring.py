@@ -7,14 +7,14 @@ from collections.abc import Callable, Sequence
 
 from .engine import Engine, OutOfMemory
 from .faults import Fault
-from .tokens.rows import Row
+from .tokens.rows import TokenizedRow
 
 MAX_ROWS = 16
 
 
 def score_rows(
     engine: Engine,
-    rows: Sequence[Row],
+    rows: Sequence[TokenizedRow],
     indices: Sequence[int],
     give: Callable[[list[int], list[float]], None],
     max_tokens: int,
@@ -26,7 +26,7 @@ def score_rows(
 
 
 def _score_batch(
-    engine: Engine, rows: Sequence[Row], batch: list[int], give: Callable[[list[int], list[float]], None]
+    engine: Engine, rows: Sequence[TokenizedRow], batch: list[int], give: Callable[[list[int], list[float]], None]
 ) -> None:
     failure = ""
     try:
@@ -43,7 +43,7 @@ def _score_batch(
         _score_batch(engine, rows, batch[middle:], give)
 
 
-def tokens_of(row: Row) -> int:
+def tokens_of(row: TokenizedRow) -> int:
     return len(row.prefix) + len(row.chosen) + len(row.rejected)
 
 

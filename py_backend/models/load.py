@@ -27,14 +27,14 @@ log = logging.getLogger("mrpo")
 @dataclass(slots=True)
 class Loaded:
     """model: the transformers model, wrapped by PEFT when it has a START adapter. Weights are frozen, mode is eval.
-    carriers: by name of each of the model's own modules, whether an adapter can be put on it."""
+    adaptable_modules: by name of each of the model's own modules, whether an adapter can be put on it."""
 
     spec: ModelSpec
     source: Source
     model: nn.Module
     tokenizer: PreTrainedTokenizerBase
     base: PreTrainedModel = field(repr=False)
-    carriers: dict[str, bool] = field(repr=False)
+    adaptable_modules: dict[str, bool] = field(repr=False)
 
     @property
     def device(self) -> torch.device:
@@ -79,15 +79,17 @@ def load_model(spec: ModelSpec, source: Source, device: torch.device) -> Loaded:
     tokenizer = load_tokenizer(spec, source)
     base = _load_base(spec, source, device)
     base.config.use_cache = True
-    carriers = {name: can_carry(module) for name, module in base.named_modules()}
+    adaptable_modules = {name: can_adapt(module) for name, module in base.named_modules()}
     model = _with_start_adapter(base, source) if source.adapter is not None else base
     model.requires_grad_(False)
     model.eval()
     hold_quantised_layers(base)
-    return Loaded(spec=spec, source=source, model=model, tokenizer=tokenizer, base=base, carriers=carriers)
+    return Loaded(
+        spec=spec, source=source, model=model, tokenizer=tokenizer, base=base, adaptable_modules=adaptable_modules
+    )
 
 
-def can_carry(module: nn.Module) -> bool:
+def can_adapt(module: nn.Module) -> bool:
     """Linear layers, bitsandbytes' and GPT-2's own kinds of them, and embeddings."""
     return isinstance(module, (nn.Linear, nn.Embedding)) or type(module).__name__ == "Conv1D"
 

@@ -14,8 +14,8 @@ from py_backend.faults import Fault
 from py_backend.tokens.chat import render_prompt
 from py_backend.tokens.encode import TextEncoder
 from py_backend.tokens.pair_text import Message, PairText, TokenRule
-from py_backend.tokens.rows import Row, build_row
-from py_backend.tokens.sides import Side
+from py_backend.tokens.prompt_response import PromptResponse
+from py_backend.tokens.rows import TokenizedRow, build_row
 from py_backend.tokens.truncation import RULES
 
 Encoders = Callable[[str], TextEncoder]
@@ -33,13 +33,13 @@ def plain(prompt: str, chosen: str, rejected: str) -> PairText:
     return replace(conversation(prompt, chosen, rejected), plain=True)
 
 
-def whole(row: Row) -> tuple[list[int], list[int]]:
+def whole(row: TokenizedRow) -> tuple[list[int], list[int]]:
     """Both sequences as the model sees them."""
     pair = row.pair()
     return pair.prefix + pair.chosen, pair.prefix + pair.rejected
 
 
-def scored(row: Row) -> tuple[list[int], list[int]]:
+def scored(row: TokenizedRow) -> tuple[list[int], list[int]]:
     pair = row.pair()
     return pair.chosen[pair.chosen_from :], pair.rejected[pair.rejected_from :]
 
@@ -287,7 +287,7 @@ IDS = st.lists(st.integers(1, 50), min_size=1, max_size=30)
 def test_every_rule_keeps_within_the_limit_and_cuts_only_at_ends(
     prompt: list[int], chosen: list[int], rejected: list[int], limit: int, rule: str
 ) -> None:
-    kept = RULES[rule](Side(prompt, chosen), Side(prompt, rejected), limit, 0)
+    kept = RULES[rule](PromptResponse(prompt, chosen), PromptResponse(prompt, rejected), limit, 0)
     if kept is None:
         return
     for index, (side, whole_response) in enumerate(zip(kept, (chosen, rejected), strict=True)):
@@ -300,7 +300,7 @@ def test_every_rule_keeps_within_the_limit_and_cuts_only_at_ends(
 @settings(max_examples=200, deadline=None)
 @given(prompt=st.integers(1, 3000), response=st.integers(1, 3000), limit=st.integers(2, 2048))
 def test_the_paper_rule_shares_the_limit_in_proportion(prompt: int, response: int, limit: int) -> None:
-    side = Side([1] * prompt, [2] * response)
+    side = PromptResponse([1] * prompt, [2] * response)
     kept = RULES["paper"](side, side, limit, 0)
     assert kept is not None
     share = limit * response / (prompt + response)

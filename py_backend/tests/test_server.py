@@ -27,8 +27,8 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from py_backend.gen.mrpo.backend.v1 import backend_pb2 as pb
 from py_backend.roots import Roots
-from py_backend.security import AddressRefused, check_address
-from py_backend.server import ServerConfig, start_server
+from py_backend.rpc.security import AddressRefused, check_address
+from py_backend.rpc.server import ServerConfig, start_server
 from py_backend.tests.client import ROOT, SERVICE, Client, pair, reason, spawn
 
 Folder = Callable[[str], Path]

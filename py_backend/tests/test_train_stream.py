@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from py_backend.backend import Backend, TrainerSpec
-from py_backend.device import DeviceThread
 from py_backend.faults import Fault
 from py_backend.gen.mrpo.backend.v1 import backend_pb2 as pb
 from py_backend.models.spec import ModelSpec
 from py_backend.roots import Roots
+from py_backend.rpc.device_thread import DeviceThread
+from py_backend.rpc.train_stream import TrainStream
 from py_backend.tokens.pair_text import Message, PairText, TokenRule
-from py_backend.train_stream import TrainStream
 from py_backend.training.optimizers import OptimizerSpec
 from py_backend.training.policy import LoraSpec
 
@@ -39,7 +39,7 @@ class Held:
     @property
     def is_there(self) -> bool:
         try:
-            self.backend.holdings.model(self.model)
+            self.backend.registry.model(self.model)
         except Fault:
             return False
         return True
@@ -95,7 +95,7 @@ def test_waits_for_a_client_that_comes_back(held: Held) -> None:
 
 def test_is_worked_for_no_more(held: Held, monkeypatch: pytest.MonkeyPatch) -> None:
     done: list[int] = []
-    trainer = held.backend.holdings.trainer(held.trainer)
+    trainer = held.backend.registry.trainer(held.trainer)
     forward = trainer.forward
 
     def noted(step: int, micro_batch: int, *rest: object) -> object:

@@ -67,7 +67,7 @@ class TextEncoder:
         return [str(piece) for piece in self.tokenizer.convert_ids_to_tokens(ids)]
 
     @cached_property
-    def opening(self) -> list[int]:
+    def bos_ids(self) -> list[int]:
         """What the tokenizer puts in front of a plain text by itself: BOS, or nothing."""
         with self.lock:
             bare = self.tokenizer("a", add_special_tokens=False)["input_ids"]

@@ -12,7 +12,7 @@ from ..faults import Fault
 from .chat import TemplateRefused
 from .encode import TextEncoder
 from .pair_text import PairText, TokenRule
-from .sides import Side, Sides, chat_sides, paper_sides, plain_sides
+from .prompt_response import EncodedPair, PromptResponse, encode_chat, encode_paper, encode_plain
 from .truncation import RULES
 
 
@@ -33,7 +33,7 @@ class RowFacts:
 
 
 @dataclass(slots=True)
-class Row:
+class TokenizedRow:
     """Four bytes a token at rest; `pair` makes the lists the engine takes."""
 
     facts: RowFacts
@@ -49,18 +49,18 @@ class Row:
         )
 
 
-def build_row(encoder: TextEncoder, pair: PairText, rule: TokenRule, index: int) -> Row:
+def build_row(encoder: TextEncoder, pair: PairText, rule: TokenRule, index: int) -> TokenizedRow:
     """Raises ROW_INVALID for a pair that breaks the protocol, CHAT_TEMPLATE_MISSING, MODEL_INVALID."""
     check_pair(pair, index)
     reason = unusable_text(pair)
     try:
-        sides = _sides(encoder, pair, rule)
+        encoded = _encoded_pair(encoder, pair, rule)
     except TemplateRefused:
         return _unusable(RowFacts(unusable=reason or "template_refused"))
-    opening = len(encoder.opening) if sides.chosen.prompt[: len(encoder.opening)] == encoder.opening else 0
-    kept = RULES[rule.truncation](sides.chosen, sides.rejected, rule.max_length, opening)
-    chosen, rejected = kept or (sides.chosen, sides.rejected)
-    facts = _facts(encoder, sides, chosen, rejected, rule)
+    bos_tokens = len(encoder.bos_ids) if encoded.chosen.prompt[: len(encoder.bos_ids)] == encoder.bos_ids else 0
+    kept = RULES[rule.truncation](encoded.chosen, encoded.rejected, rule.max_length, bos_tokens)
+    chosen, rejected = kept or (encoded.chosen, encoded.rejected)
+    facts = _facts(encoder, encoded, chosen, rejected, rule)
     facts.unusable = reason or ("too_long" if kept is None else unusable_tokens(chosen, rejected, encoder.vocabulary))
     return _row(facts, chosen, rejected)
 
@@ -81,7 +81,7 @@ def unusable_text(pair: PairText) -> str:
     return "identical" if pair.chosen == pair.rejected else ""
 
 
-def unusable_tokens(chosen: Side, rejected: Side, vocabulary: float) -> str:
+def unusable_tokens(chosen: PromptResponse, rejected: PromptResponse, vocabulary: float) -> str:
     if not chosen.response or not rejected.response:
         return "empty_response"
     if chosen.prompt + chosen.response == rejected.prompt + rejected.response:
@@ -91,26 +91,28 @@ def unusable_tokens(chosen: Side, rejected: Side, vocabulary: float) -> str:
     return "" if shared_prompt(chosen, rejected) else "empty_prompt"
 
 
-def shared_prompt(chosen: Side, rejected: Side) -> int:
-    """Prompt tokens that both sides begin with."""
+def shared_prompt(chosen: PromptResponse, rejected: PromptResponse) -> int:
+    """Prompt tokens that both sequences begin with."""
     return len(os.path.commonprefix([chosen.prompt, rejected.prompt]))
 
 
-def _sides(encoder: TextEncoder, pair: PairText, rule: TokenRule) -> Sides:
+def _encoded_pair(encoder: TextEncoder, pair: PairText, rule: TokenRule) -> EncodedPair:
     if rule.template == "paper":
-        return paper_sides(encoder, pair)
-    return plain_sides(encoder, pair) if pair.plain else chat_sides(encoder, pair)
+        return encode_paper(encoder, pair)
+    return encode_plain(encoder, pair) if pair.plain else encode_chat(encoder, pair)
 
 
-def _facts(encoder: TextEncoder, sides: Sides, chosen: Side, rejected: Side, rule: TokenRule) -> RowFacts:
+def _facts(
+    encoder: TextEncoder, encoded: EncodedPair, chosen: PromptResponse, rejected: PromptResponse, rule: TokenRule
+) -> RowFacts:
     facts = RowFacts(
         prompt_tokens=len(chosen.prompt),
         chosen_tokens=len(chosen.response),
         rejected_tokens=len(rejected.response),
-        truncated_prompt=len(chosen.prompt) < len(sides.chosen.prompt),
-        truncated_chosen=len(chosen.response) < len(sides.chosen.response),
-        truncated_rejected=len(rejected.response) < len(sides.rejected.response),
-        boundary_split=sides.split,
+        truncated_prompt=len(chosen.prompt) < len(encoded.chosen.prompt),
+        truncated_chosen=len(chosen.response) < len(encoded.chosen.response),
+        truncated_rejected=len(rejected.response) < len(encoded.rejected.response),
+        boundary_split=encoded.split,
     )
     if rule.return_tokens:
         prompt, answer = as_seen(encoder, chosen)
@@ -120,19 +122,19 @@ def _facts(encoder: TextEncoder, sides: Sides, chosen: Side, rejected: Side, rul
     return facts
 
 
-def as_seen(encoder: TextEncoder, side: Side) -> tuple[str, str]:
+def as_seen(encoder: TextEncoder, side: PromptResponse) -> tuple[str, str]:
     """Text of the prompt and of the response as the model gets them: cut, with every special token."""
     prompt, whole = encoder.decode(side.prompt), encoder.decode(side.prompt + side.response)
     # Decoded alone, a response may lose the space it begins with.
     return prompt, whole[len(prompt) :] if whole.startswith(prompt) else encoder.decode(side.response)
 
 
-def _row(facts: RowFacts, chosen: Side, rejected: Side) -> Row:
+def _row(facts: RowFacts, chosen: PromptResponse, rejected: PromptResponse) -> TokenizedRow:
     if facts.unusable:
         return _unusable(facts)
     at = shared_prompt(chosen, rejected)
     tails = [side.prompt[at:] for side in (chosen, rejected)]
-    return Row(
+    return TokenizedRow(
         facts=facts,
         prefix=array("i", chosen.prompt[:at]),
         chosen=array("i", tails[0] + chosen.response),
@@ -142,6 +144,6 @@ def _row(facts: RowFacts, chosen: Side, rejected: Side) -> Row:
     )
 
 
-def _unusable(facts: RowFacts) -> Row:
+def _unusable(facts: RowFacts) -> TokenizedRow:
     nothing: array[int] = array("i")
-    return Row(facts, nothing, nothing, nothing, 0, 0)
+    return TokenizedRow(facts, nothing, nothing, nothing, 0, 0)

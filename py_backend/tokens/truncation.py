@@ -2,47 +2,49 @@
 
 from __future__ import annotations
 
-from .sides import Side
+from .prompt_response import PromptResponse
 
-Kept = tuple[Side, Side] | None
+Kept = tuple[PromptResponse, PromptResponse] | None
 
 
-def keep_start(chosen: Side, rejected: Side, limit: int, opening: int) -> Kept:
+def keep_start(chosen: PromptResponse, rejected: PromptResponse, limit: int, bos_tokens: int) -> Kept:
     """Prompt + response cut at the limit; a prompt that fills it leaves nothing to score."""
     if max(len(chosen.prompt), len(rejected.prompt)) >= limit:
         return None
     return _cut_end(chosen, limit), _cut_end(rejected, limit)
 
 
-def _cut_end(side: Side, limit: int) -> Side:
-    return Side(side.prompt, side.response[: limit - len(side.prompt)])
+def _cut_end(side: PromptResponse, limit: int) -> PromptResponse:
+    return PromptResponse(side.prompt, side.response[: limit - len(side.prompt)])
 
 
-def drop(chosen: Side, rejected: Side, limit: int, opening: int) -> Kept:
+def drop(chosen: PromptResponse, rejected: PromptResponse, limit: int, bos_tokens: int) -> Kept:
     fits = all(len(side.prompt) + len(side.response) <= limit for side in (chosen, rejected))
     return (chosen, rejected) if fits else None
 
 
-def keep_end_of_prompt(chosen: Side, rejected: Side, limit: int, opening: int) -> Kept:
+def keep_end_of_prompt(chosen: PromptResponse, rejected: PromptResponse, limit: int, bos_tokens: int) -> Kept:
     """The prompt loses its beginning, after its BOS, until the longer response fits; a response that is longer than
     the limit is cut as well and keeps one token of prompt."""
     responses = [side.response[: limit - 1] for side in (chosen, rejected)]
     room = limit - max(map(len, responses))
     excess = max(len(chosen.prompt), len(rejected.prompt)) - room
     if excess <= 0:
-        return Side(chosen.prompt, responses[0]), Side(rejected.prompt, responses[1])
-    kept = opening if room > opening else 0
+        return PromptResponse(chosen.prompt, responses[0]), PromptResponse(rejected.prompt, responses[1])
+    kept = bos_tokens if room > bos_tokens else 0
     prompts = [side.prompt[:kept] + side.prompt[kept + excess :] for side in (chosen, rejected)]
-    return Side(prompts[0], responses[0]), Side(prompts[1], responses[1])
+    return PromptResponse(prompts[0], responses[0]), PromptResponse(prompts[1], responses[1])
 
 
-def paper(chosen: Side, rejected: Side, limit: int, opening: int) -> Kept:
+def paper(chosen: PromptResponse, rejected: PromptResponse, limit: int, bos_tokens: int) -> Kept:
     """The authors' rule: the limit is shared in proportion to the lengths, each side keeps its beginning, a response
     at least one token. The chosen side's prompt is used for both, so the rejected side may exceed the limit."""
     prompt_room, chosen_room = proportional(len(chosen.prompt), len(chosen.response), limit)
     _, rejected_room = proportional(len(rejected.prompt), len(rejected.response), limit)
     prompt = chosen.prompt[:prompt_room]
-    return Side(prompt, chosen.response[:chosen_room]), Side(prompt, rejected.response[:rejected_room])
+    return PromptResponse(prompt, chosen.response[:chosen_room]), PromptResponse(
+        prompt, rejected.response[:rejected_room]
+    )
 
 
 def proportional(prompt: int, response: int, limit: int) -> tuple[int, int]:

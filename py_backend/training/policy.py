@@ -146,7 +146,7 @@ def _with_adapter(loaded: Loaded, lora: LoraSpec, has_start: bool) -> nn.Module:
         raise Fault(
             "TARGET_MODULES_UNMATCHED",
             f"target_modules: {first_line(error)}",
-            f"Name modules of this model: {', '.join(carrier_names(loaded))}.",
+            f"Name modules of this model: {', '.join(adaptable_names(loaded))}.",
         ) from error
 
 
@@ -181,10 +181,10 @@ def check_targets(loaded: Loaded, targets: tuple[str, ...]) -> None:
     names matches."""
     if targets == ("all-linear",):
         return
-    unmatched = [target for target in targets if not all_carry(loaded.carriers, target)]
+    unmatched = [target for target in targets if not all_adaptable(loaded.adaptable_modules, target)]
     if not unmatched:
         return
-    known = carrier_names(loaded)
+    known = adaptable_names(loaded)
     close = difflib.get_close_matches(unmatched[0], known, n=1)
     meant = f" Did you mean {close[0]}?" if close else ""
     raise Fault(
@@ -194,15 +194,15 @@ def check_targets(loaded: Loaded, targets: tuple[str, ...]) -> None:
     )
 
 
-def all_carry(carriers: dict[str, bool], target: str) -> bool:
+def all_adaptable(adaptable_modules: dict[str, bool], target: str) -> bool:
     """PEFT's rule for a name: a whole module name, or the end of one after a dot."""
-    matches = [carries for name, carries in carriers.items() if name == target or name.endswith(f".{target}")]
+    matches = [carries for name, carries in adaptable_modules.items() if name == target or name.endswith(f".{target}")]
     return bool(matches) and all(matches)
 
 
-def carrier_names(loaded: Loaded) -> list[str]:
+def adaptable_names(loaded: Loaded) -> list[str]:
     """Last parts of the names of modules that can carry an adapter, in order of appearance."""
-    return list(dict.fromkeys(name.rpartition(".")[2] for name, carries in loaded.carriers.items() if carries))
+    return list(dict.fromkeys(name.rpartition(".")[2] for name, carries in loaded.adaptable_modules.items() if carries))
 
 
 def clean_name(name: str) -> str:

@@ -11,7 +11,7 @@ from .models.identity import ModelIdentity
 from .models.load import Loaded
 from .tokens.encode import TextEncoder
 from .tokens.pair_text import TokenRule
-from .tokens.rows import Row
+from .tokens.rows import TokenizedRow
 from .training.policy import Policy
 from .training.trainer import Trainer
 
@@ -35,7 +35,7 @@ class RowSet:
 
     model_handle: str
     rule: TokenRule
-    rows: list[Row] = field(default_factory=list)
+    rows: list[TokenizedRow] = field(default_factory=list)
 
     def usable(self) -> list[int]:
         return [index for index, row in enumerate(self.rows) if not row.facts.unusable]
@@ -53,7 +53,7 @@ class RowSet:
         return indices
 
 
-class Holdings:
+class Registry:
     """Handles are never used twice in one process."""
 
     def __init__(self) -> None:

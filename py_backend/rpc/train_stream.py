@@ -12,13 +12,14 @@ from collections.abc import AsyncIterator, Callable
 
 from py_backend.gen.mrpo.backend.v1 import backend_pb2 as pb
 
+from ..backend import Backend
+from ..faults import Fault
+from ..registry import RowSet
+from ..training.ledger import conflict
+from ..training.trainer import Trainer
 from . import wire
-from .backend import Backend
-from .device import DeviceThread
-from .faults import Fault
-from .holdings import RowSet
-from .training.ledger import conflict
-from .training.trainer import Trainer
+from .device_thread import DeviceThread
+from .status import reason_number
 
 RETURN_S = 600.0
 FRAMES_AHEAD = 8  # unanswered ones; what more a client sends waits in its own buffers
@@ -80,7 +81,7 @@ class TrainStream:
                 raise conflict("the client has gone")
             answer = self._handle(request)
         except Fault as fault:
-            error = Answer.OperationError(reason=fault.reason_number, message=fault.message)
+            error = Answer.OperationError(reason=reason_number(fault), message=fault.message)
             answer = Answer(error=error)
         answer.sequence = request.sequence
         return answer
@@ -92,8 +93,8 @@ class TrainStream:
         return self._handlers[kind](request)
 
     def _open(self, request: pb.TrainRequest) -> Answer:
-        trainer = self._backend.holdings.trainer(request.open.trainer_handle)
-        rows = self._backend.holdings.row_set(request.open.row_set)
+        trainer = self._backend.registry.trainer(request.open.trainer_handle)
+        rows = self._backend.registry.row_set(request.open.row_set)
         if rows.model_handle != trainer.model_handle:
             raise Fault("UNKNOWN_HANDLE", f"row set {request.open.row_set!r} belongs to another model than the trainer")
         self._names = (request.open.trainer_handle, request.open.row_set)
@@ -131,7 +132,7 @@ class TrainStream:
     def _opened(self) -> tuple[Trainer, RowSet]:
         if self._names is None:
             raise conflict("a frame before open")
-        trainer, rows = self._backend.holdings.trainer(self._names[0]), self._backend.holdings.row_set(self._names[1])
+        trainer, rows = self._backend.registry.trainer(self._names[0]), self._backend.registry.row_set(self._names[1])
         if trainer.client != self._client:
             raise conflict("another client has opened this trainer")
         return trainer, rows

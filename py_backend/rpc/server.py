@@ -12,11 +12,11 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from .backend import Backend
-from .device import DeviceThread
+from ..backend import Backend
+from ..info import quiet_libraries
+from ..roots import Roots
+from .device_thread import DeviceThread
 from .grpc_service import SERVICE, service_handler
-from .info import quiet_libraries
-from .roots import Roots
 from .security import AddressRefused, TokenInterceptor, check_address
 from .servicer import BackendServicer
 from .wire import MAX_MESSAGE_BYTES

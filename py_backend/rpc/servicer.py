@@ -7,12 +7,12 @@ from typing import Any
 
 from py_backend.gen.mrpo.backend.v1 import backend_pb2 as pb
 
+from ..backend import Backend
+from ..faults import Fault
+from ..hub_datasets import read_dataset
+from ..progress import Progress
 from . import wire
-from .backend import Backend
-from .device import DeviceThread, Send, Stopped, own_thread, stream
-from .faults import Fault
-from .hub_datasets import read_dataset
-from .progress import Progress
+from .device_thread import DeviceThread, Send, Stopped, own_thread, stream
 from .train_stream import TrainStream
 
 

@@ -14,7 +14,7 @@ import threading
 from collections.abc import AsyncIterator, Callable
 from typing import Any, TypeVar
 
-from .faults import Fault
+from ..faults import Fault
 
 HEARTBEAT_S = 5.0
 CHANNEL_ITEMS = 64

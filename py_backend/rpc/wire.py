@@ -8,21 +8,21 @@ import torch
 
 from py_backend.gen.mrpo.backend.v1 import backend_pb2 as pb
 
-from . import __version__, info
-from .backend import Backend, CreatedTrainer, TrainerSpec
-from .faults import Fault
-from .generation import Generation, Prompt, Sampling
-from .holdings import HeldModel
-from .memory import device_memory, peak_memory_bytes
-from .models.identity import ModelIdentity
-from .models.load import chat_template_of
-from .models.spec import DTYPES, ModelSpec
-from .progress import Progress
-from .tokens.pair_text import Message, PairText, TokenRule
-from .tokens.rows import RowFacts
-from .training.optimizers import OPTIMIZERS, OptimizerSpec
-from .training.policy import LoraSpec
-from .training.trainer import StepDone
+from .. import __version__, info
+from ..backend import Backend, CreatedTrainer, TrainerSpec
+from ..faults import Fault
+from ..generation import Generation, Prompt, Sampling
+from ..memory import device_memory, peak_memory_bytes
+from ..models.identity import ModelIdentity
+from ..models.load import chat_template_of
+from ..models.spec import DTYPES, ModelSpec
+from ..progress import Progress
+from ..registry import HeldModel
+from ..tokens.pair_text import Message, PairText, TokenRule
+from ..tokens.rows import RowFacts
+from ..training.optimizers import OPTIMIZERS, OptimizerSpec
+from ..training.policy import LoraSpec
+from ..training.trainer import StepDone
 
 PROTOCOL_VERSION = 1
 MAX_MESSAGE_BYTES = 16 << 20

@@ -16,7 +16,7 @@ from .pair_text import Message, PairText
 
 
 @dataclass(slots=True)
-class Side:
+class PromptResponse:
     """Token ids of the prompt as encoded with this response, and of the response."""
 
     prompt: list[int]
@@ -24,31 +24,33 @@ class Side:
 
 
 @dataclass(slots=True)
-class Sides:
-    chosen: Side
-    rejected: Side
+class EncodedPair:
+    chosen: PromptResponse
+    rejected: PromptResponse
     split: bool
 
 
-def chat_sides(encoder: TextEncoder, pair: PairText) -> Sides:
+def encode_chat(encoder: TextEncoder, pair: PairText) -> EncodedPair:
     prompt, chosen, rejected = render_pair(encoder.tokenizer, pair.prompt, pair.chosen, pair.rejected)
-    return _encoded(encoder, prompt, chosen, rejected, opening=[], ending=False)
+    return _encoded(encoder, prompt, chosen, rejected, bos_ids=[], ending=False)
 
 
-def plain_sides(encoder: TextEncoder, pair: PairText) -> Sides:
+def encode_plain(encoder: TextEncoder, pair: PairText) -> EncodedPair:
     texts = (pair.prompt[0].content, pair.chosen[0].content, pair.rejected[0].content)
-    return _encoded(encoder, *texts, opening=encoder.opening, ending=True)
+    return _encoded(encoder, *texts, bos_ids=encoder.bos_ids, ending=True)
 
 
-def _encoded(encoder: TextEncoder, prompt: str, chosen: str, rejected: str, opening: list[int], ending: bool) -> Sides:
+def _encoded(
+    encoder: TextEncoder, prompt: str, chosen: str, rejected: str, bos_ids: list[int], ending: bool
+) -> EncodedPair:
     sides, split = [], False
     for response in (chosen, rejected):
         encoded = encoder.encode(prompt, response)
-        written = bool(opening) and encoded.prompt[: len(opening)] == opening  # the text brings its own BOS
-        head = encoded.prompt if written else [*opening, *encoded.prompt]
-        sides.append(Side(head, with_end(encoder, encoded.response) if ending else encoded.response))
+        written = bool(bos_ids) and encoded.prompt[: len(bos_ids)] == bos_ids  # the text brings its own BOS
+        head = encoded.prompt if written else [*bos_ids, *encoded.prompt]
+        sides.append(PromptResponse(head, with_end(encoder, encoded.response) if ending else encoded.response))
         split = split or encoded.split
-    return Sides(*sides, split=split)
+    return EncodedPair(*sides, split=split)
 
 
 def with_end(encoder: TextEncoder, ids: list[int]) -> list[int]:
@@ -57,15 +59,15 @@ def with_end(encoder: TextEncoder, ids: list[int]) -> list[int]:
     return ids if eos is None or ids[-1:] == [eos] else [*ids, eos]
 
 
-def paper_sides(encoder: TextEncoder, pair: PairText) -> Sides:
+def encode_paper(encoder: TextEncoder, pair: PairText) -> EncodedPair:
     pieces = paper_pieces(pair.prompt)
     prompt: list[int] = []
     for text, ended in pieces:
         ids = encoder.ids(text)
         prompt += with_end(encoder, ids) if ended else ids
     chosen, rejected = ("".join(message.content for message in side) for side in (pair.chosen, pair.rejected))
-    sides = [Side(prompt, with_end(encoder, encoder.ids(text))) for text in (chosen, rejected)]
-    return Sides(*sides, split=False)
+    sides = [PromptResponse(prompt, with_end(encoder, encoder.ids(text))) for text in (chosen, rejected)]
+    return EncodedPair(*sides, split=False)
 
 
 def paper_pieces(prompt: list[Message]) -> list[tuple[str, bool]]:

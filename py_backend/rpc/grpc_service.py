@@ -14,7 +14,8 @@ from google.protobuf.message_factory import GetMessageClass
 
 from py_backend.gen.mrpo.backend.v1 import backend_pb2 as pb
 
-from .faults import DETAILS_KEY, Fault, status_bytes
+from ..faults import Fault
+from .status import DETAILS_KEY, code_of, status_bytes
 
 SERVICE = pb.DESCRIPTOR.services_by_name["BackendService"]
 log = logging.getLogger("mrpo")
@@ -65,7 +66,7 @@ async def _abort(name: str, error: Exception, context: grpc.aio.ServicerContext)
         raise error
     if isinstance(error, Fault):
         log.info("%s refused: %s: %s", name, error.reason, error.message)
-        await context.abort(error.code, error.message, ((DETAILS_KEY, status_bytes(error)),))
+        await context.abort(code_of(error), error.message, ((DETAILS_KEY, status_bytes(error)),))
     log.error("%s failed", name, exc_info=error)
     text = (str(error).strip() or "no message").splitlines()[0][:500]
     await context.abort(grpc.StatusCode.INTERNAL, f"{name}: {type(error).__name__}: {text}")

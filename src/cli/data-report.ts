@@ -1,4 +1,5 @@
 /** A data summary as text for a terminal. */
+import { largest } from '../core/extremes.js';
 import type { PreferencePair } from '../data/index.js';
 import type { Quantiles } from '../data/quantiles.js';
 import type { DataSummary } from '../data/summarise.js';
@@ -129,7 +130,7 @@ function shorten(text: string): string {
 
 /** Columns padded to their widest cell; the first two to the left, numbers to the right. */
 function table(rows: readonly (readonly string[])[]): string[] {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  const widths = (rows[0] ?? []).map((_, column) => largest(rows.map((row) => row[column]?.length ?? 0)));
   return rows.map((row) =>
     row
       .map((cell, column) => (column < 2 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0)))

@@ -1,4 +1,5 @@
 /** The measures of held-out pairs on one line, and before and after as a small table. */
+import { largest } from '../core/extremes.js';
 import type { Measures } from '../sdk/index.js';
 
 const percent = (value: number | undefined): string => (value === undefined ? '-' : `${(100 * value).toFixed(1)} %`);
@@ -31,7 +32,10 @@ export function baselineText(longerIsChosen: number): string {
 /** A table with one column of measures, or two. */
 export function measureTable(columns: readonly { readonly title: string; readonly measures: Measures }[]): string {
   const shown = ROWS.filter(({ name }) => columns.some(({ measures }) => measures[name] !== undefined));
-  const width = Math.max(...shown.map(({ label }) => label.length), 0);
+  const width = largest(
+    shown.map(({ label }) => label.length),
+    0,
+  );
   const line = (label: string, cells: readonly string[]): string =>
     `  ${label.padEnd(width)}${cells.map((cell) => cell.padStart(12)).join('')}`;
   return [

@@ -70,7 +70,7 @@ export async function readPairs(source: string, options: ReadOptions = {}): Prom
   while (head.length < SAMPLE_ROWS) {
     const next = await iterator.next();
     if (next.done === true) break;
-    head.push(...next.value);
+    for (const row of next.value) head.push(row);
   }
   const sample = head
     .map(({ value }) => value)
@@ -220,7 +220,7 @@ function gather(
   const key = JSON.stringify(answer.prompt);
   const group = groups.get(key);
   if (group === undefined) groups.set(key, { ...answer, line, answers: [...answer.answers] });
-  else group.answers.push(...answer.answers);
+  else for (const one of answer.answers) group.answers.push(one);
 }
 
 function pairGroups(

@@ -1,6 +1,7 @@
 /** What a run will need, from its configuration, the shape of its models and the lengths of its pairs alone. */
 import { isPolicyReference, referenceName } from '../config/models.js';
 import type { RunConfig } from '../config/schema.js';
+import { largest } from '../core/extremes.js';
 import { thisMachine, type Device } from './devices.js';
 import type { PairLength } from './lengths.js';
 import {
@@ -84,7 +85,7 @@ export function planRun(input: PlanInput): Plan {
   const fixed = fixedMemory(shape, config, format, device, trained);
   const { checkpointing, perToken } = chooseCheckpointing(input, device, format, fixed, tokens);
   const fitting = Math.floor((HEADROOM * (device.memoryBytes - fixed)) / perToken);
-  const longest = Math.max(1, ...train.map(pairTokens));
+  const longest = largest(train.map(pairTokens), 1);
   const microBatchTokens =
     config.training.micro_batch_tokens ?? Math.max(1, device.kind === 'cpu' ? Math.min(fitting, CPU_TOKENS) : fitting);
   const batchTokens = config.training.batch_size * pairTokens(tokens);

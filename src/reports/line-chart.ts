@@ -1,4 +1,5 @@
 /** A line chart as inline SVG: no script, no network, colours from the page's style sheet so that dark mode works. */
+import { largest, smallest } from '../core/extremes.js';
 import { html, raw, type Html } from './html.js';
 import { numberText } from './numbers.js';
 import type { Point } from './series.js';
@@ -37,7 +38,8 @@ export function lineChart(options: ChartOptions): Html | undefined {
   const format = options.format ?? numberText;
   const tickFormat = options.tickFormat ?? format;
   const xs = lines.flatMap(({ points }) => points.map(({ x }) => x));
-  const [left, right] = [Math.min(...xs), Math.max(...xs, Math.min(...xs) + 1)];
+  const left = smallest(xs);
+  const right = largest(xs, left + 1);
   const [low, high] = paddedRange(
     lines.flatMap(({ points }) => points.map(({ y }) => y)),
     options,

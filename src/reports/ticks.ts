@@ -1,4 +1,5 @@
 /** Round numbers for an axis. */
+import { largest, smallest } from '../core/extremes.js';
 
 /** About `count` multiples of 1, 2 or 5 times a power of ten that lie in `[low, high]`. */
 export function niceTicks(low: number, high: number, count: number): readonly number[] {
@@ -17,8 +18,8 @@ export function paddedRange(
   values: readonly number[],
   fixed: { readonly low?: number | undefined; readonly high?: number | undefined } = {},
 ): readonly [number, number] {
-  const low = Math.min(...values);
-  const high = Math.max(...values);
+  const low = smallest(values);
+  const high = largest(values);
   const size = Math.max(Math.abs(low), Math.abs(high));
   // Equal values, or equal but for rounding, still get a range with a height.
   const share = 0.06 * (high - low > 1e-9 * size ? high - low : size);

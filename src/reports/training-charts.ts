@@ -1,4 +1,5 @@
 /** How training went: loss, margins and the three accuracies over optimizer steps. */
+import { largest } from '../core/extremes.js';
 import { html, type Html } from './html.js';
 import { lineChart, type Line } from './line-chart.js';
 import { percentText, percentTick } from './numbers.js';
@@ -73,7 +74,10 @@ ${lineChart({
 
 function lengthBaseline(runs: readonly ReportRun[]): Line[] {
   const [run] = runs;
-  const lastStep = Math.max(0, ...runs.flatMap(({ metrics }) => metrics.map((line) => Number(line['step']) || 0)));
+  const lastStep = largest(
+    runs.flatMap(({ metrics }) => metrics.map((line) => Number(line['step']) || 0)),
+    0,
+  );
   if (run?.longerIsChosen === undefined || lastStep === 0) return [];
   const y = run.longerIsChosen;
   return [

@@ -2,6 +2,7 @@
  * Which pairs each optimizer step sees, and how a step is cut into forward passes. The first is part of the result
  * (a seeded order per epoch); the second is only a matter of memory and changes no gradient.
  */
+import { largest } from '../core/extremes.js';
 import { seededRandom } from '../core/random.js';
 import { seedFor } from './seeds.js';
 
@@ -75,7 +76,7 @@ export function cutStep(
   const total = (members: readonly number[]): number => members.reduce((sum, index) => sum + tokensOf(index), 0);
   const large = packMicroBatches(indices, tokensOf, tokenBudget);
   const whole = total(indices);
-  const longest = Math.max(...indices.map(tokensOf));
+  const longest = largest(indices.map(tokensOf));
   // A step that fits at once: half a pair more than half of it makes two forwards of any pairs, and never a third.
   const half = large.length === 1 ? Math.floor((whole + longest) / 2) : Math.floor(tokenBudget / 2);
   const small = packMicroBatches(indices, tokensOf, half);

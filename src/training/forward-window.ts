@@ -3,6 +3,7 @@
  * the device has work while a gradient is on its way.
  */
 import type { ForwardResult } from '../backend/backend.js';
+import { largest } from '../core/extremes.js';
 
 /** Forwards without their gradients, at most; more would wait longer and hide nothing more. */
 const AHEAD = 2;
@@ -76,7 +77,7 @@ export function tokensTogether(forwards: readonly number[], tokenBudget: number)
     const both = tokens + (forwards[i + 1] ?? 0);
     return both <= tokenBudget ? both : tokens;
   });
-  return Math.max(...together);
+  return largest(together);
 }
 
 const sameNumbers = (left: readonly number[], right: readonly number[]): boolean =>

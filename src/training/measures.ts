@@ -18,6 +18,7 @@
  * | references/NAME/dominance            | 1 for each response of the two that this reference, clipped, finds the    |
  * |                                      | least likely of all: it decides the harmonic mean                         |
  */
+import { smallest } from '../core/extremes.js';
 import type { ModelColumns, ObjectiveResult, PairBatch } from '../objectives/objective.js';
 
 /** Means by name. A value that is not defined (a reference-free loss has no virtual reference) is left out. */
@@ -111,7 +112,7 @@ function leastLikely(
   for (let i = 0; i < size; i++) {
     // One without weight (DPO knows only the first) decides nothing.
     const logps = references.map((logps, j) => ((weights[j]?.[i] ?? 0) > 0 ? (logps[i] ?? NaN) : Infinity));
-    if (logps.indexOf(Math.min(...logps)) === k) count += 1;
+    if (logps.indexOf(smallest(logps)) === k) count += 1;
   }
   return count;
 }

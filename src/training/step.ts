@@ -8,6 +8,7 @@
 import type { CommitResult, Trainer } from '../backend/backend.js';
 import { BackendFault } from '../backend/fault.js';
 import { MrpoError } from '../core/errors.js';
+import { largest } from '../core/extremes.js';
 import type { Objective, ObjectiveResult, PairBatch } from '../objectives/objective.js';
 import { cutStep, type StepPlan } from './batches.js';
 import { batchOf, pairTokens, type Examples } from './examples.js';
@@ -137,7 +138,7 @@ export function createStepRunner(context: StepContext): StepRunner {
           if (!isOutOfMemory(thrown)) throw thrown;
           const tokens = microBatches.map((members) => sum(members, tokensOf));
           const together = tokensTogether(tokens, tokenBudget);
-          const onePair = microBatches.every((members) => members.length === 1) && together === Math.max(...tokens);
+          const onePair = microBatches.every((members) => members.length === 1) && together === largest(tokens);
           if (onePair) throw onePairTooLarge(examples, microBatches, thrown);
           tokenBudget = Math.floor(Math.min(tokenBudget, together) / 2);
         }

@@ -36,6 +36,15 @@ describe('mrpo data', () => {
     expect(stdout.match(/^sample /gm)).toHaveLength(1);
   });
 
+  it.each([
+    ['jsonl', '{}\n'.repeat(200_000), /rows of no known format: they have no fields/],
+    ['csv', `prompt,chosen,rejected\n${'"a\n'.repeat(3)}`, /no rows|not CSV/],
+  ])('reads a long or broken .%s file to its end', async (ending, content, problem) => {
+    const { code, stderr } = await data(folder.write(`long.${ending}`, content));
+    expect(code).toBe(1);
+    expect(stderr).toMatch(problem);
+  });
+
   it('prints one JSON object with the same facts', async () => {
     const { code, stdout, stderr } = await data(file, '--json');
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });

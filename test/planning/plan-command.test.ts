@@ -6,12 +6,12 @@ import type { Plan } from '../../src/planning/index.js';
 import { runMrpo } from '../support/run-mrpo.js';
 import { tinyModel } from '../support/tiny-models.js';
 
-function folderWithRun(): string {
+function folderWithRun(pairs = 20): string {
   const folder = mkdtempSync(join(tmpdir(), 'mrpo-plan-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   const line = (n: number) =>
     JSON.stringify({ prompt: `say ${n}`, chosen: `${n} it is`, rejected: `not ${n}, never, never` });
-  writeFileSync(join(folder, 'pairs.jsonl'), Array.from({ length: 20 }, (_, n) => line(n)).join('\n'));
+  writeFileSync(join(folder, 'pairs.jsonl'), Array.from({ length: pairs }, (_, n) => line(n)).join('\n'));
   const config = `policy: { model: ${tinyModel('llama')} }\nreferences: [{ model: policy }, { model: ${tinyModel('qwen2')} }]\ndata: { train: pairs.jsonl, eval: 4 }\n`;
   writeFileSync(join(folder, 'run.yaml'), config);
   return folder;
@@ -36,6 +36,12 @@ it('names a model without a config.json', async () => {
   const { code, stderr } = await runMrpo(['plan', 'run.yaml', '--set', 'policy.model=./nowhere'], { cwd });
   expect(code).toBe(1);
   expect(stderr).toMatch(/nowhere: expected a model folder with a config\.json/);
+});
+
+it('plans as many pairs as a file may have', async () => {
+  const { code, stdout, stderr } = await runMrpo(['plan', 'run.yaml', '--json'], { cwd: folderWithRun(170_000) });
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  expect(JSON.parse(stdout)).toMatchObject({ pairs: { train: 169_996, held: 4 } });
 });
 
 it('knows only the devices it lists', async () => {

@@ -1,4 +1,5 @@
 /** Greedy and sampled text from a toy. */
+import { largest } from '../../core/extremes.js';
 import { seededRandom, type Random } from '../../core/random.js';
 import { END_TOKEN, nextTokenLogps, type ToySequence } from './toy-model.js';
 
@@ -21,7 +22,7 @@ export function generateTokens(
   const tokens: number[] = [];
   while (tokens.length < sampling.maxNewTokens) {
     const logps = nextTokenLogps(weights, tokens.at(-1) ?? prompt.previous, prompt.topic);
-    const next = sampling.temperature === 0 ? logps.indexOf(Math.max(...logps)) : sample(logps, sampling, random);
+    const next = sampling.temperature === 0 ? logps.indexOf(largest(logps)) : sample(logps, sampling, random);
     if (next === END_TOKEN) return { tokens, finished: true };
     tokens.push(next);
   }

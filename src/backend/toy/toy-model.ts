@@ -4,6 +4,7 @@
  * sequence log-prob and its gradient are closed-form sums over its tokens. Everything is float64.
  */
 import { createHash } from 'node:crypto';
+import { largest } from '../../core/extremes.js';
 import { seededRandom } from '../../core/random.js';
 
 /** Token classes; the last one ends a sequence and also stands before its first token. */
@@ -43,8 +44,8 @@ export function nextTokenLogps(weights: Float64Array, previous: number, topic: n
   for (let next = 0; next < VOCABULARY; next++) {
     logits[next] = (weights[previous * VOCABULARY + next] ?? NaN) + (weights[topicStart + next] ?? NaN);
   }
-  const largest = Math.max(...logits);
-  const logSum = largest + Math.log(logits.reduce((sum, logit) => sum + Math.exp(logit - largest), 0));
+  const top = largest(logits);
+  const logSum = top + Math.log(logits.reduce((sum, logit) => sum + Math.exp(logit - top), 0));
   return logits.map((logit) => Math.min(logit - logSum, 0));
 }
 

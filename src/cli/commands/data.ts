@@ -5,6 +5,7 @@ import { InvalidArgumentError, Option, type Command } from 'commander';
 
 import type { Backend, TokenRule } from '../../backend/backend.js';
 import { MrpoError } from '../../core/errors.js';
+import { largest } from '../../core/extremes.js';
 import { formatNames, FORMATS } from '../../data/index.js';
 import { KEPT_DROPS } from '../../data/drop-ledger.js';
 import { summariseData, type DataSummary } from '../../data/summarise.js';
@@ -170,7 +171,7 @@ function summaryJson(summary: DataSummary, view: TokenView | undefined, samples:
 
 function listFormats(io: CliIo, json: boolean): void {
   if (json) return printJson(io, { formats: FORMATS.map(({ name, summary, fields }) => ({ name, summary, fields })) });
-  const width = Math.max(...formatNames().map((name) => name.length));
+  const width = largest(formatNames().map((name) => name.length));
   for (const { name, summary } of FORMATS) io.out(`${name.padEnd(width)}  ${summary}\n`);
 }
 

@@ -8,6 +8,7 @@ import { nearestName } from '../../config/problem.js';
 import { SCHEMA_FILE } from '../../config/schema-file.js';
 import { starterConfig } from '../../config/starter.js';
 import { MrpoError } from '../../core/errors.js';
+import { largest } from '../../core/extremes.js';
 import { printJson, type CliIo } from '../command.js';
 
 interface InitOptions {
@@ -33,7 +34,7 @@ export function registerInit(program: Command, io: CliIo): void {
 
 function listPresets(io: CliIo, json: boolean): void {
   if (json) return printJson(io, { presets: PRESETS.map(({ name, summary }) => ({ name, summary })) });
-  const width = Math.max(...presetNames().map((name) => name.length));
+  const width = largest(presetNames().map((name) => name.length));
   for (const { name, summary } of PRESETS) io.out(`${name.padEnd(width)}  ${summary}\n`);
 }
 

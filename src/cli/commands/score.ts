@@ -1,5 +1,6 @@
 /** `mrpo score`: the references of a configuration, scored into the cache. */
 import type { Command } from 'commander';
+import { largest } from '../../core/extremes.js';
 import { scoreReferences, type ScoredReference, type ScoringEvent, type WorkProgress } from '../../references/index.js';
 import { collect, printJson, type CliIo } from '../command.js';
 import { durationText, type Progress } from '../progress.js';
@@ -121,7 +122,7 @@ function resultText(
   seconds: number,
   cache: string,
 ): string {
-  const width = Math.max(...references.map(({ name }) => name.length));
+  const width = largest(references.map(({ name }) => name.length));
   const lines = references.flatMap(({ name, counts, unusable }) => [
     `  ${name.padEnd(width)}  ${String(counts.scored).padStart(7)} scored  ${String(counts.cached).padStart(7)} from the cache  ${String(unusable.length).padStart(6)} unusable`,
     ...unusable.slice(0, SHOWN_UNUSABLE).map(({ line, reason }) => `      row ${line}: ${reason}`),

@@ -4,6 +4,7 @@ import { parse, type CsvError, type Parser } from 'csv-parse';
 
 import { MrpoError } from '../../core/errors.js';
 import { throwIfAborted } from '../../core/abort.js';
+import { largest } from '../../core/extremes.js';
 import { RowProblem } from '../row-problem.js';
 import { cellValue } from './csv-cell.js';
 import { createLineStarts } from './line-starts.js';
@@ -23,7 +24,7 @@ export interface CsvShape {
 export function csvShape(head: string): CsvShape {
   const header = head.split(/\r?\n/, 1)[0] ?? '';
   const counts = DELIMITERS.map((delimiter) => header.split(delimiter).length);
-  const delimiter = DELIMITERS[counts.indexOf(Math.max(...counts))] ?? ',';
+  const delimiter = DELIMITERS[counts.indexOf(largest(counts))] ?? ',';
   return { delimiter, lineEnd: (head.includes('\n') ? '\n' : '\r').charCodeAt(0) };
 }
 
@@ -77,7 +78,10 @@ export async function* csvRows(
     for await (const entry of parser) {
       const { line, cells } = entry as { line: number; cells: Cells };
       // The parser is ahead of this loop: rows that it skipped further down wait for their turn.
-      while ((skipped[0]?.line ?? line) < line) batch.push(...skipped.splice(0, 1));
+      if ((skipped[0]?.line ?? line) < line) {
+        const later = skipped.findIndex((row) => row.line > line);
+        for (const row of skipped.splice(0, later < 0 ? skipped.length : later)) batch.push(row);
+      }
       batch.push(readRecord(cells, line));
       if (batch.length < BATCH_ROWS) continue;
       throwIfAborted(options.signal);
@@ -93,7 +97,7 @@ export async function* csvRows(
     text.destroy();
     parser.destroy();
   }
-  batch.push(...skipped);
+  batch = batch.concat(skipped);
   if (batch.length > 0) yield batch;
 }
 

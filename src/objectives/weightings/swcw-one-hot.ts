@@ -2,6 +2,7 @@
  * SWCW one-hot (arXiv 2512.10040): step t trains against the one reference whose mean confidence |l_k(w) - l_k(l)|
  * was largest in step t-1 (the first of equals). Before any step: the first reference, the policy's own start.
  */
+import { largest } from '../../core/extremes.js';
 import { confidenceColumns } from '../../math/arwc.js';
 import type { Weighting } from '../weighting.js';
 import { constantColumns, oneHot } from './constant.js';
@@ -15,7 +16,7 @@ export function swcwOneHotWeighting(references: number): Weighting {
       const totals = confidenceColumns(view.chosen, view.rejected).map((column) =>
         column.reduce((sum, value) => sum + value, 0),
       );
-      chosen = totals.indexOf(Math.max(...totals));
+      chosen = totals.indexOf(largest(totals));
     },
     state: () => ({ chosen }),
     restore: (state) => {

@@ -4,6 +4,7 @@
  * k* = argmax theta. The step paid off iff the policy's accuracy on a random validation subsample, the same before and
  * after the step, strictly rose: then a_k* += 1, else b_k* += 1.
  */
+import { largest } from '../../core/extremes.js';
 import { restoreRandom, seededRandom } from '../../core/random.js';
 import { sampleBeta } from '../../math/sample-beta.js';
 import type { Weighting } from '../weighting.js';
@@ -17,7 +18,7 @@ export function tswWeighting(references: number, prior: number, seed: number): W
   let random = seededRandom(seed);
   const draw = (): number => {
     const beliefs = wins.map((a, k) => sampleBeta(random, a, losses[k]!));
-    return beliefs.indexOf(Math.max(...beliefs));
+    return beliefs.indexOf(largest(beliefs));
   };
   let chosen = draw();
   return {

@@ -1,4 +1,5 @@
 /** Two groups of values as overlaid histograms: inline SVG, no script. */
+import { largest } from '../../core/extremes.js';
 import { html, type Html } from '../html.js';
 import { numberText } from '../numbers.js';
 import { niceTicks } from '../ticks.js';
@@ -28,7 +29,7 @@ export function histogram(options: HistogramOptions): Html {
     Math.max(Math.abs(all[Math.floor(0.01 * all.length)] ?? 0), Math.abs(all[Math.ceil(0.99 * all.length) - 1] ?? 0)) ||
     1;
   const counts = options.groups.map(({ values }) => binCounts(values, reach));
-  const highest = Math.max(1, ...counts.flat());
+  const highest = largest(counts.flat(), 1);
   const x = (value: number): number => EDGE.left + ((value + reach) / (2 * reach)) * (WIDTH - EDGE.left - EDGE.right);
   const height = (count: number): number => (count / highest) * (HEIGHT - EDGE.top - EDGE.bottom);
   const width = (WIDTH - EDGE.left - EDGE.right) / BINS;

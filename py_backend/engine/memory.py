@@ -50,8 +50,10 @@ def saved_bytes(model: nn.Module, run: Callable[[], object]) -> int:
     kept: list[torch.Tensor] = []  # alive until the end, so that no address is used twice
 
     def pack(tensor: torch.Tensor) -> torch.Tensor:
-        kept.append(tensor)
-        return tensor
+        # Detached: a graph that holds its own output is a cycle that Python cannot see, and the model stays for ever.
+        alias = tensor.detach()
+        kept.append(alias)
+        return alias
 
     with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
         result = run()

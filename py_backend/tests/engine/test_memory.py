@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import pytest
 import torch
 
@@ -25,6 +28,18 @@ def test_memory_of_long_responses_does_not_grow_with_the_vocabulary() -> None:
     assert large <= 1.02 * small
     logits = 2 * 200 * 8900 * 4
     assert large < logits
+
+
+@pytest.mark.parametrize("checkpointing", ["off", "selective", "full", "auto"])
+def test_an_engine_that_has_measured_itself_keeps_no_model_alive(checkpointing: str) -> None:
+    policy = with_adapter(model("llama", torch.float32))
+    engine = build_engine(policy, checkpointing=checkpointing)
+    engine.micro_batch_tokens()
+    engine.forward(PAIRS, grad=True).sum().backward()
+    weights = [weakref.ref(parameter) for parameter in policy.parameters()]
+    del policy, engine
+    gc.collect()
+    assert [weight() for weight in weights if weight() is not None] == []
 
 
 def test_recomputation_keeps_less() -> None:

@@ -67,11 +67,13 @@ def probe() -> dict[str, Any]:
 
 
 def harden() -> None:
-    """This process lives for its parent only: it says nothing on stdout, Ctrl-C is the parent's to handle, and it dies
-    with the parent even while it is busy."""
+    """This process lives for its parent only: it says nothing on stdout, signals to the process group (Ctrl-C, a batch
+    system's SIGTERM, a closed terminal) are the parent's to handle, and it dies with the parent, busy or not."""
     os.dup2(2, 1)
     if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"):
+            if hasattr(signal, name):
+                signal.signal(getattr(signal, name), signal.SIG_IGN)
     die_with_parent()
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
 

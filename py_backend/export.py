@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +19,7 @@ from .faults import Fault
 from .models.load import START, Loaded, load_model
 from .progress import Progress, Report
 from .roots import Roots
+from .scratch import scratch_folder
 from .training.policy import POLICY, Policy, activate
 
 if TYPE_CHECKING:
@@ -34,22 +34,20 @@ def export(
     """The folder and the files in it. Raises PATH_REFUSED for a folder that holds something, UNSUPPORTED for a model
     of which nothing was trained (unless its whole weights are asked for)."""
     target = check_target(path, roots)
-    scratch: Path | None = None
     try:
-        scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-        report(Progress("write", 0, 0, "bytes"))
-        write_weights(loaded, policy, scratch, merge)
-        loaded.tokenizer.save_pretrained(str(scratch))
-        if model_card:
-            (scratch / "README.md").write_text(model_card, encoding="utf-8")
-        share(scratch)
-        flush(scratch)
-        os.rename(scratch, target)
+        with scratch_folder(target.parent, target.name) as scratch:
+            content = scratch / "content"
+            content.mkdir()
+            report(Progress("write", 0, 0, "bytes"))
+            write_weights(loaded, policy, content, merge)
+            loaded.tokenizer.save_pretrained(str(content))
+            if model_card:
+                (content / "README.md").write_text(model_card, encoding="utf-8")
+            share(content)
+            flush(content)
+            os.rename(content, target)
     except (OSError, SafetensorError) as error:
         raise Fault("PATH_REFUSED", f"export to {target}: {getattr(error, 'strerror', None) or error}") from error
-    finally:
-        if scratch is not None:
-            shutil.rmtree(scratch, ignore_errors=True)
     files = sorted(str(file.relative_to(target)) for file in target.rglob("*") if file.is_file())
     size = sum((target / file).stat().st_size for file in files)
     report(Progress("write", size, size, "bytes"))
@@ -75,7 +73,7 @@ def write_weights(loaded: Loaded, policy: Policy | None, folder: Path, merge: bo
             raise Fault("UNSUPPORTED", "export of an adapter: this model has no trained adapter", "Train it first.")
         write_adapter(loaded, policy, folder)
     else:
-        merged_model(loaded, policy).save_pretrained(str(folder))
+        merged_model(loaded, policy, folder.parent).save_pretrained(str(folder))
 
 
 def write_adapter(loaded: Loaded, policy: Policy, folder: Path) -> None:
@@ -108,8 +106,8 @@ def base_name(loaded: Loaded) -> str:
     return str(source.folder / source.gguf) if source.gguf else str(source.folder)
 
 
-def merged_model(loaded: Loaded, policy: Policy | None) -> torch.nn.Module:
-    """A second, unquantised copy of the base with every adapter merged into it."""
+def merged_model(loaded: Loaded, policy: Policy | None, scratch: Path) -> torch.nn.Module:
+    """A second, unquantised copy of the base with every adapter merged into it, the trained one by way of `scratch`."""
     from peft import PeftModel
 
     spec = replace(loaded.spec, quantization="none", dtype=loaded.spec.dtype_name(loaded.device))
@@ -118,9 +116,10 @@ def merged_model(loaded: Loaded, policy: Policy | None) -> torch.nn.Module:
     )
     model = fresh.model
     if policy is not None:
-        with tempfile.TemporaryDirectory() as scratch:
-            write_adapter(loaded, policy, Path(scratch))
-            model = PeftModel.from_pretrained(model, scratch)
+        adapter = scratch / "adapter"
+        adapter.mkdir()
+        write_adapter(loaded, policy, adapter)
+        model = PeftModel.from_pretrained(model, str(adapter))
     return model.merge_and_unload() if isinstance(model, PeftModel) else model
 
 

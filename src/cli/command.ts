@@ -10,7 +10,7 @@ export interface CliIo {
   readonly note: (text: string) => void;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
-  /** Fires at the first Ctrl-C or SIGTERM: stop at the next safe point. A second one ends the process at once. */
+  /** Fires at the first Ctrl-C, SIGTERM, SIGHUP or SIGQUIT: stop at the next safe point. A second Ctrl-C ends at once. */
   readonly signal: AbortSignal;
   /** A progress bar on a terminal, plain lines when piped, silence with --quiet; always on stderr. */
   readonly progress: (title: string) => Progress;

@@ -150,12 +150,16 @@ export function processIo(argv: readonly string[]): CliIo {
   loadDotenv({ quiet: true });
   const stop = new AbortController();
   const interrupt = (): void => {
-    if (stop.signal.aborted) process.exit(EXIT_INTERRUPTED);
+    if (stop.signal.aborted) return;
     stop.abort(new MrpoError('aborted', 'interrupted'));
     process.stderr.write('\nstopping at the next safe point; press Ctrl-C again to stop at once\n');
   };
-  process.on('SIGINT', interrupt);
-  process.on('SIGTERM', interrupt);
+  process.on('SIGINT', () => {
+    if (stop.signal.aborted) process.exit(EXIT_INTERRUPTED);
+    interrupt();
+  });
+  // Batch systems, shells and closed terminals ask once and more; only a person's second Ctrl-C means "at once".
+  for (const signal of ['SIGTERM', 'SIGHUP', 'SIGQUIT'] as const) process.on(signal, interrupt);
   // Who no longer reads the result (`mrpo ... | head`) has had enough of it; that is no crash.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : EXIT_FAILED));
   // The work goes on without the notes that nobody can read any more.

@@ -1,9 +1,9 @@
 /** What a run trained, in a folder of its own: the adapter, or the whole model with the adapter merged in. */
-import { randomUUID } from 'node:crypto';
 import { cp, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import type { Progress } from '../backend/backend.js';
 import { MrpoError } from '../core/errors.js';
+import { makeScratchFolder } from '../core/scratch-folder.js';
 import { readRun } from '../store/run-folder.js';
 import { trainedModel } from './run-model.js';
 import { withBackend, type BackendChoice } from './with-backend.js';
@@ -61,14 +61,13 @@ async function requireEmpty(folder: string): Promise<void> {
 
 /** Copies beside the place and moves into it, so that a half-made copy never has the asked name. */
 async function copyWhole(from: string, to: string): Promise<void> {
-  const temporary = join(dirname(to), `.${randomUUID()}.tmp`);
   await mkdir(dirname(to), { recursive: true });
+  const scratch = makeScratchFolder(dirname(to), `.${basename(to)}`);
   try {
-    await cp(from, temporary, { recursive: true });
-    await rename(temporary, to); // onto an empty folder or none
-  } catch (thrown) {
-    await rm(temporary, { recursive: true, force: true });
-    throw thrown;
+    await cp(from, join(scratch, 'content'), { recursive: true });
+    await rename(join(scratch, 'content'), to); // onto an empty folder or none
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
   }
 }
 

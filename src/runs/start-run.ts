@@ -27,7 +27,10 @@ export interface Run {
   readonly id: string;
   /** Absolute path of the run folder. */
   readonly folder: string;
-  /** What happens, from the start whenever one begins to listen. Ends with the run and never throws. */
+  /**
+   * What happens, from the start whenever one begins to listen; of more than 2000 steps the oldest may be missing then
+   * (metrics.jsonl has them all). Ends with the run and never throws.
+   */
   readonly events: AsyncIterable<RunEvent>;
   /** Rejects with the error that the run failed with; the folder says it too. */
   readonly result: Promise<RunResult>;
@@ -44,13 +47,14 @@ export async function startRun(given: LoadedConfig, options: StartOptions = {}):
   const folder = await createRunFolder(loaded.config.output, configText(loaded));
   const id = `${new Date().toISOString().slice(0, 19).replace(/[:T]/g, '-')}-${randomBytes(3).toString('hex')}`;
   const runRecord = await createRunRecordWriter(folder, id, loaded.hash);
-  const log = createEventLog<RunEvent>(
-    (event, previous) =>
+  const log = createEventLog<RunEvent>({
+    replaces: (event, previous) =>
       event.type === 'progress' &&
       previous.type === 'progress' &&
       event.what === previous.what &&
       event.work === previous.work,
-  );
+    forgettable: ({ type }) => type === 'step' || type === 'progress', // metrics.jsonl has the steps
+  });
   const stop = new AbortController();
   const forward = (): void => stop.abort(options.signal?.reason);
   if (options.signal?.aborted === true) forward();

@@ -1,5 +1,6 @@
 /** Files that are either whole or not there: written beside their place, flushed to disk, then moved into it. */
 import { randomUUID } from 'node:crypto';
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { constants, copyFile, link, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
@@ -9,6 +10,24 @@ export const isTemporary = (name: string): boolean => /^\.[\da-f-]{36}\.tmp$/.te
 /** Writes or replaces a file. Readers see the old content or the new one, also after a power cut. */
 export function writeFileAtomic(path: string, content: string): Promise<void> {
   return writeBeside(path, content, (temporary) => rename(temporary, path));
+}
+
+/** The same for a process that has no time left for promises. */
+export function writeFileAtomicSync(path: string, content: string): void {
+  const temporary = temporaryBeside(path);
+  try {
+    const file = openSync(temporary, 'wx');
+    try {
+      for (let bytes = Buffer.from(content); bytes.length > 0;) bytes = bytes.subarray(writeSync(file, bytes));
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+    renameSync(temporary, path);
+  } catch (thrown) {
+    rmSync(temporary, { force: true });
+    throw thrown;
+  }
 }
 
 /** Writes a file that must not be there yet. @returns false if it is; of several callers at once, one gets true. */
@@ -33,7 +52,7 @@ async function linkOrCopy(from: string, to: string): Promise<void> {
 }
 
 async function writeBeside(path: string, content: string, put: (temporary: string) => Promise<void>): Promise<void> {
-  const temporary = join(dirname(path), `.${randomUUID()}.tmp`);
+  const temporary = temporaryBeside(path);
   try {
     const file = await open(temporary, 'wx');
     try {
@@ -48,3 +67,5 @@ async function writeBeside(path: string, content: string, put: (temporary: strin
     throw thrown;
   }
 }
+
+const temporaryBeside = (path: string): string => join(dirname(path), `.${randomUUID()}.tmp`);

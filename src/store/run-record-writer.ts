@@ -1,11 +1,10 @@
 /** Keeps `run.json` in step with the run: every change is written whole, and the last word is said whatever happens. */
-import { writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import type { MrpoError } from '../core/errors.js';
 import { VERSION } from '../core/version.js';
 import type { RunFolder } from './run-folder.js';
 import type { RunRecord, RunStage, RunStatus } from './run-record.js';
-import { writeFileAtomic } from './atomic-file.js';
+import { writeFileAtomic, writeFileAtomicSync } from './atomic-file.js';
 
 export interface RunRecordWriter {
   readonly record: RunRecord;
@@ -48,11 +47,16 @@ export async function createRunRecordWriter(
   // A process that ends at once (a second Ctrl-C, an uncaught error) has no time for promises.
   const sayLastWord = (exitCode: number): void => {
     const interrupted = exitCode === EXIT_INTERRUPTED;
-    const status = interrupted ? 'cancelled' : 'failed';
+    const status: RunStatus = interrupted ? 'cancelled' : 'failed';
     const reason = interrupted
       ? `stopped at once while at: ${record.stage}`
       : `the process ended with code ${exitCode} while at: ${record.stage}`;
-    writeFileSync(folder.file('record'), textOf({ ...record, status, reason, finishedAt: new Date().toISOString() }));
+    try {
+      const last: RunRecord = { ...record, status, reason, finishedAt: new Date().toISOString() };
+      writeFileAtomicSync(folder.file('record'), textOf(last));
+    } catch {
+      // A full disk: the record before stays, and whoever reads it sees that its process is gone.
+    }
   };
   process.once('exit', sayLastWord);
   await write({ status: 'running' });

@@ -38,6 +38,7 @@ function startTraining(folder: string, epochs = 500): Cli {
     cwd: folder,
     env: { ...process.env, MRPO_PYTHON: testPython(), MRPO_CACHE_DIR: join(folder, 'cache'), OMP_NUM_THREADS: '1' },
     stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true, // a process group of its own, as a shell makes one
   });
   let output = '';
   const waiting = new Set<() => void>();
@@ -79,6 +80,16 @@ it('stops at a step boundary at the first Ctrl-C and leaves a usable adapter', a
   expect(metrics.filter((line) => 'loss' in line)).toHaveLength(record.training?.steps ?? -1);
   expect(existsSync(join(folder, 'run/adapter/adapter_model.safetensors'))).toBe(true);
   expect(cli.output()).toContain('"status":"cancelled"');
+});
+
+it('stops in the same way when a batch system ends the whole process group, or the terminal is closed', async () => {
+  const folder = temporaryFolder();
+  const { process: child, says, ended, output } = startTraining(folder);
+  await says('step  1/');
+  for (const signal of ['SIGHUP', 'SIGTERM', 'SIGQUIT', 'SIGTERM'] as const) process.kill(-(child.pid ?? 0), signal);
+  expect(await ended, output()).toBe(130);
+  expect((await readRun(join(folder, 'run'))).record).toMatchObject({ status: 'cancelled', stage: 'export' });
+  expect(existsSync(join(folder, 'run/adapter/adapter_model.safetensors'))).toBe(true);
 });
 
 it('stops at once at the second, and the run says so', async () => {

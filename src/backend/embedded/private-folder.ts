@@ -1,7 +1,8 @@
 /** A folder that only this user can enter, for the socket and the log of one embedded backend. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { makeScratchFolder } from '../../core/scratch-folder.js';
 
 export interface PrivateFolder {
   readonly path: string;
@@ -13,10 +14,10 @@ export interface PrivateFolder {
 /** Room for `mrpo-XXXXXX/s` below the system's limit on socket paths. */
 const LONGEST_PARENT = 80;
 
-/** Made with mode 0700 by mkdtemp; in /tmp where the temporary folder's own path is too long for a socket. */
+/** Made with mode 0700; in /tmp where the temporary folder's own path is too long for a socket. */
 export function makePrivateFolder(): PrivateFolder {
   const parent = Buffer.byteLength(tmpdir()) <= LONGEST_PARENT ? tmpdir() : '/tmp';
-  const path = mkdtempSync(join(parent, 'mrpo-'));
+  const path = makeScratchFolder(parent, 'mrpo');
   return {
     path,
     socket: join(path, 's'),

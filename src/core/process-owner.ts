@@ -1,0 +1,68 @@
+/**
+ * Who made a temporary folder, written into it, so that a later process can tell whether anybody still needs it. Process
+ * ids are used again and mean something within one machine and container only, so more than the id is compared.
+ */
+import { readFileSync, readlinkSync } from 'node:fs';
+import { hostname } from 'node:os';
+
+export interface ProcessOwner {
+  readonly host: string;
+  /** Of the machine's start, and of the process ids' namespace; empty where the system tells neither. */
+  readonly boot: string;
+  readonly namespace: string;
+  readonly process: number;
+  /** When the process began, in the system's own unit; empty where it does not tell. */
+  readonly started: string;
+}
+
+/** This process. */
+export function thisProcess(): ProcessOwner {
+  return {
+    host: hostname(),
+    boot: textOf('/proc/sys/kernel/random/boot_id'),
+    namespace: linkOf('/proc/self/ns/pid'),
+    process: process.pid,
+    started: startOf(process.pid),
+  };
+}
+
+/** Whether the owner has certainly ended. One of another machine or container may live. */
+export function hasEnded(owner: ProcessOwner): boolean {
+  const here = thisProcess();
+  if (owner.host !== here.host) return false;
+  if (owner.boot !== here.boot) return true;
+  if (owner.namespace !== here.namespace) return false;
+  return !processExists(owner.process) || owner.started !== startOf(owner.process);
+}
+
+/** Whether a process of this id is there, whoever's it is. */
+export function processExists(id: number): boolean {
+  try {
+    process.kill(id, 0); // signal 0 asks and does nothing
+    return true;
+  } catch (thrown) {
+    return (thrown as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+/** Field 22 of /proc/ID/stat; the name in field 2 may hold anything but ends with the last bracket. */
+function startOf(id: number): string {
+  const fields = textOf(`/proc/${id}/stat`).split(') ').at(-1)?.split(' ') ?? [];
+  return fields[19] ?? '';
+}
+
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8').trim();
+  } catch {
+    return '';
+  }
+}
+
+function linkOf(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return '';
+  }
+}

@@ -1,0 +1,62 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { expect, it, onTestFinished } from 'vitest';
+import { thisProcess } from '../../src/core/process-owner.js';
+import { makeScratchFolder, OWNER_FILE, sweepScratchFolders } from '../../src/core/scratch-folder.js';
+
+function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'scratch-test-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** A folder whose owner is a process that has been there and is gone. */
+async function abandonedFolder(parent: string, name: string): Promise<string> {
+  const gone = spawn(process.execPath, ['-e', '']);
+  await once(gone, 'exit');
+  const path = join(parent, name);
+  mkdirSync(path);
+  writeFileSync(join(path, OWNER_FILE), JSON.stringify({ ...thisProcess(), process: gone.pid }));
+  writeFileSync(join(path, 's'), '');
+  return path;
+}
+
+it('removes what a process that is gone has left, and nothing else', async () => {
+  const parent = temporaryFolder();
+  const abandoned = await abandonedFolder(parent, 'mrpo-abcdef');
+  const others = [await abandonedFolder(parent, 'mrpo-runs-abcdef'), await abandonedFolder(parent, 'other-abcdef')];
+  const first = makeScratchFolder(parent, 'mrpo');
+  const second = makeScratchFolder(parent, 'mrpo');
+  expect(existsSync(abandoned)).toBe(false);
+  expect(readdirSync(parent).sort()).toEqual([first, second, ...others].map((path) => basename(path)).sort());
+});
+
+it('tells a process id that is used again, a restart of the machine and another machine apart', async () => {
+  const parent = temporaryFolder();
+  const make = (name: string, owner: object): string => {
+    const path = join(parent, name);
+    mkdirSync(path);
+    writeFileSync(join(path, OWNER_FILE), JSON.stringify({ ...thisProcess(), ...owner }));
+    return path;
+  };
+  const usedAgain = make('mrpo-aaaaaa', { started: '1' });
+  const restarted = make('mrpo-bbbbbb', { boot: 'before' });
+  const elsewhere = make('mrpo-cccccc', { host: 'another', process: 1 });
+  const container = make('mrpo-dddddd', { namespace: 'pid:[1]', process: 1 });
+  sweepScratchFolders(parent, 'mrpo');
+  expect([usedAgain, restarted, elsewhere, container].map((path) => existsSync(path))).toEqual(
+    process.platform === 'linux' ? [false, false, true, true] : [false, true, true, true],
+  );
+});
+
+it('removes one whose process was killed before it could name itself', () => {
+  const parent = temporaryFolder();
+  const [old, fresh] = [join(parent, 'mrpo-aaaaaa'), join(parent, 'mrpo-bbbbbb')];
+  for (const path of [old, fresh]) mkdirSync(path);
+  utimesSync(old, 1, 1);
+  sweepScratchFolders(parent, 'mrpo');
+  expect([existsSync(old), existsSync(fresh)]).toEqual([false, true]);
+});

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from transformers import GenerationConfig, LogitsProcessor, StoppingCriteria
@@ -25,10 +26,11 @@ BATCH = 8
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """plain: the text of the only message as it is, without the chat template."""
+    """plain: the text of the only message as it is, without the chat template. tools: schemas for the template."""
 
     messages: list[Message]
     plain: bool
+    tools: list[Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ def generate(
 def prompt_ids(encoder: TextEncoder, prompt: Prompt, index: int) -> list[int]:
     try:
         if not prompt.plain:
-            ids = encoder.ids(render_prompt(encoder.tokenizer, prompt.messages))
+            ids = encoder.ids(render_prompt(encoder.tokenizer, prompt.messages, prompt.tools))
         else:
             text = encoder.ids(prompt.messages[0].content)
             bos_ids = encoder.bos_ids

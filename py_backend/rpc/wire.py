@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 
@@ -38,6 +40,7 @@ TRUNCATIONS = {
     pb.TRUNCATION_PAPER: "paper",
     pb.TRUNCATION_KEEP_END_OF_PROMPT: "keep_end_of_prompt",
 }
+NAMES = {dict: "a JSON object", list: "a JSON list"}
 CHECKPOINTING = ("off", "selective", "full", "auto")
 
 
@@ -129,11 +132,33 @@ def token_rule(message: pb.RegisterRowsRequest.Open) -> TokenRule:
 
 
 def messages(listed: Iterable[pb.Message]) -> list[Message]:
-    return [Message(message.role, message.content) for message in listed]
+    return [Message(message.role, message.content, extra(message.extra_json)) for message in listed]
+
+
+def extra(text: str) -> dict[str, Any] | None:
+    """What a message holds beyond role and text. Raises ROW_INVALID."""
+    value = from_json(text, "extra_json", dict)
+    if value is not None and "role" in value:
+        raise Fault("ROW_INVALID", "extra_json: the role of a message stands in its own field")
+    return value or None
+
+
+def from_json(text: str, name: str, kind: type) -> Any:
+    """None for empty text. Raises ROW_INVALID."""
+    if not text:
+        return None
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise Fault("ROW_INVALID", f"{name}: not JSON: {error}") from None
+    if not isinstance(value, kind):
+        raise Fault("ROW_INVALID", f"{name}: expected {NAMES[kind]}, got {text[:60]!r}")
+    return value
 
 
 def pair_text(message: pb.PairText) -> PairText:
-    return PairText(messages(message.prompt), messages(message.chosen), messages(message.rejected), message.plain)
+    sides = (messages(side) for side in (message.prompt, message.chosen, message.rejected))
+    return PairText(*sides, message.plain, from_json(message.tools_json, "tools_json", list) or None)
 
 
 def row_facts(facts: RowFacts) -> pb.RowFacts:
@@ -160,7 +185,10 @@ def scores(rows: list[int], logps: list[float], value: Progress) -> pb.ScoreResp
 
 
 def prompts(message: pb.GenerateRequest) -> list[Prompt]:
-    return [Prompt(messages(prompt.messages), prompt.plain) for prompt in message.prompts]
+    return [
+        Prompt(messages(prompt.messages), prompt.plain, from_json(prompt.tools_json, "tools_json", list) or None)
+        for prompt in message.prompts
+    ]
 
 
 def sampling(message: pb.GenerateRequest) -> Sampling:

@@ -47,6 +47,23 @@ def scored(row: TokenizedRow) -> tuple[list[int], list[int]]:
 # ------------------------------------------------------------------------------------------------------- templates
 
 
+CALLS = (
+    "{% for t in tools or [] %}[{{ t.name }}]{% endfor %}{% for m in messages %}<{{ m.role }}>{{ m.content or '' }}"
+    "{% for c in m.tool_calls or [] %}{{ c.function | tojson }}{% endfor %}{% endfor %}"
+    "{% if add_generation_prompt %}<assistant>{% endif %}"
+)
+
+
+def test_what_a_message_holds_beyond_its_text_and_the_tools_reach_the_template(encoder: Encoders) -> None:
+    calling = with_template(encoder("llama"), CALLS)
+    call = {"tool_calls": [{"function": {"name": "weather", "arguments": {"city": "Paris"}}}], "content": None}
+    pair = conversation("how warm is it?", "", "no idea")
+    pair = replace(pair, chosen=[Message("assistant", "", call)], tools=[{"name": "weather"}])
+    facts = build_row(calling, pair, RULE, 0).facts
+    assert (facts.unusable, facts.rendered[0]) == ("", "[weather]<user>how warm is it?<assistant>")
+    assert facts.rendered[1] == '{"name": "weather", "arguments": {"city": "Paris"}}'
+
+
 @pytest.mark.parametrize("name", ["llama", "mistral", "qwen2"])
 def test_a_conversation_is_what_the_chat_template_makes_of_it(encoder: Encoders, name: str) -> None:
     pair = conversation("what is two plus two?", "four", "five or six", system="be kind")

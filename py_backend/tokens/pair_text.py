@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
+    """extra: what the chat template gets beyond role and content; "content" in it stands in place of the text."""
+
     role: str
     content: str
+    extra: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class PairText:
-    """plain: each list holds one message whose text is used as it is."""
+    """plain: each list holds one message whose text is used as it is. tools: schemas for the chat template."""
 
     prompt: list[Message]
     chosen: list[Message]
     rejected: list[Message]
     plain: bool
+    tools: list[Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

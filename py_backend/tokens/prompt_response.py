@@ -31,7 +31,7 @@ class EncodedPair:
 
 
 def encode_chat(encoder: TextEncoder, pair: PairText) -> EncodedPair:
-    prompt, chosen, rejected = render_pair(encoder.tokenizer, pair.prompt, pair.chosen, pair.rejected)
+    prompt, chosen, rejected = render_pair(encoder.tokenizer, pair.prompt, pair.chosen, pair.rejected, pair.tools)
     return _encoded(encoder, prompt, chosen, rejected, bos_ids=[], ending=False)
 
 

@@ -75,8 +75,9 @@ def check_pair(pair: PairText, index: int) -> None:
 
 
 def unusable_text(pair: PairText) -> str:
-    texts = [[message.content for message in side] for side in (pair.chosen, pair.rejected)]
-    if any(not "".join(text).strip() for text in texts):
+    if any(
+        not any(message.content.strip() or message.extra for message in side) for side in (pair.chosen, pair.rejected)
+    ):
         return "empty_response"
     return "identical" if pair.chosen == pair.rejected else ""
 

@@ -2,6 +2,7 @@
  * The seam: what the control plane asks of an accelerator. The Python gRPC backend and the in-memory toy backend both
  * implement {@link Backend} and pass the same contract tests. It speaks of log-probabilities and gradients, never of a loss.
  */
+import type { JsonValue } from '../core/json.js';
 
 export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
@@ -84,6 +85,8 @@ export interface LoadedModel {
 export interface Message {
   readonly role: string;
   readonly content: string;
+  /** Further keys for the chat template; `content` in here stands in place of the text. */
+  readonly extra?: Readonly<Record<string, JsonValue>> | undefined;
 }
 
 /** The text of one preference pair; `plain` lists hold one message each, used as it is plus an end-of-sequence token. */
@@ -92,6 +95,15 @@ export interface PairText {
   readonly chosen: readonly Message[];
   readonly rejected: readonly Message[];
   readonly plain: boolean;
+  /** Schemas of tools for the chat template. */
+  readonly tools?: readonly JsonValue[] | undefined;
+}
+
+/** What is to be answered; `plain` = the text of the only message as it is, without the chat template. */
+export interface PromptText {
+  readonly messages: readonly Message[];
+  readonly plain: boolean;
+  readonly tools?: readonly JsonValue[] | undefined;
 }
 
 export type Truncation = 'keep_start' | 'drop' | 'paper' | 'keep_end_of_prompt';
@@ -245,11 +257,7 @@ export interface Backend {
     rowSet: string,
     options?: CallOptions & { readonly rows?: readonly number[]; readonly adapterOff?: boolean },
   ): AsyncIterable<ScoreChunk>;
-  generate(
-    modelHandle: string,
-    prompts: readonly { readonly messages: readonly Message[]; readonly plain: boolean }[],
-    options: GenerateOptions,
-  ): AsyncIterable<Generation>;
+  generate(modelHandle: string, prompts: readonly PromptText[], options: GenerateOptions): AsyncIterable<Generation>;
   createTrainer(modelHandle: string, rowSet: string, spec: TrainerSpec, options?: CallOptions): Promise<Trainer>;
   exportModel(
     modelHandle: string,

@@ -15,6 +15,7 @@ import type {
   ModelSpec,
   PairText,
   Progress,
+  PromptText,
   RowFacts,
   ScoreChunk,
   ServerInfo,
@@ -71,14 +72,20 @@ export function toModelSpec(spec: ModelSpec): proto.ModelSpec {
 }
 
 export function toPairText(pair: PairText): proto.PairText {
-  const copy = (messages: readonly Message[]): proto.Message[] =>
-    messages.map(({ role, content }) => ({ role, content }));
   return {
-    prompt: copy(pair.prompt),
-    chosen: copy(pair.chosen),
-    rejected: copy(pair.rejected),
+    prompt: pair.prompt.map(toMessage),
+    chosen: pair.chosen.map(toMessage),
+    rejected: pair.rejected.map(toMessage),
     plain: pair.plain,
+    toolsJson: toJson(pair.tools),
   };
+}
+
+const toMessage = ({ role, content, extra }: Message): proto.Message => ({ role, content, extraJson: toJson(extra) });
+
+/** Nothing, an empty list and an empty object are all an empty field. */
+function toJson(value: object | undefined): string {
+  return value === undefined || Object.keys(value).length === 0 ? '' : JSON.stringify(value);
 }
 
 export function toOpenRows(modelHandle: string, rule: TokenRule): proto.RegisterRowsRequest_Open {
@@ -93,12 +100,16 @@ export function toOpenRows(modelHandle: string, rule: TokenRule): proto.Register
 
 export function toGenerateRequest(
   modelHandle: string,
-  prompts: readonly { readonly messages: readonly Message[]; readonly plain: boolean }[],
+  prompts: readonly PromptText[],
   options: GenerateOptions,
 ): proto.GenerateRequest {
   return {
     modelHandle,
-    prompts: prompts.map(({ messages, plain }) => ({ messages: [...messages], plain })),
+    prompts: prompts.map(({ messages, plain, tools }) => ({
+      messages: messages.map(toMessage),
+      plain,
+      toolsJson: toJson(tools),
+    })),
     maxNewTokens: options.maxNewTokens,
     temperature: options.temperature ?? 0,
     topP: options.topP ?? 0,

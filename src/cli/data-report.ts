@@ -1,6 +1,7 @@
 /** A data summary as text for a terminal. */
 import { largest } from '../core/extremes.js';
-import type { PreferencePair } from '../data/index.js';
+import type { ChatMessage, PreferencePair } from '../data/index.js';
+import { extraText } from '../data/pair.js';
 import type { Quantiles } from '../data/quantiles.js';
 import type { DataSummary } from '../data/summarise.js';
 import type { TokenView } from './token-view.js';
@@ -98,7 +99,7 @@ function sampleLines(
     ...(['prompt', 'chosen', 'rejected'] as const).flatMap((part) => {
       const text =
         rendered?.[part] ??
-        pair[part].map(({ role, content }) => (pair.plain ? content : `<${role}> ${content}`)).join('\n');
+        pair[part].map((message) => (pair.plain ? message.content : shownMessage(message))).join('\n');
       return [
         `  ${part}`,
         ...shorten(text)
@@ -108,6 +109,9 @@ function sampleLines(
     }),
   ];
 }
+
+const shownMessage = (message: ChatMessage): string =>
+  [`<${message.role}>`, message.content, extraText(message)].filter((part) => part !== '').join(' ');
 
 function droppedLines({ dropped, reasons, counts, place }: DataSummary, limit: number): string[] {
   const listed = reasons.length === counts.dropped ? [] : dropped.slice(0, limit); // each row has a line of its own already

@@ -1,6 +1,6 @@
 /** The prompt that two whole conversations or texts share: TRL's implicit prompt. */
 import type { PairDraft } from './make-pair.js';
-import type { ChatMessage } from './pair.js';
+import { sameMessage, type ChatMessage } from './pair.js';
 
 /** The longest common run of messages is the prompt. */
 export function splitMessages(
@@ -9,7 +9,7 @@ export function splitMessages(
 ): Omit<PairDraft, 'plain'> {
   const shorter = Math.min(chosen.length, rejected.length);
   let length = 0;
-  while (length < shorter && sameMessage(chosen[length], rejected[length])) length++;
+  while (length < shorter && sharedMessage(chosen[length], rejected[length])) length++;
   return { prompt: chosen.slice(0, length), chosen: chosen.slice(length), rejected: rejected.slice(length) };
 }
 
@@ -26,5 +26,5 @@ export function commonTextLength(chosen: string, rejected: string): number {
   return length;
 }
 
-const sameMessage = (a: ChatMessage | undefined, b: ChatMessage | undefined): boolean =>
-  a?.role === b?.role && a?.content === b?.content;
+const sharedMessage = (a: ChatMessage | undefined, b: ChatMessage | undefined): boolean =>
+  a !== undefined && b !== undefined && sameMessage(a, b);

@@ -1,9 +1,26 @@
 /** The one normal form of a preference pair inside; every reader produces it. */
 
+import type { JsonValue } from '../core/json.js';
+
 export interface ChatMessage {
   readonly role: string;
+  /** The text; `''` where a message has none, e.g. beside `tool_calls`. */
   readonly content: string;
+  /**
+   * What the message holds beyond role and text, under the names that chat templates know: `tool_calls`, `tool_call_id`,
+   * `name`, `reasoning_content`... It goes to the template as it is. `content` in here stands in place of the text: null,
+   * or a list of parts. Absent when there is nothing.
+   */
+  readonly extra?: Readonly<Record<string, JsonValue>> | undefined;
 }
+
+/** Whether two messages say the same to a chat template. */
+export const sameMessage = (a: ChatMessage, b: ChatMessage): boolean =>
+  a.role === b.role && a.content === b.content && extraText(a) === extraText(b);
+
+/** The rest of a message as JSON, `''` when there is none. */
+export const extraText = ({ extra }: ChatMessage): string =>
+  extra === undefined || Object.keys(extra).length === 0 ? '' : JSON.stringify(extra);
 
 export interface PreferencePair {
   /** SHA-256 of the text of the pair: equal text, equal id, whatever the file or line. */
@@ -13,6 +30,8 @@ export interface PreferencePair {
   readonly prompt: readonly ChatMessage[];
   readonly chosen: readonly ChatMessage[];
   readonly rejected: readonly ChatMessage[];
+  /** Schemas of the tools the assistant may call, for the chat template; absent when there are none. */
+  readonly tools?: readonly JsonValue[] | undefined;
   /** Text used as it is, without a chat template (TRL's standard format); each list then holds one message. */
   readonly plain: boolean;
   /** Where it came from, for messages: 1-based line of a .jsonl or .csv file, else 1-based row number. */

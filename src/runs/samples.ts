@@ -33,7 +33,7 @@ export async function answerSamples(
     readonly signal?: AbortSignal | undefined;
   },
 ): Promise<readonly Sample[]> {
-  const prompts = pairs.map(({ prompt, plain }) => ({ messages: prompt, plain }));
+  const prompts = pairs.map(({ prompt, plain, tools }) => ({ messages: prompt, plain, tools }));
   const samples: Sample[] = [];
   if (pairs.length === 0) return samples;
   const { maxNewTokens, signal } = options;

@@ -81,7 +81,8 @@ async function send(
     if (!accepted) await once(call, 'drain', { signal: stopped });
   };
   for await (const pair of pairs) {
-    const size = bytesOf(pair);
+    const wire = toPairText(pair);
+    const size = bytesOf(wire);
     if (size > MAX_PAIR_BYTES) {
       throw new BackendFault(
         'row_invalid',
@@ -89,7 +90,7 @@ async function send(
       );
     }
     if (chunk.length > 0 && (bytes + size > CHUNK_BYTES || chunk.length >= CHUNK_ROWS)) await flush();
-    chunk.push(toPairText(pair));
+    chunk.push(wire);
     bytes += size;
     row += 1;
   }
@@ -97,9 +98,10 @@ async function send(
   call.end();
 }
 
-function bytesOf(pair: PairText): number {
-  return [...pair.prompt, ...pair.chosen, ...pair.rejected].reduce(
-    (sum, { role, content }) => sum + MESSAGE_OVERHEAD_BYTES + Buffer.byteLength(role) + Buffer.byteLength(content),
-    0,
-  );
+function bytesOf(pair: WirePair): number {
+  let sum = Buffer.byteLength(pair.toolsJson);
+  for (const { role, content, extraJson } of [...pair.prompt, ...pair.chosen, ...pair.rejected]) {
+    sum += MESSAGE_OVERHEAD_BYTES + Buffer.byteLength(role) + Buffer.byteLength(content) + Buffer.byteLength(extraJson);
+  }
+  return sum;
 }

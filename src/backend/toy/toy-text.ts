@@ -59,7 +59,7 @@ export function encodePair(pair: PairText, rule: TokenRule, tokenizer: ToyTokeni
 
 /** The prompt of a generation as the context of an empty response. */
 export function encodePrompt(messages: readonly Message[], plain: boolean, tokenizer: ToyTokenizer): ToySequence {
-  const text = plain ? contentOf(messages) : `${messages.map((m) => `[${m.role}]${m.content}`).join('')}[assistant]`;
+  const text = plain ? contentOf(messages) : `${messages.map((m) => `[${m.role}]${textOf(m)}`).join('')}[assistant]`;
   return sequenceOf(cut(text, tokenizer), []);
 }
 
@@ -71,10 +71,14 @@ export function decodeTokens(tokens: readonly number[]): string {
 function renderPrompt(pair: PairText, rule: TokenRule): string {
   if (rule.template === 'paper') return `Human: ${contentOf(pair.prompt)}\nAssistant: `;
   if (pair.plain) return contentOf(pair.prompt);
-  return `${pair.prompt.map((m) => `[${m.role}]${m.content}`).join('')}[assistant]`;
+  return `${pair.prompt.map((m) => `[${m.role}]${textOf(m)}`).join('')}[assistant]`;
 }
 
-const contentOf = (messages: readonly Message[]): string => messages.map((message) => message.content).join('\n');
+const contentOf = (messages: readonly Message[]): string => messages.map(textOf).join('\n');
+
+/** The text of a message, and behind it whatever else a chat template would be given. */
+const textOf = ({ content, extra }: Message): string =>
+  extra === undefined ? content : `${content}${JSON.stringify(extra)}`;
 
 function cut(text: string, tokenizer: ToyTokenizer): string[] {
   const characters = [...text];

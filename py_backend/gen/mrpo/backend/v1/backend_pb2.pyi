@@ -214,24 +214,28 @@ class UnloadModelResponse(_message.Message):
     def __init__(self) -> None: ...
 
 class Message(_message.Message):
-    __slots__ = ("role", "content")
+    __slots__ = ("role", "content", "extra_json")
     ROLE_FIELD_NUMBER: _ClassVar[int]
     CONTENT_FIELD_NUMBER: _ClassVar[int]
+    EXTRA_JSON_FIELD_NUMBER: _ClassVar[int]
     role: str
     content: str
-    def __init__(self, role: _Optional[str] = ..., content: _Optional[str] = ...) -> None: ...
+    extra_json: str
+    def __init__(self, role: _Optional[str] = ..., content: _Optional[str] = ..., extra_json: _Optional[str] = ...) -> None: ...
 
 class PairText(_message.Message):
-    __slots__ = ("prompt", "chosen", "rejected", "plain")
+    __slots__ = ("prompt", "chosen", "rejected", "plain", "tools_json")
     PROMPT_FIELD_NUMBER: _ClassVar[int]
     CHOSEN_FIELD_NUMBER: _ClassVar[int]
     REJECTED_FIELD_NUMBER: _ClassVar[int]
     PLAIN_FIELD_NUMBER: _ClassVar[int]
+    TOOLS_JSON_FIELD_NUMBER: _ClassVar[int]
     prompt: _containers.RepeatedCompositeFieldContainer[Message]
     chosen: _containers.RepeatedCompositeFieldContainer[Message]
     rejected: _containers.RepeatedCompositeFieldContainer[Message]
     plain: bool
-    def __init__(self, prompt: _Optional[_Iterable[_Union[Message, _Mapping]]] = ..., chosen: _Optional[_Iterable[_Union[Message, _Mapping]]] = ..., rejected: _Optional[_Iterable[_Union[Message, _Mapping]]] = ..., plain: _Optional[bool] = ...) -> None: ...
+    tools_json: str
+    def __init__(self, prompt: _Optional[_Iterable[_Union[Message, _Mapping]]] = ..., chosen: _Optional[_Iterable[_Union[Message, _Mapping]]] = ..., rejected: _Optional[_Iterable[_Union[Message, _Mapping]]] = ..., plain: _Optional[bool] = ..., tools_json: _Optional[str] = ...) -> None: ...
 
 class RegisterRowsRequest(_message.Message):
     __slots__ = ("open", "rows")
@@ -319,12 +323,14 @@ class ScoreResponse(_message.Message):
 class GenerateRequest(_message.Message):
     __slots__ = ("model_handle", "prompts", "max_new_tokens", "temperature", "top_p", "seed", "adapter_off")
     class Prompt(_message.Message):
-        __slots__ = ("messages", "plain")
+        __slots__ = ("messages", "plain", "tools_json")
         MESSAGES_FIELD_NUMBER: _ClassVar[int]
         PLAIN_FIELD_NUMBER: _ClassVar[int]
+        TOOLS_JSON_FIELD_NUMBER: _ClassVar[int]
         messages: _containers.RepeatedCompositeFieldContainer[Message]
         plain: bool
-        def __init__(self, messages: _Optional[_Iterable[_Union[Message, _Mapping]]] = ..., plain: _Optional[bool] = ...) -> None: ...
+        tools_json: str
+        def __init__(self, messages: _Optional[_Iterable[_Union[Message, _Mapping]]] = ..., plain: _Optional[bool] = ..., tools_json: _Optional[str] = ...) -> None: ...
     MODEL_HANDLE_FIELD_NUMBER: _ClassVar[int]
     PROMPTS_FIELD_NUMBER: _ClassVar[int]
     MAX_NEW_TOKENS_FIELD_NUMBER: _ClassVar[int]

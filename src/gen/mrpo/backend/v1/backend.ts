@@ -246,6 +246,11 @@ export interface Message {
   /** "system", "user", "assistant", "tool" */
   role: string;
   content: string;
+  /**
+   * A JSON object with what the message holds beyond role and text (tool_calls, tool_call_id, name, reasoning_content...),
+   * given to the chat template as it is; "content" in it stands in place of the text. Empty = nothing.
+   */
+  extraJson: string;
 }
 
 /**
@@ -258,6 +263,8 @@ export interface PairText {
   chosen: Message[];
   rejected: Message[];
   plain: boolean;
+  /** a JSON list of tool schemas for the chat template; empty = none */
+  toolsJson: string;
 }
 
 /** The first message of a RegisterRows stream carries `open`; every message may carry rows. */
@@ -336,6 +343,8 @@ export interface GenerateRequest_Prompt {
   messages: Message[];
   /** use messages[0].content as it is, without the chat template */
   plain: boolean;
+  /** a JSON list of tool schemas for the chat template; empty = none */
+  toolsJson: string;
 }
 
 export interface GenerateResponse {
@@ -1806,7 +1815,7 @@ export const UnloadModelResponse: MessageFns<UnloadModelResponse> = {
 };
 
 function createBaseMessage(): Message {
-  return { role: "", content: "" };
+  return { role: "", content: "", extraJson: "" };
 }
 
 export const Message: MessageFns<Message> = {
@@ -1816,6 +1825,9 @@ export const Message: MessageFns<Message> = {
     }
     if (message.content !== "") {
       writer.uint32(18).string(message.content);
+    }
+    if (message.extraJson !== "") {
+      writer.uint32(26).string(message.extraJson);
     }
     return writer;
   },
@@ -1849,6 +1861,14 @@ export const Message: MessageFns<Message> = {
             message.content = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.extraJson = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1868,12 +1888,13 @@ export const Message: MessageFns<Message> = {
     const message = createBaseMessage();
     message.role = object.role ?? "";
     message.content = object.content ?? "";
+    message.extraJson = object.extraJson ?? "";
     return message;
   },
 };
 
 function createBasePairText(): PairText {
-  return { prompt: [], chosen: [], rejected: [], plain: false };
+  return { prompt: [], chosen: [], rejected: [], plain: false, toolsJson: "" };
 }
 
 export const PairText: MessageFns<PairText> = {
@@ -1889,6 +1910,9 @@ export const PairText: MessageFns<PairText> = {
     }
     if (message.plain !== false) {
       writer.uint32(32).bool(message.plain);
+    }
+    if (message.toolsJson !== "") {
+      writer.uint32(42).string(message.toolsJson);
     }
     return writer;
   },
@@ -1938,6 +1962,14 @@ export const PairText: MessageFns<PairText> = {
             message.plain = reader.bool();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.toolsJson = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1959,6 +1991,7 @@ export const PairText: MessageFns<PairText> = {
     message.chosen = object.chosen?.map((e) => Message.fromPartial(e)) || [];
     message.rejected = object.rejected?.map((e) => Message.fromPartial(e)) || [];
     message.plain = object.plain ?? false;
+    message.toolsJson = object.toolsJson ?? "";
     return message;
   },
 };
@@ -2784,7 +2817,7 @@ export const GenerateRequest: MessageFns<GenerateRequest> = {
 };
 
 function createBaseGenerateRequest_Prompt(): GenerateRequest_Prompt {
-  return { messages: [], plain: false };
+  return { messages: [], plain: false, toolsJson: "" };
 }
 
 export const GenerateRequest_Prompt: MessageFns<GenerateRequest_Prompt> = {
@@ -2794,6 +2827,9 @@ export const GenerateRequest_Prompt: MessageFns<GenerateRequest_Prompt> = {
     }
     if (message.plain !== false) {
       writer.uint32(16).bool(message.plain);
+    }
+    if (message.toolsJson !== "") {
+      writer.uint32(26).string(message.toolsJson);
     }
     return writer;
   },
@@ -2827,6 +2863,14 @@ export const GenerateRequest_Prompt: MessageFns<GenerateRequest_Prompt> = {
             message.plain = reader.bool();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.toolsJson = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2846,6 +2890,7 @@ export const GenerateRequest_Prompt: MessageFns<GenerateRequest_Prompt> = {
     const message = createBaseGenerateRequest_Prompt();
     message.messages = object.messages?.map((e) => Message.fromPartial(e)) || [];
     message.plain = object.plain ?? false;
+    message.toolsJson = object.toolsJson ?? "";
     return message;
   },
 };

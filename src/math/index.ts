@@ -8,6 +8,7 @@ export {
   type GapStatistics,
 } from './alpha-dpo.js';
 export { arwcWeights, confidenceColumns, normalizeRows } from './arwc.js';
+export { effectSize, falseAlarmRate, smallSampleCorrection, type EffectSize } from './effect-size.js';
 export { boundedExp, boundedExpSlope, EXPONENT_LIMIT, forwardKlMargins, forwardKlRewards } from './forward-kl.js';
 export {
   conservativeLink,
@@ -28,6 +29,7 @@ export { benjaminiHochberg, holm } from './multiple-comparisons.js';
 export { normalQuantile } from './normal-quantile.js';
 export { officialCodeEpsilon, officialCodePool, officialCodeWeights } from './official-code.js';
 export { pairedBootstrap, type BootstrapOptions, type BootstrapResult } from './paired-bootstrap.js';
+export { pairedDifference, type PairedDifference } from './paired-differences.js';
 export { poolColumns } from './pooling.js';
 export { mean, referenceFreeAccuracy, rewardAccuracy, shareAbove } from './preference-metrics.js';
 export { disagreementShare, dominanceShares } from './reference-metrics.js';

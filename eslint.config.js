@@ -10,7 +10,7 @@ import tseslint from 'typescript-eslint';
 const LAYERS = [
   ['core'],
   ['math'],
-  ['config'],
+  ['config', 'rpc'],
   ['data', 'backend', 'objectives'],
   ['training', 'references', 'planning'],
   ['store'],
@@ -21,7 +21,7 @@ const LAYERS = [
 ];
 
 /** Generated protocol code is for wire code only. */
-const MAY_USE_GEN = ['backend'];
+const MAY_USE_GEN = ['rpc', 'backend'];
 
 const rooms = readdirSync(new URL('./src', import.meta.url), { withFileTypes: true })
   .filter((entry) => entry.isDirectory())

@@ -8,7 +8,7 @@ import type { Backend } from './backend.js';
 import { followLog } from './embedded/log-file.js';
 import { makePrivateFolder } from './embedded/private-folder.js';
 import { startPython, type PythonBridge } from './embedded/python-bridge.js';
-import { connectBackend } from './grpc-client.js';
+import { connectBackend } from './grpc/client.js';
 import { resolvePython } from './python.js';
 
 export interface LaunchOptions {

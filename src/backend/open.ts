@@ -1,7 +1,7 @@
 /** The backend a command works with: a running one when an address is given, else an embedded one. */
 import type { Backend } from './backend.js';
-import { connectBackend } from './grpc-client.js';
-import type { TlsFiles } from './grpc/channel.js';
+import { connectBackend } from './grpc/client.js';
+import type { TlsFiles } from '../rpc/channel.js';
 import { launchBackend, type LaunchOptions } from './launch.js';
 
 type Environment = Readonly<Record<string, string | undefined>>;

@@ -5,7 +5,7 @@ import type { Readable } from 'node:stream';
 import { throwIfAborted } from '../core/abort.js';
 import { MrpoError } from '../core/errors.js';
 import { BackendFault } from './fault.js';
-import { parseAddress } from './grpc/address.js';
+import { parseAddress } from '../rpc/address.js';
 import { PROJECT_ROOT, resolvePython } from './python.js';
 
 export interface StandaloneOptions {

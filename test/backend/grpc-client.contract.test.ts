@@ -1,5 +1,5 @@
 /** The whole contract once more through the real client, the real protocol and a gRPC server in this process. */
-import { connectBackend } from '../../src/backend/grpc-client.js';
+import { connectBackend } from '../../src/backend/grpc/client.js';
 import { createMemoryBackend } from '../../src/backend/memory.js';
 import { describeBackendContract } from './contract.js';
 import { serveBackend } from './support/serve-backend.js';

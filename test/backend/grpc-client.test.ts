@@ -5,7 +5,7 @@ import { Server, ServerCredentials, status } from '@grpc/grpc-js';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Backend, PairText } from '../../src/backend/backend.js';
 import { BackendFault } from '../../src/backend/fault.js';
-import { PROTOCOL_VERSION, connectBackend, type ConnectOptions } from '../../src/backend/grpc-client.js';
+import { PROTOCOL_VERSION, connectBackend, type ConnectOptions } from '../../src/backend/grpc/client.js';
 import { createMemoryBackend } from '../../src/backend/memory.js';
 import type { RegisterRowsRequest } from '../../src/gen/mrpo/backend/v1/backend.js';
 import { scoresOf } from './contract.js';

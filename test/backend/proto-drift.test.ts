@@ -3,9 +3,10 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { loadSync, type ServiceDefinition } from '@grpc/proto-loader';
 import { describe, expect, it } from 'vitest';
-import { isIdempotent } from '../../src/backend/grpc/retry.js';
+import { BACKEND_SERVICE } from '../../src/backend/grpc/service.js';
+import { isIdempotent } from '../../src/rpc/retry.js';
 import { PROJECT_ROOT } from '../../src/backend/python.js';
-import { faultReason } from '../../src/backend/wire.js';
+import { faultReason } from '../../src/backend/grpc/wire.js';
 import { BackendServiceDefinition, BackendServiceService, ErrorReason } from '../../src/gen/mrpo/backend/v1/backend.js';
 import { generatedShape, loadedShape } from './support/service-shape.js';
 
@@ -25,7 +26,7 @@ describe('generated protocol code', () => {
 
   it('lets exactly the marked calls be repeated', () => {
     const names = Object.keys(BackendServiceDefinition.methods) as (keyof typeof BackendServiceDefinition.methods)[];
-    const repeatable = names.filter(isIdempotent);
+    const repeatable = names.filter((name) => isIdempotent(BACKEND_SERVICE, name));
     expect(repeatable.sort()).toEqual(
       ['closeTrainer', 'getServerInfo', 'identifyModel', 'readDataset', 'score', 'unloadModel'].sort(),
     );

@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 import { Metadata, credentials, loadPackageDefinition, type ClientDuplexStream } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { connectBackend } from '../../src/backend/grpc-client.js';
+import { connectBackend } from '../../src/backend/grpc/client.js';
 import { PROJECT_ROOT } from '../../src/backend/python.js';
 import type { CliIo } from '../../src/cli/command.js';
 import { runCli } from '../../src/cli/main.js';

@@ -2,9 +2,10 @@
 import { Client, type ClientDuplexStream } from '@grpc/grpc-js';
 import { MrpoError } from '../../core/errors.js';
 import { abortError } from '../../core/abort.js';
-import { parseAddress } from '../grpc/address.js';
-import { callMetadata, channelCredentials, channelOptions, type TlsFiles } from '../grpc/channel.js';
-import { faultOfStatus, isServiceError } from '../grpc/fault-of-status.js';
+import { parseAddress } from '../../rpc/address.js';
+import { callMetadata, channelCredentials, channelOptions, type TlsFiles } from '../../rpc/channel.js';
+import { faultOfStatus, isServiceError } from '../../rpc/status.js';
+import { BACKEND_SERVICE } from '../grpc/service.js';
 import { loadService } from './schema.js';
 
 export interface DynamicCallOptions {
@@ -44,7 +45,7 @@ export async function* callMethod(
     for await (const answer of call) yield answer as object;
   } catch (thrown) {
     if (options.signal?.aborted === true) throw abortError(options.signal);
-    throw isServiceError(thrown) ? faultOfStatus(thrown, method, options.address) : thrown;
+    throw isServiceError(thrown) ? faultOfStatus(thrown, method, BACKEND_SERVICE, options.address) : thrown;
   } finally {
     options.signal?.removeEventListener('abort', cancel);
     call.cancel();

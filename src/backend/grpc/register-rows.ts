@@ -8,10 +8,11 @@ import type {
   RegisterRowsResponse,
 } from '../../gen/mrpo/backend/v1/backend.js';
 import type { ClientDuplexStream } from '@grpc/grpc-js';
-import { fromRowFacts, toOpenRows, toPairText } from '../wire.js';
-import { MAX_MESSAGE_BYTES } from './channel.js';
-import { explainFailure, type Connection } from './connection.js';
-import { messagesOf } from './server-stream.js';
+import { fromRowFacts, toOpenRows, toPairText } from './wire.js';
+import { MAX_MESSAGE_BYTES } from '../../rpc/channel.js';
+import { explainFailure } from '../../rpc/connection.js';
+import type { BackendConnection } from './service.js';
+import { messagesOf } from '../../rpc/stream.js';
 
 const CHUNK_BYTES = 1024 * 1024;
 const CHUNK_ROWS = 1024;
@@ -24,7 +25,7 @@ type Call = ClientDuplexStream<RegisterRowsRequest, RegisterRowsResponse>;
 
 /** Not retried: rows may come from a stream that can be read only once. */
 export async function registerRows(
-  connection: Connection,
+  connection: BackendConnection,
   modelHandle: string,
   pairs: Iterable<PairText> | AsyncIterable<PairText>,
   rule: TokenRule,
@@ -53,7 +54,12 @@ export async function registerRows(
   }
 }
 
-async function gather(connection: Connection, call: Call, rule: TokenRule, options: CallOptions): Promise<RowSet> {
+async function gather(
+  connection: BackendConnection,
+  call: Call,
+  rule: TokenRule,
+  options: CallOptions,
+): Promise<RowSet> {
   const rows: RowFacts[] = [];
   let handle = '';
   for await (const answer of messagesOf<RegisterRowsResponse>(connection, call, options.signal)) {

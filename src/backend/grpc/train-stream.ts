@@ -6,9 +6,10 @@ import type { ClientDuplexStream } from '@grpc/grpc-js';
 import type { TrainRequest, TrainResponse } from '../../gen/mrpo/backend/v1/backend.js';
 import type { MrpoError } from '../../core/errors.js';
 import { BackendFault } from '../fault.js';
-import { faultReasonOf } from '../wire.js';
-import { explainFailure, type Connection } from './connection.js';
-import { messagesOf } from './server-stream.js';
+import { faultReasonOf } from './wire.js';
+import { explainFailure } from '../../rpc/connection.js';
+import type { BackendConnection } from './service.js';
+import { messagesOf } from '../../rpc/stream.js';
 
 type RequestFrame = NonNullable<TrainRequest['frame']>;
 type ResponseFrame = NonNullable<TrainResponse['frame']>;
@@ -28,7 +29,7 @@ interface Waiting {
 }
 
 /** Opens the stream; the caller sends the `open` frame first. */
-export function openTrainStream(connection: Connection): TrainStream {
+export function openTrainStream(connection: BackendConnection): TrainStream {
   const call: ClientDuplexStream<TrainRequest, TrainResponse> = connection.client.train(connection.metadata);
   const waiting = new Map<number, Waiting>();
   let sequence = 0;

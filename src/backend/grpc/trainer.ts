@@ -1,17 +1,17 @@
 /** A {@link Trainer} on a backend: created by one call, worked by its training stream. */
 import type { CreateTrainerResponse } from '../../gen/mrpo/backend/v1/backend.js';
 import type { CallOptions, Trainer, TrainerSpec } from '../backend.js';
-import { fromCommit, fromForward, toCommit, toCreateTrainerRequest, toForward } from '../wire.js';
-import type { Connection } from './connection.js';
+import { fromCommit, fromForward, toCommit, toCreateTrainerRequest, toForward } from './wire.js';
+import type { BackendConnection } from './service.js';
 import { openTrainStream, type TrainStream } from './train-stream.js';
-import { unary } from './unary.js';
+import { unary } from '../../rpc/unary.js';
 
 /** Creating may wait for other work of the device and measures what fits in memory. */
 const CREATE_TIMEOUT_MS = 600_000;
 const CLOSE_TIMEOUT_MS = 60_000;
 
 export async function createTrainer(
-  connection: Connection,
+  connection: BackendConnection,
   modelHandle: string,
   rowSet: string,
   spec: TrainerSpec,

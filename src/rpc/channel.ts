@@ -1,8 +1,8 @@
-/** How a backend is dialled: credentials, token, keepalive and message limits. */
+/** How a server is dialled: credentials, token, keepalive and message limits. */
 import { readFileSync } from 'node:fs';
 import { Metadata, credentials, type ChannelCredentials, type ClientOptions } from '@grpc/grpc-js';
-import { MrpoError } from '../../core/errors.js';
-import type { BackendAddress } from './address.js';
+import { MrpoError } from '../core/errors.js';
+import type { Address } from './address.js';
 
 /** Largest message, on both ends. Senders chunk far below it. */
 export const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
@@ -37,7 +37,7 @@ export function channelOptions(tls: TlsFiles | undefined): ClientOptions {
 
 /** TLS where files are given, plain text elsewhere. A token never leaves the machine in plain text. */
 export function channelCredentials(
-  address: BackendAddress,
+  address: Address,
   tls: TlsFiles | undefined,
   token: string | undefined,
 ): ChannelCredentials {
@@ -54,8 +54,8 @@ export function channelCredentials(
     );
   }
   if (address.kind === 'tcp' && !address.loopback && token !== undefined) {
-    throw new MrpoError('usage', `backend ${address.target}: a token would travel in plain text`, {
-      hint: 'Set MRPO_TLS_CA to the certificate authority of the backend, or use an SSH tunnel to a loopback address.',
+    throw new MrpoError('usage', `${address.target}: a token would travel in plain text`, {
+      hint: 'Set MRPO_TLS_CA to the certificate authority of the server, or use an SSH tunnel to a loopback address.',
     });
   }
   return credentials.createInsecure();

@@ -21,9 +21,9 @@ import type {
   ServerInfo,
   TokenRule,
   TrainerSpec,
-} from './backend.js';
-import type { FaultReason } from './fault.js';
-import * as proto from '../gen/mrpo/backend/v1/backend.js';
+} from '../backend.js';
+import type { FaultReason } from '../fault.js';
+import * as proto from '../../gen/mrpo/backend/v1/backend.js';
 
 const QUANTIZATIONS = {
   none: proto.Quantization.QUANTIZATION_UNSPECIFIED,

@@ -1,21 +1,22 @@
-/** One dialled backend, as the call helpers see it, and the reasons why a call of it can end early. */
+/** One dialled server, as the calls see it, and the reasons why a call of it can end early. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { status, type Metadata } from '@grpc/grpc-js';
-import { abortError } from '../../core/abort.js';
-import { MrpoError, toMrpoError } from '../../core/errors.js';
-import type { BackendServiceClient } from '../../gen/mrpo/backend/v1/backend.js';
-import type { BackendFault } from '../fault.js';
-import { faultOfStatus, isServiceError } from './fault-of-status.js';
+import { abortError } from '../core/abort.js';
+import { MrpoError, toMrpoError } from '../core/errors.js';
+import { faultOfStatus, isServiceError } from './status.js';
 import type { Heartbeat } from './heartbeat.js';
+import type { RpcService } from './service.js';
 
-export interface Connection {
-  readonly client: BackendServiceClient;
+export interface Connection<Client = unknown, Method extends string = string> {
+  readonly service: RpcService<Method>;
+  /** The generated client of the service. */
+  readonly client: Client;
   readonly address: string;
   readonly metadata: Metadata;
   readonly heartbeat: Heartbeat;
-  /** Fires with a {@link BackendFault} when this side closes the connection. */
+  /** Fires with an error of the service when this side closes the connection. */
   readonly closed: AbortSignal;
-  /** Fires with a {@link BackendFault} when the process behind the address ends; absent where it is not known. */
+  /** Fires with an error of the service when the process behind the address ends; absent where it is not known. */
   readonly ended: AbortSignal | undefined;
 }
 
@@ -37,17 +38,17 @@ export function cancelOn(call: { cancel(): void }, signals: readonly (AbortSigna
 /** Why a call failed, best reason first: stopped on request, closed, process gone, then what gRPC says. */
 export async function explainFailure(
   thrown: unknown,
-  what: string,
+  call: string,
   connection: Connection,
   signal: AbortSignal | undefined,
 ): Promise<MrpoError> {
   if (thrown instanceof MrpoError) return thrown;
   if (signal?.aborted === true) return abortError(signal);
-  if (connection.closed.aborted) return connection.closed.reason as BackendFault;
+  if (connection.closed.aborted) return connection.closed.reason as MrpoError;
   if (!isServiceError(thrown)) return toMrpoError(thrown);
   if (thrown.code === status.UNAVAILABLE && connection.ended !== undefined) await noticeOf(connection.ended);
-  if (connection.ended?.aborted === true) return connection.ended.reason as BackendFault;
-  return faultOfStatus(thrown, what, connection.address);
+  if (connection.ended?.aborted === true) return connection.ended.reason as MrpoError;
+  return faultOfStatus(thrown, call, connection.service, connection.address);
 }
 
 async function noticeOf(ended: AbortSignal): Promise<void> {

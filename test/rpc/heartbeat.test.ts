@@ -1,14 +1,15 @@
 /** Silence of the backend is told from a pause of this process. */
 import { setTimeout as after } from 'node:timers/promises';
 import { expect, it } from 'vitest';
-import type { BackendFault } from '../../src/backend/fault.js';
-import { createHeartbeat } from '../../src/backend/grpc/heartbeat.js';
+import { BACKEND_SERVICE } from '../../src/backend/grpc/service.js';
+import type { MrpoError } from '../../src/core/errors.js';
+import { createHeartbeat } from '../../src/rpc/heartbeat.js';
 
 const SILENCE_MS = 200;
 
-function watched(ask: () => Promise<unknown>): { faults: BackendFault[]; end: () => void } {
-  const faults: BackendFault[] = [];
-  const { end } = createHeartbeat(ask, SILENCE_MS, 'unix:/x').watch((fault) => faults.push(fault));
+function watched(ask: () => Promise<unknown>): { faults: MrpoError[]; end: () => void } {
+  const faults: MrpoError[] = [];
+  const { end } = createHeartbeat(ask, SILENCE_MS, BACKEND_SERVICE, 'unix:/x').watch((fault) => faults.push(fault));
   return { faults, end };
 }
 

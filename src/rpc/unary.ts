@@ -1,8 +1,8 @@
 /** One question, one answer: a promise with a deadline, a stop signal and the retry rule of the .proto. */
 import type { CallOptions as GrpcCallOptions, ClientUnaryCall, Metadata, ServiceError } from '@grpc/grpc-js';
-import { throwIfAborted } from '../../core/abort.js';
+import { throwIfAborted } from '../core/abort.js';
 import { cancelOn, explainFailure, type Connection } from './connection.js';
-import { mayRetry, pauseBefore, type MethodName } from './retry.js';
+import { mayRetry, pauseBefore } from './retry.js';
 
 /** A unary method of the generated client, bound to it. */
 export type UnaryMethod<Request, Response> = (
@@ -18,10 +18,10 @@ export interface UnaryOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Calls `method`. Failures are {@link BackendFault}s, a fired signal is code `aborted`. */
-export async function unary<Request, Response>(
-  connection: Connection,
-  name: MethodName,
+/** Calls `method`. Failures are errors of the service, a fired signal is code `aborted`. */
+export async function unary<Request, Response, Method extends string>(
+  connection: Connection<unknown, Method>,
+  name: Method,
   method: UnaryMethod<Request, Response>,
   request: Request,
   { timeoutMs, signal }: UnaryOptions,
@@ -32,7 +32,7 @@ export async function unary<Request, Response>(
       return await once(connection, method, request, timeoutMs, signal);
     } catch (thrown) {
       const error = await explainFailure(thrown, name, connection, signal);
-      if (!mayRetry(name, attempt, error)) throw error;
+      if (!mayRetry(connection.service, name, attempt, error)) throw error;
       await pauseBefore(attempt, signal);
     }
   }

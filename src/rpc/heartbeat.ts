@@ -3,16 +3,22 @@
  * calls without a deadline are open, a small question is asked of Python itself; every answer and every message of any
  * call counts. Silence for too long ends the open calls with one fault.
  */
-import { BackendFault } from '../fault.js';
+import type { MrpoError } from '../core/errors.js';
+import type { RpcService } from './service.js';
 
 export interface Heartbeat {
   /** Watches one open call: `silent` is called at most once, `touch` reports a message, `end` stops watching. */
-  watch(silent: (fault: BackendFault) => void): { touch(): void; end(): void };
+  watch(silent: (fault: MrpoError) => void): { touch(): void; end(): void };
 }
 
 /** `ask` must settle by itself; `silenceMs` without any sign of life is the end. Asks four times within that span. */
-export function createHeartbeat(ask: () => Promise<unknown>, silenceMs: number, address: string): Heartbeat {
-  const watchers = new Set<(fault: BackendFault) => void>();
+export function createHeartbeat(
+  ask: () => Promise<unknown>,
+  silenceMs: number,
+  service: RpcService,
+  address: string,
+): Heartbeat {
+  const watchers = new Set<(fault: MrpoError) => void>();
   let lastSign = 0;
   let lastBeat = 0;
   let timer: NodeJS.Timeout | undefined;
@@ -26,9 +32,9 @@ export function createHeartbeat(ask: () => Promise<unknown>, silenceMs: number, 
     lastBeat = now;
     const quietMs = now - lastSign;
     if (quietMs >= silenceMs) {
-      const fault = new BackendFault(
+      const fault = service.transportFault(
         'unreachable',
-        `the backend at ${address} has given no sign of life for ${Math.round(quietMs / 1000)} s`,
+        `the ${service.peer} at ${address} has given no sign of life for ${Math.round(quietMs / 1000)} s`,
         { hint: 'Its process hangs or its machine is gone; restart it.' },
       );
       const open = [...watchers];

@@ -1,13 +1,13 @@
-/** A failed gRPC call as a {@link BackendFault}: the machine-readable reason of the server, else one by status code. */
+/** A failed gRPC call as an error of the service: the machine-readable reason of the server, else one by status code. */
 import { status, type ServiceError } from '@grpc/grpc-js';
-import { ErrorInfo, Status } from '../../gen/mrpo/rpc/v1/status.js';
-import { BackendFault, type FaultReason } from '../fault.js';
-import { faultReason } from '../wire.js';
+import type { MrpoError } from '../core/errors.js';
+import { ErrorInfo, Status } from '../gen/mrpo/rpc/v1/status.js';
+import type { RpcService, TransportReason } from './service.js';
 
 const DETAILS_KEY = 'grpc-status-details-bin';
 const ERROR_INFO_TYPE = 'google.rpc.ErrorInfo';
 
-const REASON_BY_CODE: Readonly<Partial<Record<status, FaultReason>>> = {
+const REASON_BY_CODE: Readonly<Partial<Record<status, TransportReason>>> = {
   [status.UNAVAILABLE]: 'unreachable',
   [status.DEADLINE_EXCEEDED]: 'unreachable',
   [status.UNAUTHENTICATED]: 'unauthenticated',
@@ -15,30 +15,24 @@ const REASON_BY_CODE: Readonly<Partial<Record<status, FaultReason>>> = {
   [status.UNIMPLEMENTED]: 'protocol',
 };
 
-const HINTS: Readonly<Partial<Record<FaultReason, string>>> = {
-  unreachable: 'Start one with "mrpo backend --address ADDRESS", or unset MRPO_BACKEND to use the embedded backend.',
-  unauthenticated: 'Set MRPO_TOKEN to the token the backend was started with.',
-  protocol: 'Is this an mrpo backend, and of the same version?',
-};
-
 /** Whether something thrown is a status that grpc-js made. */
 export function isServiceError(thrown: unknown): thrown is ServiceError {
   return thrown instanceof Error && 'code' in thrown && 'details' in thrown && 'metadata' in thrown;
 }
 
-/** `what` names the call in the message, `address` the backend. */
-export function faultOfStatus(error: ServiceError, what: string, address: string): BackendFault {
+/** `call` names the call in the message. */
+export function faultOfStatus(error: ServiceError, call: string, service: RpcService, address: string): MrpoError {
   const info = errorInfoOf(error);
   if (info !== undefined) {
     const { hint, ...details } = info.metadata;
-    return new BackendFault(faultReason(info.reason), error.details, { cause: error, hint, details });
+    return service.serverFault(info.reason, error.details, { cause: error, hint, details });
   }
   const reason = REASON_BY_CODE[error.code] ?? 'failed';
   const message =
     reason === 'unreachable'
-      ? `no backend answers at ${address} (${error.details})`
-      : `${what} at ${address}: ${status[error.code]}: ${error.details}`;
-  return new BackendFault(reason, message, { cause: error, hint: HINTS[reason] });
+      ? `no ${service.peer} answers at ${address} (${error.details})`
+      : `${call} at ${address}: ${status[error.code]}: ${error.details}`;
+  return service.transportFault(reason, message, { cause: error, hint: service.hints[reason] });
 }
 
 function errorInfoOf(error: ServiceError): ErrorInfo | undefined {

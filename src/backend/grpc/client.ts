@@ -3,18 +3,18 @@
  * watched for signs of life, only calls that the .proto marks as idempotent are sent twice, failures are
  * {@link BackendFault}s with the reason the server gave.
  */
-import { BackendServiceClient } from '../gen/mrpo/backend/v1/backend.js';
-import type { Backend, CallOptions, Progress } from './backend.js';
-import { BackendFault } from './fault.js';
-import { parseAddress } from './grpc/address.js';
-import { callMetadata, channelCredentials, channelOptions, type TlsFiles } from './grpc/channel.js';
-import type { Connection } from './grpc/connection.js';
-import { createHeartbeat } from './grpc/heartbeat.js';
-import { registerRows } from './grpc/register-rows.js';
-import type { MethodName } from './grpc/retry.js';
-import { serverStream } from './grpc/server-stream.js';
-import { createTrainer } from './grpc/trainer.js';
-import { unary } from './grpc/unary.js';
+import type { ClientReadableStream } from '@grpc/grpc-js';
+import { BackendServiceClient } from '../../gen/mrpo/backend/v1/backend.js';
+import type { Backend, CallOptions, Progress } from '../backend.js';
+import { BackendFault } from '../fault.js';
+import { parseAddress } from '../../rpc/address.js';
+import { callMetadata, channelCredentials, channelOptions, type TlsFiles } from '../../rpc/channel.js';
+import { createHeartbeat } from '../../rpc/heartbeat.js';
+import { registerRows } from './register-rows.js';
+import { serverStream } from '../../rpc/stream.js';
+import { createTrainer } from './trainer.js';
+import { unary } from '../../rpc/unary.js';
+import { BACKEND_SERVICE, type BackendConnection, type BackendMethod } from './service.js';
 import * as wire from './wire.js';
 
 export const PROTOCOL_VERSION = 1;
@@ -64,7 +64,7 @@ export async function connectBackend(options: ConnectOptions): Promise<Backend> 
   }
 }
 
-function dial(options: ConnectOptions, closed: AbortSignal): Connection {
+function dial(options: ConnectOptions, closed: AbortSignal): BackendConnection {
   const address = parseAddress(options.address);
   const credentials = channelCredentials(address, options.tls, options.token);
   const client = new BackendServiceClient(address.target, credentials, channelOptions(options.tls));
@@ -76,11 +76,19 @@ function dial(options: ConnectOptions, closed: AbortSignal): Connection {
         else reject(error);
       });
     });
-  const heartbeat = createHeartbeat(ask, options.silenceMs ?? DEFAULT_SILENCE_MS, options.address);
-  return { client, address: options.address, metadata, heartbeat, closed, ended: options.ended };
+  const heartbeat = createHeartbeat(ask, options.silenceMs ?? DEFAULT_SILENCE_MS, BACKEND_SERVICE, options.address);
+  return {
+    service: BACKEND_SERVICE,
+    client,
+    address: options.address,
+    metadata,
+    heartbeat,
+    closed,
+    ended: options.ended,
+  };
 }
 
-function backendOn(connection: Connection, infoTimeoutMs: number, close: () => void): Backend {
+function backendOn(connection: BackendConnection, infoTimeoutMs: number, close: () => void): Backend {
   const { client, metadata } = connection;
   return {
     async info(call) {
@@ -143,9 +151,9 @@ async function lastOf<
   Event extends { readonly $case: string; readonly value: unknown },
   Case extends ResultEvent<Event>['$case'],
 >(
-  connection: Connection,
-  name: MethodName,
-  open: Parameters<typeof serverStream<{ event?: Event | undefined }>>[2],
+  connection: BackendConnection,
+  name: BackendMethod,
+  open: () => ClientReadableStream<{ event?: Event | undefined }>,
   wanted: Case,
   call: CallOptions,
 ): Promise<Extract<Event, { $case: Case }>['value']> {

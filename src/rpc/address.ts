@@ -1,8 +1,8 @@
-/** Where a backend listens: `unix:/path`, a bare absolute path, or `host:port`. */
+/** Where a server listens: `unix:/path`, a bare absolute path, or `host:port`. */
 import { isAbsolute } from 'node:path';
-import { MrpoError } from '../../core/errors.js';
+import { MrpoError } from '../core/errors.js';
 
-export type BackendAddress =
+export type Address =
   | { readonly kind: 'unix'; readonly target: string }
   | { readonly kind: 'tcp'; readonly target: string; readonly host: string; readonly loopback: boolean };
 
@@ -10,7 +10,7 @@ export type BackendAddress =
 const MAX_SOCKET_PATH = 103;
 
 /** `target` is what gRPC dials. Throws code `usage` for anything that is not an address. */
-export function parseAddress(address: string): BackendAddress {
+export function parseAddress(address: string): Address {
   if (address.startsWith('unix:') || isAbsolute(address)) {
     const path = address.replace(/^unix:(\/\/(?=\/))?/, '');
     if (Buffer.byteLength(path) > MAX_SOCKET_PATH) {

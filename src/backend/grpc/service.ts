@@ -1,0 +1,21 @@
+/** BackendService as the generic calls of `src/rpc` see it. */
+import { BackendServiceDefinition, type BackendServiceClient } from '../../gen/mrpo/backend/v1/backend.js';
+import type { Connection } from '../../rpc/connection.js';
+import type { RpcService } from '../../rpc/service.js';
+import { BackendFault } from '../fault.js';
+import { faultReason } from './wire.js';
+
+export type BackendMethod = keyof typeof BackendServiceDefinition.methods;
+export type BackendConnection = Connection<BackendServiceClient, BackendMethod>;
+
+export const BACKEND_SERVICE: RpcService<BackendMethod> = {
+  peer: 'backend',
+  methods: BackendServiceDefinition.methods,
+  hints: {
+    unreachable: 'Start one with "mrpo backend --address ADDRESS", or unset MRPO_BACKEND to use the embedded backend.',
+    unauthenticated: 'Set MRPO_TOKEN to the token the backend was started with.',
+    protocol: 'Is this an mrpo backend, and of the same version?',
+  },
+  transportFault: (reason, message, options) => new BackendFault(reason, message, options),
+  serverFault: (reason, message, options) => new BackendFault(faultReason(reason), message, options),
+};

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import os
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from jinja2.exceptions import TemplateError, TemplateSyntaxError
 
 from ..faults import Fault
+from ..sandbox import apply_chat_template
 from .pair_text import Message
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
-
-
-TODAY = datetime(2024, 7, 26)
-"""What templates that write a date are told: scores are kept for ever, so a text must not depend on the day. This is
-the day that Llama's templates themselves write where they have no clock."""
 
 
 class TemplateRefused(Exception):
@@ -36,17 +31,11 @@ def render(
         )
     turns = [{"role": message.role, "content": message.content, **(message.extra or {})} for message in messages]
     try:
-        return str(
-            tokenizer.apply_chat_template(
-                turns, tools=tools, tokenize=False, add_generation_prompt=generation, strftime_now=TODAY.strftime
-            )
-        )
+        return apply_chat_template(tokenizer, turns, tools=tools, add_generation_prompt=generation)
     except TemplateSyntaxError as error:
         raise Fault("MODEL_INVALID", f"chat template, line {error.lineno}: {error.message}") from error
     except TemplateError as error:
         raise TemplateRefused(str(error)) from error
-    except Exception as error:  # noqa: BLE001 - a template is a program and may fail in any way
-        raise Fault("MODEL_INVALID", f"chat template: {type(error).__name__}: {error}") from error
 
 
 def render_prompt(tokenizer: PreTrainedTokenizerBase, messages: list[Message], tools: list[Any] | None = None) -> str:

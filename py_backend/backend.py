@@ -15,7 +15,7 @@ from . import info
 from .engine import OutOfMemory, UnsupportedModel, build_engine
 from .export import export
 from .faults import Fault
-from .generation import Generation, Prompt, Sampling, generate
+from .generation import Generation, Prompt, Sampling, encode_prompts, generate
 from .models.identity import ModelIdentity, identify
 from .models.load import chat_template_of, embeddings, load_model, load_tokenizer
 from .models.source import find_source
@@ -104,10 +104,14 @@ class Backend:
             raise Fault("ROW_INVALID", f"max_length: expected at least 2 tokens, got {rule.max_length}")
         return self.registry.add_row_set(RowSet(model_handle, rule))
 
-    def tokenize(self, row_set: str, pairs: list[PairText]) -> list[RowFacts]:
+    def tokenize(self, row_set: str, pairs: list[PairText], check: Callable[[], None]) -> list[RowFacts]:
+        """`check` is called between rows and may raise to stop."""
         rows = self.registry.row_set(row_set)
         encoder = self.registry.model(rows.model_handle).encoder
-        built = [build_row(encoder, pair, rows.rule, len(rows.rows) + i) for i, pair in enumerate(pairs)]
+        built = []
+        for pair in pairs:
+            check()
+            built.append(build_row(encoder, pair, rows.rule, len(rows.rows) + len(built)))
         facts = [row.facts for row in built]
         rows.rows.extend(built)
         return facts
@@ -135,19 +139,20 @@ class Backend:
 
         with_adapter(held.policy, adapter_off, run)
 
+    def encode_prompts(self, handle: str, prompts: list[Prompt], check: Callable[[], None]) -> list[list[int]]:
+        return encode_prompts(self.registry.model(handle).encoder, prompts, check)
+
     def generate(
         self,
         handle: str,
-        prompts: list[Prompt],
+        ids: list[list[int]],
         sampling: Sampling,
         adapter_off: bool,
         give: Callable[[Generation], None],
         check: Callable[[], None],
     ) -> None:
         held = self.registry.model(handle)
-        with_adapter(
-            held.policy, adapter_off, lambda: generate(held.loaded, held.encoder, prompts, sampling, give, check)
-        )
+        with_adapter(held.policy, adapter_off, lambda: generate(held.loaded, held.encoder, ids, sampling, give, check))
 
     def create_trainer(self, handle: str, spec: TrainerSpec) -> CreatedTrainer:
         """One trainer per model; a policy that an earlier, closed trainer left on the model is taken off."""

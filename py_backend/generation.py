@@ -51,16 +51,24 @@ class Generation:
     finished: bool
 
 
+def encode_prompts(encoder: TextEncoder, prompts: Sequence[Prompt], check: Callable[[], None]) -> list[list[int]]:
+    """Token ids of every prompt; needs no device. `check` is called between prompts and may raise to stop."""
+    found = []
+    for index, prompt in enumerate(prompts):
+        check()
+        found.append(prompt_ids(encoder, prompt, index))
+    return found
+
+
 def generate(
     loaded: Loaded,
     encoder: TextEncoder,
-    prompts: Sequence[Prompt],
+    ids: Sequence[list[int]],
     sampling: Sampling,
     give: Callable[[Generation], None],
     check: Callable[[], None],
 ) -> None:
-    """Calls `give` for every prompt; `check` is called between tokens and may raise to stop."""
-    ids = [prompt_ids(encoder, prompt, index) for index, prompt in enumerate(prompts)]
+    """Calls `give` for every prompt (`encode_prompts`); `check` is called between tokens and may raise to stop."""
     ordered = sorted(range(len(ids)), key=lambda index: (len(ids[index]), index))
     loaded.model.eval()
     for start in range(0, len(ordered), BATCH):
@@ -86,7 +94,7 @@ def _generate_batch(
     loaded: Loaded,
     encoder: TextEncoder,
     batch: list[int],
-    ids: list[list[int]],
+    ids: Sequence[list[int]],
     sampling: Sampling,
     give: Callable[[Generation], None],
     check: Callable[[], None],

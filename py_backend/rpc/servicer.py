@@ -11,6 +11,7 @@ from ..backend import Backend
 from ..faults import Fault
 from ..hub_datasets import read_dataset
 from ..progress import Progress
+from ..tokens.pair_text import PairText
 from . import wire
 from .device_thread import DeviceThread, Send, Stopped, own_thread, stream
 from .train_stream import TrainStream
@@ -79,7 +80,10 @@ class BackendServicer:
             if not row_set:
                 raise Fault("ROW_INVALID", "RegisterRows: the first message must carry `open`")
             pairs = [wire.pair_text(row) for row in request.rows]
-            work = lambda send, handle=row_set, batch=pairs: send(self._backend.tokenize(handle, batch))  # noqa: E731
+
+            def work(send: Send, handle: str = row_set, batch: list[PairText] = pairs) -> None:
+                send(self._backend.tokenize(handle, batch, send.check))
+
             async for facts in stream(own_thread, work):
                 yield pb.RegisterRowsResponse(row_set=row_set, rows=map(wire.row_facts, facts))
 
@@ -98,11 +102,16 @@ class BackendServicer:
             yield response
 
     async def Generate(self, request: pb.GenerateRequest) -> AsyncIterator[pb.GenerateResponse]:
-        prompts, sampling = wire.prompts(request), wire.sampling(request)
+        handle, prompts, sampling = request.model_handle, wire.prompts(request), wire.sampling(request)
+
+        def encode(send: Send) -> None:  # beside the device: a model's own template and tokenizer may be slow
+            send(self._backend.encode_prompts(handle, prompts, send.check))
 
         def work(send: Send) -> None:
             give = lambda value: send(wire.generation(value))  # noqa: E731
-            self._backend.generate(request.model_handle, prompts, sampling, request.adapter_off, give, send.check)
+            self._backend.generate(handle, ids, sampling, request.adapter_off, give, send.check)
+
+        [ids] = [found async for found in stream(own_thread, encode)]
 
         async for response in stream(self._device.submit, work):
             yield response

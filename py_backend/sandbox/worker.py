@@ -15,7 +15,7 @@ import sys
 from datetime import datetime
 from typing import Any
 
-TASK_SECONDS = 3
+TASK_SECONDS = 2
 TASK_BYTES = 512 << 20
 ANSWER_CHARACTERS = 16 << 20
 MESSAGE_CHARACTERS = 2000

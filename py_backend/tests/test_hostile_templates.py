@@ -14,8 +14,6 @@ from py_backend.tests.client import Client, pair, reason
 
 ENDLESS = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
 HOSTILE = {
-    "never ends": (ENDLESS, "processor time"),
-    "one number": ("{{ 7 ** (7 ** (7 ** 7)) }}", ""),  # time or memory, whichever ends first
     "folded when it is compiled": ("{{ 'a' * 3000000000 }}", "memory"),
     "by doubling": (
         "{% set s = namespace(x='a') %}{% for i in range(40) %}{% set s.x = s.x ~ s.x %}{% endfor %}",
@@ -66,8 +64,4 @@ def test_others_are_answered_while_a_template_runs(client: Client, model_folder:
         list(asked)
     assert reason(caught.value) == "MODEL_INVALID" and "processor time" in str(caught.value.details())
     assert taken < time.perf_counter() - start
-
-
-def test_a_worker_that_was_killed_is_replaced(client: Client, row: Callable[[Client, str], str]) -> None:
-    assert "processor time" in row(client, ENDLESS)
-    assert row(client, "{{ messages[0].content }}{{ messages[1:] | map(attribute='content') | join }}") == "taken"
+    assert len(client.register(fine, [pair("Hello", "the sea", "the cat")])[1]) == 1  # the worker was replaced

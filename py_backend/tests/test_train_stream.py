@@ -31,7 +31,7 @@ class Held:
         self.model = self.backend.load(ModelSpec(str(folder)), lambda _progress: None).handle
         self.rows = self.backend.open_rows(self.model, TokenRule(256, "keep_start", "chat", False))
         sides = [Message("assistant", "yes")], [Message("assistant", "no, never")]
-        self.backend.tokenize(self.rows, [PairText([Message("user", "well?")], *sides, plain=False)])
+        self.backend.tokenize(self.rows, [PairText([Message("user", "well?")], *sides, plain=False)], lambda: None)
         adapter = LoraSpec(r=2, alpha=4, dropout=0.0, target_modules=())
         spec = TrainerSpec(adapter, 0, OptimizerSpec("adamw", 0.9, 0.999, 1e-8), "off")
         self.trainer = self.backend.create_trainer(self.model, spec).handle

@@ -42,10 +42,10 @@ def plain_rows(pairs: Sequence[TokenPair], device: torch.device) -> list[Row]:
     """Two rows a pair."""
     rows = []
     for index, pair in enumerate(pairs):
-        for side, branch, first in ((0, pair.chosen, pair.chosen_from), (1, pair.rejected, pair.rejected_from)):
+        before = len(pair.prefix) - 1  # where the hidden state before response token 0 lies
+        for side, branch, indices in ((0, pair.chosen, pair.chosen_at()), (1, pair.rejected, pair.rejected_at())):
             tokens = pair.prefix + branch[:-1]
-            score_at = range(len(pair.prefix) - 1 + first, len(tokens))
-            scored = [(at, target, 2 * index + side) for at, target in zip(score_at, branch[first:], strict=True)]
+            scored = [(before + i, branch[i], 2 * index + side) for i in indices]
             rows.append(_row(tokens, torch.arange(len(tokens)), None, scored, device))
     return rows
 
@@ -72,9 +72,9 @@ def _shared_row(pairs: Sequence[tuple[int, TokenPair]], device: torch.device) ->
         trunks += pair.prefix + pair.chosen[:fork] + pair.chosen[fork:-1]
         branches += pair.rejected[fork:-1]
         before = span.trunk_at + len(pair.prefix) - 1  # where the hidden state before response token 0 lies
-        for i in range(pair.chosen_from, len(pair.chosen)):
+        for i in pair.chosen_at():
             scored.append((before + i, pair.chosen[i], 2 * index))
-        for i in range(pair.rejected_from, len(pair.rejected)):
+        for i in pair.rejected_at():
             at = before + i if i <= fork else span.rejected_at + i - 1 - fork
             scored.append((at, pair.rejected[i], 2 * index + 1))
     return _row(trunks + branches, positions(spans), spans, scored, device)

@@ -75,7 +75,7 @@ def test_a_call_that_does_not_fit_says_so_and_the_next_one_works(failure: Except
         raise failure
 
     handle = policy.get_base_model().model.layers[2].register_forward_pre_hook(fail)
-    with pytest.raises(OutOfMemory, match="4 pairs, "):
+    with pytest.raises(OutOfMemory, match=f"{len(PAIRS)} pairs, "):
         engine.forward(PAIRS, grad=True)
     handle.remove()
     assert torch.equal(engine.forward(PAIRS, grad=False), expected)

@@ -87,19 +87,25 @@ PAIRS = [
     TokenPair(_tokens(4, 3), [5, 6, *_tokens(5, 3)], [5, 6, *_tokens(6, 9)]),  # responses start alike
     TokenPair(_tokens(7, 12), [7, 8, 9], [7, 8], 0, 1),  # one is the start of the other; scoring starts inside
     TokenPair([1], [2], [3]),  # nothing to share, nothing to attend
+    # Turns of others inside: after a common start that is scored in one of the two only, and up to the last token.
+    TokenPair(_tokens(8, 7), [9, 8, 7, *_tokens(9, 8)], [9, 8, 7, *_tokens(10, 6)], 0, 0, ((4, 7), (8, 10)), ((1, 5),)),
 ]
-COEFFICIENTS = torch.tensor([0.3, -0.7, 1.1, -0.2, 0.5, 0.9, -1.3, 0.4], dtype=torch.float64)
+COEFFICIENTS = torch.tensor([0.3, -0.7, 1.1, -0.2, 0.5, 0.9, -1.3, 0.4, 0.8, -0.6], dtype=torch.float64)
 
 
 def own_logps(model: nn.Module, pairs: Sequence[TokenPair]) -> torch.Tensor:
     """The model's own forward, response by response, full logits, in the plain words of the definition."""
     logps = []
     for pair in pairs:
-        for branch, first in ((pair.chosen, pair.chosen_from), (pair.rejected, pair.rejected_from)):
+        for branch, first, skipped in (
+            (pair.chosen, pair.chosen_from, pair.chosen_skipped),
+            (pair.rejected, pair.rejected_from, pair.rejected_skipped),
+        ):
+            context = [i for start, end in skipped for i in range(start, end)]
             tokens = torch.tensor([pair.prefix + branch])
             table = model(input_ids=tokens, use_cache=False).logits[0].double().log_softmax(-1)
             at = len(pair.prefix)
-            logps.append(sum(table[at + i - 1, branch[i]] for i in range(first, len(branch))))
+            logps.append(sum(table[at + i - 1, branch[i]] for i in range(first, len(branch)) if i not in context))
     return torch.stack(logps)
 
 

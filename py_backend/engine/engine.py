@@ -20,6 +20,7 @@ from .fused import has_packed_weights, install, uninstall
 from .head import DEFAULT_CHUNK, Head
 from .memory import HEADROOM, free_bytes, saved_bytes
 from .pairs import TokenPair
+from .quantised_layers import compute_as_in_training
 from .rows import Row, plain_rows, shared_rows
 from .self_check import (
     TOLERANCE,
@@ -150,9 +151,9 @@ def build_engine(
 ) -> Engine:
     """Prepares a loaded model, PEFT-wrapped or not; put adapters on first.
 
-    Switches the base model's own dropout off and, for the shared layout, sets the model's attention implementation to
-    one that behaves as before outside the engine. Never fails over a layout: what cannot be shared runs plain, and the
-    note and the log say why.
+    Switches the base model's own dropout off, keeps quantised layers at one arithmetic (see `quantised_layers`) and,
+    for the shared layout, sets the model's attention implementation to one that behaves as before outside the engine.
+    Never fails over a layout: what cannot be shared runs plain, and the note and the log say why.
 
     write_out: 4-bit weights may be dequantised once and kept, where a quarter of the free memory holds them.
     """
@@ -160,6 +161,7 @@ def build_engine(
         raise ValueError(f"layout: expected one of {', '.join(LAYOUTS)}, got {layout!r}")
     parts = find_parts(model)
     silence_base_dropout(model)
+    compute_as_in_training(model)
     last_layer.uninstall(decoder_layers(parts.backbone))  # an engine built before the adapter came has put them in
     with evaluation_mode(model):
         pair = made_up_pair(_vocabulary(parts))

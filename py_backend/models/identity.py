@@ -55,8 +55,8 @@ def identify(spec: ModelSpec, source: Source, template: str, device: torch.devic
 
 
 def numeric_path(spec: ModelSpec, device: torch.device) -> str:
-    """Readable, e.g. "cpu float32 nf4-double sdpa head-float32 sum-float64 layout-2"."""
-    quantization = {"none": "unquantized", "nf4": "nf4-double", "int8": "int8"}[spec.quantization]
+    """Readable, e.g. "cpu float32 nf4-double-2 sdpa head-float32 sum-float64 layout-2"."""
+    quantization = {"none": "unquantized", "nf4": "nf4-double-2", "int8": "int8"}[spec.quantization]
     return f"{device.type} {spec.dtype_name(device)} {quantization} {spec.attention_name()} {NUMERICS}"
 
 

@@ -83,7 +83,6 @@ def load_model(spec: ModelSpec, source: Source, device: torch.device) -> Loaded:
     model = _with_start_adapter(base, source) if source.adapter is not None else base
     model.requires_grad_(False)
     model.eval()
-    hold_quantised_layers(base)
     return Loaded(
         spec=spec, source=source, model=model, tokenizer=tokenizer, base=base, adaptable_modules=adaptable_modules
     )
@@ -152,18 +151,6 @@ def quantization_config(spec: ModelSpec, device: torch.device) -> object:
         bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=DTYPES[spec.dtype_name(device)],
     )
-
-
-def hold_quantised_layers(base: nn.Module) -> None:
-    """Keeps bitsandbytes' layers in training mode whatever the model is switched to.
-
-    In evaluation mode they compute otherwise (8-bit activations on a CPU, weights repacked in bfloat16 where the CPU
-    has instructions for it), and then a scored policy would not be the policy that is trained.
-    """
-    for module in base.modules():
-        if type(module).__module__.startswith("bitsandbytes"):
-            module.training = True
-            module.train = lambda mode=True, module=module: module  # type: ignore[method-assign, misc, assignment]
 
 
 def _with_start_adapter(base: PreTrainedModel, source: Source) -> nn.Module:

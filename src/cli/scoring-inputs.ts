@@ -35,11 +35,8 @@ export async function withScoringInputs<T>(
     const data = await loadData(config.data, {
       seed: config.training.seed,
       signal: io.signal,
-      hub: async function* (dataset, { split }) {
-        yield* (await backend.open()).readDataset(dataset, {
-          signal: io.signal,
-          ...(split === undefined ? {} : { split }),
-        });
+      hub: async function* (dataset, part) {
+        yield* (await backend.open()).readDataset(dataset, { signal: io.signal, ...part });
       },
     });
     return await work({ config, pairs: [...data.train, ...data.eval], cache, backend, baseDir });

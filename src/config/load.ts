@@ -147,20 +147,24 @@ function readConfigFile(path: string): string {
 }
 
 function explicitSources(layers: Layers, config: RunConfig): LoadedConfig['sources'] {
-  const paths = allKeyPaths(configJsonSchema()).flatMap((path) => spreadOverReferences(path, config.references.length));
+  const paths = allKeyPaths(configJsonSchema()).flatMap((path) => spreadOverLists(path, config));
   return paths
     .filter((path) => {
       const value = valueAt(layers.merged, path);
       return (
         value !== undefined &&
-        (value === null || typeof value !== 'object' || Array.isArray(value)) &&
-        formatPath(path) !== 'references'
+        (value === null || typeof value !== 'object' || (Array.isArray(value) && !value.every(isObject)))
       );
     })
     .map((path) => ({ key: formatPath(path), layer: layers.layerOf(path), where: layers.locate(path) }));
 }
 
-const spreadOverReferences = (path: ConfigPath, count: number): ConfigPath[] =>
-  path[0] === 'references' && path[1] === 0
-    ? Array.from({ length: count }, (_, index) => ['references', index, ...path.slice(2)])
-    : [path];
+const isObject = (value: unknown): boolean => value !== null && typeof value === 'object';
+
+/** A path into a list of objects stands for its first entry: one path for each entry there is. */
+function spreadOverLists(path: ConfigPath, config: RunConfig): ConfigPath[] {
+  const at = path.indexOf(0);
+  if (at < 0) return [path];
+  const list = valueAt(config, path.slice(0, at));
+  return Array.isArray(list) ? list.map((_, index) => [...path.slice(0, at), index, ...path.slice(at + 1)]) : [];
+}

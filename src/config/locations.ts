@@ -27,8 +27,8 @@ export function resolveLocations(config: RunConfig, folderOf: FolderOf): RunConf
     references: config.references.map((reference, index) => model(reference, ['references', index])),
     data: {
       ...data,
-      train: dataLocation(data.train, folderOf(['data', 'train'])),
-      eval: typeof data.eval === 'string' ? dataLocation(data.eval, folderOf(['data', 'eval'])) : data.eval,
+      train: dataLocations(data.train, ['data', 'train'], folderOf),
+      eval: typeof data.eval === 'number' ? data.eval : dataLocations(data.eval, ['data', 'eval'], folderOf),
     },
     objective:
       objective.module === undefined
@@ -42,6 +42,19 @@ export function resolveLocations(config: RunConfig, folderOf: FolderOf): RunConf
 function modelLocation(model: string, folder: string): string {
   const isPath = /^(\.{1,2}([/\\]|$)|[/~\\])/.test(model) || /\.gguf$/i.test(model) || isAbsolute(model);
   return isPath || existsSync(resolve(folder, model)) ? absolute(model, folder) : model;
+}
+
+type WrittenSource = string | { readonly path: string };
+
+/** Sources in the shape they were written in, with their paths absolute. */
+function dataLocations<T extends WrittenSource>(written: T | T[], path: ConfigPath, folderOf: FolderOf): T | T[] {
+  const located = (entry: WrittenSource, at: ConfigPath): WrittenSource =>
+    typeof entry === 'string'
+      ? dataLocation(entry, folderOf(at))
+      : { ...entry, path: dataLocation(entry.path, folderOf([...at, 'path'])) };
+  return Array.isArray(written)
+    ? written.map((entry, index) => located(entry, [...path, index]) as T)
+    : (located(written, path) as T);
 }
 
 const dataLocation = (source: string, folder: string): string =>

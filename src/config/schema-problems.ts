@@ -2,7 +2,7 @@
 import type { z } from 'zod';
 
 import { describeValue } from '../core/describe-value.js';
-import { allKeyPaths, configJsonSchema, keysAt, schemasAt, type SchemaNode } from './json-schema.js';
+import { allKeyPaths, alternatives, configJsonSchema, keysAt, schemasAt, type SchemaNode } from './json-schema.js';
 import { formatPath, valueAt, type ConfigPath } from './path.js';
 import { nearestName } from './problem.js';
 
@@ -62,6 +62,7 @@ function describeUnion(
     return best.flatMap((inner) => describeIssue({ ...inner, path: [...path, ...inner.path] }, root, schema));
   }
   const got = valueAt(root, path);
+  if (got === undefined) return [{ path, message: `missing; expected ${expectedAt(schema, path)}` }];
   return [
     { path, message: `expected ${expectedAt(schema, path)}, got ${describeValue(got)}${suggest(got, schema, path)}` },
   ];
@@ -100,8 +101,10 @@ function describeNode(node: SchemaNode): string[] {
   if (node.enum !== undefined || node.const !== undefined) return [];
   if (node.properties !== undefined) return [`{ ${Object.keys(node.properties).join(', ')} }`];
   if (node.items !== undefined) {
-    const [item] = node.items.properties === undefined ? describeNode(node.items) : ['entries'];
-    return [`a list of ${item ?? 'values'}`];
+    const entries = alternatives(node.items).map((item) =>
+      item.properties === undefined ? (describeNode(item)[0] ?? 'values') : 'entries',
+    );
+    return [`a list of ${entries.join(' or ')}`];
   }
   const names: Readonly<Record<string, string>> = {
     string: 'text',

@@ -71,21 +71,11 @@ export const referenceSchema = z.strictObject({
     ),
 });
 
-export const dataSchema = z.strictObject({
-  train: z
-    .string()
-    .min(1)
-    .describe('Preference file (.jsonl, .json, .csv, .parquet, each also .gz), or hub:ID[:split].'),
-  eval: z
-    .union([z.number().min(0).lt(1), z.int().min(1), z.string().min(1)])
-    .default(0.1)
-    .describe(
-      'Held-out pairs: a share of the training file (0.1; a pair keeps its side when rows come or go), a number of pairs (200), or a file of its own.',
-    ),
+/** How rows become pairs. Said for all files of a run, and for single files of a list. */
+const readingFields = {
   format: z
     .string()
     .min(1)
-    .default('auto')
     .describe('Format of the rows; auto recognises it from the first rows. `mrpo data --list-formats` names them.'),
   columns: z
     .strictObject({
@@ -95,21 +85,65 @@ export const dataSchema = z.strictObject({
       system: z.string().min(1).describe('Column of the system text.'),
     })
     .partial()
-    .optional()
     .describe(
       'Column names, for tables whose columns are called otherwise: { prompt: question, chosen: good, rejected: bad }.',
     ),
   pairing: z
     .enum(['best-vs-worst', 'best-vs-random', 'best-vs-rest', 'adjacent', 'all'])
-    .default('best-vs-worst')
     .describe('How ranked or scored answers become pairs; answers with equal scores never make one.'),
   score: z
     .string()
     .min(1)
-    .optional()
     .describe(
       'Field that scores an answer, where a format has several (helpfulness, overall_score), or a list of scores beside the answers.',
     ),
+};
+
+const SOURCE =
+  'a file (.jsonl, .json, .csv, .parquet, .arrow, .feather, .xlsx; also .gz, .zst, or alone in a .zip), a folder of files, a pattern such as data/*.jsonl, or hub:ID[:CONFIG][:SPLIT]';
+
+const sourceFields = {
+  path: z.string().min(1).describe(`Where the rows are: ${SOURCE}.`),
+  config: z.string().min(1).optional().describe('Configuration of a hub data set that has several.'),
+  split: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'Part of a hub data set (default train), of a folder with files of several splits, of a JSON object with several lists, or of a workbook with several sheets.',
+    ),
+  revision: z.string().min(1).optional().describe('Branch, tag or commit of a hub data set.'),
+  ...z.object(readingFields).partial().shape,
+};
+
+const evalSource = z.strictObject(sourceFields);
+const trainSource = z.strictObject({
+  ...sourceFields,
+  weight: z
+    .number()
+    .positive()
+    .default(1)
+    .describe(
+      'Times that a training pair of this file is seen in an epoch: 2 = each twice, 0.5 = half of them, chosen by seed and the same in every epoch. round(weight x pairs) exactly; held-out pairs are not weighted.',
+    ),
+});
+const oneOrMany = <T extends z.ZodType>(source: T) =>
+  [z.string().min(1), source, z.array(z.union([z.string().min(1), source])).min(1)] as const;
+
+export const dataSchema = z.strictObject({
+  train: z
+    .union(oneOrMany(trainSource))
+    .describe(`Preference data: ${SOURCE}; or a list of them, each with settings and a weight of its own.`),
+  eval: z
+    .union([z.number().min(0).lt(1), z.int().min(1), ...oneOrMany(evalSource)])
+    .default(0.1)
+    .describe(
+      'Held-out pairs: a share of the training pairs (0.1; a pair keeps its side when rows come or go), a number of pairs (200), or files of their own, written as for train.',
+    ),
+  format: readingFields.format.default('auto'),
+  columns: readingFields.columns.optional(),
+  pairing: readingFields.pairing.default('best-vs-worst'),
+  score: readingFields.score.optional(),
   strict: z
     .boolean()
     .default(false)
@@ -118,7 +152,12 @@ export const dataSchema = z.strictObject({
     .int()
     .min(1)
     .optional()
-    .describe('Use only this many pairs of the training file, chosen by seed, before the split.'),
+    .describe('Use only this many training pairs, chosen by seed, before the split and before weights.'),
+  max_unpacked_gb: z
+    .number()
+    .positive()
+    .default(4)
+    .describe('Refuse a compressed file that unpacks to more gigabytes than this (10^9 bytes).'),
   max_length: z.int().min(8).default(1024).describe('Tokens of prompt + response.'),
   truncation: z
     .enum(['keep_start', 'drop', 'paper', 'keep_end_of_prompt'])
@@ -291,5 +330,7 @@ export type RunConfig = z.output<typeof runSchema>;
 export type PolicyConfig = RunConfig['policy'];
 export type ReferenceConfig = RunConfig['references'][number];
 export type DataConfig = RunConfig['data'];
+/** One file, folder, pattern or hub data set of `data.train` (with a weight) or `data.eval`. */
+export type DataSourceConfig = z.output<typeof evalSource> & { readonly weight?: number | undefined };
 export type ObjectiveConfig = RunConfig['objective'];
 export type TrainingConfig = RunConfig['training'];

@@ -2,7 +2,7 @@
 /** From what a reader understood to a {@link PreferencePair}: the last checks, and the content hashes. */
 import { sha256 } from '../core/hash.js';
 import { textsIn } from '../core/json.js';
-import { extraText, sameMessage, type ChatMessage, type PreferencePair } from './pair.js';
+import { extraText, sameMessage, type ChatMessage, type PreferencePair, type RowOrigin } from './pair.js';
 import { RowProblem } from './row-problem.js';
 
 /** A pair as a format reads it, before it is checked and named. */
@@ -12,7 +12,7 @@ export interface PairDraft extends Pick<PreferencePair, 'prompt' | 'chosen' | 'r
 }
 
 /** @throws RowProblem if the pair says nothing that can be learned from: an empty side, two equal responses, half a character. */
-export function makePair(draft: PairDraft, line: number): PreferencePair {
+export function makePair(draft: PairDraft, line: number, origin?: RowOrigin): PreferencePair {
   checkPrompt(draft.prompt);
   checkResponse(draft.chosen, 'chosen', draft.plain);
   checkResponse(draft.rejected, 'rejected', draft.plain);
@@ -22,7 +22,17 @@ export function makePair(draft: PairDraft, line: number): PreferencePair {
   for (const text of textsIn(draft.tools ?? [])) checkWellFormed(text, 'tools');
   const promptHash = hashPrompt(draft);
   const promptId = draft.promptKey === undefined ? promptHash : sha256(draft.promptKey);
-  return { id: pairId(promptHash, chosen, rejected, plain), promptId, prompt, chosen, rejected, plain, line, ...tools };
+  return {
+    id: pairId(promptHash, chosen, rejected, plain),
+    promptId,
+    prompt,
+    chosen,
+    rejected,
+    plain,
+    line,
+    origin,
+    ...tools,
+  };
 }
 
 /** The id of the pair that says the opposite. */

@@ -22,6 +22,18 @@ export const sameMessage = (a: ChatMessage, b: ChatMessage): boolean =>
 export const extraText = ({ extra }: ChatMessage): string =>
   extra === undefined || Object.keys(extra).length === 0 ? '' : JSON.stringify(extra);
 
+/** A file or hub data set that rows come from. All pairs of one share one object. */
+export interface RowOrigin {
+  /** Path or `hub:` name. */
+  readonly name: string;
+  /** What the `line` of its rows counts: lines where the file has lines, else rows. */
+  readonly place: 'line' | 'row';
+}
+
+/** Where a pair comes from, in messages: `pairs.jsonl line 7`, `pairs.parquet row 7`. */
+export const pairPlace = ({ origin, line }: Pick<PreferencePair, 'origin' | 'line'>): string =>
+  origin === undefined ? `row ${line}` : `${origin.name} ${origin.place} ${line}`;
+
 export interface PreferencePair {
   /** SHA-256 of the text of the pair: equal text, equal id, whatever the file or line. */
   readonly id: string;
@@ -34,6 +46,8 @@ export interface PreferencePair {
   readonly tools?: readonly JsonValue[] | undefined;
   /** Text used as it is, without a chat template (TRL's standard format); each list then holds one message. */
   readonly plain: boolean;
-  /** Where it came from, for messages: 1-based line of a .jsonl or .csv file, else 1-based row number. */
+  /** Where it came from, for messages; absent for a pair that a program made. */
+  readonly origin?: RowOrigin | undefined;
+  /** 1-based line of a .jsonl or .csv file, else 1-based row number. */
   readonly line: number;
 }

@@ -6,7 +6,7 @@ import { isRow, type Row } from './fields.js';
 import { FORMATS, type AnswerFormat, type Format, type FormatContext } from './formats/index.js';
 import { pairsOfAnswers } from './formats/pair-row.js';
 import { makePair, type PairDraft } from './make-pair.js';
-import type { PreferencePair } from './pair.js';
+import type { PreferencePair, RowOrigin } from './pair.js';
 import type { PairingRule, ScoredAnswers } from './pairing.js';
 import { recogniseFormat } from './recognise-format.js';
 import { RowProblem } from './row-problem.js';
@@ -29,6 +29,8 @@ export interface ReadOptions extends OpenOptions {
 }
 
 export interface DroppedRow {
+  /** The file, where the source has several. */
+  readonly file?: string;
   readonly line: number;
   readonly reason: string;
 }
@@ -125,17 +127,18 @@ async function* pairBatches(
     seed: options.seed ?? 0,
     onPaired: () => (paired += 1),
   };
-  const refuse = options.strict === true ? strictly(source, place) : undefined;
+  const origin: RowOrigin = { name: source, place };
+  const refuse = options.strict === true ? strictly(origin) : undefined;
   const ignored = new Map<string, number>();
   const groups = new Map<string, AnswerGroup>();
   const readBatch = (rows: readonly RawRow[]): PairBatch => {
-    const collector = createCollector(rows.length, refuse);
+    const collector = createCollector(rows.length, origin, refuse);
     for (const raw of rows) {
-      collector.attempt(raw.line, () => {
+      collector.attempt(raw, () => {
         const usable = usableRow(raw, ignored);
         const row = options.columns === undefined ? usable : renameColumns(usable, options.columns);
         if ('toPairs' in format) return format.toPairs(row, context);
-        gather(groups, format, row, raw.line, context);
+        gather(groups, format, row, { line: raw.line, origin: raw.origin }, context);
         return [];
       });
     }
@@ -143,7 +146,7 @@ async function* pairBatches(
   };
   yield readBatch(head);
   for await (const rows of rest) yield readBatch(rows);
-  if ('toAnswer' in format) yield pairGroups(groups, context, refuse);
+  if ('toAnswer' in format) yield pairGroups(groups, context, origin, refuse);
   if (paired > 0) notes.push(pairingNote(paired, context));
   for (const [field, count] of ignored) notes.push(`${field}: ignored in ${count} row${count === 1 ? '' : 's'}`);
 }
@@ -154,33 +157,36 @@ function pairingNote(prompts: number, { pairing, score }: FormatContext): string
 }
 
 /** Ends the reading at a row that cannot be used. */
-type Refusal = (problem: RowProblem, line: number) => never;
+type Refusal = (problem: RowProblem, at: RowAt) => never;
+
+/** Where a row is. */
+type RowAt = Pick<RawRow, 'line' | 'origin'>;
 
 const strictly =
-  (source: string, place: RowPlace): Refusal =>
-  ({ message }, line) => {
-    throw new MrpoError('data', `${source}: ${place} ${line}: ${message}`, { details: { line } });
+  (source: RowOrigin): Refusal =>
+  ({ message }, { line, origin = source }) => {
+    throw new MrpoError('data', `${origin.name}: ${origin.place} ${line}: ${message}`, { details: { line } });
   };
 
 /** Pairs and drops of one batch of rows. @param refuse in place of dropping and counting. */
-function createCollector(rows: number, refuse: Refusal | undefined) {
+function createCollector(rows: number, source: RowOrigin, refuse: Refusal | undefined) {
   const pairs: PreferencePair[] = [];
   const dropped: DroppedRow[] = [];
-  const guarded = (line: number, work: () => void): void => {
+  const guarded = (at: RowAt, work: () => void): void => {
     try {
       work();
     } catch (error) {
       if (!(error instanceof RowProblem)) throw error;
-      refuse?.(error, line);
-      dropped.push({ line, reason: error.message });
+      refuse?.(error, at);
+      dropped.push({ ...(at.origin && { file: at.origin.name }), line: at.line, reason: error.message });
     }
   };
   return {
     batch: { rows, pairs, dropped },
     /** Drafts of one row; a bad one does not take the row's others with it. */
-    attempt(line: number, drafts: () => readonly PairDraft[]): void {
-      guarded(line, () => {
-        for (const draft of drafts()) guarded(line, () => pairs.push(makePair(draft, line)));
+    attempt(at: RowAt, drafts: () => readonly PairDraft[]): void {
+      guarded(at, () => {
+        for (const draft of drafts()) guarded(at, () => pairs.push(makePair(draft, at.line, at.origin ?? source)));
       });
     },
   };
@@ -203,7 +209,7 @@ const isPresent = (value: unknown): boolean =>
   value !== undefined && value !== null && value !== '' && !(Array.isArray(value) && value.length === 0);
 
 interface AnswerGroup {
-  readonly line: number;
+  readonly at: RowAt;
   readonly answers: ScoredAnswers['answers'][number][];
   readonly prompt: ScoredAnswers['prompt'];
   readonly plain: boolean;
@@ -213,22 +219,23 @@ function gather(
   groups: Map<string, AnswerGroup>,
   format: AnswerFormat,
   row: Row,
-  line: number,
+  at: RowAt,
   context: FormatContext,
 ): void {
   const answer = format.toAnswer(row, context);
   const key = JSON.stringify(answer.prompt);
   const group = groups.get(key);
-  if (group === undefined) groups.set(key, { ...answer, line, answers: [...answer.answers] });
+  if (group === undefined) groups.set(key, { ...answer, at, answers: [...answer.answers] });
   else for (const one of answer.answers) group.answers.push(one);
 }
 
 function pairGroups(
   groups: ReadonlyMap<string, AnswerGroup>,
   context: FormatContext,
+  source: RowOrigin,
   refuse: Refusal | undefined,
 ): PairBatch {
-  const collector = createCollector(0, refuse);
-  for (const group of groups.values()) collector.attempt(group.line, () => pairsOfAnswers(group, context));
+  const collector = createCollector(0, source, refuse);
+  for (const group of groups.values()) collector.attempt(group.at, () => pairsOfAnswers(group, context));
   return collector.batch;
 }

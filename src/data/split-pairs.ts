@@ -31,13 +31,33 @@ export function splitPairs(pairs: readonly PreferencePair[], evalSpec: number, s
 
 /** The first `limit` pairs in the order of their seeded places, in the order of the file. */
 export function limitPairs(pairs: readonly PreferencePair[], limit: number, seed: number): readonly PreferencePair[] {
-  if (pairs.length <= limit) return pairs;
-  const placed = pairs.map((pair, index) => ({ index, place: stablePlace(seed, 'limit', pair.id) }));
-  const kept = placed.sort((a, b) => a.place - b.place || a.index - b.index).slice(0, limit);
+  return pairs.length <= limit ? pairs : firstPlaced(pairs, limit, seed, 'limit');
+}
+
+/** The pairs with the lowest places, in the order of the file. */
+function firstPlaced(
+  pairs: readonly PreferencePair[],
+  count: number,
+  seed: number,
+  purpose: string,
+): readonly PreferencePair[] {
+  const placed = pairs.map((pair, index) => ({ index, place: stablePlace(seed, purpose, pair.id) }));
+  const kept = placed.sort((a, b) => a.place - b.place || a.index - b.index).slice(0, count);
   return kept
     .map(({ index }) => index)
     .sort((a, b) => a - b)
     .map((index) => pairs[index] as PreferencePair);
+}
+
+/**
+ * `round(weight x pairs)` pairs: every pair `floor(weight)` times, and the first of them in the order of their seeded
+ * places once more. So a smaller weight takes a part of what a larger one takes.
+ */
+export function weightPairs(pairs: readonly PreferencePair[], weight: number, seed: number): readonly PreferencePair[] {
+  const times = Math.floor(weight);
+  const further = Math.round(weight * pairs.length) - times * pairs.length;
+  const whole = Array.from({ length: times }, () => pairs).flat();
+  return further === 0 ? whole : [...whole, ...firstPlaced(pairs, further, seed, 'weight')];
 }
 
 type SideTest = (pair: PreferencePair) => boolean;

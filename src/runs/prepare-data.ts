@@ -1,7 +1,7 @@
 /** Reads and splits the pairs of a run, and says aloud what was understood, dropped or odd. */
+import { dataSourceNames } from '../config/index.js';
 import type { RunConfig } from '../config/schema.js';
-import { dropReasons, loadData, type PreferenceData, type PreferencePair } from '../data/index.js';
-import { MrpoError } from '../core/errors.js';
+import { dropReasons, loadData, pairPlace, type PreferenceData, type PreferencePair } from '../data/index.js';
 import type { OpenBackend } from './with-backend.js';
 
 export interface PreparedPairs {
@@ -28,22 +28,18 @@ export async function preparePairs(
   const data = await loadData(config.data, {
     seed: config.training.seed,
     signal,
-    hub: async function* (dataset, { split }) {
-      yield* (await open()).readDataset(dataset, { signal, ...(split !== undefined && { split }) });
+    hub: async function* (dataset, part) {
+      yield* (await open()).readDataset(dataset, { signal, ...part });
     },
   });
-  const [training] = data.sources;
-  if (training === undefined) throw new MrpoError('internal', 'loadData named no source');
   for (const source of data.sources) for (const message of notesOf(source)) options.note(message);
   for (const message of data.notes) options.note(message);
-  const heldOut = new Set(data.eval);
   return {
     train: data.train,
     heldOut: data.eval,
-    nameOf: (pair) =>
-      `${data.sources.length > 1 && heldOut.has(pair) ? data.sources[1]?.source : training.source} row ${pair.line}`,
-    file: config.data.train,
-    format: training.format,
+    nameOf: pairPlace,
+    file: dataSourceNames(config.data.train),
+    format: [...new Set(data.sources.map(({ format }) => format))].join(', '),
     dropped: Object.fromEntries(
       data.sources.flatMap(({ dropped }) => dropReasons(dropped)).map(({ reason, count }) => [reason, count]),
     ),

@@ -1,5 +1,6 @@
 /** A run's folder as the report wants it, and the report files. */
 import { join } from 'node:path';
+import { dataSourceNames } from '../config/index.js';
 import { bytesText } from '../reports/numbers.js';
 import type { Fact, Panel, ReportReference, ReportRun, ReportSample } from '../reports/report-run.js';
 import { writeReport } from '../reports/write-report.js';
@@ -62,7 +63,7 @@ export function reportRun(run: StoredRun): ReportRun {
           : `LoRA r ${policy.lora.r}, alpha ${policy.lora.alpha}, dropout ${policy.lora.dropout}`,
       policy: policy.model,
       quantization: policy.quantization,
-      data: config.data.train,
+      data: dataSourceNames(config.data.train),
       'max. length': `${config.data.max_length} tokens`,
       'learning rate': `${training.learning_rate}, ${training.lr_scheduler_type}`,
       'pairs a step': String(training.batch_size),

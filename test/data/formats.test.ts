@@ -73,7 +73,7 @@ describe('every format is recognised and read', () => {
     const data = await read([row]);
     expect(data.format).toBe(format);
     expect(data.pairs.map(shape)).toEqual([pair]);
-    expect((await read([row], { format })).pairs).toEqual(data.pairs);
+    expect((await read([row], { format })).pairs.map(shape)).toEqual([pair]);
   });
 
   it('helpsteer: answers are gathered by prompt; ties in helpfulness go to the other ratings', async () => {

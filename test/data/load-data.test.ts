@@ -1,7 +1,14 @@
 import { describe, expect, it } from 'vitest';
 
 import { loadConfig } from '../../src/config/index.js';
-import { dropReasons, loadData, readPairs, readPreferenceData, type PreferencePair } from '../../src/data/index.js';
+import {
+  dropReasons,
+  loadData,
+  pairPlace,
+  readPairs,
+  readPreferenceData,
+  type PreferencePair,
+} from '../../src/data/index.js';
 import { dataFolder, failureOf, goodLine, goodRow, lines } from './support.js';
 
 const folder = dataFolder();
@@ -74,13 +81,82 @@ describe('loadData', () => {
       yield goodLine(2);
     };
     const data = await loadData(dataConfig('hub:org/set:test', 'data.eval=0'), { seed: 0, hub });
-    expect(asked).toEqual([['org/set', { split: 'test' }]]);
+    const beside = 'data.train={path: "hub:org/set", config: small, split: test, revision: v2}';
+    await loadData(dataConfig('', beside, 'data.eval=0'), { seed: 0, hub });
+    await loadData(dataConfig('hub:org/set:small:test', 'data.eval=0'), { seed: 0, hub });
+    expect(asked).toEqual([
+      ['org/set', { split: 'test' }],
+      ['org/set', { configuration: 'small', split: 'test', revision: 'v2' }],
+      ['org/set', { configuration: 'small', split: 'test' }],
+    ]);
+    const twice = dataConfig('', 'data.train={path: "hub:org/set:test", split: train}');
+    expect((await failureOf(loadData(twice, { seed: 0, hub }))).message).toContain(
+      'split is test by its name and train',
+    );
     expect(linesOf(data.train)).toEqual([1, 3]);
     expect(data.sources[0]).toMatchObject({
       kind: 'hub data set, split test',
       format: 'trl-standard',
       dropped: [{ line: 2 }],
     });
+  });
+
+  it('reads a list of files, each with settings of its own, and names the file of a pair', async () => {
+    const one = folder.write('one.jsonl', lines(...rows(3)));
+    const two = folder.write('two.csv', 'q,good,bad\nq,a,b\n');
+    const list = { path: two, columns: { prompt: 'q', chosen: 'good', rejected: 'bad' }, format: 'question' };
+    const data = await loadData(dataConfig('', `data.train=${JSON.stringify([one, list])}`, 'data.eval=0'), {
+      seed: 0,
+    });
+    expect(data.train.map(({ plain }) => plain)).toEqual([true, true, true, false]);
+    expect(data.train.map(pairPlace).slice(2)).toEqual([`${one} line 3`, `${two} line 2`]);
+    expect(data.sources.map(({ source, format }) => [source, format])).toEqual([
+      [one, 'trl-standard'],
+      [two, 'question'],
+    ]);
+  });
+
+  it('says what files of a list have in common', async () => {
+    const [a, b] = [goodRow(1), goodRow(2)];
+    const reversed = { ...b, chosen: b.rejected, rejected: b.chosen };
+    const files = [lines(a, b), lines(reversed, a), lines(goodRow(3))].map((text) => folder.write('x.jsonl', text));
+    const data = await loadData(dataConfig('', `data.train=${JSON.stringify(files)}`, 'data.eval=0'), { seed: 0 });
+    expect(data.notes).toEqual([
+      `${files[1]}: 1 of its 2 pairs are in an earlier file too; they are kept`,
+      `${files[1]}: 1 of its 2 pairs contradict pairs of an earlier file; they are kept`,
+    ]);
+  });
+
+  it('weighs files: exact counts, seeded, and the held-out pairs stay as they are', async () => {
+    const [small, large] = [rows(20), rows(101, 1000)].map((part) => folder.write('w.jsonl', lines(...part)));
+    const load = (weight: number, seed = 1) =>
+      loadData(dataConfig('', `data.train=${JSON.stringify([{ path: small, weight }, large])}`, 'data.eval=0.2'), {
+        seed,
+      });
+    const plain = await load(1);
+    const count = ({ train }: { train: readonly PreferencePair[] }, file: string | undefined) =>
+      train.filter(({ origin }) => origin?.name === file).length;
+    const [ofSmall, ofLarge] = [count(plain, small), count(plain, large)];
+    for (const weight of [0.5, 0.26, 2, 2.5, 7]) {
+      const weighted = await load(weight);
+      expect(count(weighted, small)).toBe(Math.round(weight * ofSmall));
+      expect(count(weighted, large)).toBe(ofLarge);
+      expect(weighted.eval.map(({ id }) => id)).toEqual(plain.eval.map(({ id }) => id));
+      expect((await load(weight)).train.map(({ id }) => id)).toEqual(weighted.train.map(({ id }) => id));
+      expect(weighted.notes[0]).toBe(
+        `${small}: weight ${weight}: an epoch has ${Math.round(weight * ofSmall)} pairs of its ${ofSmall} for training`,
+      );
+    }
+    const times = new Map<string, number>();
+    for (const { id, origin } of (await load(2.5)).train)
+      if (origin?.name === small) times.set(id, (times.get(id) ?? 0) + 1);
+    expect(new Set(times.values())).toEqual(new Set([2, 3]));
+    expect((await load(0.5, 2)).train.map(({ id }) => id)).not.toEqual((await load(0.5, 3)).train.map(({ id }) => id));
+  });
+
+  it('a list of held-out files has no weights', () => {
+    const config = () => dataConfig('a.jsonl', 'data.eval=[{path: b.jsonl, weight: 2}]');
+    expect(config).toThrow('unknown key "weight"');
   });
 
   it('stops when it is told to', async () => {

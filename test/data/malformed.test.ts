@@ -96,12 +96,16 @@ describe('files that cannot be read are one error', () => {
     expect((await failureOf(readPreferenceData(join(file, 'inside.jsonl')))).message).toContain('no such file');
   });
 
-  it.each(['hub:', 'hub:a b', 'hub:org/name:', 'hub:org/name:train:more', 'hub:../../etc'])(
-    '%s is no hub data set',
-    async (source) => {
-      expect((await failureOf(readPreferenceData(source))).message).toContain('expected hub:ORGANISATION/NAME');
-    },
-  );
+  it.each([
+    'hub:',
+    'hub:a b',
+    'hub:org/name:',
+    'hub:org/name:config:train:more',
+    'hub:org/name:train[:10%]',
+    'hub:../../etc',
+  ])('%s is no hub data set', async (source) => {
+    expect((await failureOf(readPreferenceData(source))).message).toContain('expected hub:ORGANISATION/NAME');
+  });
 
   it('a hub data set without a backend', async () => {
     expect((await failureOf(readPreferenceData('hub:org/name'))).message).toContain('read through the backend');

@@ -130,8 +130,8 @@ async function readSummary(
       onRows: (rows) => {
         if (performance.now() - started > QUIET_MS) progress.update(rows, 0);
       },
-      hub: async function* (dataset, { split }) {
-        yield* (await backend()).readDataset(dataset, { signal: io.signal, ...(split === undefined ? {} : { split }) });
+      hub: async function* (dataset, part) {
+        yield* (await backend()).readDataset(dataset, { signal: io.signal, ...part });
       },
     });
   } finally {

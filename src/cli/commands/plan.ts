@@ -44,11 +44,8 @@ Examples:
 async function planFor(config: RunConfig, device: string | undefined, io: CliIo): Promise<Plan> {
   // Only rows of a hub: source need a backend; no model is loaded there either.
   const backend = lazyBackend(io, undefined);
-  const hub: HubReader = async function* (dataset, { split }) {
-    yield* (await backend.open()).readDataset(dataset, {
-      signal: io.signal,
-      ...(split === undefined ? {} : { split }),
-    });
+  const hub: HubReader = async function* (dataset, part) {
+    yield* (await backend.open()).readDataset(dataset, { signal: io.signal, ...part });
   };
   const data = await loadData(config.data, { seed: config.training.seed, signal: io.signal, hub }).finally(() =>
     backend.close(),

@@ -1,38 +1,79 @@
-/** Data sets of the Hugging Face hub, `hub:ORGANISATION/NAME[:SPLIT]`, read by whoever can: a function given by the caller. */
+/** Data sets of the Hugging Face hub, `hub:ORGANISATION/NAME[:CONFIG][:SPLIT]`, read by whoever can: a function given by the caller. */
 import { MrpoError } from '../../core/errors.js';
 import { parseJsonRow } from './json-row.js';
 import type { RawRow, RowSource } from './source.js';
 
+export interface HubReadOptions {
+  /** Default: the data set's only configuration. */
+  readonly configuration?: string;
+  /** Default `train`. */
+  readonly split?: string;
+  readonly revision?: string;
+}
+
 /** Rows of a hub data set as JSON texts, in order. The backend's `readDataset` is one. */
-export type HubReader = (dataset: string, options: { readonly split?: string }) => AsyncIterable<string>;
+export type HubReader = (dataset: string, options: HubReadOptions) => AsyncIterable<string>;
 
 const BATCH_ROWS = 512;
 
-export interface HubSource {
+export interface HubSource extends HubReadOptions {
   readonly dataset: string;
-  readonly split: string | undefined;
 }
 
-/** Takes `hub:ID[:split]` apart; `undefined` if the source is a file. @throws MrpoError `config` if there is no id. */
-export function parseHubSource(source: string): HubSource | undefined {
+const SHAPE =
+  'hub:ORGANISATION/NAME, hub:ORGANISATION/NAME:SPLIT or hub:ORGANISATION/NAME:CONFIG:SPLIT, with letters, digits, dots, dashes and underscores';
+
+/**
+ * Takes `hub:ID[:config][:split]` apart; `undefined` if the source is a file.
+ * @param settings said beside the name.
+ * @throws MrpoError `config` if there is no id, or a configuration or split is said twice.
+ */
+export function parseHubSource(
+  source: string,
+  settings: {
+    readonly config?: string | undefined;
+    readonly split?: string | undefined;
+    readonly revision?: string | undefined;
+  } = {},
+): HubSource | undefined {
   if (!source.startsWith('hub:')) return undefined;
-  const [dataset = '', split, ...more] = source.slice(4).split(':');
-  if (!/^[\w.-]+(\/[\w.-]+)?$/.test(dataset) || split === '' || more.length > 0) {
-    throw new MrpoError('config', `${source}: expected hub:ORGANISATION/NAME or hub:ORGANISATION/NAME:SPLIT`);
+  const [dataset = '', ...parts] = source.slice(4).split(':');
+  const [split, config, ...more] = parts.reverse();
+  if (!/^[\w.-]+(\/[\w.-]+)?$/.test(dataset) || parts.some((part) => !/^[\w.-]+$/.test(part)) || more.length > 0) {
+    throw new MrpoError('config', `${source}: expected ${SHAPE}`, {
+      hint: parts.some((part) => part.includes('[')) ? 'A part of a split is taken with data.limit.' : undefined,
+    });
   }
-  return { dataset, split };
+  const once = (name: string, inName: string | undefined, beside: string | undefined): string | undefined => {
+    if (inName === undefined || beside === undefined || inName === beside) return inName ?? beside;
+    throw new MrpoError(
+      'config',
+      `${source}: its ${name} is ${inName} by its name and ${beside} by the setting beside it`,
+    );
+  };
+  const found = {
+    configuration: once('configuration', config, settings.config),
+    split: once('split', split, settings.split),
+    revision: settings.revision,
+  };
+  const said = Object.entries(found).filter(([, value]) => value !== undefined);
+  return { dataset, ...(Object.fromEntries(said) as HubReadOptions) };
 }
 
 /** @throws MrpoError `data` without a reader: nothing here talks to the network. */
-export function openHub(source: string, { dataset, split }: HubSource, reader: HubReader | undefined): RowSource {
+export function openHub({ dataset, ...options }: HubSource, reader: HubReader | undefined): RowSource {
   if (reader === undefined) {
-    throw new MrpoError('data', `${source}: hub data sets are read through the backend, and none was given`);
+    throw new MrpoError('data', `hub:${dataset}: hub data sets are read through the backend, and none was given`);
   }
+  const parts = [
+    ...(options.configuration === undefined ? [] : [`configuration ${options.configuration}`]),
+    `split ${options.split ?? 'train'}`,
+  ];
   return {
-    kind: `hub data set, split ${split ?? 'train'}`,
+    kind: `hub data set, ${parts.join(', ')}`,
     place: 'row',
     notes: [],
-    batches: hubRows(reader(dataset, split === undefined ? {} : { split })),
+    batches: hubRows(reader(dataset, options)),
   };
 }
 

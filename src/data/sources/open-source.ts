@@ -12,12 +12,17 @@ import { requireUtf8Text, utf8MarkLength } from './text-encoding.js';
 export interface OpenOptions extends SourceOptions {
   /** Needed for `hub:` sources only. */
   readonly hub?: HubReader | undefined;
+  /** Part of a hub data set, a folder, a JSON object or a workbook. */
+  readonly split?: string | undefined;
+  /** Configuration and revision of a hub data set. */
+  readonly config?: string | undefined;
+  readonly revision?: string | undefined;
 }
 
 /** @throws MrpoError `data` if the source does not exist or is nothing that rows can be read from. */
 export async function openSource(source: string, options: OpenOptions): Promise<RowSource> {
-  const hub = parseHubSource(source);
-  if (hub !== undefined) return openHub(source, hub, options.hub);
+  const hub = parseHubSource(source, options);
+  if (hub !== undefined) return openHub(hub, options.hub);
   const bytes = await openBytes(source);
   if (bytes.head.length === 0) throw new MrpoError('data', `${source}: is empty; expected rows`);
   const opened = isParquet(bytes.head) ? await openParquet(source, bytes, options) : openText(source, bytes, options);

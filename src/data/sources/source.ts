@@ -1,4 +1,5 @@
 /** A source of rows: whatever the file is, rows come in batches, each with its place in the file. */
+import type { RowOrigin } from '../pair.js';
 
 export interface RawRow {
   /** 1-based line of a .jsonl or .csv file, else 1-based row number. */
@@ -7,10 +8,12 @@ export interface RawRow {
   readonly value?: unknown;
   /** Why the row could not be read at all. */
   readonly problem?: string | undefined;
+  /** The file it is in, where a source has several. */
+  readonly origin?: RowOrigin | undefined;
 }
 
 /** What numbers rows in messages about a source. */
-export type RowPlace = 'line' | 'row';
+export type RowPlace = RowOrigin['place'];
 
 export interface RowSource {
   /** What the file turned out to be: `JSON lines`, `JSON list`, `CSV`, `Parquet`, `hub data set`, with `, gzipped`. */
@@ -25,7 +28,10 @@ export interface RowSource {
 export interface SourceOptions {
   /** Rows of more bytes than this are dropped without being read into memory as a whole. Default 64 MiB. */
   readonly maxRowBytes?: number | undefined;
+  /** A compressed file that unpacks to more bytes than this is refused. Default 4e9. */
+  readonly maxUnpackedBytes?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 export const DEFAULT_MAX_ROW_BYTES = 64 * 2 ** 20;
+export const DEFAULT_MAX_UNPACKED_BYTES = 4e9;

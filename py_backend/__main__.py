@@ -13,9 +13,10 @@ import logging
 import os
 import signal
 import sys
+from typing import Any
 
 from .parent import die_with_parent
-from .rpc.security import AddressRefused, check_address
+from .rpc.security import AddressRefused, TlsFiles, check_access
 
 GRACE_S = 5.0
 
@@ -30,16 +31,30 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--tls-cert", metavar="FILE", help="certificate chain (PEM); needs --tls-key")
     parser.add_argument("--tls-key", metavar="FILE", help="private key (PEM)")
-    parser.add_argument("--insecure", action="store_true", help="listen for other machines without TLS and token")
+    parser.add_argument(
+        "--tls-client-ca", metavar="FILE", help="authority (PEM) that must have signed callers' certificates"
+    )
+    parser.add_argument(
+        "--insecure", action="store_true", help="let other machines call without a token or a client certificate"
+    )
     parser.add_argument("--roots", nargs="+", default=[], metavar="DIR", help="read and write models only below these")
     parser.add_argument("--threads", type=int, default=0, metavar="N", help="CPU threads of torch; 0 = its own choice")
     parser.add_argument("--with-parent", action="store_true", help="end when the process that started this one ends")
     parsed = parser.parse_args(argv)
     if (parsed.tls_cert is None) != (parsed.tls_key is None):
         parser.error("--tls-cert and --tls-key go together")
+    if parsed.tls_client_ca is not None and parsed.tls_cert is None:
+        parser.error("--tls-client-ca needs --tls-cert and --tls-key")
     if parsed.token_env is not None and not os.environ.get(parsed.token_env):
         parser.error(f"--token-env: the environment variable {parsed.token_env} is not set or empty")
     return parsed
+
+
+def access(options: argparse.Namespace) -> dict[str, Any]:
+    """Who may call, as the server takes it."""
+    tls = options.tls_cert and TlsFiles(options.tls_cert, options.tls_key, options.tls_client_ca)
+    token = os.environ[options.token_env] if options.token_env else None
+    return {"token": token, "tls": tls or None, "insecure": options.insecure}
 
 
 async def serve(options: argparse.Namespace, ready: int) -> None:
@@ -49,16 +64,7 @@ async def serve(options: argparse.Namespace, ready: int) -> None:
     from .rpc.server import ServerConfig, start_server
 
     threads = set_threads(options.threads)
-    server = await start_server(
-        ServerConfig(
-            address=options.address,
-            token=os.environ[options.token_env] if options.token_env else None,
-            tls_cert=options.tls_cert,
-            tls_key=options.tls_key,
-            insecure=options.insecure,
-            roots=Roots.of(options.roots),
-        )
-    )
+    server = await start_server(ServerConfig(address=options.address, roots=Roots.of(options.roots), **access(options)))
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -78,8 +84,7 @@ def main() -> int:
     os.dup2(2, 1)  # whatever a library prints goes to the log
     try:
         # Before torch is imported: a mistyped address is said at once.
-        token = options.token_env is not None
-        check_address(options.address, tls=options.tls_cert is not None, token=token, insecure=options.insecure)
+        check_access(options.address, **access(options))
         asyncio.run(serve(options, ready))
     except AddressRefused as error:
         print(f"py_backend: {error}", file=sys.stderr)

@@ -135,7 +135,7 @@ def _generate_batch(
 def _finished(encoder: TextEncoder, index: int, row: list[int], ends: list[int]) -> Generation:
     at = next((i for i, token in enumerate(row) if token in ends), None)
     kept = row if at is None else row[:at]
-    with encoder.lock:
+    with encoder.at_work():
         text = encoder.tokenizer.decode(kept, skip_special_tokens=True, clean_up_tokenization_spaces=False)
     return Generation(index, text, len(kept) + (at is not None), finished=at is not None)
 

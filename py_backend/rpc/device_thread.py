@@ -11,7 +11,9 @@ import asyncio
 import logging
 import queue
 import threading
+import traceback
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 from ..faults import Fault
@@ -62,7 +64,7 @@ class DeviceThread:
             job = self._jobs.get()
             try:
                 job()
-            except Exception as error:  # noqa: BLE001 - this thread must outlive every job
+            except BaseException as error:  # noqa: BLE001 - this thread must outlive every job
                 log.error("a job failed", exc_info=error)
 
     def submit(self, job: Job) -> None:
@@ -148,14 +150,28 @@ async def stream(
         getter.cancel()
 
 
-def carried(error: BaseException) -> BaseException:
-    """An error ready to leave its thread: a defect is logged, and the frames go, for they keep tensors alive."""
-    if not isinstance(error, Fault):
-        log.error("a job failed", exc_info=error)
-    error.__traceback__ = None
-    error.__context__ = None
-    error.__cause__ = None
-    return error
+class JobFailed(Exception):
+    """A defect in a job, in the job's own words: its log has the stack."""
+
+
+def carried(error: BaseException) -> Exception:
+    """An error ready to leave its thread. Only a Fault goes as it is: another's frames keep tensors alive, and what is
+    no Exception (a tokenizer's panic, an exit) would not be answered."""
+    if isinstance(error, (Fault, Stopped)):
+        error.__traceback__ = None
+        error.__context__ = None
+        error.__cause__ = None
+        return error
+    log.error("a job failed", exc_info=error)
+    return JobFailed(described(error))
+
+
+def described(error: BaseException) -> str:
+    """Type, first line, and the place in this package where it came from."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "py_backend" in frame.filename]
+    place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
+    text = (str(error).strip() or "no message").splitlines()[0][:500]
+    return f"{type(error).__name__}: {text}{place}"
 
 
 def post(loop: asyncio.AbstractEventLoop, function: Callable[..., Any], *args: Any) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import socket
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -16,8 +16,10 @@ from ..backend import Backend
 from ..info import quiet_libraries
 from ..roots import Roots
 from .device_thread import DeviceThread
+from .doorkeeper import Doorkeeper, room_for_connections
 from .grpc_service import SERVICE, service_handler
-from .security import AddressRefused, TokenInterceptor, check_address
+from .guard import Guard
+from .security import AddressRefused, TlsFiles, TokenInterceptor, check_access
 from .servicer import BackendServicer
 from .wire import MAX_MESSAGE_BYTES
 
@@ -31,17 +33,19 @@ OPTIONS = [
     ("grpc.keepalive_time_ms", 60_000),
     ("grpc.keepalive_timeout_ms", 20_000),
     ("grpc.so_reuseport", 0),  # a second server on the same port is an error and not a surprise
+    ("grpc.server_handshake_timeout_ms", 20_000),
+    ("grpc.max_connection_idle_ms", 600_000),  # without a call; a client that comes back connects again by itself
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class ServerConfig:
-    """address: unix:/path or host:port (port 0 = any free one). token: None = everyone who can connect may call."""
+    """address: unix:/path or host:port (port 0 = any free one). token: None = everyone who can connect may call. tls:
+    None = plain text. insecure: other machines may call without token and certificate."""
 
     address: str
     token: str | None = None
-    tls_cert: str | None = None
-    tls_key: str | None = None
+    tls: TlsFiles | None = None
     insecure: bool = False
     roots: Roots = field(default_factory=Roots)
 
@@ -49,13 +53,20 @@ class ServerConfig:
 class RunningServer:
     """address: where it listens, with the port that was given."""
 
-    def __init__(self, server: grpc.aio.Server, address: str, servicer: health.aio.HealthServicer) -> None:
+    def __init__(
+        self, server: grpc.aio.Server, address: str, servicer: health.aio.HealthServicer, doorkeeper: Doorkeeper
+    ) -> None:
         self.address = address
         self._server = server
         self._health = servicer
+        self._watch: asyncio.Task[None] | None = None
+        if not address.startswith("unix:"):
+            self._watch = asyncio.ensure_future(doorkeeper.watch(int(address.rpartition(":")[2])))
 
     async def stop(self, grace_s: float) -> None:
         """Says it is not serving, lets calls in progress end for `grace_s`, then ends them."""
+        if self._watch is not None:
+            self._watch.cancel()
         await self._health.enter_graceful_shutdown()
         await self._server.stop(grace_s)
 
@@ -65,37 +76,37 @@ class RunningServer:
 
 async def start_server(config: ServerConfig) -> RunningServer:
     """Raises AddressRefused."""
-    tls = config.tls_cert is not None and config.tls_key is not None
-    check_address(config.address, tls=tls, token=config.token is not None, insecure=config.insecure)
-    interceptors = [TokenInterceptor(config.token)] if config.token is not None else []
+    credentials = check_access(config.address, token=config.token, tls=config.tls, insecure=config.insecure)
+    doorkeeper = Doorkeeper()
+    interceptors: list[grpc.aio.ServerInterceptor] = [Guard(doorkeeper.admit)]
+    if config.token is not None:
+        interceptors.insert(0, TokenInterceptor(config.token))
     quiet_libraries()
-    server = grpc.aio.server(interceptors=interceptors, options=OPTIONS)
+    room = ("grpc.max_allowed_incoming_connections", room_for_connections())
+    server = grpc.aio.server(interceptors=interceptors, options=[*OPTIONS, room])
     server.add_generic_rpc_handlers((service_handler(BackendServicer(Backend(config.roots), DeviceThread())),))
     checks = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(checks, server)
     names = (SERVICE.full_name, health.SERVICE_NAME, reflection.SERVICE_NAME)
     reflection.enable_server_reflection(names, server)
-    address = bind(server, config)
+    address = bind(server, config, credentials)
     await server.start()
     for name in ("", SERVICE.full_name):
         await checks.set(name, health_pb2.HealthCheckResponse.SERVING)
-    return RunningServer(server, address, checks)
+    return RunningServer(server, address, checks, doorkeeper)
 
 
-def bind(server: grpc.aio.Server, config: ServerConfig) -> str:
+def bind(server: grpc.aio.Server, config: ServerConfig, credentials: grpc.ServerCredentials | None) -> str:
     """The address with its real port. A socket that a dead server left behind is removed, a live one is refused."""
     if config.address.startswith("unix:"):
         clear_stale_socket(config.address)
     try:
-        if config.tls_cert is not None and config.tls_key is not None:
-            pair = (Path(config.tls_key).read_bytes(), Path(config.tls_cert).read_bytes())
-            port = server.add_secure_port(config.address, grpc.ssl_server_credentials([pair]))
+        if credentials is not None:
+            port = server.add_secure_port(config.address, credentials)
         else:
             port = server.add_insecure_port(config.address)
     except RuntimeError as error:
         raise AddressRefused(f"address {config.address}: {why_not(config.address)}") from error
-    except OSError as error:
-        raise AddressRefused(f"TLS files: {error}") from error
     if config.address.startswith("unix:"):
         os.chmod(socket_path(config.address), 0o600)
         return config.address

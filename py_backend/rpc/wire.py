@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -194,7 +195,7 @@ def prompts(message: pb.GenerateRequest) -> list[Prompt]:
 def sampling(message: pb.GenerateRequest) -> Sampling:
     if message.max_new_tokens < 1:
         raise Fault("UNSUPPORTED", f"max_new_tokens: expected at least 1, got {message.max_new_tokens}")
-    if not message.temperature >= 0 or not 0 <= message.top_p <= 1:
+    if not 0 <= message.temperature < math.inf or not 0 <= message.top_p <= 1:
         raise Fault("UNSUPPORTED", f"sampling: got temperature {message.temperature} and top_p {message.top_p}")
     return Sampling(message.max_new_tokens, message.temperature, message.top_p or 1.0, message.seed)
 
@@ -207,6 +208,13 @@ def trainer_spec(message: pb.CreateTrainerRequest) -> TrainerSpec:
     checkpointing = message.checkpointing or "auto"
     one_of("checkpointing", checkpointing, CHECKPOINTING)
     one_of("optimizer", message.optimizer, ("", *OPTIMIZERS))
+    betas = (message.adam_beta1, message.adam_beta2)
+    if not all(0 <= beta < 1 for beta in betas) or not 0 <= message.adam_epsilon < math.inf:
+        raise Fault(
+            "UNSUPPORTED",
+            f"optimizer: expected 0 <= adam_beta1, adam_beta2 < 1 and a finite adam_epsilon >= 0, "
+            f"got {betas[0]}, {betas[1]} and {message.adam_epsilon}",
+        )
     return TrainerSpec(
         lora=_lora(message.lora) if message.HasField("lora") else None,
         seed=message.seed,
@@ -222,7 +230,7 @@ def trainer_spec(message: pb.CreateTrainerRequest) -> TrainerSpec:
 
 def _lora(message: pb.LoraSpec) -> LoraSpec:
     """A scale of 0 would train nothing and say nothing, so it is refused."""
-    if message.r < 1 or not message.alpha > 0 or not 0 <= message.dropout < 1:
+    if message.r < 1 or not 0 < message.alpha < math.inf or not 0 <= message.dropout < 1:
         raise Fault(
             "UNSUPPORTED",
             f"lora: expected r >= 1, alpha > 0 and 0 <= dropout < 1, "

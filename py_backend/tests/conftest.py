@@ -6,15 +6,19 @@ import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import asyncio
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
 import torch
 from transformers import AutoTokenizer
 
+from py_backend.rpc.server import ServerConfig, start_server
 from py_backend.tests.client import LIMITS, Client, spawn
 from py_backend.tokens.encode import TextEncoder
 from tiny_models import tiny_model
@@ -55,3 +59,23 @@ def encoder() -> Callable[[str], TextEncoder]:
         return made[name]
 
     return of
+
+
+@pytest.fixture(scope="session")
+def serve() -> Iterator[Callable[..., str]]:
+    """Starts servers and gives their addresses."""
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, daemon=True).start()
+    servers = []
+
+    def run(coroutine: Any) -> Any:
+        return asyncio.run_coroutine_threadsafe(coroutine, loop).result(timeout=60)
+
+    def start(address: str, **options: Any) -> str:
+        servers.append(run(start_server(ServerConfig(address=address, **options))))
+        return servers[-1].address
+
+    yield start
+    for server in servers:
+        run(server.stop(0))
+    loop.call_soon_threadsafe(loop.stop)

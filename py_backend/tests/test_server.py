@@ -5,18 +5,15 @@ Where a process of its own is not the point, servers run on an event loop of thi
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import grpc
 import pytest
@@ -27,32 +24,11 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from py_backend.gen.mrpo.backend.v1 import backend_pb2 as pb
 from py_backend.roots import Roots
-from py_backend.rpc.security import AddressRefused, check_address
-from py_backend.rpc.server import ServerConfig, start_server
+from py_backend.rpc.security import AddressRefused, TlsFiles, check_address
 from py_backend.tests.client import ROOT, SERVICE, Client, pair, reason, spawn
 
 Folder = Callable[[str], Path]
 Serve = Callable[..., str]
-
-
-@pytest.fixture(scope="module")
-def serve() -> Iterator[Serve]:
-    """Starts servers and gives their addresses."""
-    loop = asyncio.new_event_loop()
-    threading.Thread(target=loop.run_forever, daemon=True).start()
-    servers = []
-
-    def run(coroutine: Any) -> Any:
-        return asyncio.run_coroutine_threadsafe(coroutine, loop).result(timeout=60)
-
-    def start(address: str, **options: Any) -> str:
-        servers.append(run(start_server(ServerConfig(address=address, **options))))
-        return servers[-1].address
-
-    yield start
-    for server in servers:
-        run(server.stop(0))
-    loop.call_soon_threadsafe(loop.stop)
 
 
 # ------------------------------------------------------------------------------------------------- the process
@@ -159,7 +135,7 @@ def test_a_socket_left_by_a_killed_backend_is_taken_over(serve: Serve, socket_fo
     [
         ("0.0.0.0:1", {}, True),
         ("0.0.0.0:1", {"token": True}, False),
-        ("0.0.0.0:1", {"tls": True}, False),
+        ("0.0.0.0:1", {"client_certificates": True}, False),
         ("0.0.0.0:1", {"insecure": True}, False),
         ("example.org:1", {}, True),
         ("[::]:1", {}, True),
@@ -174,7 +150,7 @@ def test_a_socket_left_by_a_killed_backend_is_taken_over(serve: Serve, socket_fo
     ],
 )
 def test_an_open_door_to_the_network_is_refused(address: str, protection: dict[str, bool], refused: bool) -> None:
-    settings = {"tls": False, "token": False, "insecure": False, **protection}
+    settings = {"token": False, "client_certificates": False, "insecure": False, **protection}
     if refused:
         with pytest.raises(AddressRefused):
             check_address(address, **settings)
@@ -209,7 +185,7 @@ def test_tls_with_a_token(serve: Serve, socket_folder: Path) -> None:
     make = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -subj /CN=localhost"
     options = ["-addext", "subjectAltName=DNS:localhost", "-keyout", str(key), "-out", str(certificate)]
     subprocess.run([*make.split(), *options], check=True, capture_output=True)
-    address = serve("localhost:0", token="s3cret", tls_cert=str(certificate), tls_key=str(key))
+    address = serve("localhost:0", token="s3cret", tls=TlsFiles(str(certificate), str(key)))
     metadata = (("authorization", "Bearer s3cret"),)
     trusted = grpc.ssl_channel_credentials(certificate.read_bytes())
     caller = Client(grpc.secure_channel(address, trusted), metadata)
@@ -217,7 +193,7 @@ def test_tls_with_a_token(serve: Serve, socket_folder: Path) -> None:
     with pytest.raises(grpc.RpcError):
         Client(grpc.insecure_channel(address), metadata).GetServerInfo(pb.GetServerInfoRequest())
     with pytest.raises(AddressRefused, match="no-such-file"):
-        serve("localhost:0", tls_cert="/no-such-file", tls_key=str(key))
+        serve("localhost:0", tls=TlsFiles("/no-such-file", str(key)))
 
 
 def test_models_outside_the_roots_are_refused(

@@ -10,9 +10,13 @@ from __future__ import annotations
 
 import math
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
+
+from ..faults import Fault
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -48,19 +52,32 @@ class TextEncoder:
     vocabulary: float = math.inf
     lock: threading.RLock = field(default_factory=threading.RLock)
 
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """One caller at a time. Whatever the tokenizer fails with, panics (no Exception) included, is MODEL_INVALID."""
+        with self.lock:
+            try:
+                yield
+            except BaseException as error:  # noqa: BLE001 - the files of a tokenizer decide what it does
+                first_line = (str(error).strip() or "no message").splitlines()[0][:300]
+                failure = f"tokenizer: it fails on a text: {type(error).__name__}: {first_line}"
+            else:
+                return
+        raise Fault("MODEL_INVALID", failure)
+
     def ids(self, text: str) -> list[int]:
         """Without special tokens of the tokenizer's own; special tokens written in the text are recognised."""
-        with self.lock:
+        with self.at_work():
             return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
 
     def joint(self, text: str) -> _Joint:
-        with self.lock:
+        with self.at_work():
             fast = self.tokenizer.is_fast
             batch = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=fast)
         return _Joint(list(batch["input_ids"]), [tuple(pair) for pair in batch["offset_mapping"]] if fast else None)
 
     def decode(self, ids: list[int]) -> str:
-        with self.lock:
+        with self.at_work():
             return self.tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False)
 
     def pieces(self, ids: list[int]) -> list[str]:
@@ -69,7 +86,7 @@ class TextEncoder:
     @cached_property
     def bos_ids(self) -> list[int]:
         """What the tokenizer puts in front of a plain text by itself: BOS, or nothing."""
-        with self.lock:
+        with self.at_work():
             bare = self.tokenizer("a", add_special_tokens=False)["input_ids"]
             dressed = self.tokenizer("a", add_special_tokens=True)["input_ids"]
         for start in range(len(dressed) - len(bare) + 1):

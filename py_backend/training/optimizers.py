@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
 from torch import nn
+
+from ..faults import Fault
 
 OPTIMIZERS = ("adamw", "paged_adamw_8bit")
 
@@ -25,6 +28,17 @@ def create_optimizer(spec: OptimizerSpec, parameters: list[nn.Parameter]) -> tor
     import bitsandbytes
 
     return bitsandbytes.optim.PagedAdamW8bit(parameters, **options)
+
+
+def check_update(learning_rate: float, weight_decay: float, max_norm: float) -> None:
+    """Raises UNSUPPORTED for settings that would make the weights something else than numbers."""
+    for name, value in (
+        ("learning_rate", learning_rate),
+        ("weight_decay", weight_decay),
+        ("max_grad_norm", max_norm),
+    ):
+        if not (math.isfinite(value) and value >= 0):
+            raise Fault("UNSUPPORTED", f"{name}: got {value}, expected a number of 0 or more; nothing was applied")
 
 
 def gradient_norm(parameters: list[nn.Parameter]) -> float:

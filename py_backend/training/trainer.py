@@ -18,7 +18,7 @@ from ..engine import Engine, OutOfMemory, TokenPair
 from ..faults import Fault
 from ..memory import peak_memory_bytes
 from .ledger import StepLedger, conflict
-from .optimizers import OptimizerSpec, apply_update, create_optimizer, gradient_norm
+from .optimizers import OptimizerSpec, apply_update, check_update, create_optimizer, gradient_norm
 from .policy import Policy
 from .seeds import seeded
 
@@ -107,6 +107,7 @@ class Trainer:
         """One optimizer step, or none when the gradient is not finite; the step is over either way."""
         start = time.perf_counter()
         self._ledger.check_commit(step, micro_batches)
+        check_update(learning_rate, weight_decay, max_norm)
         try:
             norm = gradient_norm(self._parameters)
             finite = math.isfinite(norm)

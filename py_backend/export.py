@@ -55,7 +55,7 @@ def export(
 
 
 def check_target(path: str, roots: Roots) -> Path:
-    target = roots.check(Path(path), "export")
+    target = roots.check(path, "export")
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise Fault("PATH_REFUSED", f"export to {target}: it exists and is not an empty folder", "Choose another path.")
     try:

@@ -9,6 +9,8 @@ from pathlib import Path
 from ..faults import Fault
 
 HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
+REVISION = re.compile(r"(?!.*(^|/)\.{1,2}(/|$))[\w.-]+(/[\w.-]+)*")
+"""A branch, tag or commit: the hub's cache makes paths of it."""
 TIMEOUT_S = 5.0
 PATTERNS = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
 
@@ -16,6 +18,9 @@ PATTERNS = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
 def snapshot(name: str, revision: str, what: str) -> tuple[Path, str]:
     """Folder and resolved commit. Raises MODEL_NOT_FOUND."""
     from huggingface_hub import snapshot_download
+
+    if revision and REVISION.fullmatch(revision) is None:
+        raise Fault("MODEL_INVALID", f"{what} {name}: revision {revision[:100]!r} is no branch, tag or commit")
 
     def fetch(local: bool) -> Path:
         return Path(

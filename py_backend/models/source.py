@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..faults import Fault
-from ..roots import Roots
+from ..roots import Roots, is_there
 from .hub import HUB_ID, snapshot
 from .spec import ModelSpec
 
@@ -61,33 +61,30 @@ def find_source(spec: ModelSpec, roots: Roots) -> Source:
 
 
 def _find_model(spec: ModelSpec, roots: Roots) -> tuple[Path, str | None, str]:
-    path = Path(spec.source).expanduser()
-    if path.exists():
+    path = local_path(spec.source, "model", roots)
+    if path is not None:
         if spec.revision:
             raise Fault("MODEL_INVALID", f"model {spec.source}: revision is for hub ids, got {spec.revision!r}")
-        path = roots.check(path, "model")
         if path.is_dir():
             check_model_folder(path, spec.source)
+            check_contents(path, f"model {spec.source}", roots)
             return path, None, ""
         if path.suffix == ".gguf":
             check_gguf(path, spec.source)
             return path.parent, path.name, ""
         raise Fault("MODEL_INVALID", f"model {spec.source}: expected a folder or a .gguf file, got another file")
-    if looks_like_path(spec.source):
-        raise Fault("MODEL_NOT_FOUND", f"model {spec.source}: no such folder or file", nearest_hint(path))
     folder, revision = snapshot(spec.source, spec.revision, "model")
     check_model_folder(folder, spec.source)
+    check_contents(folder, f"model {spec.source}", Roots())
     return folder, None, revision
 
 
 def _find_adapter(name: str, roots: Roots) -> Path:
-    path = Path(name).expanduser()
-    if path.exists():
-        path = roots.check(path, "adapter")
-    elif looks_like_path(name):
-        raise Fault("MODEL_NOT_FOUND", f"adapter {name}: no such folder", nearest_hint(path))
-    else:
+    path = local_path(name, "adapter", roots)
+    if path is None:
         path, _ = snapshot(name, "", "adapter")
+    else:
+        check_contents(path, f"adapter {name}", roots)
     if not (path / "adapter_config.json").is_file():
         raise Fault("MODEL_INVALID", f"adapter {name}: expected a PEFT folder with adapter_config.json, got none")
     if not (path / "adapter_model.safetensors").is_file():
@@ -95,16 +92,49 @@ def _find_adapter(name: str, roots: Roots) -> Path:
     return path
 
 
+def local_path(name: str, what: str, roots: Roots) -> Path | None:
+    """The absolute path that a name stands for, None for a hub id. What lies outside the roots is refused, or taken for
+    a hub id, before it is looked at: an answer tells nobody what is there."""
+    path = roots.check(name, what) if looks_like_path(name) else Path(name).resolve()
+    if roots.hold(path) and is_there(path, what):
+        return path
+    if not looks_like_path(name):
+        return None
+    raise Fault("MODEL_NOT_FOUND", f"{what} {name}: no such folder or file", nearest_hint(path, roots))
+
+
+def check_contents(folder: Path, what: str, roots: Roots) -> None:
+    """Raises PATH_REFUSED for files that lead outside the roots, MODEL_INVALID for an index of weights that names files
+    outside the folder."""
+    roots.check_below(folder, what)
+    for index in folder.glob("*.index.json"):
+        for name in named_files(index, what):
+            if not isinstance(name, str) or Path(name).is_absolute() or ".." in Path(name).parts or "\0" in name:
+                raise Fault("MODEL_INVALID", f"{what}: {index.name} names {name!r}, expected files of this folder")
+
+
+def named_files(index: Path, what: str) -> set[object]:
+    try:
+        return set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise Fault("MODEL_INVALID", f"{what}: {index.name} is no index of weights: {type(error).__name__}") from error
+
+
 def looks_like_path(name: str) -> bool:
     return name.startswith(("/", ".", "~")) or name.endswith(".gguf") or HUB_ID.fullmatch(name) is None
 
 
-def nearest_hint(path: Path) -> str:
-    """Names the sibling that was probably meant."""
-    parent = path.parent if str(path.parent) else Path(".")
+def nearest_hint(path: Path, roots: Roots) -> str:
+    """Names the sibling that was probably meant; nothing that lies outside the roots."""
+    parent = path.parent
+    if not roots.hold(parent):
+        return ""
     if not parent.is_dir():
         return f"{parent} does not exist either."
-    names = sorted(entry.name for entry in parent.iterdir() if entry.is_dir() or entry.suffix == ".gguf")
+    try:
+        names = sorted(entry.name for entry in parent.iterdir() if entry.is_dir() or entry.suffix == ".gguf")
+    except OSError:
+        return ""
     close = difflib.get_close_matches(path.name, names, n=1)
     return f"Did you mean {parent / close[0]}?" if close else ""
 
@@ -137,7 +167,7 @@ def check_model_folder(folder: Path, name: str) -> None:
 def _read_config(folder: Path, name: str) -> dict[str, object]:
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise Fault("MODEL_INVALID", f"model {name}: config.json cannot be read: {error}") from error
     if not isinstance(config, dict) or "model_type" not in config:
         raise Fault("MODEL_INVALID", f"model {name}: config.json names no model_type")

@@ -16,7 +16,7 @@ import grpc
 
 from ..faults import Fault
 from .device_thread import JobFailed, described
-from .status import DETAILS_KEY, code_of, status_bytes
+from .status import DETAILS_KEY, code_of, short, status_bytes
 
 NOT_OURS = (asyncio.CancelledError, GeneratorExit, grpc.aio.AbortError)
 """The caller has left, or the status is set already."""
@@ -87,11 +87,11 @@ def guarded(name: str, handler: grpc.RpcMethodHandler, admitted: Callable[[str],
 async def abort(name: str, error: BaseException, context: grpc.aio.ServicerContext) -> None:
     if isinstance(error, Fault):
         log.info("%s refused: %s: %s", name, error.reason, error.message)
-        await context.abort(code_of(error), error.message, ((DETAILS_KEY, status_bytes(error)),))
+        await context.abort(code_of(error), short(error.message), ((DETAILS_KEY, status_bytes(error)),))
     if isinstance(error, Malformed):
         log.info("refused: %s", error)
         await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
     if not isinstance(error, JobFailed):
         log.error("%s failed", name, exc_info=error)
     text = str(error) if isinstance(error, JobFailed) else described(error)
-    await context.abort(grpc.StatusCode.INTERNAL, f"{name}: {text}")
+    await context.abort(grpc.StatusCode.INTERNAL, short(f"{name}: {text}"))

@@ -29,6 +29,15 @@ CODES: dict[str, grpc.StatusCode] = {
 }
 
 
+LONGEST_MESSAGE = 1500
+"""In characters: it travels twice, in headers that may have 8 KiB in all, and three bytes for each beyond ASCII."""
+
+
+def short(text: str) -> str:
+    most = LONGEST_MESSAGE if text.isascii() else LONGEST_MESSAGE // 3
+    return text if len(text) <= most else f"{text[: most - 3]}..."
+
+
 def code_of(fault: Fault) -> grpc.StatusCode:
     return CODES[fault.reason]
 
@@ -42,7 +51,7 @@ def status_bytes(fault: Fault) -> bytes:
     """The google.rpc.Status of a fault, serialised."""
     info = status_pb2.ErrorInfo(reason=f"ERROR_REASON_{fault.reason}", domain=DOMAIN)
     if fault.hint:
-        info.metadata["hint"] = fault.hint
-    status = status_pb2.Status(code=code_of(fault).value[0], message=fault.message)
+        info.metadata["hint"] = short(fault.hint)
+    status = status_pb2.Status(code=code_of(fault).value[0], message=short(fault.message))
     status.details.add(type_url=TYPE_URL, value=info.SerializeToString())
     return status.SerializeToString()

@@ -1,9 +1,13 @@
-"""The optimizers a trainer can have. Learning rate and weight decay come with every commit."""
+"""The optimizers a trainer can have. Learning rate and weight decay come with every commit.
+
+State exists from the start and an update works in place, so an update needs no memory and cannot fail half-way.
+"""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -24,10 +28,26 @@ class OptimizerSpec:
 def create_optimizer(spec: OptimizerSpec, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
     options = {"lr": 0.0, "betas": (spec.beta1, spec.beta2), "eps": spec.epsilon, "weight_decay": 0.0}
     if spec.name == "adamw":
-        return torch.optim.AdamW(parameters, **options)
+        adamw = torch.optim.AdamW(parameters, fused=True, **options)
+        for parameter in parameters:
+            adamw.state[parameter] = {
+                "step": torch.zeros((), dtype=torch.float32, device=parameter.device),
+                "exp_avg": torch.zeros_like(parameter),
+                "exp_avg_sq": torch.zeros_like(parameter),
+            }
+        return adamw
     import bitsandbytes
 
-    return bitsandbytes.optim.PagedAdamW8bit(parameters, **options)
+    paged = bitsandbytes.optim.PagedAdamW8bit(parameters, **options)
+    for group_index, group in enumerate(paged.param_groups):
+        for index, parameter in enumerate(group["params"]):
+            paged.init_state(group, parameter, group_index, index)
+    return paged
+
+
+def state_of(optimizer: torch.optim.Optimizer, parameter: nn.Parameter) -> dict[str, Any]:
+    """What the optimizer remembers of a parameter, without tables that are the same for all and never change."""
+    return {key: value for key, value in optimizer.state[parameter].items() if not key.startswith("qmap")}
 
 
 def check_update(learning_rate: float, weight_decay: float, max_norm: float) -> None:
@@ -47,17 +67,14 @@ def gradient_norm(parameters: list[nn.Parameter]) -> float:
     return float(torch.nn.utils.get_total_norm(gradients)) if gradients else 0.0
 
 
-def apply_update(
-    optimizer: torch.optim.Optimizer,
-    parameters: list[nn.Parameter],
-    norm: float,
-    learning_rate: float,
-    weight_decay: float,
-    max_norm: float,
-) -> None:
-    """One optimizer step with the gradients clipped to `max_norm` (0 = as they are)."""
+def clip_gradients(parameters: list[nn.Parameter], norm: float, max_norm: float) -> None:
+    """Scales gradients of norm `norm` down to `max_norm`; 0 = leaves them as they are."""
     if max_norm > 0:
         torch.nn.utils.clip_grads_with_norm_(parameters, max_norm, torch.tensor(norm))
+
+
+def apply_update(optimizer: torch.optim.Optimizer, learning_rate: float, weight_decay: float) -> None:
+    """One optimizer step with the gradients as they are."""
     for group in optimizer.param_groups:
         group["lr"] = learning_rate
         group["weight_decay"] = weight_decay

@@ -44,7 +44,11 @@ class Policy:
     updates: int = 0
 
     def parameters(self) -> list[nn.Parameter]:
-        return [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+        return list(self.named_parameters().values())
+
+    def named_parameters(self) -> dict[str, nn.Parameter]:
+        """What is trained, by its name in the model."""
+        return {name: parameter for name, parameter in self.model.named_parameters() if parameter.requires_grad}
 
     def trained_modules(self) -> list[str]:
         if self.lora is None:

@@ -2,7 +2,8 @@
 exactly the micro-batches it names. No loss is known here, and nothing is ever divided.
 
 A frame that does not fit raises STEP_CONFLICT and changes nothing. An OUT_OF_MEMORY in a backward leaves half-summed
-gradients, so it drops the open step as a whole: a later commit of it is a conflict and never a wrong update.
+gradients, so it drops the open step as a whole: a later commit of it is a conflict and never a wrong update. A commit out
+of memory has changed nothing either: what needs memory comes before the update.
 """
 
 from __future__ import annotations
@@ -11,14 +12,24 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
 from ..engine import Engine, OutOfMemory, TokenPair
 from ..faults import Fault
 from ..memory import peak_memory_bytes
+from .checkpoint import Snapshot, check_fit, copies, invalid, numbers_of, put, tensors_of
 from .ledger import StepLedger, conflict
-from .optimizers import OptimizerSpec, apply_update, check_update, create_optimizer, gradient_norm
+from .optimizers import (
+    OptimizerSpec,
+    apply_update,
+    check_update,
+    clip_gradients,
+    create_optimizer,
+    gradient_norm,
+    state_of,
+)
 from .policy import Policy
 from .seeds import seeded
 
@@ -39,12 +50,15 @@ class Trainer:
         self.policy = policy
         self.engine = engine
         self.client = 0  # counts the streams that opened this trainer; only the latest may speak
+        self.last_commit: StepDone | None = None  # of the committed step, for a client that lost the answer
         self._seed = seed
         self._parameters = policy.parameters()
+        self._optimizer_name = optimizer.name
         self._optimizer = create_optimizer(optimizer, self._parameters)
         self._device = self._parameters[0].device
         self._ledger = StepLedger()
         self._held: dict[int, torch.Tensor] = {}
+        self._lost = ""  # why the weights are not to be trusted
 
     @property
     def committed_step(self) -> int:
@@ -59,6 +73,7 @@ class Trainer:
     def forward(self, step: int, micro_batch: int, pairs: Sequence[TokenPair], seed: int) -> tuple[list[float], float]:
         """Log-probs, chosen and rejected interleaved, and the seconds it took."""
         start = time.perf_counter()
+        self._require_whole()
         self._ledger.check_hold(step, micro_batch)
         if not pairs:
             raise conflict(f"forward of micro-batch {micro_batch} of step {step} names no rows")
@@ -112,23 +127,67 @@ class Trainer:
             norm = gradient_norm(self._parameters)
             finite = math.isfinite(norm)
             if finite:
-                apply_update(self._optimizer, self._parameters, norm, learning_rate, weight_decay, max_norm)
-                self.policy.updates += 1
+                clip_gradients(self._parameters, norm, max_norm)
         except (torch.OutOfMemoryError, MemoryError) as error:
             failure = str(error)
         else:
             failure = ""
         if failure:
-            # Not OUT_OF_MEMORY, which promises that nothing was applied: some weights may have got their update.
             self.drop_step()
-            raise Fault(
-                "UNSUPPORTED",
-                f"commit of step {step}: no memory for the optimizer: {failure}; the policy may be half updated. "
-                "The optimizer paged_adamw_8bit needs a quarter of AdamW's memory; an adapter of lower rank needs less",
-            )
+            raise Fault("OUT_OF_MEMORY", f"commit of step {step}: {failure}; step {step} was dropped")
+        if finite:
+            self._update(step, learning_rate, weight_decay)
         self._ledger.commit()
         self._clear_gradients()
-        return StepDone(norm, time.perf_counter() - start, peak_memory_bytes(self._device), skipped=not finite)
+        seconds = time.perf_counter() - start
+        self.last_commit = StepDone(norm, seconds, peak_memory_bytes(self._device), skipped=not finite)
+        return self.last_commit
+
+    def _update(self, step: int, learning_rate: float, weight_decay: float) -> None:
+        """Needs no memory. Should it fail all the same, its weights are not to be trusted until a checkpoint is loaded."""
+        try:
+            apply_update(self._optimizer, learning_rate, weight_decay)
+        except Exception as error:
+            self._lost = f"the update of step {step} failed half-way: {error}"
+            self.drop_step()
+            raise Fault("TRAINER_LOST", self._lost) from None
+        self.policy.updates += 1
+
+    def snapshot(self, step: int) -> Snapshot:
+        """A copy of the state after the committed step `step`. Raises STEP_CONFLICT if that is another one."""
+        self._require_whole()
+        if step != self.committed_step:
+            raise conflict(f"checkpoint of step {step}, but the trainer has committed step {self.committed_step}")
+        states = self._states()
+        policy = copies(dict(self.policy.named_parameters()))
+        return Snapshot(step, self._optimizer_name, policy, copies(tensors_of(states)), numbers_of(states))
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Goes on from a snapshot; what is open is dropped. Raises CHECKPOINT_INVALID and changes nothing."""
+        if snapshot.optimizer != self._optimizer_name:
+            raise invalid(f"got optimizer {snapshot.optimizer}, expected {self._optimizer_name}")
+        states, parameters = self._states(), self.policy.named_parameters()
+        if snapshot.numbers.keys() != numbers_of(states).keys():
+            raise invalid("the optimizer's numbers belong to other parameters")
+        check_fit("policy", snapshot.policy, dict(parameters))
+        check_fit("optimizer", snapshot.state, tensors_of(states))
+        put(snapshot.policy, dict(parameters))
+        put(snapshot.state, tensors_of(states))
+        for name, numbers in snapshot.numbers.items():
+            self._optimizer.state[parameters[name]].update(numbers)
+        self.drop_step()
+        self._ledger.committed_step = snapshot.step
+        self.last_commit = None
+        self.policy.updates = snapshot.step
+        self._lost = ""
+
+    def _states(self) -> dict[str, dict[str, Any]]:
+        parameters = self.policy.named_parameters().items()
+        return {name: state_of(self._optimizer, parameter) for name, parameter in parameters}
+
+    def _require_whole(self) -> None:
+        if self._lost:
+            raise Fault("TRAINER_LOST", self._lost, "Load a checkpoint into the trainer, or make a new one.")
 
     def abort(self, step: int) -> None:
         """Drops the open step; a step that is not open is nothing to drop."""

@@ -8,6 +8,7 @@ import os
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
@@ -27,6 +28,7 @@ from .scoring import score_rows
 from .tokens.encode import TextEncoder
 from .tokens.pair_text import PairText, TokenRule
 from .tokens.rows import RowFacts, build_row
+from .training.checkpoint import Snapshot, read_snapshot
 from .training.optimizers import OptimizerSpec
 from .training.policy import LoraSpec, Policy, check_policy, create_policy, remove_policy
 from .training.trainer import Trainer
@@ -183,6 +185,16 @@ class Backend:
     def close_trainer(self, handle: str) -> None:
         self.registry.drop_trainer(handle)
         release_memory()
+
+    def snapshot(self, trainer_handle: str, step: int) -> Snapshot:
+        return self.registry.trainer(trainer_handle).snapshot(step)
+
+    def restore(self, trainer_handle: str, folder: Path) -> int:
+        """Reads a checkpoint's files and puts them on the trainer. Gives the step they were made after."""
+        trainer = self.registry.trainer(trainer_handle)
+        snapshot = read_snapshot(folder)
+        trainer.restore(snapshot)
+        return snapshot.step
 
     def export(self, handle: str, path: str, merge: bool, model_card: str, report: Report) -> tuple[str, list[str]]:
         held = self.registry.model(handle)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 from py_backend.gen.mrpo.backend.v1 import backend_pb2 as pb
@@ -11,8 +13,10 @@ from ..backend import Backend
 from ..faults import Fault
 from ..hub_datasets import read_dataset
 from ..progress import Progress
+from ..scratch import scratch_folder
 from ..tokens.pair_text import PairText
 from . import wire
+from .checkpoint_files import add_piece, send_pieces
 from .device_thread import DeviceThread, Send, Stopped, own_thread, stream
 from .train_stream import TrainStream
 
@@ -129,6 +133,28 @@ class BackendServicer:
     async def Train(self, requests: AsyncIterator[pb.TrainRequest]) -> AsyncIterator[pb.TrainResponse]:
         async for answer in TrainStream(self._backend, self._device).answers(requests):
             yield answer
+
+    async def SaveCheckpoint(self, request: pb.SaveCheckpointRequest) -> AsyncIterator[pb.SaveCheckpointResponse]:
+        copy = lambda: self._backend.snapshot(request.trainer_handle, request.step)  # noqa: E731
+        snapshot = await self._device.run(copy)
+        yield pb.SaveCheckpointResponse(copied=pb.SaveCheckpointResponse.Copied(bytes=snapshot.size))
+        # Beside the device thread, which goes on with the next step meanwhile.
+        async for piece in stream(own_thread, lambda send: send_pieces(snapshot, send)):
+            yield pb.SaveCheckpointResponse(piece=wire.piece(piece))
+        yield pb.SaveCheckpointResponse(saved=pb.SaveCheckpointResponse.Saved())
+
+    async def LoadCheckpoint(
+        self, requests: AsyncIterator[pb.LoadCheckpointRequest]
+    ) -> AsyncIterator[pb.LoadCheckpointResponse]:
+        handle = ""
+        with scratch_folder(Path(tempfile.gettempdir()), "mrpo-checkpoint") as folder:
+            async for request in requests:
+                handle = request.open.trainer_handle or handle
+                if request.file:
+                    add_piece(folder, request.file, request.data)
+            load = lambda: self._backend.restore(handle, folder)  # noqa: E731
+            step = await self._device.run(load)
+        yield pb.LoadCheckpointResponse(loaded=pb.LoadCheckpointResponse.Loaded(committed_step=step))
 
     async def Export(self, request: pb.ExportRequest) -> AsyncIterator[pb.ExportResponse]:
         last = LastProgress("write", "bytes")

@@ -26,6 +26,8 @@ CODES: dict[str, grpc.StatusCode] = {
     "UNSUPPORTED": grpc.StatusCode.FAILED_PRECONDITION,
     "PATH_REFUSED": grpc.StatusCode.PERMISSION_DENIED,
     "DATASET_NOT_FOUND": grpc.StatusCode.NOT_FOUND,
+    "CHECKPOINT_INVALID": grpc.StatusCode.FAILED_PRECONDITION,
+    "TRAINER_LOST": grpc.StatusCode.ABORTED,
 }
 
 

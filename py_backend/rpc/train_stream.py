@@ -99,7 +99,10 @@ class TrainStream:
             raise Fault("UNKNOWN_HANDLE", f"row set {request.open.row_set!r} belongs to another model than the trainer")
         self._names = (request.open.trainer_handle, request.open.row_set)
         self._client = trainer.open()
-        return Answer(opened=Answer.Opened(committed_step=trainer.committed_step))
+        opened = Answer.Opened(committed_step=trainer.committed_step)
+        if trainer.last_commit is not None:
+            opened.last_commit.CopyFrom(wire.step_done(trainer.committed_step, trainer.last_commit))
+        return Answer(opened=opened)
 
     def _forward(self, request: pb.TrainRequest) -> Answer:
         trainer, rows = self._opened()

@@ -26,6 +26,7 @@ from ..tokens.rows import RowFacts
 from ..training.optimizers import OPTIMIZERS, OptimizerSpec
 from ..training.policy import LoraSpec
 from ..training.trainer import StepDone
+from .checkpoint_files import Piece
 
 PROTOCOL_VERSION = 1
 MAX_MESSAGE_BYTES = 16 << 20
@@ -258,3 +259,7 @@ def step_done(step: int, done: StepDone) -> pb.TrainResponse.StepDone:
         peak_memory_bytes=done.peak_memory_bytes,
         skipped=done.skipped,
     )
+
+
+def piece(value: Piece) -> pb.SaveCheckpointResponse.Piece:
+    return pb.SaveCheckpointResponse.Piece(file=value.file, data=value.data, sha256=value.sha256)

@@ -2,8 +2,8 @@
 exactly the micro-batches it names. No loss is known here, and nothing is ever divided.
 
 A frame that does not fit raises STEP_CONFLICT and changes nothing. An OUT_OF_MEMORY in a backward leaves half-summed
-gradients, so it drops the open step as a whole: a later commit of it is a conflict and never a wrong update. A commit out
-of memory has changed nothing either: what needs memory comes before the update.
+gradients, so it drops the open step as a whole: a later commit of it is a conflict and never a wrong update. A commit
+out of memory has changed nothing either: what needs memory comes before the update.
 """
 
 from __future__ import annotations
@@ -144,7 +144,7 @@ class Trainer:
         return self.last_commit
 
     def _update(self, step: int, learning_rate: float, weight_decay: float) -> None:
-        """Needs no memory. Should it fail all the same, its weights are not to be trusted until a checkpoint is loaded."""
+        """Needs no memory. Should it fail all the same, its weights are not trusted until a checkpoint is loaded."""
         try:
             apply_update(self._optimizer, learning_rate, weight_decay)
         except Exception as error:

@@ -21,6 +21,8 @@ class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ERROR_REASON_UNSUPPORTED: _ClassVar[ErrorReason]
     ERROR_REASON_PATH_REFUSED: _ClassVar[ErrorReason]
     ERROR_REASON_DATASET_NOT_FOUND: _ClassVar[ErrorReason]
+    ERROR_REASON_CHECKPOINT_INVALID: _ClassVar[ErrorReason]
+    ERROR_REASON_TRAINER_LOST: _ClassVar[ErrorReason]
 
 class Quantization(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -47,6 +49,8 @@ ERROR_REASON_STEP_CONFLICT: ErrorReason
 ERROR_REASON_UNSUPPORTED: ErrorReason
 ERROR_REASON_PATH_REFUSED: ErrorReason
 ERROR_REASON_DATASET_NOT_FOUND: ErrorReason
+ERROR_REASON_CHECKPOINT_INVALID: ErrorReason
+ERROR_REASON_TRAINER_LOST: ErrorReason
 QUANTIZATION_UNSPECIFIED: Quantization
 QUANTIZATION_NF4: Quantization
 QUANTIZATION_INT8: Quantization
@@ -481,10 +485,12 @@ class TrainRequest(_message.Message):
 class TrainResponse(_message.Message):
     __slots__ = ("sequence", "opened", "forward", "backward", "commit", "abort", "error")
     class Opened(_message.Message):
-        __slots__ = ("committed_step",)
+        __slots__ = ("committed_step", "last_commit")
         COMMITTED_STEP_FIELD_NUMBER: _ClassVar[int]
+        LAST_COMMIT_FIELD_NUMBER: _ClassVar[int]
         committed_step: int
-        def __init__(self, committed_step: _Optional[int] = ...) -> None: ...
+        last_commit: TrainResponse.StepDone
+        def __init__(self, committed_step: _Optional[int] = ..., last_commit: _Optional[_Union[TrainResponse.StepDone, _Mapping]] = ...) -> None: ...
     class ForwardResult(_message.Message):
         __slots__ = ("step", "micro_batch", "logps", "seconds")
         STEP_FIELD_NUMBER: _ClassVar[int]
@@ -545,6 +551,69 @@ class TrainResponse(_message.Message):
     abort: TrainResponse.Aborted
     error: TrainResponse.OperationError
     def __init__(self, sequence: _Optional[int] = ..., opened: _Optional[_Union[TrainResponse.Opened, _Mapping]] = ..., forward: _Optional[_Union[TrainResponse.ForwardResult, _Mapping]] = ..., backward: _Optional[_Union[TrainResponse.BackwardDone, _Mapping]] = ..., commit: _Optional[_Union[TrainResponse.StepDone, _Mapping]] = ..., abort: _Optional[_Union[TrainResponse.Aborted, _Mapping]] = ..., error: _Optional[_Union[TrainResponse.OperationError, _Mapping]] = ...) -> None: ...
+
+class SaveCheckpointRequest(_message.Message):
+    __slots__ = ("trainer_handle", "step")
+    TRAINER_HANDLE_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    trainer_handle: str
+    step: int
+    def __init__(self, trainer_handle: _Optional[str] = ..., step: _Optional[int] = ...) -> None: ...
+
+class SaveCheckpointResponse(_message.Message):
+    __slots__ = ("copied", "piece", "saved")
+    class Copied(_message.Message):
+        __slots__ = ("bytes",)
+        BYTES_FIELD_NUMBER: _ClassVar[int]
+        bytes: int
+        def __init__(self, bytes: _Optional[int] = ...) -> None: ...
+    class Piece(_message.Message):
+        __slots__ = ("file", "data", "sha256")
+        FILE_FIELD_NUMBER: _ClassVar[int]
+        DATA_FIELD_NUMBER: _ClassVar[int]
+        SHA256_FIELD_NUMBER: _ClassVar[int]
+        file: str
+        data: bytes
+        sha256: str
+        def __init__(self, file: _Optional[str] = ..., data: _Optional[bytes] = ..., sha256: _Optional[str] = ...) -> None: ...
+    class Saved(_message.Message):
+        __slots__ = ()
+        def __init__(self) -> None: ...
+    COPIED_FIELD_NUMBER: _ClassVar[int]
+    PIECE_FIELD_NUMBER: _ClassVar[int]
+    SAVED_FIELD_NUMBER: _ClassVar[int]
+    copied: SaveCheckpointResponse.Copied
+    piece: SaveCheckpointResponse.Piece
+    saved: SaveCheckpointResponse.Saved
+    def __init__(self, copied: _Optional[_Union[SaveCheckpointResponse.Copied, _Mapping]] = ..., piece: _Optional[_Union[SaveCheckpointResponse.Piece, _Mapping]] = ..., saved: _Optional[_Union[SaveCheckpointResponse.Saved, _Mapping]] = ...) -> None: ...
+
+class LoadCheckpointRequest(_message.Message):
+    __slots__ = ("open", "file", "data")
+    class Open(_message.Message):
+        __slots__ = ("trainer_handle",)
+        TRAINER_HANDLE_FIELD_NUMBER: _ClassVar[int]
+        trainer_handle: str
+        def __init__(self, trainer_handle: _Optional[str] = ...) -> None: ...
+    OPEN_FIELD_NUMBER: _ClassVar[int]
+    FILE_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    open: LoadCheckpointRequest.Open
+    file: str
+    data: bytes
+    def __init__(self, open: _Optional[_Union[LoadCheckpointRequest.Open, _Mapping]] = ..., file: _Optional[str] = ..., data: _Optional[bytes] = ...) -> None: ...
+
+class LoadCheckpointResponse(_message.Message):
+    __slots__ = ("progress", "loaded")
+    class Loaded(_message.Message):
+        __slots__ = ("committed_step",)
+        COMMITTED_STEP_FIELD_NUMBER: _ClassVar[int]
+        committed_step: int
+        def __init__(self, committed_step: _Optional[int] = ...) -> None: ...
+    PROGRESS_FIELD_NUMBER: _ClassVar[int]
+    LOADED_FIELD_NUMBER: _ClassVar[int]
+    progress: Progress
+    loaded: LoadCheckpointResponse.Loaded
+    def __init__(self, progress: _Optional[_Union[Progress, _Mapping]] = ..., loaded: _Optional[_Union[LoadCheckpointResponse.Loaded, _Mapping]] = ...) -> None: ...
 
 class ExportRequest(_message.Message):
     __slots__ = ("model_handle", "path", "merge", "model_card")

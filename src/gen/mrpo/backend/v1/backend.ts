@@ -52,6 +52,10 @@ export const ErrorReason = {
   ERROR_REASON_UNSUPPORTED: 9,
   ERROR_REASON_PATH_REFUSED: 10,
   ERROR_REASON_DATASET_NOT_FOUND: 11,
+  /** ERROR_REASON_CHECKPOINT_INVALID - damaged, of a later format, or of another policy; nothing was loaded */
+  ERROR_REASON_CHECKPOINT_INVALID: 12,
+  /** ERROR_REASON_TRAINER_LOST - an update failed half-way: load a checkpoint into the trainer, or make a new one */
+  ERROR_REASON_TRAINER_LOST: 13,
 } as const;
 
 export type ErrorReason = typeof ErrorReason[keyof typeof ErrorReason];
@@ -69,6 +73,8 @@ export namespace ErrorReason {
   export type ERROR_REASON_UNSUPPORTED = typeof ErrorReason.ERROR_REASON_UNSUPPORTED;
   export type ERROR_REASON_PATH_REFUSED = typeof ErrorReason.ERROR_REASON_PATH_REFUSED;
   export type ERROR_REASON_DATASET_NOT_FOUND = typeof ErrorReason.ERROR_REASON_DATASET_NOT_FOUND;
+  export type ERROR_REASON_CHECKPOINT_INVALID = typeof ErrorReason.ERROR_REASON_CHECKPOINT_INVALID;
+  export type ERROR_REASON_TRAINER_LOST = typeof ErrorReason.ERROR_REASON_TRAINER_LOST;
 }
 
 export const Quantization = {
@@ -469,6 +475,8 @@ export interface TrainResponse {
 export interface TrainResponse_Opened {
   /** last step applied by this trainer, 0 at the start */
   committedStep: number;
+  /** its answer, for a client that lost it; absent at the start and after LoadCheckpoint */
+  lastCommit: TrainResponse_StepDone | undefined;
 }
 
 export interface TrainResponse_ForwardResult {
@@ -501,6 +509,58 @@ export interface TrainResponse_Aborted {
 export interface TrainResponse_OperationError {
   reason: ErrorReason;
   message: string;
+}
+
+export interface SaveCheckpointRequest {
+  trainerHandle: string;
+  /** the committed step that is meant; another one is a STEP_CONFLICT */
+  step: number;
+}
+
+export interface SaveCheckpointResponse {
+  event:
+    | { $case: "copied"; value: SaveCheckpointResponse_Copied }
+    | { $case: "piece"; value: SaveCheckpointResponse_Piece }
+    | { $case: "saved"; value: SaveCheckpointResponse_Saved }
+    | undefined;
+}
+
+export interface SaveCheckpointResponse_Copied {
+  /** of all tensors */
+  bytes: number;
+}
+
+/** Every file has at least one piece, and all its pieces come in a row. */
+export interface SaveCheckpointResponse_Piece {
+  /** a plain name */
+  file: string;
+  data: Buffer;
+  /** of the whole file, with its last piece */
+  sha256: string;
+}
+
+export interface SaveCheckpointResponse_Saved {
+}
+
+export interface LoadCheckpointRequest {
+  open:
+    | LoadCheckpointRequest_Open
+    | undefined;
+  /** a piece of a file, as SaveCheckpoint gave it; pieces of 1-4 MiB */
+  file: string;
+  data: Buffer;
+}
+
+export interface LoadCheckpointRequest_Open {
+  trainerHandle: string;
+}
+
+export interface LoadCheckpointResponse {
+  event: { $case: "progress"; value: Progress } | { $case: "loaded"; value: LoadCheckpointResponse_Loaded } | undefined;
+}
+
+export interface LoadCheckpointResponse_Loaded {
+  committedStep: number;
 }
 
 export interface ExportRequest {
@@ -4188,13 +4248,16 @@ export const TrainResponse: MessageFns<TrainResponse> = {
 };
 
 function createBaseTrainResponse_Opened(): TrainResponse_Opened {
-  return { committedStep: 0 };
+  return { committedStep: 0, lastCommit: undefined };
 }
 
 export const TrainResponse_Opened: MessageFns<TrainResponse_Opened> = {
   encode(message: TrainResponse_Opened, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.committedStep !== 0) {
       writer.uint32(8).int64(message.committedStep);
+    }
+    if (message.lastCommit !== undefined) {
+      TrainResponse_StepDone.encode(message.lastCommit, writer.uint32(18).fork()).join();
     }
     return writer;
   },
@@ -4220,6 +4283,14 @@ export const TrainResponse_Opened: MessageFns<TrainResponse_Opened> = {
             message.committedStep = longToNumber(reader.int64());
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.lastCommit = TrainResponse_StepDone.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4238,6 +4309,9 @@ export const TrainResponse_Opened: MessageFns<TrainResponse_Opened> = {
   fromPartial(object: DeepPartial<TrainResponse_Opened>): TrainResponse_Opened {
     const message = createBaseTrainResponse_Opened();
     message.committedStep = object.committedStep ?? 0;
+    message.lastCommit = (object.lastCommit !== undefined && object.lastCommit !== null)
+      ? TrainResponse_StepDone.fromPartial(object.lastCommit)
+      : undefined;
     return message;
   },
 };
@@ -4647,6 +4721,620 @@ export const TrainResponse_OperationError: MessageFns<TrainResponse_OperationErr
     const message = createBaseTrainResponse_OperationError();
     message.reason = object.reason ?? 0;
     message.message = object.message ?? "";
+    return message;
+  },
+};
+
+function createBaseSaveCheckpointRequest(): SaveCheckpointRequest {
+  return { trainerHandle: "", step: 0 };
+}
+
+export const SaveCheckpointRequest: MessageFns<SaveCheckpointRequest> = {
+  encode(message: SaveCheckpointRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.trainerHandle !== "") {
+      writer.uint32(10).string(message.trainerHandle);
+    }
+    if (message.step !== 0) {
+      writer.uint32(16).int64(message.step);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SaveCheckpointRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSaveCheckpointRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.trainerHandle = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.step = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SaveCheckpointRequest>): SaveCheckpointRequest {
+    return SaveCheckpointRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SaveCheckpointRequest>): SaveCheckpointRequest {
+    const message = createBaseSaveCheckpointRequest();
+    message.trainerHandle = object.trainerHandle ?? "";
+    message.step = object.step ?? 0;
+    return message;
+  },
+};
+
+function createBaseSaveCheckpointResponse(): SaveCheckpointResponse {
+  return { event: undefined };
+}
+
+export const SaveCheckpointResponse: MessageFns<SaveCheckpointResponse> = {
+  encode(message: SaveCheckpointResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.event?.$case) {
+      case "copied":
+        SaveCheckpointResponse_Copied.encode(message.event.value, writer.uint32(10).fork()).join();
+        break;
+      case "piece":
+        SaveCheckpointResponse_Piece.encode(message.event.value, writer.uint32(18).fork()).join();
+        break;
+      case "saved":
+        SaveCheckpointResponse_Saved.encode(message.event.value, writer.uint32(26).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SaveCheckpointResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSaveCheckpointResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.event = { $case: "copied", value: SaveCheckpointResponse_Copied.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.event = { $case: "piece", value: SaveCheckpointResponse_Piece.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.event = { $case: "saved", value: SaveCheckpointResponse_Saved.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SaveCheckpointResponse>): SaveCheckpointResponse {
+    return SaveCheckpointResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SaveCheckpointResponse>): SaveCheckpointResponse {
+    const message = createBaseSaveCheckpointResponse();
+    switch (object.event?.$case) {
+      case "copied": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "copied", value: SaveCheckpointResponse_Copied.fromPartial(object.event.value) };
+        }
+        break;
+      }
+      case "piece": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "piece", value: SaveCheckpointResponse_Piece.fromPartial(object.event.value) };
+        }
+        break;
+      }
+      case "saved": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "saved", value: SaveCheckpointResponse_Saved.fromPartial(object.event.value) };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
+function createBaseSaveCheckpointResponse_Copied(): SaveCheckpointResponse_Copied {
+  return { bytes: 0 };
+}
+
+export const SaveCheckpointResponse_Copied: MessageFns<SaveCheckpointResponse_Copied> = {
+  encode(message: SaveCheckpointResponse_Copied, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.bytes !== 0) {
+      writer.uint32(8).int64(message.bytes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SaveCheckpointResponse_Copied {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSaveCheckpointResponse_Copied();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.bytes = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SaveCheckpointResponse_Copied>): SaveCheckpointResponse_Copied {
+    return SaveCheckpointResponse_Copied.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SaveCheckpointResponse_Copied>): SaveCheckpointResponse_Copied {
+    const message = createBaseSaveCheckpointResponse_Copied();
+    message.bytes = object.bytes ?? 0;
+    return message;
+  },
+};
+
+function createBaseSaveCheckpointResponse_Piece(): SaveCheckpointResponse_Piece {
+  return { file: "", data: Buffer.alloc(0), sha256: "" };
+}
+
+export const SaveCheckpointResponse_Piece: MessageFns<SaveCheckpointResponse_Piece> = {
+  encode(message: SaveCheckpointResponse_Piece, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.file !== "") {
+      writer.uint32(10).string(message.file);
+    }
+    if (message.data.length !== 0) {
+      writer.uint32(18).bytes(message.data);
+    }
+    if (message.sha256 !== "") {
+      writer.uint32(26).string(message.sha256);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SaveCheckpointResponse_Piece {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSaveCheckpointResponse_Piece();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.file = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.data = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.sha256 = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SaveCheckpointResponse_Piece>): SaveCheckpointResponse_Piece {
+    return SaveCheckpointResponse_Piece.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SaveCheckpointResponse_Piece>): SaveCheckpointResponse_Piece {
+    const message = createBaseSaveCheckpointResponse_Piece();
+    message.file = object.file ?? "";
+    message.data = object.data ?? Buffer.alloc(0);
+    message.sha256 = object.sha256 ?? "";
+    return message;
+  },
+};
+
+function createBaseSaveCheckpointResponse_Saved(): SaveCheckpointResponse_Saved {
+  return {};
+}
+
+export const SaveCheckpointResponse_Saved: MessageFns<SaveCheckpointResponse_Saved> = {
+  encode(_: SaveCheckpointResponse_Saved, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SaveCheckpointResponse_Saved {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSaveCheckpointResponse_Saved();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<SaveCheckpointResponse_Saved>): SaveCheckpointResponse_Saved {
+    return SaveCheckpointResponse_Saved.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<SaveCheckpointResponse_Saved>): SaveCheckpointResponse_Saved {
+    const message = createBaseSaveCheckpointResponse_Saved();
+    return message;
+  },
+};
+
+function createBaseLoadCheckpointRequest(): LoadCheckpointRequest {
+  return { open: undefined, file: "", data: Buffer.alloc(0) };
+}
+
+export const LoadCheckpointRequest: MessageFns<LoadCheckpointRequest> = {
+  encode(message: LoadCheckpointRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.open !== undefined) {
+      LoadCheckpointRequest_Open.encode(message.open, writer.uint32(10).fork()).join();
+    }
+    if (message.file !== "") {
+      writer.uint32(18).string(message.file);
+    }
+    if (message.data.length !== 0) {
+      writer.uint32(26).bytes(message.data);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LoadCheckpointRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLoadCheckpointRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.open = LoadCheckpointRequest_Open.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.file = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.data = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<LoadCheckpointRequest>): LoadCheckpointRequest {
+    return LoadCheckpointRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LoadCheckpointRequest>): LoadCheckpointRequest {
+    const message = createBaseLoadCheckpointRequest();
+    message.open = (object.open !== undefined && object.open !== null)
+      ? LoadCheckpointRequest_Open.fromPartial(object.open)
+      : undefined;
+    message.file = object.file ?? "";
+    message.data = object.data ?? Buffer.alloc(0);
+    return message;
+  },
+};
+
+function createBaseLoadCheckpointRequest_Open(): LoadCheckpointRequest_Open {
+  return { trainerHandle: "" };
+}
+
+export const LoadCheckpointRequest_Open: MessageFns<LoadCheckpointRequest_Open> = {
+  encode(message: LoadCheckpointRequest_Open, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.trainerHandle !== "") {
+      writer.uint32(10).string(message.trainerHandle);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LoadCheckpointRequest_Open {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLoadCheckpointRequest_Open();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.trainerHandle = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<LoadCheckpointRequest_Open>): LoadCheckpointRequest_Open {
+    return LoadCheckpointRequest_Open.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LoadCheckpointRequest_Open>): LoadCheckpointRequest_Open {
+    const message = createBaseLoadCheckpointRequest_Open();
+    message.trainerHandle = object.trainerHandle ?? "";
+    return message;
+  },
+};
+
+function createBaseLoadCheckpointResponse(): LoadCheckpointResponse {
+  return { event: undefined };
+}
+
+export const LoadCheckpointResponse: MessageFns<LoadCheckpointResponse> = {
+  encode(message: LoadCheckpointResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.event?.$case) {
+      case "progress":
+        Progress.encode(message.event.value, writer.uint32(10).fork()).join();
+        break;
+      case "loaded":
+        LoadCheckpointResponse_Loaded.encode(message.event.value, writer.uint32(18).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LoadCheckpointResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLoadCheckpointResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.event = { $case: "progress", value: Progress.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.event = { $case: "loaded", value: LoadCheckpointResponse_Loaded.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<LoadCheckpointResponse>): LoadCheckpointResponse {
+    return LoadCheckpointResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LoadCheckpointResponse>): LoadCheckpointResponse {
+    const message = createBaseLoadCheckpointResponse();
+    switch (object.event?.$case) {
+      case "progress": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "progress", value: Progress.fromPartial(object.event.value) };
+        }
+        break;
+      }
+      case "loaded": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "loaded", value: LoadCheckpointResponse_Loaded.fromPartial(object.event.value) };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
+function createBaseLoadCheckpointResponse_Loaded(): LoadCheckpointResponse_Loaded {
+  return { committedStep: 0 };
+}
+
+export const LoadCheckpointResponse_Loaded: MessageFns<LoadCheckpointResponse_Loaded> = {
+  encode(message: LoadCheckpointResponse_Loaded, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.committedStep !== 0) {
+      writer.uint32(8).int64(message.committedStep);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LoadCheckpointResponse_Loaded {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLoadCheckpointResponse_Loaded();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.committedStep = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<LoadCheckpointResponse_Loaded>): LoadCheckpointResponse_Loaded {
+    return LoadCheckpointResponse_Loaded.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LoadCheckpointResponse_Loaded>): LoadCheckpointResponse_Loaded {
+    const message = createBaseLoadCheckpointResponse_Loaded();
+    message.committedStep = object.committedStep ?? 0;
     return message;
   },
 };
@@ -5153,6 +5841,32 @@ export const BackendServiceDefinition = {
       responseStream: true,
       options: {},
     },
+    /**
+     * The state of a trainer after a committed step, as files for the client to keep: first `copied` (from then on the
+     * trainer may go on, it changes nothing of the copy), then every file in pieces, then `saved`. Weights and optimizer
+     * state are safetensors, the rest JSON. With the files, a trainer of the same model and settings goes on bit for bit.
+     */
+    saveCheckpoint: {
+      name: "SaveCheckpoint",
+      requestType: SaveCheckpointRequest as typeof SaveCheckpointRequest,
+      requestStream: false,
+      responseType: SaveCheckpointResponse as typeof SaveCheckpointResponse,
+      responseStream: true,
+      options: { idempotencyLevel: "NO_SIDE_EFFECTS" },
+    },
+    /**
+     * Puts the files of a checkpoint on a trainer, whatever it has done before: its next step is the one after the
+     * checkpoint's. The first message carries `open`; the answer is `loaded`. A checkpoint that does not fit is refused as
+     * CHECKPOINT_INVALID and changes nothing.
+     */
+    loadCheckpoint: {
+      name: "LoadCheckpoint",
+      requestType: LoadCheckpointRequest as typeof LoadCheckpointRequest,
+      requestStream: true,
+      responseType: LoadCheckpointResponse as typeof LoadCheckpointResponse,
+      responseStream: true,
+      options: {},
+    },
     /** Writes the adapter in PEFT format, or the merged model, into a folder that must not exist or must be empty. */
     export: {
       name: "Export",
@@ -5291,6 +6005,38 @@ export const BackendServiceService = {
     responseSerialize: (value: TrainResponse): Buffer => Buffer.from(TrainResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): TrainResponse => TrainResponse.decode(value),
   },
+  /**
+   * The state of a trainer after a committed step, as files for the client to keep: first `copied` (from then on the
+   * trainer may go on, it changes nothing of the copy), then every file in pieces, then `saved`. Weights and optimizer
+   * state are safetensors, the rest JSON. With the files, a trainer of the same model and settings goes on bit for bit.
+   */
+  saveCheckpoint: {
+    path: "/mrpo.backend.v1.BackendService/SaveCheckpoint" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: SaveCheckpointRequest): Buffer =>
+      Buffer.from(SaveCheckpointRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): SaveCheckpointRequest => SaveCheckpointRequest.decode(value),
+    responseSerialize: (value: SaveCheckpointResponse): Buffer =>
+      Buffer.from(SaveCheckpointResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): SaveCheckpointResponse => SaveCheckpointResponse.decode(value),
+  },
+  /**
+   * Puts the files of a checkpoint on a trainer, whatever it has done before: its next step is the one after the
+   * checkpoint's. The first message carries `open`; the answer is `loaded`. A checkpoint that does not fit is refused as
+   * CHECKPOINT_INVALID and changes nothing.
+   */
+  loadCheckpoint: {
+    path: "/mrpo.backend.v1.BackendService/LoadCheckpoint" as const,
+    requestStream: true as const,
+    responseStream: true as const,
+    requestSerialize: (value: LoadCheckpointRequest): Buffer =>
+      Buffer.from(LoadCheckpointRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): LoadCheckpointRequest => LoadCheckpointRequest.decode(value),
+    responseSerialize: (value: LoadCheckpointResponse): Buffer =>
+      Buffer.from(LoadCheckpointResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): LoadCheckpointResponse => LoadCheckpointResponse.decode(value),
+  },
   /** Writes the adapter in PEFT format, or the merged model, into a folder that must not exist or must be empty. */
   export: {
     path: "/mrpo.backend.v1.BackendService/Export" as const,
@@ -5344,6 +6090,18 @@ export interface BackendServiceServer extends UntypedServiceImplementation {
    * 10 minutes is freed with its model: its client is gone.
    */
   train: handleBidiStreamingCall<TrainRequest, TrainResponse>;
+  /**
+   * The state of a trainer after a committed step, as files for the client to keep: first `copied` (from then on the
+   * trainer may go on, it changes nothing of the copy), then every file in pieces, then `saved`. Weights and optimizer
+   * state are safetensors, the rest JSON. With the files, a trainer of the same model and settings goes on bit for bit.
+   */
+  saveCheckpoint: handleServerStreamingCall<SaveCheckpointRequest, SaveCheckpointResponse>;
+  /**
+   * Puts the files of a checkpoint on a trainer, whatever it has done before: its next step is the one after the
+   * checkpoint's. The first message carries `open`; the answer is `loaded`. A checkpoint that does not fit is refused as
+   * CHECKPOINT_INVALID and changes nothing.
+   */
+  loadCheckpoint: handleBidiStreamingCall<LoadCheckpointRequest, LoadCheckpointResponse>;
   /** Writes the adapter in PEFT format, or the merged model, into a folder that must not exist or must be empty. */
   export: handleServerStreamingCall<ExportRequest, ExportResponse>;
   /** Rows of a hub dataset as JSON lines, so that the control plane's own readers understand them. */
@@ -5467,6 +6225,31 @@ export interface BackendServiceClient extends Client {
   train(): ClientDuplexStream<TrainRequest, TrainResponse>;
   train(options: Partial<CallOptions>): ClientDuplexStream<TrainRequest, TrainResponse>;
   train(metadata: Metadata, options?: Partial<CallOptions>): ClientDuplexStream<TrainRequest, TrainResponse>;
+  /**
+   * The state of a trainer after a committed step, as files for the client to keep: first `copied` (from then on the
+   * trainer may go on, it changes nothing of the copy), then every file in pieces, then `saved`. Weights and optimizer
+   * state are safetensors, the rest JSON. With the files, a trainer of the same model and settings goes on bit for bit.
+   */
+  saveCheckpoint(
+    request: SaveCheckpointRequest,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<SaveCheckpointResponse>;
+  saveCheckpoint(
+    request: SaveCheckpointRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<SaveCheckpointResponse>;
+  /**
+   * Puts the files of a checkpoint on a trainer, whatever it has done before: its next step is the one after the
+   * checkpoint's. The first message carries `open`; the answer is `loaded`. A checkpoint that does not fit is refused as
+   * CHECKPOINT_INVALID and changes nothing.
+   */
+  loadCheckpoint(): ClientDuplexStream<LoadCheckpointRequest, LoadCheckpointResponse>;
+  loadCheckpoint(options: Partial<CallOptions>): ClientDuplexStream<LoadCheckpointRequest, LoadCheckpointResponse>;
+  loadCheckpoint(
+    metadata: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientDuplexStream<LoadCheckpointRequest, LoadCheckpointResponse>;
   /** Writes the adapter in PEFT format, or the merged model, into a folder that must not exist or must be empty. */
   export(request: ExportRequest, options?: Partial<CallOptions>): ClientReadableStream<ExportResponse>;
   export(

@@ -218,6 +218,21 @@ export interface CommitResult {
   readonly skipped: boolean;
 }
 
+/** A piece of a file of a checkpoint; the pieces of a file come in a row. Weights are safetensors, the rest JSON. */
+export interface CheckpointPiece {
+  /** A plain name. */
+  readonly file: string;
+  readonly data: Uint8Array;
+}
+
+/** A trainer's state between two steps, copied: the trainer may go on while it is read. */
+export interface CheckpointCopy {
+  /** Of all tensors. */
+  readonly bytes: number;
+  /** To be read once and to the end, which only comes when every file has arrived as it was sent. */
+  readonly pieces: AsyncIterable<CheckpointPiece>;
+}
+
 /**
  * A step transaction: every `forward` of a step is answered by a `backward`, then one `commit` names them all.
  * A call that does not fit throws a {@link BackendFault} and changes nothing; a backward out of memory drops the step.
@@ -238,7 +253,25 @@ export interface Trainer {
   backward(step: number, microBatch: number, gradients: Float64Array): Promise<BackwardResult>;
   commit(request: CommitRequest): Promise<CommitResult>;
   abort(step: number): Promise<void>;
+  /** Resolves when the state after committed `step` is copied. Fails if another step is the committed one. */
+  saveCheckpoint(step: number, options?: CallOptions): Promise<CheckpointCopy>;
+  /**
+   * Goes on from a checkpoint of the same policy and settings, whatever was done before: the next step is the one after
+   * the result. One that does not fit fails as `checkpoint_invalid` and changes nothing.
+   */
+  loadCheckpoint(pieces: AsyncIterable<CheckpointPiece>, options?: CallOptions): Promise<number>;
+  /**
+   * After calls have failed as `stream_ended`: opens the stream again. What was open is dropped; what was committed is
+   * said, with the answer that may have been lost. Fails as `unknown_handle` if the backend has let the trainer go.
+   */
+  reopen(): Promise<Reopened>;
   close(): Promise<void>;
+}
+
+export interface Reopened {
+  readonly committedStep: number;
+  /** Of the committed step; absent at the start and after a checkpoint was loaded. */
+  readonly lastCommit: CommitResult | undefined;
 }
 
 export interface Backend {

@@ -13,6 +13,9 @@ export type FaultReason =
   | 'unsupported'
   | 'path_refused'
   | 'dataset_not_found'
+  | 'checkpoint_invalid' // damaged, or of another policy; nothing was loaded
+  | 'trainer_lost' // an update failed half-way: only a checkpoint helps
+  | 'stream_ended' // the training stream broke off; the trainer may still be there: reopen it
   | 'unreachable' // no backend answers at the address
   | 'unauthenticated'
   | 'protocol' // another protocol version, or frames that make no sense

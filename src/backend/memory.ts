@@ -10,6 +10,7 @@ import { contentHash, sha256 } from '../core/hash.js';
 import type {
   Backend,
   CallOptions,
+  CommitResult,
   LoadedModel,
   ModelIdentity,
   ModelSpec,
@@ -20,6 +21,7 @@ import type {
   TrainerSpec,
 } from './backend.js';
 import { BackendFault } from './fault.js';
+import { toyCheckpoint, readToyCheckpoint } from './toy/toy-checkpoint.js';
 import { readToy, readToyAdapter, writeToy } from './toy/toy-files.js';
 import { generateTokens } from './toy/toy-generate.js';
 import { PARAMETERS, VOCABULARY, seedOf, sequenceLogp } from './toy/toy-model.js';
@@ -155,6 +157,7 @@ export function createMemoryBackend(options: MemoryBackendOptions = {}): Backend
     if (toy.training) throw new BackendFault('unsupported', `model "${model}" has a trainer already`);
     const adapter = createAdapter(toy.weights, spec);
     const trainer = createToyTrainer(adapter, spec, (indices) => rowsOf(rowSet, indices));
+    let lastCommit: CommitResult | undefined;
     Object.assign(toy, { adapter, training: true });
     return {
       trainableParameters: PARAMETERS,
@@ -177,7 +180,23 @@ export function createMemoryBackend(options: MemoryBackendOptions = {}): Backend
       },
       async commit(request) {
         enter();
-        return trainer.commit(request);
+        return (lastCommit = trainer.commit(request));
+      },
+      async saveCheckpoint(step) {
+        enter();
+        return toyCheckpoint(trainer.state(step));
+      },
+      async loadCheckpoint(pieces) {
+        enter();
+        const state = await readToyCheckpoint(pieces);
+        trainer.restore(state);
+        lastCommit = undefined;
+        return state.step;
+      },
+      async reopen() {
+        enter();
+        trainer.abort(trainer.committedStep + 1);
+        return { committedStep: trainer.committedStep, lastCommit };
       },
       async abort(step) {
         enter();

@@ -2,7 +2,7 @@
 import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { Backend, CommitRequest, Trainer, TrainerSpec } from '../../src/backend/backend.js';
+import type { Backend, CheckpointPiece, CommitRequest, Trainer, TrainerSpec } from '../../src/backend/backend.js';
 import { expectClose, scoresOf, type ContractTarget } from './contract.js';
 import { PAIRS, RULE, trainerSpec } from './support/pairs.js';
 
@@ -268,6 +268,63 @@ export function describeTraining(target: ContractTarget, folder: string, backend
       expect((await first).logps).toHaveLength(2);
       await backward;
       expect((await done).skipped).toBe(false);
+    });
+
+    describe('a checkpoint', () => {
+      const stepOf = async (step: number): Promise<number> => {
+        await work(step, 0, [0, 1, 2, 3]);
+        return (await commit(step, [0], { maxGradNorm: 1, weightDecay: 0.01 })).gradNorm;
+      };
+      const save = async (step: number): Promise<CheckpointPiece[]> => {
+        const pieces: CheckpointPiece[] = [];
+        for await (const piece of (await trainer.saveCheckpoint(step)).pieces) pieces.push(piece);
+        return pieces;
+      };
+      const load = (pieces: readonly CheckpointPiece[]): Promise<number> =>
+        trainer.loadCheckpoint(
+          (async function* () {
+            yield* pieces;
+          })(),
+        );
+
+      it('lets another trainer go on with the same numbers', async () => {
+        await stepOf(1);
+        const kept = await save(1);
+        const norms = [await stepOf(2), await stepOf(3)];
+        const trained = await policy();
+        await restart();
+        expect(await load(kept)).toBe(1);
+        expect([await stepOf(2), await stepOf(3)]).toEqual(norms);
+        expect(await policy()).toEqual(trained);
+      });
+
+      it('is of the committed step and of no other', async () => {
+        await stepOf(1);
+        await expect(trainer.saveCheckpoint(2)).rejects.toMatchObject(conflict);
+      });
+
+      it('that is damaged is refused and changes nothing', async () => {
+        await stepOf(1);
+        const [kept, trained] = [await save(1), await policy()];
+        const cut = kept.map(({ file, data }) => ({ file, data: data.subarray(0, data.length / 2) }));
+        await stepOf(2);
+        const after = await policy();
+        await expect(load(cut)).rejects.toMatchObject({ reason: 'checkpoint_invalid' });
+        expect(await policy()).toEqual(after);
+        await load(kept);
+        expect(await policy()).toEqual(trained);
+      });
+    });
+
+    it('is opened again with what was committed, and without what was open', async () => {
+      expect(await trainer.reopen()).toEqual({ committedStep: 0, lastCommit: undefined });
+      await work(1, 0, [0, 1]);
+      const done = await commit(1, [0]);
+      await work(2, 0, [0, 1]);
+      expect(await trainer.reopen()).toEqual({ committedStep: 1, lastCommit: done });
+      await expect(commit(2, [0])).rejects.toMatchObject(conflict);
+      await work(2, 0, [0, 1]);
+      await commit(2, [0]);
     });
 
     it('exports an adapter that gives the trained numbers back', async () => {

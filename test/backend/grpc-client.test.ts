@@ -315,11 +315,15 @@ describe('the training stream', () => {
     [
       'out of turn',
       (sequence: number) =>
-        ({ sequence: sequence + 1, frame: { $case: 'opened', value: { committedStep: 0 } } }) as const,
+        ({
+          sequence: sequence + 1,
+          frame: { $case: 'opened', value: { committedStep: 0, lastCommit: undefined } },
+        }) as const,
     ],
     [
       'of another kind',
-      (sequence: number) => ({ sequence, frame: { $case: 'opened', value: { committedStep: 0 } } }) as const,
+      (sequence: number) =>
+        ({ sequence, frame: { $case: 'opened', value: { committedStep: 0, lastCommit: undefined } } }) as const,
     ],
     ['with nothing in it', (sequence: number) => ({ sequence, frame: undefined }) as const],
   ])('takes no answer %s', async (_kind, answer) => {
@@ -337,7 +341,9 @@ describe('the training stream', () => {
       train: (call) =>
         void call.on('data', ({ sequence }: { sequence: number }) => {
           call.write(
-            sequence === 1 ? { sequence, frame: { $case: 'opened', value: { committedStep: 0 } } } : answer(sequence),
+            sequence === 1
+              ? { sequence, frame: { $case: 'opened', value: { committedStep: 0, lastCommit: undefined } } }
+              : answer(sequence),
           );
         }),
     };

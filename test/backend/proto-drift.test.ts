@@ -28,7 +28,15 @@ describe('generated protocol code', () => {
     const names = Object.keys(BackendServiceDefinition.methods) as (keyof typeof BackendServiceDefinition.methods)[];
     const repeatable = names.filter((name) => isIdempotent(BACKEND_SERVICE, name));
     expect(repeatable.sort()).toEqual(
-      ['closeTrainer', 'getServerInfo', 'identifyModel', 'readDataset', 'score', 'unloadModel'].sort(),
+      [
+        'closeTrainer',
+        'getServerInfo',
+        'identifyModel',
+        'readDataset',
+        'saveCheckpoint',
+        'score',
+        'unloadModel',
+      ].sort(),
     );
   });
 

@@ -46,10 +46,10 @@ export function openTrainStream(connection: BackendConnection): TrainStream {
         caller.reject(new BackendFault(faultReasonOf(frame.value.reason), frame.value.message));
       else caller.resolve(frame);
     }
-    throw new BackendFault('failed', 'the training stream has ended');
+    throw new BackendFault('stream_ended', 'the training stream has ended');
   };
   const reading = read().catch(async (thrown: unknown) => {
-    over = await explainFailure(thrown, 'train', connection, undefined);
+    over = streamEnd(await explainFailure(thrown, 'train', connection, undefined));
     for (const caller of waiting.values()) caller.reject(over);
     waiting.clear();
   });
@@ -72,4 +72,10 @@ export function openTrainStream(connection: BackendConnection): TrainStream {
       await reading;
     },
   };
+}
+
+/** A connection that broke says nothing of the trainer behind it; a process that has ended, or a refusal, does. */
+function streamEnd(why: MrpoError): MrpoError {
+  if (!(why instanceof BackendFault) || !['unreachable', 'failed'].includes(why.reason)) return why;
+  return new BackendFault('stream_ended', `the training stream broke off: ${why.message}`, { cause: why });
 }

@@ -1,7 +1,8 @@
 /** A {@link Trainer} on a backend: created by one call, worked by its training stream. */
-import type { CreateTrainerResponse } from '../../gen/mrpo/backend/v1/backend.js';
+import type { CreateTrainerResponse, TrainResponse_Opened } from '../../gen/mrpo/backend/v1/backend.js';
 import type { CallOptions, Trainer, TrainerSpec } from '../backend.js';
 import { fromCommit, fromForward, toCommit, toCreateTrainerRequest, toForward } from './wire.js';
+import { loadCheckpoint, saveCheckpoint } from './checkpoint.js';
 import type { BackendConnection } from './service.js';
 import { openTrainStream, type TrainStream } from './train-stream.js';
 import { unary } from '../../rpc/unary.js';
@@ -25,22 +26,46 @@ export async function createTrainer(
     toCreateTrainerRequest(modelHandle, spec),
     { timeoutMs: CREATE_TIMEOUT_MS, signal: options.signal },
   );
-  const stream = openTrainStream(connection);
+  const { trainerHandle } = created;
   const release = async (): Promise<void> => {
-    const request = { trainerHandle: created.trainerHandle };
-    await unary(connection, 'closeTrainer', client.closeTrainer.bind(client), request, { timeoutMs: CLOSE_TIMEOUT_MS });
+    await unary(
+      connection,
+      'closeTrainer',
+      client.closeTrainer.bind(client),
+      { trainerHandle },
+      { timeoutMs: CLOSE_TIMEOUT_MS },
+    );
   };
-  try {
-    await stream.ask({ $case: 'open', value: { trainerHandle: created.trainerHandle, rowSet } }, 'opened');
-  } catch (thrown) {
-    await stream.close();
+  const open = async (): Promise<OpenedStream> => {
+    const stream = openTrainStream(connection);
+    try {
+      return { stream, opened: await stream.ask({ $case: 'open', value: { trainerHandle, rowSet } }, 'opened') };
+    } catch (thrown) {
+      await stream.close();
+      throw thrown;
+    }
+  };
+  const first = await open().catch(async (thrown: unknown) => {
     await release().catch(() => undefined); // the first failure is the one to tell
     throw thrown;
-  }
-  return trainerOn(stream, created, release);
+  });
+  return trainerOn(connection, created, first.stream, open, release);
 }
 
-function trainerOn(stream: TrainStream, created: CreateTrainerResponse, release: () => Promise<void>): Trainer {
+interface OpenedStream {
+  readonly stream: TrainStream;
+  readonly opened: TrainResponse_Opened;
+}
+
+function trainerOn(
+  connection: BackendConnection,
+  created: CreateTrainerResponse,
+  first: TrainStream,
+  open: () => Promise<OpenedStream>,
+  release: () => Promise<void>,
+): Trainer {
+  const { trainerHandle } = created;
+  let stream = first;
   return {
     trainableParameters: created.trainableParameters,
     trainedModules: created.trainedModules,
@@ -60,6 +85,14 @@ function trainerOn(stream: TrainStream, created: CreateTrainerResponse, release:
     },
     async abort(step) {
       await stream.ask({ $case: 'abort', value: { step } }, 'abort');
+    },
+    saveCheckpoint: (step, options) => saveCheckpoint(connection, trainerHandle, step, options),
+    loadCheckpoint: (pieces, options) => loadCheckpoint(connection, trainerHandle, pieces, options),
+    async reopen() {
+      const again = await open();
+      stream = again.stream;
+      const { committedStep, lastCommit } = again.opened;
+      return { committedStep, lastCommit: lastCommit && fromCommit(lastCommit) };
     },
     async close() {
       await stream.close();

@@ -6,21 +6,46 @@ export interface AdamWOptions {
   readonly epsilon: number;
 }
 
-/** Returns an update function that moves `parameters` in place. `trains(i)` = false freezes parameter i. */
-export function createAdamW(parameters: Float64Array, options: AdamWOptions, trains: (index: number) => boolean) {
+export interface AdamWState {
+  readonly first: readonly number[];
+  readonly second: readonly number[];
+  readonly updates: number;
+}
+
+export interface AdamW {
+  /** Moves the parameters in place. */
+  update(gradient: Float64Array, learningRate: number, weightDecay: number): void;
+  state(): AdamWState;
+  restore(state: AdamWState): void;
+}
+
+/** An optimizer of `parameters`. `trains(i)` = false freezes parameter i. */
+export function createAdamW(
+  parameters: Float64Array,
+  options: AdamWOptions,
+  trains: (index: number) => boolean,
+): AdamW {
   const { beta1, beta2, epsilon } = options;
   const [first, second] = [new Float64Array(parameters.length), new Float64Array(parameters.length)];
   let updates = 0;
-  return (gradient: Float64Array, learningRate: number, weightDecay: number): void => {
-    updates += 1;
-    const [correction1, correction2] = [1 - beta1 ** updates, 1 - beta2 ** updates];
-    for (let i = 0; i < parameters.length; i++) {
-      if (!trains(i)) continue;
-      const slope = gradient[i] ?? 0;
-      const m = (first[i] = beta1 * (first[i] ?? 0) + (1 - beta1) * slope);
-      const v = (second[i] = beta2 * (second[i] ?? 0) + (1 - beta2) * slope * slope);
-      const decayed = (parameters[i] ?? 0) * (1 - learningRate * weightDecay);
-      parameters[i] = decayed - (learningRate * (m / correction1)) / (Math.sqrt(v / correction2) + epsilon);
-    }
+  return {
+    update(gradient, learningRate, weightDecay) {
+      updates += 1;
+      const [correction1, correction2] = [1 - beta1 ** updates, 1 - beta2 ** updates];
+      for (let i = 0; i < parameters.length; i++) {
+        if (!trains(i)) continue;
+        const slope = gradient[i] ?? 0;
+        const m = (first[i] = beta1 * (first[i] ?? 0) + (1 - beta1) * slope);
+        const v = (second[i] = beta2 * (second[i] ?? 0) + (1 - beta2) * slope * slope);
+        const decayed = (parameters[i] ?? 0) * (1 - learningRate * weightDecay);
+        parameters[i] = decayed - (learningRate * (m / correction1)) / (Math.sqrt(v / correction2) + epsilon);
+      }
+    },
+    state: () => ({ first: [...first], second: [...second], updates }),
+    restore(state) {
+      first.set(state.first);
+      second.set(state.second);
+      updates = state.updates;
+    },
   };
 }

@@ -14,6 +14,8 @@ export interface StepLedger {
   checkCommit(step: number, microBatches: readonly number[]): void;
   /** Closes the step that {@link checkCommit} accepted. */
   commit(step: number): void;
+  /** Goes on after `step`; what is open is dropped. */
+  restart(step: number): void;
   /** Drops the open step; a step that is not open is nothing to drop. */
   abort(step: number): void;
 }
@@ -64,6 +66,10 @@ export function createStepLedger(): StepLedger {
       if (added.size === 0) throw conflict(`commit of step ${step}, which has no micro-batches`);
     },
     commit(step) {
+      committedStep = step;
+      clear();
+    },
+    restart(step) {
       committedStep = step;
       clear();
     },

@@ -2,7 +2,7 @@
 import { seededRandom } from '../../core/random.js';
 import type { CommitRequest, CommitResult, ForwardRequest, ForwardResult, TrainerSpec } from '../backend.js';
 import { BackendFault } from '../fault.js';
-import { createAdamW } from './adamw.js';
+import { createAdamW, type AdamWState } from './adamw.js';
 import { createStepLedger } from './step-ledger.js';
 import { MODULES, PARAMETERS, addGradient, sequenceLogp } from './toy-model.js';
 import type { ToyRow } from './toy-text.js';
@@ -23,6 +23,17 @@ export interface ToyTrainer {
   backward(step: number, microBatch: number, gradients: Float64Array): void;
   commit(request: CommitRequest): CommitResult;
   abort(step: number): void;
+  /** What decides the rest, as a checkpoint's file holds it. */
+  state(step: number): ToyTrainerState;
+  /** @throws BackendFault `checkpoint_invalid` for a state of another policy. */
+  restore(state: ToyTrainerState): void;
+}
+
+export interface ToyTrainerState {
+  readonly step: number;
+  readonly trained: readonly number[];
+  readonly modules: readonly string[];
+  readonly optimizer: AdamWState;
 }
 
 /** An adapter at its start: it changes nothing yet. */
@@ -57,7 +68,7 @@ export function createToyTrainer(
 ): ToyTrainer {
   const trains = (index: number): boolean =>
     adapter.modules.some((name) => index >= (MODULES[name]?.[0] ?? 0) && index < (MODULES[name]?.[1] ?? 0));
-  const update = createAdamW(
+  const optimizer = createAdamW(
     adapter.trained,
     { beta1: spec.adamBeta1, beta2: spec.adamBeta2, epsilon: spec.adamEpsilon },
     trains,
@@ -117,7 +128,7 @@ export function createToyTrainer(
       const skipped = !Number.isFinite(gradNorm);
       if (!skipped) {
         const shrink = request.maxGradNorm > 0 ? Math.min(1, request.maxGradNorm / (gradNorm + 1e-6)) : 1;
-        update(
+        optimizer.update(
           sum.map((slope) => slope * shrink),
           request.learningRate,
           request.weightDecay,
@@ -127,6 +138,22 @@ export function createToyTrainer(
       ledger.commit(request.step);
       reset();
       return { gradNorm, seconds: 0, peakMemoryBytes: 0, skipped };
+    },
+    state(step) {
+      if (step !== ledger.committedStep) {
+        throw new BackendFault('step_conflict', `checkpoint of step ${step}, committed is ${ledger.committedStep}`);
+      }
+      return { step, trained: [...adapter.trained], modules: adapter.modules, optimizer: optimizer.state() };
+    },
+    restore(state) {
+      if (state.modules.join() !== adapter.modules.join()) {
+        throw new BackendFault('checkpoint_invalid', `checkpoint: got modules ${state.modules.join(', ')}`);
+      }
+      adapter.trained.set(state.trained);
+      adapter.updates = state.step;
+      optimizer.restore(state.optimizer);
+      ledger.restart(state.step);
+      reset();
     },
     abort(step) {
       if (step === ledger.committedStep + 1) reset();

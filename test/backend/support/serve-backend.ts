@@ -2,7 +2,8 @@
  * A gRPC server in this process in front of any Backend: the real protocol, the generated code and the real client,
  * without Python. Single methods can be replaced to play a server that misbehaves.
  */
-import type { Readable } from 'node:stream';
+import { createHash } from 'node:crypto';
+import { Readable } from 'node:stream';
 import {
   Metadata,
   Server,
@@ -12,7 +13,7 @@ import {
   type ServerWritableStream,
   type sendUnaryData,
 } from '@grpc/grpc-js';
-import type { Backend, Trainer } from '../../../src/backend/backend.js';
+import type { Backend, CheckpointPiece, Trainer } from '../../../src/backend/backend.js';
 import { BackendFault } from '../../../src/backend/fault.js';
 import {
   BackendServiceService,
@@ -20,6 +21,8 @@ import {
   Quantization,
   Truncation,
   type BackendServiceServer,
+  type LoadCheckpointRequest,
+  type LoadCheckpointResponse,
   type ModelSpec,
   type PairText,
   type RegisterRowsRequest,
@@ -80,6 +83,11 @@ function handlersOf(backend: Backend, token: string | undefined): BackendService
     string,
     { spec: Parameters<Backend['createTrainer']>[2]; model: string; trainer?: Trainer }
   >();
+  const liveTrainer = (handle: string): Trainer => {
+    const trainer = trainers.get(handle)?.trainer;
+    if (trainer === undefined) throw new BackendFault('unknown_handle', `no trainer "${handle}"`);
+    return trainer;
+  };
   const allowed = (metadata: Metadata): boolean =>
     token === undefined || metadata.get('authorization')[0] === `Bearer ${token}`;
   const denied = { code: status.UNAUTHENTICATED, details: 'wrong or missing token' };
@@ -194,6 +202,28 @@ function handlersOf(backend: Backend, token: string | undefined): BackendService
         trainers.delete(request.trainerHandle);
         return {};
       }),
+    saveCheckpoint: (call) =>
+      void stream(call, async (write) => {
+        const { trainerHandle, step } = call.request;
+        const { bytes, pieces } = await liveTrainer(trainerHandle).saveCheckpoint(step);
+        write({ event: { $case: 'copied', value: { bytes } } });
+        for await (const { file, data } of pieces) {
+          const sha256 = createHash('sha256').update(data).digest('hex');
+          write({ event: { $case: 'piece', value: { file, data: Buffer.from(data), sha256 } } });
+        }
+        write({ event: { $case: 'saved', value: {} } });
+      }),
+    loadCheckpoint: (call) =>
+      void stream(call as never, async (write: (message: LoadCheckpointResponse) => void) => {
+        let trainer: Trainer | undefined;
+        const pieces: CheckpointPiece[] = [];
+        for await (const { open, file, data } of framesOf<LoadCheckpointRequest>(call)) {
+          if (open !== undefined) trainer = liveTrainer(open.trainerHandle);
+          if (file !== '') pieces.push({ file, data });
+        }
+        const committedStep = (await trainer?.loadCheckpoint(Readable.from(pieces))) ?? -1;
+        write({ event: { $case: 'loaded', value: { committedStep } } });
+      }),
     train: (call) =>
       void stream(call as never, async (write: (message: TrainResponse) => void) => {
         let trainer: Trainer | undefined;
@@ -202,8 +232,10 @@ function handlersOf(backend: Backend, token: string | undefined): BackendService
             if (frame?.$case === 'open') {
               const entry = trainers.get(frame.value.trainerHandle);
               if (entry === undefined) throw new BackendFault('unknown_handle', 'no such trainer');
-              trainer = entry.trainer = await backend.createTrainer(entry.model, frame.value.rowSet, entry.spec);
-              write({ sequence, frame: { $case: 'opened', value: { committedStep: 0 } } });
+              trainer = entry.trainer ??= await backend.createTrainer(entry.model, frame.value.rowSet, entry.spec);
+              const { committedStep, lastCommit } = await trainer.reopen();
+              const commit = lastCommit && { step: committedStep, ...lastCommit };
+              write({ sequence, frame: { $case: 'opened', value: { committedStep, lastCommit: commit } } });
             } else if (trainer !== undefined && frame !== undefined) {
               write({ sequence, frame: await answerFrame(trainer, frame) });
             }

@@ -1,0 +1,28 @@
+/** A toy trainer's checkpoint: one JSON file, in which every double survives. */
+import type { CheckpointCopy, CheckpointPiece } from '../backend.js';
+import { BackendFault } from '../fault.js';
+import type { ToyTrainerState } from './toy-trainer.js';
+
+const FILE = 'toy-trainer.json';
+
+export function toyCheckpoint(state: ToyTrainerState): CheckpointCopy {
+  const data = Buffer.from(JSON.stringify(state));
+  return {
+    bytes: data.length,
+    pieces: (async function* () {
+      yield { file: FILE, data };
+    })(),
+  };
+}
+
+export async function readToyCheckpoint(pieces: AsyncIterable<CheckpointPiece>): Promise<ToyTrainerState> {
+  const chunks: Uint8Array[] = [];
+  for await (const { file, data } of pieces) if (file === FILE) chunks.push(data);
+  try {
+    return JSON.parse(Buffer.concat(chunks).toString('utf8')) as ToyTrainerState;
+  } catch (cause) {
+    throw new BackendFault('checkpoint_invalid', `checkpoint: ${FILE} is missing or damaged; nothing was loaded`, {
+      cause,
+    });
+  }
+}

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from . import attention, last_layer
+from . import attention, last_layer, pair_dropout
 from .architecture import Parts, device_of, find_parts, silence_base_dropout
 from .checkpointing import MODES, decoder_layers, layers_for, set_checkpointed
 from .errors import OutOfMemory
@@ -61,15 +61,16 @@ class Engine:
 
     # ------------------------------------------------------------------------------------------------ log-probs
 
-    def forward(self, pairs: Sequence[TokenPair], *, grad: bool) -> torch.Tensor:
+    def forward(self, pairs: Sequence[TokenPair], *, grad: bool, seeds: Sequence[int] | None = None) -> torch.Tensor:
         """float64 [2 * len(pairs)], interleaved chosen, rejected: summed log-probs of the scored tokens, in nats.
 
+        seeds: of each pair's dropout masks, which are then those of the pair alone; default: torch's generator.
         With grad the result is attached to the graph: `torch.autograd.backward([logps], [dL/dlogps])`.
         Raises OutOfMemory when the call does not fit; nothing of it is kept then.
         """
         try:
             with torch.set_grad_enabled(grad):
-                return self._forward(pairs)
+                return self._forward(pairs, seeds)
         except (torch.OutOfMemoryError, MemoryError) as error:
             failure = str(error)
         except RuntimeError as error:
@@ -79,15 +80,16 @@ class Engine:
         # Raised here and not above: inside `except` the traceback would keep the failed call's tensors alive.
         raise OutOfMemory(f"forward of {len(pairs)} pairs, {sum(pair.tokens for pair in pairs)} tokens: {failure}")
 
-    def _forward(self, pairs: Sequence[TokenPair]) -> torch.Tensor:
+    def _forward(self, pairs: Sequence[TokenPair], seeds: Sequence[int] | None = None) -> torch.Tensor:
         head = Head(self._parts.head, self._parts.rule, self._head_chunk)
         total = torch.zeros(2 * len(pairs), dtype=torch.float64, device=device_of(self._model))
         for row in self._lay_out(pairs):
-            if self._own_head:
-                total = total + self._with_own_head(row, len(total))
-            else:
-                scored = run_backbone(self._parts, row)[0].index_select(0, row.score_at)
-                total = total + head.sequence_logps(scored, row.targets, row.sequence, len(total))
+            with pair_dropout.masks_of(row.stretches, seeds):
+                if self._own_head:
+                    total = total + self._with_own_head(row, len(total))
+                else:
+                    scored = run_backbone(self._parts, row)[0].index_select(0, row.score_at)
+                    total = total + head.sequence_logps(scored, row.targets, row.sequence, len(total))
         return total
 
     def _with_own_head(self, row: Row, sequences: int) -> torch.Tensor:
@@ -162,6 +164,7 @@ def build_engine(
     parts = find_parts(model)
     silence_base_dropout(model)
     compute_as_in_training(model)
+    pair_dropout.install(model)
     last_layer.uninstall(decoder_layers(parts.backbone))  # an engine built before the adapter came has put them in
     with evaluation_mode(model):
         pair = made_up_pair(_vocabulary(parts))

@@ -9,11 +9,13 @@ The last token of a sequence is never an input: nothing is predicted from it.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 
+from .pair_dropout import Stretch
 from .pairs import TokenPair
 from .spans import Span, place, positions
 
@@ -26,7 +28,7 @@ class Row:
     score_at: int64 [N], index in the row of the hidden state that predicts a scored token.
     distinct: int64 [M], the same, ascending and without repetition.
     targets: int64 [N], that token. sequence: int64 [N], which sequence of the call it belongs to
-    (2i chosen, 2i + 1 rejected of pair i).
+    (2i chosen, 2i + 1 rejected of pair i). stretches: whose tokens they are, in the order of the row.
     """
 
     input_ids: torch.Tensor
@@ -36,6 +38,7 @@ class Row:
     distinct: torch.Tensor
     targets: torch.Tensor
     sequence: torch.Tensor
+    stretches: tuple[Stretch, ...]
 
 
 def plain_rows(pairs: Sequence[TokenPair], device: torch.device) -> list[Row]:
@@ -46,7 +49,8 @@ def plain_rows(pairs: Sequence[TokenPair], device: torch.device) -> list[Row]:
         for side, branch, indices in ((0, pair.chosen, pair.chosen_at()), (1, pair.rejected, pair.rejected_at())):
             tokens = pair.prefix + branch[:-1]
             scored = [(before + i, branch[i], 2 * index + side) for i in indices]
-            rows.append(_row(tokens, torch.arange(len(tokens)), None, scored, device))
+            stretches = [(index, side, len(tokens))]
+            rows.append(_row(tokens, torch.arange(len(tokens)), None, scored, stretches, device))
     return rows
 
 
@@ -77,7 +81,9 @@ def _shared_row(pairs: Sequence[tuple[int, TokenPair]], device: torch.device) ->
         for i in pair.rejected_at():
             at = before + i if i <= fork else span.rejected_at + i - 1 - fork
             scored.append((at, pair.rejected[i], 2 * index + 1))
-    return _row(trunks + branches, positions(spans), spans, scored, device)
+    stretches = [(index, 0, span.trunk) for (index, _), span in zip(pairs, spans, strict=True)]
+    stretches += [(index, 1, span.rejected) for (index, _), span in zip(pairs, spans, strict=True)]
+    return _row(trunks + branches, positions(spans), spans, scored, stretches, device)
 
 
 def _common(chosen: Sequence[int], rejected: Sequence[int]) -> int:
@@ -95,15 +101,27 @@ def _row(
     position_ids: torch.Tensor,
     spans: tuple[Span, ...] | None,
     scored: Sequence[tuple[int, int, int]],
+    stretches: Sequence[tuple[int, int, int]],
     device: torch.device,
 ) -> Row:
+    distinct = sorted({at for at, _, _ in scored})
     score_at, targets, sequence = torch.tensor(scored, dtype=torch.int64).t().contiguous().to(device)
     return Row(
         input_ids=torch.tensor([tokens], dtype=torch.int64).to(device),
         position_ids=position_ids[None].to(device),
         spans=spans,
         score_at=score_at,
-        distinct=torch.tensor(sorted({at for at, _, _ in scored}), dtype=torch.int64).to(device),
+        distinct=torch.tensor(distinct, dtype=torch.int64).to(device),
         targets=targets,
         sequence=sequence,
+        stretches=_with_scored(stretches, distinct),
     )
+
+
+def _with_scored(stretches: Sequence[tuple[int, int, int]], distinct: Sequence[int]) -> tuple[Stretch, ...]:
+    found, start = [], 0
+    for pair, part, tokens in stretches:
+        scored = bisect_left(distinct, start + tokens) - bisect_left(distinct, start)
+        found.append(Stretch(pair, part, tokens, scored))
+        start += tokens
+    return tuple(found)

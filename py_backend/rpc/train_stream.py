@@ -108,7 +108,7 @@ class TrainStream:
         trainer, rows = self._opened()
         frame = request.forward
         pairs = rows.pairs(list(frame.rows))
-        logps, seconds = trainer.forward(frame.step, frame.micro_batch, pairs, frame.seed)
+        logps, seconds = trainer.forward(frame.step, frame.micro_batch, pairs, frame.seed, list(frame.rows))
         return Answer(
             forward=Answer.ForwardResult(step=frame.step, micro_batch=frame.micro_batch, logps=logps, seconds=seconds)
         )

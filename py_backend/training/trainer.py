@@ -31,7 +31,7 @@ from .optimizers import (
     state_of,
 )
 from .policy import Policy
-from .seeds import seeded
+from .seeds import derived_seed, seeded
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +70,11 @@ class Trainer:
         self.client += 1
         return self.client
 
-    def forward(self, step: int, micro_batch: int, pairs: Sequence[TokenPair], seed: int) -> tuple[list[float], float]:
-        """Log-probs, chosen and rejected interleaved, and the seconds it took."""
+    def forward(
+        self, step: int, micro_batch: int, pairs: Sequence[TokenPair], seed: int, rows: Sequence[int] | None = None
+    ) -> tuple[list[float], float]:
+        """Log-probs, chosen and rejected interleaved, and the seconds it took. A pair's dropout masks follow from
+        `seed` and its row (default: its place in `pairs`), whatever other pairs are beside it."""
         start = time.perf_counter()
         self._require_whole()
         self._ledger.check_hold(step, micro_batch)
@@ -80,7 +83,8 @@ class Trainer:
         self.policy.model.train()
         try:
             with seeded(self._device, self._seed, seed):
-                logps = self.engine.forward(pairs, grad=True)
+                seeds = [derived_seed(self._seed, seed, row) for row in rows or range(len(pairs))]
+                logps = self.engine.forward(pairs, grad=True, seeds=seeds)
         except OutOfMemory as error:
             raise Fault("OUT_OF_MEMORY", f"{error}; nothing was applied") from None
         values = logps.detach().tolist()

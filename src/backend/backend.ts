@@ -185,7 +185,7 @@ export interface ForwardRequest {
   /** Unique within the step. */
   readonly microBatch: number;
   readonly rows: readonly number[];
-  /** Of this micro-batch's dropout masks. */
+  /** Of the step's dropout masks; each row draws its own from it, whatever other rows are in the micro-batch. */
   readonly seed: number;
 }
 

@@ -22,7 +22,7 @@ export interface StepContext {
   readonly objective: Objective;
   readonly examples: Examples;
   readonly referenceNames: readonly string[];
-  /** Of the run; every micro-batch gets its own seed for dropout, from the step and its first pair. */
+  /** Of the run; every step gets its own seed for dropout, and each pair its own masks from it. */
   readonly seed: number;
   readonly weightDecay: number;
   readonly maxGradNorm: number;
@@ -68,7 +68,7 @@ export function createStepRunner(context: StepContext): StepRunner {
           step,
           microBatch,
           rows: rowsOf(examples, members),
-          seed: seedFor(seed, 'dropout', step, members[0] ?? 0),
+          seed: seedFor(seed, 'dropout', step),
         }),
       ),
     tokensOf,

@@ -116,6 +116,18 @@ describe('what a run leaves', () => {
     };
     expect(await adapterOf()).toBe(await adapterOf());
   });
+
+  it('has the same dropout masks however many pairs a forward pass holds', async () => {
+    const lora = { r: 4, alpha: 8, dropout: 0.3, target_modules: ['q_proj', 'v_proj'] };
+    const lossesWith = async (microBatchTokens: number): Promise<unknown[]> => {
+      const training = { learning_rate: 2e-3, batch_size: 8, epochs: 1, micro_batch_tokens: microBatchTokens };
+      const { stored } = await realRun({ policy: { model: tinyModel('llama'), lora }, training });
+      return stored.metrics.flatMap((line) => (typeof line['loss'] === 'number' ? [line['loss']] : []));
+    };
+    const [one, all] = [await lossesWith(1), await lossesWith(4096)];
+    expect(one.length).toBeGreaterThan(2);
+    one.forEach((loss, step) => expect(Math.abs(Number(loss) - Number(all[step]))).toBeLessThan(1e-5));
+  });
 });
 
 describe('DPO', () => {

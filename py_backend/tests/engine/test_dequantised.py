@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from py_backend.engine import build_engine
+from py_backend.engine import build_engine, four_bit_kernel
 from py_backend.engine import engine as engine_module
 from py_backend.engine.fused import dequantised, has_packed_weights
 
@@ -16,6 +16,7 @@ from .tiny import PAIRS, gradients, largest_relative_difference, model, own_logp
 
 def _quantised(name: str) -> nn.Module:
     """Every linear layer but the head in NF4 with double quantisation, an adapter on all of them."""
+    four_bit_kernel.mend()
     base = model(name, torch.float32)
     for key, module in list(base.named_modules()):
         if isinstance(module, nn.Linear) and key != "lm_head":

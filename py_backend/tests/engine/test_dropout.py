@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import nn
 
-from py_backend.engine import build_engine
+from py_backend.engine import Engine, build_engine, pair_dropout
+from py_backend.engine.pair_dropout import Stretch
+from py_backend.engine.rows import shared_rows
 
 from .tiny import COEFFICIENTS, PAIRS, gradients, largest_relative_difference, model, with_adapter
 
@@ -65,6 +68,56 @@ def test_dropout_changes_log_probs_in_training_and_not_in_evaluation() -> None:
     torch.manual_seed(5)
     first = engine.forward(PAIRS, grad=False)
     assert torch.equal(first, engine.forward(PAIRS, grad=False))
+
+
+def _packed(policy) -> Engine:
+    engine = build_engine(policy)
+    engine._lay_out = lambda pairs: shared_rows(pairs, torch.device("cpu"), pack=True)
+    return engine
+
+
+@pytest.mark.parametrize("layout", ["shared", "plain"])
+def test_masks_belong_to_a_pair_and_not_to_its_company(layout: str) -> None:
+    policy = _policy()
+    engine = build_engine(policy, layout=layout)
+    seeds = list(range(101, 101 + len(PAIRS)))
+    together = engine.forward(PAIRS, grad=True, seeds=seeds)
+    expected = gradients(policy, together)
+    order = [2, 0, *range(3, len(PAIRS)), 1]
+    backwards = engine.forward([PAIRS[i] for i in order], grad=False, seeds=[seeds[i] for i in order])
+    assert torch.equal(backwards.view(-1, 2), together.detach().view(-1, 2)[order])
+    for at, (pair, seed) in enumerate(zip(PAIRS, seeds, strict=True)):
+        torch.manual_seed(at)  # torch's own generator plays no part
+        alone = engine.forward([pair], grad=True, seeds=[seed])
+        assert torch.equal(alone.detach(), together.detach()[2 * at : 2 * at + 2])
+        alone.backward(COEFFICIENTS[2 * at : 2 * at + 2])
+    added = {name: p.grad for name, p in policy.named_parameters() if p.grad is not None}
+    assert largest_relative_difference(added, expected) <= 1e-12
+    assert not torch.equal(engine.forward(PAIRS, grad=False, seeds=[seed + 1 for seed in seeds]), together)
+
+
+@pytest.mark.parametrize("checkpointing", ["off", "full"])
+def test_a_packed_row_has_the_masks_of_its_pairs(checkpointing: str) -> None:
+    policy = _policy()
+    seeds = list(range(101, 101 + len(PAIRS)))
+    alone = build_engine(policy, checkpointing=checkpointing).forward(PAIRS, grad=True, seeds=seeds)
+    expected = gradients(policy, alone)
+    packed = _packed(policy).forward(PAIRS, grad=True, seeds=seeds)
+    assert float((packed.detach() - alone.detach()).abs().max()) <= 1e-11
+    assert largest_relative_difference(gradients(policy, packed), expected) <= 1e-11
+
+
+def test_a_share_of_the_input_is_left_out_and_the_rest_is_scaled_up() -> None:
+    dropout = nn.ModuleDict({"lora_dropout": nn.Dropout(0.25)})
+    pair_dropout.install(dropout)
+    x = torch.ones(1, 400, 100)
+    with pair_dropout.masks_of((Stretch(0, 0, 300, 5), Stretch(1, 0, 100, 5)), [7, 8]):
+        y = dropout["lora_dropout"](x)
+        assert y.unique().tolist() == [0.0, pytest.approx(4 / 3)]
+        assert float((y == 0).float().mean()) == pytest.approx(0.25, abs=0.01)
+        assert not torch.equal(y[:, :100], y[:, 300:])
+        assert torch.equal(dropout["lora_dropout"](x), y)
+        assert torch.equal(dropout.eval()["lora_dropout"](x), x)
 
 
 def test_the_base_model_has_no_dropout_of_its_own() -> None:

@@ -432,7 +432,7 @@ export interface TrainRequest_Forward {
   /** unique within the step */
   microBatch: number;
   rows: number[];
-  /** of the dropout masks of this micro-batch */
+  /** of this step's dropout masks; each row has its own, whatever rows are beside it */
   seed: number;
 }
 

@@ -61,8 +61,7 @@ function slice(models: readonly ModelColumns[], start: number, size: number): Pa
     size,
     policy: policy!,
     references,
-    chosenBytes: policy!.chosen.tokens,
-    rejectedBytes: policy!.rejected.tokens,
+    bytes: { chosen: policy!.chosen.tokens, rejected: policy!.rejected.tokens },
   };
 }
 
@@ -124,7 +123,7 @@ for (let round = 0; round < ROUNDS; round++) {
   }
 }
 const whole = objective.evaluate(layouts.at(-1)!.batches[0]!);
-const gradient = whole.gradChosen.reduce((sum, value) => sum + value, 0) / PAIRS;
+const gradient = whole.gradients.chosen.reduce((sum, value) => sum + value, 0) / PAIRS;
 const numpy = timeNumpy(models);
 
 const text = `# MRPO in TypeScript and in NumPy

@@ -6,6 +6,7 @@
  */
 import { writeFileSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
+import { eachSide } from '../src/core/sides.js';
 import type { PairText, Trainer } from '../src/backend/backend.js';
 import { launchBackend } from '../src/backend/launch.js';
 import { objectiveSchema } from '../src/config/schema.js';
@@ -35,7 +36,7 @@ const measured: { readonly wall: number; readonly device: number }[] = [];
 /** There and back of a frame that asks for nothing, s: what the machine itself needs to wake both sides. */
 const empty: number[] = [];
 try {
-  const model = await backend.loadModel({ source: tinyModel('llama') }, { forTraining: true });
+  const model = await backend.loadModel({ source: tinyModel('llama') });
   const { handle, rows } = await backend.registerRows(model.handle, texts, {
     maxLength: 256,
     truncation: 'keep_start',
@@ -56,10 +57,8 @@ try {
     rows: texts.map((_, row) => row),
     names: texts.map((_, row) => `row ${row}`),
     promptTokens: column((row) => rows[row]?.promptTokens ?? 0),
-    chosenTokens: column((row) => rows[row]?.chosenTokens ?? 0),
-    rejectedTokens: column((row) => rows[row]?.rejectedTokens ?? 0),
-    chosenBytes: column(() => 10),
-    rejectedBytes: column(() => 25),
+    responseTokens: eachSide((side) => column((row) => rows[row]?.[`${side}Tokens`] ?? 0)),
+    responseBytes: { chosen: column(() => 10), rejected: column(() => 25) },
     references: Array.from({ length: REFERENCES }, (_, k) => ({
       chosen: { logps: column((row) => -40 - k - row), tokens: column((row) => rows[row]?.chosenTokens ?? 0) },
       rejected: { logps: column((row) => -60 - k - row), tokens: column((row) => rows[row]?.rejectedTokens ?? 0) },

@@ -34,8 +34,7 @@ function syntheticBatch(): PairBatch {
     size: PAIRS,
     policy: references[0]!,
     references,
-    chosenBytes: chosenTokens.map((count) => 4 * count),
-    rejectedBytes: rejectedTokens.map((count) => 4 * count),
+    bytes: { chosen: chosenTokens.map((count) => 4 * count), rejected: rejectedTokens.map((count) => 4 * count) },
   };
 }
 

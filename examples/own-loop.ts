@@ -14,6 +14,7 @@ import {
   readPreferenceData,
   type Backend,
   type ModelColumns,
+  type Sides,
 } from 'mrpo';
 
 const STEPS = 10;
@@ -22,14 +23,14 @@ const LEARNING_RATE = 0.01;
 /** Trains a model against its own start with DPO, all pairs in every step. Returns the loss of each step. */
 export async function ownLoop(backend: Backend, model: string): Promise<readonly number[]> {
   const { pairs } = await readPreferenceData(fileURLToPath(new URL('pairs.jsonl', import.meta.url)));
-  const policy = await backend.loadModel({ source: model }, { forTraining: true });
+  const policy = await backend.loadModel({ source: model });
   const rows = await backend.registerRows(policy.handle, pairs, {
     maxLength: 256,
     truncation: 'keep_start',
     template: 'chat',
   });
   const usable = rows.rows.flatMap((row, index) => (row.unusable === undefined ? [index] : []));
-  const columns = (chosen: Float64Array, rejected: Float64Array): ModelColumns => ({
+  const columns = ({ chosen, rejected }: Sides<Float64Array>): ModelColumns => ({
     chosen: { logps: chosen, tokens: Float64Array.from(usable, (row) => rows.rows[row]?.chosenTokens ?? 0) },
     rejected: { logps: rejected, tokens: Float64Array.from(usable, (row) => rows.rows[row]?.rejectedTokens ?? 0) },
   });
@@ -45,12 +46,11 @@ export async function ownLoop(backend: Backend, model: string): Promise<readonly
   });
 
   // The reference is the policy before the first update; its log-probs never change.
-  const chosenStart = new Float64Array(usable.length);
-  const rejectedStart = new Float64Array(usable.length);
+  const start = { chosen: new Float64Array(usable.length), rejected: new Float64Array(usable.length) };
   for await (const chunk of backend.score(rows.handle, { rows: usable, adapterOff: true })) {
     chunk.rows.forEach((row, i) => {
-      chosenStart[usable.indexOf(row)] = chunk.chosenLogps[i] ?? NaN;
-      rejectedStart[usable.indexOf(row)] = chunk.rejectedLogps[i] ?? NaN;
+      start.chosen[usable.indexOf(row)] = chunk.logps.chosen[i] ?? NaN;
+      start.rejected[usable.indexOf(row)] = chunk.logps.rejected[i] ?? NaN;
     });
   }
 
@@ -64,20 +64,16 @@ export async function ownLoop(backend: Backend, model: string): Promise<readonly
     const { logps } = await trainer.forward({ step, microBatch: 0, rows: usable, seed: step });
     const result = objective.evaluate({
       size: usable.length,
-      policy: columns(
-        logps.filter((_, i) => i % 2 === 0),
-        logps.filter((_, i) => i % 2 === 1),
-      ),
-      references: [columns(chosenStart, rejectedStart)],
-      chosenBytes: bytes,
-      rejectedBytes: bytes,
+      policy: columns(logps),
+      references: [columns(start)],
+      bytes: { chosen: bytes, rejected: bytes },
     });
     // The gradient of the mean loss: the backend never divides.
-    const gradients = Float64Array.from({ length: logps.length }, (_, i) => {
-      const side = i % 2 === 0 ? result.gradChosen : result.gradRejected;
-      return (side[Math.floor(i / 2)] ?? NaN) / usable.length;
+    const { chosen, rejected } = result.gradients;
+    await trainer.backward(step, 0, {
+      chosen: chosen.map((gradient) => gradient / usable.length),
+      rejected: rejected.map((gradient) => gradient / usable.length),
     });
-    await trainer.backward(step, 0, gradients);
     const { gradNorm } = await trainer.commit({
       step,
       microBatches: [0],

@@ -62,6 +62,7 @@ export {
 // The loss.
 export { createObjective, type ObjectiveContext } from './objectives/create-objective.js';
 export type { CustomLoss, CustomLossValue, CustomPair } from './objectives/custom-loss.js';
+export type { Sides } from './core/sides.js';
 export type { ModelColumns, Objective, ObjectiveResult, PairBatch } from './objectives/objective.js';
 
 // The accelerator.

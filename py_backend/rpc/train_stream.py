@@ -109,14 +109,12 @@ class TrainStream:
         frame = request.forward
         pairs = rows.pairs(list(frame.rows))
         logps, seconds = trainer.forward(frame.step, frame.micro_batch, pairs, frame.seed, list(frame.rows))
-        return Answer(
-            forward=Answer.ForwardResult(step=frame.step, micro_batch=frame.micro_batch, logps=logps, seconds=seconds)
-        )
+        return Answer(forward=wire.forward_result(frame, logps, seconds))
 
     def _backward(self, request: pb.TrainRequest) -> Answer:
         trainer, _ = self._opened()
         frame = request.backward
-        seconds = trainer.backward(frame.step, frame.micro_batch, list(frame.gradients))
+        seconds = trainer.backward(frame.step, frame.micro_batch, wire.gradients(frame))
         return Answer(backward=Answer.BackwardDone(step=frame.step, micro_batch=frame.micro_batch, seconds=seconds))
 
     def _commit(self, request: pb.TrainRequest) -> Answer:

@@ -23,12 +23,13 @@ from ..progress import Progress
 from ..registry import HeldModel
 from ..tokens.pair_text import Message, PairText, TokenRule
 from ..tokens.rows import RowFacts
+from ..training.ledger import conflict
 from ..training.optimizers import OPTIMIZERS, OptimizerSpec
 from ..training.policy import LoraSpec
 from ..training.trainer import StepDone
 from .checkpoint_files import Piece
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 MAX_MESSAGE_BYTES = 16 << 20
 QUANTIZATIONS = {
     pb.QUANTIZATION_UNSPECIFIED: "none",
@@ -249,6 +250,30 @@ def created(value: CreatedTrainer) -> pb.CreateTrainerResponse:
         saturating_tokens=value.saturating_tokens,
         trained_modules=value.trained_modules,
     )
+
+
+def forward_result(
+    frame: pb.TrainRequest.Forward, logps: list[float], seconds: float
+) -> pb.TrainResponse.ForwardResult:
+    """logps: interleaved, as the engine orders its sequences."""
+    return pb.TrainResponse.ForwardResult(
+        step=frame.step,
+        micro_batch=frame.micro_batch,
+        chosen_logps=logps[0::2],
+        rejected_logps=logps[1::2],
+        seconds=seconds,
+    )
+
+
+def gradients(frame: pb.TrainRequest.Backward) -> list[float]:
+    """Interleaved, as the engine orders its sequences."""
+    chosen, rejected = frame.chosen_gradients, frame.rejected_gradients
+    if len(chosen) != len(rejected):
+        raise conflict(
+            f"backward of micro-batch {frame.micro_batch}: got {len(chosen)} chosen and {len(rejected)} rejected "
+            "gradients, expected one of each per row"
+        )
+    return [gradient for pair in zip(chosen, rejected, strict=True) for gradient in pair]
 
 
 def step_done(step: int, done: StepDone) -> pb.TrainResponse.StepDone:

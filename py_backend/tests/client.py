@@ -97,7 +97,11 @@ class Training:
         return self.send(forward=pb.TrainRequest.Forward(step=step, micro_batch=micro_batch, rows=rows, seed=seed))
 
     def backward(self, step: int, micro_batch: int, gradients: list[float]) -> pb.TrainResponse:
-        return self.send(backward=pb.TrainRequest.Backward(step=step, micro_batch=micro_batch, gradients=gradients))
+        """gradients: chosen and rejected of the first row, then of the next."""
+        frame = pb.TrainRequest.Backward(
+            step=step, micro_batch=micro_batch, chosen_gradients=gradients[0::2], rejected_gradients=gradients[1::2]
+        )
+        return self.send(backward=frame)
 
     def commit(self, step: int, micro_batches: list[int], rate: float = 0.01, clip: float = 1.0) -> pb.TrainResponse:
         frame = pb.TrainRequest.Commit(
@@ -111,6 +115,11 @@ class Training:
     def close(self) -> None:
         self._requests.put(None)
         assert list(self._answers) == []
+
+
+def logps_of(answer: pb.TrainResponse) -> list[tuple[float, float]]:
+    """(chosen, rejected) of each row of a forward, as `Client.scores` gives them."""
+    return list(zip(answer.forward.chosen_logps, answer.forward.rejected_logps, strict=True))
 
 
 def last(responses: Iterator[Any]) -> Any:

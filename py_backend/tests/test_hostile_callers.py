@@ -19,6 +19,7 @@ from grpc_health.v1 import health_pb2
 
 from py_backend.gen.mrpo.backend.v1 import backend_pb2 as pb
 from py_backend.rpc.security import AddressRefused, TlsFiles, check_token
+from py_backend.rpc.wire import PROTOCOL_VERSION
 from py_backend.tests.client import ROOT, SERVICE, Client, Training, pair, reason
 
 Folder = Callable[[str], Path]
@@ -64,7 +65,7 @@ def dial(address: str, pki: Path, who: str | None) -> Client:
 def test_with_a_client_authority_only_its_certificates_are_let_in(serve: Serve, pki: Path) -> None:
     files = TlsFiles(f"{pki}/server.pem", f"{pki}/server.key", f"{pki}/ca.pem")
     port = serve("0.0.0.0:0", tls=files).rpartition(":")[2]
-    assert dial(f"localhost:{port}", pki, "client").GetServerInfo(INFO).protocol_version == 1
+    assert dial(f"localhost:{port}", pki, "client").GetServerInfo(INFO).protocol_version == PROTOCOL_VERSION
     for stranger in (None, "stranger"):
         with pytest.raises(grpc.RpcError) as caught:
             dial(f"localhost:{port}", pki, stranger).GetServerInfo(INFO)
@@ -98,7 +99,7 @@ def test_a_token_that_cannot_be_sent_is_refused_and_not_shown(token: str) -> Non
 def test_one_authorization_header_and_no_other_beside_it(serve: Serve, socket_folder: Path) -> None:
     channel = grpc.insecure_channel(serve(f"unix:{socket_folder}/headers", token="right"))
     right, wrong = ("authorization", "Bearer right"), ("authorization", "Bearer wrong")
-    assert Client(channel, (right,)).GetServerInfo(INFO).protocol_version == 1
+    assert Client(channel, (right,)).GetServerInfo(INFO).protocol_version == PROTOCOL_VERSION
     for headers in ((wrong, right), (right, wrong), (right, right)):
         with pytest.raises(grpc.RpcError) as caught:
             Client(channel, headers).GetServerInfo(INFO)
@@ -128,7 +129,7 @@ def narrow() -> Iterator[str]:
 def test_connections_that_ask_nothing_keep_nobody_out(narrow: str, said: bytes) -> None:
     host, _, port = narrow.partition(":")
     busy = Client(grpc.insecure_channel(narrow))
-    assert busy.GetServerInfo(INFO).protocol_version == 1
+    assert busy.GetServerInfo(INFO).protocol_version == PROTOCOL_VERSION
     silent = []
     try:
         for _ in range(500):
@@ -140,7 +141,7 @@ def test_connections_that_ask_nothing_keep_nobody_out(narrow: str, said: bytes) 
         assert time.monotonic() - start < 20  # without a limit: the handshake's 75 to 150 s
         time.sleep(2.5)
         assert sum(is_open(connection) for connection in silent) <= 64
-        assert busy.GetServerInfo(INFO).protocol_version == 1
+        assert busy.GetServerInfo(INFO).protocol_version == PROTOCOL_VERSION
     finally:
         for connection in silent:
             connection.close()

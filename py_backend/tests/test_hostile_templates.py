@@ -10,6 +10,7 @@ import grpc
 import pytest
 
 from py_backend.gen.mrpo.backend.v1 import backend_pb2 as pb
+from py_backend.rpc.wire import PROTOCOL_VERSION
 from py_backend.tests.client import Client, pair, reason
 
 ENDLESS = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
@@ -58,7 +59,7 @@ def test_others_are_answered_while_a_template_runs(client: Client, model_folder:
     start = time.perf_counter()
     row_set, _ = client.register(fine, [pair("Hello", "the sea", "the cat", plain=True)])
     assert len(client.score(row_set)) == 1  # the device is free
-    assert client.GetServerInfo(pb.GetServerInfoRequest()).protocol_version == 1
+    assert client.GetServerInfo(pb.GetServerInfoRequest()).protocol_version == PROTOCOL_VERSION
     taken = time.perf_counter() - start
     with pytest.raises(grpc.RpcError) as caught:
         list(asked)

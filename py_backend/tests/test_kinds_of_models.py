@@ -13,7 +13,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 
 from py_backend.engine.quantised_layers import compute_as_in_training
 from py_backend.gen.mrpo.backend.v1 import backend_pb2 as pb
-from py_backend.tests.client import Client, pair, reason
+from py_backend.tests.client import Client, logps_of, pair, reason
 from py_backend.tests.test_export import assert_same_scores
 from py_backend.tests.test_scoring import NATS, PAIRS, response_logp, rows, sequence
 from py_backend.tests.test_training import LORA, Setup, step
@@ -39,8 +39,7 @@ def test_a_policy_is_its_start_bit_for_bit_and_then_learns(
     setup = Setup(client, model_folder("llama"), **spec)
     start = setup.scores()
     stream = setup.train()
-    logps = list(stream.forward(1, 0, [0, 1, 2]).forward.logps)
-    assert logps == [value for row in (0, 1, 2) for value in start[row]]
+    assert logps_of(stream.forward(1, 0, [0, 1, 2])) == [start[row] for row in (0, 1, 2)]
     stream.abort(1)
     for number in (1, 2):
         step(stream, number)

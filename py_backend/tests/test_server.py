@@ -25,6 +25,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from py_backend.gen.mrpo.backend.v1 import backend_pb2 as pb
 from py_backend.roots import Roots
 from py_backend.rpc.security import AddressRefused, TlsFiles, check_address
+from py_backend.rpc.wire import PROTOCOL_VERSION
 from py_backend.tests.client import ROOT, SERVICE, Client, pair, reason, spawn
 
 Folder = Callable[[str], Path]
@@ -40,7 +41,7 @@ def test_one_ready_line_on_stdout_and_a_graceful_end() -> None:
         host, _, port = ready["address"].partition(":")
         assert host == "127.0.0.1" and int(port) > 0 and ready["pid"] == process.pid and ready["threads"] == 1
         info = Client(grpc.insecure_channel(ready["address"])).GetServerInfo(pb.GetServerInfoRequest())
-        assert (info.protocol_version, info.process_id, info.threads) == (1, process.pid, 1)
+        assert (info.protocol_version, info.process_id, info.threads) == (PROTOCOL_VERSION, process.pid, 1)
         assert {"python", "torch", "transformers", "peft", "bitsandbytes"} <= set(info.versions)
         process.send_signal(signal.SIGTERM)
         rest, _ = process.communicate(timeout=20)
@@ -113,7 +114,9 @@ def test_an_address_in_use_is_said_so(client: Client, serve: Serve, socket_folde
             with pytest.raises(AddressRefused, match="in use") as caught:
                 serve(address)
             assert address in str(caught.value)
-    assert client.GetServerInfo(pb.GetServerInfoRequest()).protocol_version == 1  # the first one still answers
+    assert (
+        client.GetServerInfo(pb.GetServerInfoRequest()).protocol_version == PROTOCOL_VERSION
+    )  # the first one still answers
 
 
 def test_a_socket_that_cannot_be_made_is_said_so(serve: Serve) -> None:
@@ -126,7 +129,10 @@ def test_a_socket_left_by_a_killed_backend_is_taken_over(serve: Serve, socket_fo
     left.bind(f"{socket_folder}/left")
     left.close()  # the file stays, as after SIGKILL
     address = serve(f"unix:{socket_folder}/left")
-    assert Client(grpc.insecure_channel(address)).GetServerInfo(pb.GetServerInfoRequest()).protocol_version == 1
+    assert (
+        Client(grpc.insecure_channel(address)).GetServerInfo(pb.GetServerInfoRequest()).protocol_version
+        == PROTOCOL_VERSION
+    )
     assert os.stat(f"{socket_folder}/left").st_mode & 0o077 == 0
 
 
@@ -189,7 +195,7 @@ def test_tls_with_a_token(serve: Serve, socket_folder: Path) -> None:
     metadata = (("authorization", "Bearer s3cret"),)
     trusted = grpc.ssl_channel_credentials(certificate.read_bytes())
     caller = Client(grpc.secure_channel(address, trusted), metadata)
-    assert caller.GetServerInfo(pb.GetServerInfoRequest()).protocol_version == 1
+    assert caller.GetServerInfo(pb.GetServerInfoRequest()).protocol_version == PROTOCOL_VERSION
     with pytest.raises(grpc.RpcError):
         Client(grpc.insecure_channel(address), metadata).GetServerInfo(pb.GetServerInfoRequest())
     with pytest.raises(AddressRefused, match="no-such-file"):
@@ -248,7 +254,7 @@ def test_frequent_pings_do_not_end_a_quiet_connection(client: Client) -> None:
     states: list[grpc.ChannelConnectivity] = []
     channel.subscribe(states.append)
     time.sleep(1.5)
-    assert caller.GetServerInfo(pb.GetServerInfoRequest()).protocol_version == 1
+    assert caller.GetServerInfo(pb.GetServerInfoRequest()).protocol_version == PROTOCOL_VERSION
     assert grpc.ChannelConnectivity.TRANSIENT_FAILURE not in states
     channel.close()
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from py_backend.gen.mrpo.backend.v1 import backend_pb2 as pb
-from py_backend.tests.client import Client, Training, pair, reason
+from py_backend.tests.client import Client, Training, logps_of, pair, reason
 
 LORA = pb.LoraSpec(r=4, alpha=8, target_modules=["q_proj", "v_proj"])
 ROWS = [
@@ -74,8 +74,7 @@ def step(stream: Training, number: int, rows: list[int] | None = None, seed: int
 def test_an_untrained_policy_is_its_start_bit_for_bit(llama: Setup) -> None:
     before = llama.scores(adapter_off=True)
     stream = llama.train()
-    logps = list(stream.forward(1, 0, [0, 1, 2]).forward.logps)
-    assert logps == [value for row in (0, 1, 2) for value in before[row]]
+    assert logps_of(stream.forward(1, 0, [0, 1, 2])) == [before[row] for row in (0, 1, 2)]
     assert llama.scores() == llama.scores(adapter_off=True) == before
 
 
@@ -129,7 +128,11 @@ def test_frames_sent_ahead_give_what_frames_one_by_one_give(llama: Setup) -> Non
             for step in (1, 2)
             for frames in (
                 {"forward": frame.Forward(step=step, micro_batch=0, rows=[0], seed=step)},
-                {"backward": frame.Backward(step=step, micro_batch=0, gradients=UPHILL)},
+                {
+                    "backward": frame.Backward(
+                        step=step, micro_batch=0, chosen_gradients=UPHILL[0::2], rejected_gradients=UPHILL[1::2]
+                    )
+                },
                 {"commit": frame.Commit(step=step, micro_batches=[0], learning_rate=0.01)},
             )
         )
@@ -150,7 +153,7 @@ def test_what_is_queued_behind_a_refused_frame_applies_nothing(llama: Setup) -> 
     before = llama.scores()
     answers = stream.send_all(
         {"forward": frame.Forward(step=1, micro_batch=0, rows=[0])},
-        {"backward": frame.Backward(step=1, micro_batch=0, gradients=[1.0])},
+        {"backward": frame.Backward(step=1, micro_batch=0, chosen_gradients=[1.0])},
         {"commit": frame.Commit(step=1, micro_batches=[0], learning_rate=0.01)},
         {"forward": frame.Forward(step=2, micro_batch=0, rows=[0])},
     )
@@ -350,11 +353,11 @@ def test_dropout_is_that_of_the_seed_in_forward_and_backward(llama: Setup) -> No
     step(stream, 1, seed=1)  # an untrained adapter adds 0, dropout or not
     logps = {}
     for micro, seed in enumerate((7, 7, 8)):
-        logps[micro] = list(stream.forward(2, micro, [0, 1, 2], seed).forward.logps)
+        logps[micro] = logps_of(stream.forward(2, micro, [0, 1, 2], seed))
     assert logps[0] == logps[1] != logps[2]
-    clean = [value for row in (0, 1, 2) for value in llama.scores()[row]]
+    clean = [llama.scores()[row] for row in (0, 1, 2)]
     assert clean != logps[0]
-    assert clean == [value for row in (0, 1, 2) for value in llama.scores()[row]]
+    assert clean == [llama.scores()[row] for row in (0, 1, 2)]
 
 
 @pytest.mark.parametrize("checkpointing", ["selective", "full"])

@@ -3,6 +3,10 @@
  * implement {@link Backend} and pass the same contract tests. It speaks of log-probabilities and gradients, never of a loss.
  */
 import type { JsonValue } from '../core/json.js';
+import type { Sides } from '../core/sides.js';
+
+/** Of the messages between this program and a backend; both must speak the same. */
+export const PROTOCOL_VERSION = 2;
 
 export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
@@ -141,8 +145,8 @@ export interface RowSet {
 /** Log-probs of some rows of a row set, in nats, summed over response tokens; may be non-finite. */
 export interface ScoreChunk {
   readonly rows: readonly number[];
-  readonly chosenLogps: readonly number[];
-  readonly rejectedLogps: readonly number[];
+  /** In the order of `rows`. */
+  readonly logps: Sides<Float64Array>;
 }
 
 export interface GenerateOptions extends CallOptions {
@@ -189,9 +193,9 @@ export interface ForwardRequest {
   readonly seed: number;
 }
 
-/** Log-probs interleaved: chosen, rejected of the first row, then of the next. */
+/** Log-probs in nats, summed over response tokens, in the order of the rows; may be non-finite. */
 export interface ForwardResult {
-  readonly logps: Float64Array;
+  readonly logps: Sides<Float64Array>;
   readonly seconds: number;
 }
 
@@ -249,8 +253,8 @@ export interface Trainer {
   /** Advice: a forward of more tokens takes no less time per token. */
   readonly saturatingTokens: number;
   forward(request: ForwardRequest): Promise<ForwardResult>;
-  /** `gradients` = +dL/dlogp in the order of the log-probs. */
-  backward(step: number, microBatch: number, gradients: Float64Array): Promise<BackwardResult>;
+  /** `gradients` = +dL/dlogp in the order of the rows. The backend never divides: a mean over pairs is taken here. */
+  backward(step: number, microBatch: number, gradients: Sides<Float64Array>): Promise<BackwardResult>;
   commit(request: CommitRequest): Promise<CommitResult>;
   abort(step: number): Promise<void>;
   /** Resolves when the state after committed `step` is copied. Fails if another step is the committed one. */
@@ -277,7 +281,7 @@ export interface Reopened {
 export interface Backend {
   info(options?: CallOptions): Promise<ServerInfo>;
   identifyModel(model: ModelSpec, options?: CallOptions): Promise<ModelIdentity>;
-  loadModel(model: ModelSpec, options?: CallOptions & { readonly forTraining?: boolean }): Promise<LoadedModel>;
+  loadModel(model: ModelSpec, options?: CallOptions): Promise<LoadedModel>;
   unloadModel(modelHandle: string): Promise<void>;
   registerRows(
     modelHandle: string,

@@ -7,18 +7,20 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { throwIfAborted } from '../core/abort.js';
 import { contentHash, sha256 } from '../core/hash.js';
-import type {
-  Backend,
-  CallOptions,
-  CommitResult,
-  LoadedModel,
-  ModelIdentity,
-  ModelSpec,
-  PairText,
-  ScoreChunk,
-  ServerInfo,
-  Trainer,
-  TrainerSpec,
+import { eachSide } from '../core/sides.js';
+import {
+  PROTOCOL_VERSION,
+  type Backend,
+  type CallOptions,
+  type CommitResult,
+  type LoadedModel,
+  type ModelIdentity,
+  type ModelSpec,
+  type PairText,
+  type ScoreChunk,
+  type ServerInfo,
+  type Trainer,
+  type TrainerSpec,
 } from './backend.js';
 import { BackendFault } from './fault.js';
 import { toyCheckpoint, readToyCheckpoint } from './toy/toy-checkpoint.js';
@@ -141,9 +143,11 @@ export function createMemoryBackend(options: MemoryBackendOptions = {}): Backend
       await nextTurn();
       enter(call);
       const chunk = sorted.slice(start, start + SCORE_CHUNK_ROWS);
-      const side = (name: 'chosen' | 'rejected'): number[] =>
-        rowsOf(handle, chunk).map((row) => sequenceLogp(weights, row[name]));
-      yield { rows: chunk, chosenLogps: side('chosen'), rejectedLogps: side('rejected') };
+      const scored = rowsOf(handle, chunk);
+      yield {
+        rows: chunk,
+        logps: eachSide((side) => Float64Array.from(scored, (row) => sequenceLogp(weights, row[side]))),
+      };
       call.onProgress?.({ stage: 'score', done: start + chunk.length, total: sorted.length, unit: 'rows' });
     }
   }
@@ -286,7 +290,7 @@ let incarnations = 0;
 
 function serverInfo(incarnation: string): ServerInfo {
   return {
-    protocolVersion: 1,
+    protocolVersion: PROTOCOL_VERSION,
     incarnation,
     serverVersion: 'memory',
     device: 'memory',

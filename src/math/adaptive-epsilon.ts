@@ -6,12 +6,7 @@
  * l_k(y) are the references' log-probs before clipping. The less likely response gets the wider band, and the two
  * half-widths of a pair always add up to epsilonMax.
  */
-
-/** Half-widths of the trust region of B pairs, as shares of the first reference's log-prob; each in [0, epsilonMax]. */
-export interface Epsilon {
-  readonly chosen: Float64Array;
-  readonly rejected: Float64Array;
-}
+import type { Sides } from '../core/sides.js';
 
 /**
  * Eq. 9 for one pair, given the two sums over references (nats, each <= 0). Both sums 0, where Eq. 9 is 0/0, means
@@ -31,7 +26,7 @@ export function adaptiveEpsilonColumns(
   chosen: readonly Float64Array[],
   rejected: readonly Float64Array[],
   epsilonMax: number,
-): Epsilon {
+): Sides<Float64Array> {
   const size = chosen[0]?.length ?? 0;
   const epsilonChosen = new Float64Array(size);
   const epsilonRejected = new Float64Array(size);

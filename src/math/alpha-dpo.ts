@@ -6,7 +6,8 @@
  * z is a constant of the gradient. mu and s are running mean and standard deviation of d over past batches
  * (exponential, decay 0.9); before the first batch has been seen, those of the batch itself.
  */
-import type { LogpColumns, MarginColumns } from './margin.js';
+import type { Sides } from '../core/sides.js';
+import type { MarginColumns } from './margin.js';
 
 /** Running statistics of the gap d, in the unit of the log-probs. */
 export interface GapStatistics {
@@ -17,7 +18,7 @@ export interface GapStatistics {
 export const GAP_DECAY = 0.9;
 
 /** d of every row: log-ratio of the policy minus that of the reference. */
-export function policyReferenceGaps(policy: LogpColumns, reference: LogpColumns): Float64Array {
+export function policyReferenceGaps(policy: Sides<Float64Array>, reference: Sides<Float64Array>): Float64Array {
   const gaps = new Float64Array(policy.chosen.length);
   for (let row = 0; row < gaps.length; row++) {
     gaps[row] = policy.chosen[row]! - reference.chosen[row]! - (policy.rejected[row]! - reference.rejected[row]!);
@@ -46,7 +47,7 @@ export function updateGapStatistics(past: GapStatistics | undefined, batch: GapS
 
 /** AlphaDPO margins. Gaps without spread (sd 0, e.g. a batch of one pair) are all average: z = 0. */
 export function alphaDpoMargins(
-  policy: LogpColumns,
+  policy: Sides<Float64Array>,
   gaps: Float64Array,
   statistics: GapStatistics,
   parameters: { readonly beta: number; readonly gamma: number; readonly alpha: number },

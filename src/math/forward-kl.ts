@@ -9,7 +9,8 @@
  * its tangent, so that value and gradient stay finite and the gradient keeps its sign; below it the formula is exact.
  * Log-probs per token or byte keep the exponent small.
  */
-import type { LogpColumns, MarginColumns } from './margin.js';
+import type { Sides } from '../core/sides.js';
+import type { MarginColumns } from './margin.js';
 
 export const EXPONENT_LIMIT = 20;
 
@@ -29,7 +30,11 @@ export function forwardKlRewards(policy: Float64Array, mixture: Float64Array, be
 }
 
 /** Margins of the forward-KL loss. @param mixture Arithmetic pool of the references. */
-export function forwardKlMargins(policy: LogpColumns, mixture: LogpColumns, beta: number): MarginColumns {
+export function forwardKlMargins(
+  policy: Sides<Float64Array>,
+  mixture: Sides<Float64Array>,
+  beta: number,
+): MarginColumns {
   const chosen = forwardKlRewards(policy.chosen, mixture.chosen, beta);
   const rejected = forwardKlRewards(policy.rejected, mixture.rejected, beta);
   return {

@@ -1,5 +1,5 @@
 /** The mathematics of mrpo: pure functions on numbers and columns. See README.md in this folder for the symbols. */
-export { adaptiveEpsilon, adaptiveEpsilonColumns, type Epsilon } from './adaptive-epsilon.js';
+export { adaptiveEpsilon, adaptiveEpsilonColumns } from './adaptive-epsilon.js';
 export {
   alphaDpoMargins,
   gapStatistics,
@@ -21,7 +21,8 @@ export {
   type LinkResult,
   type ScalarLink,
 } from './link.js';
-export { hypoMargins, logRatioMargins, simpoMargins, type LogpColumns, type MarginColumns } from './margin.js';
+export { hypoMargins, logRatioMargins, simpoMargins, type MarginColumns } from './margin.js';
+export type { Sides } from '../core/sides.js';
 export { multiDpoLoss, type LossColumns } from './multi-dpo.js';
 export { perLength, type Unit } from './normalization.js';
 export { sigmoid, softplus } from './numeric.js';

@@ -2,6 +2,7 @@
  * Margins: how much more the policy prefers the chosen response than its reference does. One function per method;
  * each returns B margins and their derivatives with respect to the policy's two log-probs. References are constants.
  */
+import type { Sides } from '../core/sides.js';
 
 /** B margins and dm/dlogp of each response: a number where it is the same in every row, else a column. */
 export interface MarginColumns {
@@ -10,18 +11,16 @@ export interface MarginColumns {
   readonly perRejected: number | Float64Array;
 }
 
-/** Log-probs of B pairs under one model (or virtual model): two columns in the same unit. */
-export interface LogpColumns {
-  readonly chosen: Float64Array;
-  readonly rejected: Float64Array;
-}
-
 /**
  * DPO (arXiv 2305.18290, Eq. 7) and MRPO (arXiv 2405.16388, Eq. 7), which differ only in the reference:
  *   m = beta (lp(w) - lr(w)) - beta (lp(l) - lr(l))
  * Taken in this order the subtractions are exact while the policy is close to its reference.
  */
-export function logRatioMargins(policy: LogpColumns, reference: LogpColumns, beta: number): MarginColumns {
+export function logRatioMargins(
+  policy: Sides<Float64Array>,
+  reference: Sides<Float64Array>,
+  beta: number,
+): MarginColumns {
   const margins = new Float64Array(policy.chosen.length);
   for (let row = 0; row < margins.length; row++) {
     const chosen = policy.chosen[row]! - reference.chosen[row]!;
@@ -35,7 +34,7 @@ export function logRatioMargins(policy: LogpColumns, reference: LogpColumns, bet
  * HyPO (arXiv 2602.11902): a reference that prefers the rejected response is ignored.
  *   m = beta (lp(w) - lp(l) - max(0, lr(w) - lr(l)))
  */
-export function hypoMargins(policy: LogpColumns, reference: LogpColumns, beta: number): MarginColumns {
+export function hypoMargins(policy: Sides<Float64Array>, reference: Sides<Float64Array>, beta: number): MarginColumns {
   const margins = new Float64Array(policy.chosen.length);
   for (let row = 0; row < margins.length; row++) {
     const referenceGap = Math.max(0, reference.chosen[row]! - reference.rejected[row]!);
@@ -48,7 +47,7 @@ export function hypoMargins(policy: LogpColumns, reference: LogpColumns, beta: n
  * SimPO (arXiv 2405.14734, Eq. 6), reference-free, on log-probs per token:
  *   m = beta (lp(w) - lp(l)) - gamma
  */
-export function simpoMargins(policy: LogpColumns, beta: number, gamma: number): MarginColumns {
+export function simpoMargins(policy: Sides<Float64Array>, beta: number, gamma: number): MarginColumns {
   const margins = new Float64Array(policy.chosen.length);
   for (let row = 0; row < margins.length; row++) {
     margins[row] = beta * (policy.chosen[row]! - policy.rejected[row]!) - gamma;

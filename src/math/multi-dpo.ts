@@ -5,32 +5,32 @@
  *   dL/dlp(w) = beta sum_k alpha_k phi'(m_k) = -dL/dlp(l)
  */
 import type { Link } from './link.js';
-import { logRatioMargins, type LogpColumns } from './margin.js';
+import type { Sides } from '../core/sides.js';
+import { logRatioMargins } from './margin.js';
 
 /** Loss and +dL/dlogp of B pairs. */
 export interface LossColumns {
   readonly losses: Float64Array;
-  readonly gradChosen: Float64Array;
-  readonly gradRejected: Float64Array;
+  readonly gradients: Sides<Float64Array>;
 }
 
 /** Eq. 11 over K references. @param weights K columns of length B, each row adding up to 1. */
 export function multiDpoLoss(
-  policy: LogpColumns,
-  references: readonly LogpColumns[],
+  policy: Sides<Float64Array>,
+  references: readonly Sides<Float64Array>[],
   weights: readonly Float64Array[],
   beta: number,
   link: Link,
 ): LossColumns {
   const losses = new Float64Array(policy.chosen.length);
-  const gradChosen = new Float64Array(losses.length);
+  const chosen = new Float64Array(losses.length);
   references.forEach((reference, k) => {
     const weight = weights[k]!;
     const part = link(logRatioMargins(policy, reference, beta).margins);
     for (let row = 0; row < losses.length; row++) {
       losses[row] = losses[row]! + weight[row]! * part.losses[row]!;
-      gradChosen[row] = gradChosen[row]! + beta * weight[row]! * part.slopes[row]!;
+      chosen[row] = chosen[row]! + beta * weight[row]! * part.slopes[row]!;
     }
   });
-  return { losses, gradChosen, gradRejected: gradChosen.map((gradient) => -gradient) };
+  return { losses, gradients: { chosen, rejected: chosen.map((gradient) => -gradient) } };
 }

@@ -9,7 +9,7 @@
  *
  * Their log of a sum of exponentials underflows to an infinite loss in extreme rows; here it stays finite.
  */
-import type { Epsilon } from './adaptive-epsilon.js';
+import type { Sides } from '../core/sides.js';
 import { poolColumns } from './pooling.js';
 
 const OFFICIAL_ALPHA_OFFSET = 1e-6;
@@ -19,7 +19,7 @@ export function officialCodeEpsilon(
   chosen: readonly Float64Array[],
   rejected: readonly Float64Array[],
   epsilonMax: number,
-): Epsilon {
+): Sides<Float64Array> {
   const share = chosen[0]!.map((first, row) => {
     const meanChosen = Math.abs((first + chosen[1]![row]!) / 2);
     const meanRejected = Math.abs((rejected[0]![row]! + rejected[1]![row]!) / 2);

@@ -16,7 +16,7 @@ export interface ClippedColumns {
   /** Log-probs, the first reference's as they were. */
   readonly logps: readonly Float64Array[];
   /** 1 where clipping moved the log-prob, else 0. Columns without any share one array. */
-  readonly moved: readonly Float64Array[];
+  readonly isClipped: readonly Float64Array[];
 }
 
 /** Eq. 8 for K columns of length B. @param epsilon Length B, see Eq. 9. */
@@ -27,28 +27,28 @@ export function clipColumns(logps: readonly Float64Array[], epsilon: Float64Arra
   const further = logps.slice(1).map((column) => clipColumn(column, first, epsilon));
   return {
     logps: [first, ...further.map(({ clipped }) => clipped)],
-    moved: [unclipped.moved[0]!, ...further.map(({ moved }) => moved)],
+    isClipped: [unclipped.isClipped[0]!, ...further.map(({ isClipped }) => isClipped)],
   };
 }
 
 /** The same without a trust region. */
 export function notClipped(logps: readonly Float64Array[]): ClippedColumns {
   const none = new Float64Array(logps[0]?.length ?? 0);
-  return { logps, moved: logps.map(() => none) };
+  return { logps, isClipped: logps.map(() => none) };
 }
 
 function clipColumn(
   column: Float64Array,
   first: Float64Array,
   epsilon: Float64Array,
-): { clipped: Float64Array; moved: Float64Array } {
+): { clipped: Float64Array; isClipped: Float64Array } {
   const clipped = new Float64Array(column.length);
-  const moved = new Float64Array(column.length);
+  const isClipped = new Float64Array(column.length);
   for (let row = 0; row < clipped.length; row++) {
     const logp = column[row]!;
     const bounded = clipToTrustRegion(logp, first[row]!, epsilon[row]!);
     clipped[row] = bounded;
-    moved[row] = Number(bounded !== logp);
+    isClipped[row] = Number(bounded !== logp);
   }
-  return { clipped, moved };
+  return { clipped, isClipped };
 }

@@ -3,6 +3,7 @@
  * The first offence is a typed error that names the row and the model.
  */
 import { MrpoError } from '../core/errors.js';
+import { SIDES } from '../core/sides.js';
 import type { ModelColumns, PairBatch } from './objective.js';
 
 /** Throws `data` for the first value that is not a log-prob, `usage` for columns that do not fit together. */
@@ -23,7 +24,7 @@ export function checkReferences(batch: PairBatch, references: number): void {
 }
 
 function checkModel(batch: PairBatch, model: ModelColumns, name: string): void {
-  for (const side of ['chosen', 'rejected'] as const) {
+  for (const side of SIDES) {
     const { logps } = model[side];
     checkLength(logps, batch, `${name}, ${side} log-probs`);
     for (let row = 0; row < logps.length; row++) {

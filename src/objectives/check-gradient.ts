@@ -1,5 +1,6 @@
 /** Does an objective's gradient belong to its loss? Compares with finite differences, row by row. */
 import { MrpoError } from '../core/errors.js';
+import { SIDES } from '../core/sides.js';
 import { differs, GRADIENT_TOLERANCE, richardson, STEP } from '../math/finite-difference.js';
 import { rowName } from './check-batch.js';
 import type { Objective, PairBatch } from './objective.js';
@@ -18,16 +19,15 @@ export interface GradientCheck {
  */
 export function checkGradient(objective: Objective, batch: PairBatch, tolerance = GRADIENT_TOLERANCE): GradientCheck {
   const base = shifted(shifted(batch, 'chosen', 0), 'rejected', 0);
-  const { losses, gradChosen, gradRejected } = objective.evaluate(base);
+  const { losses, gradients } = objective.evaluate(base);
   let largestRelativeError = 0;
-  for (const side of ['chosen', 'rejected'] as const) {
-    const gradients = side === 'chosen' ? gradChosen : gradRejected;
+  for (const side of SIDES) {
     const [plus, minus, halfPlus, halfMinus] = [STEP, -STEP, STEP / 2, -STEP / 2].map(
       (step) => objective.evaluate(shifted(base, side, step)).losses,
     ) as [Float64Array, Float64Array, Float64Array, Float64Array];
     for (let row = 0; row < batch.size; row++) {
       const numeric = richardson(plus[row]!, minus[row]!, halfPlus[row]!, halfMinus[row]!);
-      const gradient = gradients[row]!;
+      const gradient = gradients[side][row]!;
       if (differs(gradient, numeric, losses[row]!, tolerance)) {
         throw wrongGradient(rowName(batch, row), side, gradient, numeric, objective.name);
       }

@@ -11,6 +11,7 @@
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { MrpoError } from '../core/errors.js';
+import { eachSide } from '../core/sides.js';
 import type { ObjectiveConfig } from '../config/schema.js';
 import { centralDifference, differs } from '../math/finite-difference.js';
 import { logRatioMargins } from '../math/margin.js';
@@ -87,7 +88,8 @@ export function customStage(loss: CustomLoss, config: Pick<ObjectiveConfig, 'bet
   let checked = false;
   return (view, reference) => {
     const { size } = view.batch;
-    const [losses, gradChosen, gradRejected] = [new Float64Array(size), new Float64Array(size), new Float64Array(size)];
+    const losses = new Float64Array(size);
+    const gradients = eachSide(() => new Float64Array(size));
     for (let row = 0; row < size; row++) {
       const value = evaluateRow(
         loss,
@@ -97,14 +99,13 @@ export function customStage(loss: CustomLoss, config: Pick<ObjectiveConfig, 'bet
         checked || row >= ROWS_CHECKED,
       );
       losses[row] = value.loss;
-      gradChosen[row] = value.gradChosen;
-      gradRejected[row] = value.gradRejected;
+      gradients.chosen[row] = value.gradChosen;
+      gradients.rejected[row] = value.gradRejected;
     }
     checked = checked || size > 0;
     return {
       losses,
-      gradChosen,
-      gradRejected,
+      gradients,
       margins: logRatioMargins(view.policy, reference, config.beta).margins,
       rewards: logRatioRewards(view.policy, reference, config.beta),
     };
@@ -167,14 +168,11 @@ function customPair(
 ): CustomPair {
   const { policy, batch } = view;
   return {
-    policy: { chosen: policy.chosen[row]!, rejected: policy.rejected[row]! },
-    references: reference.bounded.chosen.map((chosen, k) => ({
-      chosen: chosen[row]!,
-      rejected: reference.bounded.rejected[k]![row]!,
-    })),
-    virtual: { chosen: reference.chosen[row]!, rejected: reference.rejected[row]! },
+    policy: eachSide((side) => policy[side][row]!),
+    references: reference.weights.map((_, k) => eachSide((side) => reference.clipped[side][k]![row]!)),
+    virtual: eachSide((side) => reference[side][row]!),
     weights: reference.weights.map((column) => column[row]!),
-    tokens: { chosen: batch.policy.chosen.tokens[row]!, rejected: batch.policy.rejected.tokens[row]! },
+    tokens: eachSide((side) => batch.policy[side].tokens[row]!),
     beta: config.beta,
     gamma: config.gamma,
     alpha: config.alpha,

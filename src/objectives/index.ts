@@ -2,6 +2,6 @@
 export { checkGradient, type GradientCheck } from './check-gradient.js';
 export { createObjective, type ObjectiveContext } from './create-objective.js';
 export type { CustomLogps, CustomLoss, CustomLossValue, CustomPair } from './custom-loss.js';
-export { explainRow, type ExplainedRow, type Sides } from './explain-row.js';
+export { explainRow, type ExplainedRow, type PairOfNumbers } from './explain-row.js';
 export { averageMetrics, preferenceMetrics, type PreferenceMetrics } from './metrics.js';
 export type { ModelColumns, Objective, ObjectiveResult, PairBatch, ResponseColumns } from './objective.js';

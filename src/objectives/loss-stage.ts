@@ -1,9 +1,10 @@
 /** The last stage of an objective: from policy and virtual reference to losses, gradients, margins and rewards. */
 import { MrpoError } from '../core/errors.js';
+import { eachSide, type Sides } from '../core/sides.js';
 import type { ObjectiveConfig } from '../config/schema.js';
 import { forwardKlMargins, forwardKlRewards } from '../math/forward-kl.js';
 import { conservativeLink, hingeLink, ipoLink, linkOf, robustLink, sigmoidLink, type Link } from '../math/link.js';
-import { hypoMargins, logRatioMargins, simpoMargins, type LogpColumns, type MarginColumns } from '../math/margin.js';
+import { hypoMargins, logRatioMargins, simpoMargins, type MarginColumns } from '../math/margin.js';
 import { multiDpoLoss, type LossColumns } from '../math/multi-dpo.js';
 import type { BatchView } from './batch-view.js';
 import type { VirtualReference } from './virtual-reference.js';
@@ -11,9 +12,9 @@ import type { VirtualReference } from './virtual-reference.js';
 /** Columns of length B; gradients are with respect to the policy's log-probs in the unit of the view. */
 export interface LossStageResult extends LossColumns {
   readonly margins: Float64Array;
-  readonly rewards: LogpColumns;
+  readonly rewards: Sides<Float64Array>;
   /** What results report as the reference, where it is not the virtual one. */
-  readonly reference?: LogpColumns;
+  readonly reference?: Sides<Float64Array>;
 }
 
 /** One method's last stage. Reference-free methods get no reference. */
@@ -32,27 +33,26 @@ export function hypoStage(beta: number, link: Link): LossStage {
 
 export function forwardKlStage(beta: number, link: Link): LossStage {
   return (view, mixture) =>
-    throughLink(forwardKlMargins(view.policy, mixture, beta), link, {
-      chosen: forwardKlRewards(view.policy.chosen, mixture.chosen, beta),
-      rejected: forwardKlRewards(view.policy.rejected, mixture.rejected, beta),
-    });
+    throughLink(
+      forwardKlMargins(view.policy, mixture, beta),
+      link,
+      eachSide((side) => forwardKlRewards(view.policy[side], mixture[side], beta)),
+    );
 }
 
 export function simpoStage(beta: number, gamma: number, link: Link): LossStage {
   return ({ policy }) =>
-    throughLink(simpoMargins(policy, beta, gamma), link, {
-      chosen: policy.chosen.map((logp) => beta * logp),
-      rejected: policy.rejected.map((logp) => beta * logp),
-    });
+    throughLink(
+      simpoMargins(policy, beta, gamma),
+      link,
+      eachSide((side) => policy[side].map((logp) => beta * logp)),
+    );
 }
 
 export function multiDpoStage(beta: number, link: Link): LossStage {
   return (view, reference) => {
-    const first = { chosen: reference.bounded.chosen[0]!, rejected: reference.bounded.rejected[0]! };
-    const references = reference.bounded.chosen.map((chosen, k) => ({
-      chosen,
-      rejected: reference.bounded.rejected[k]!,
-    }));
+    const first = eachSide((side) => reference.clipped[side][0]!);
+    const references = reference.weights.map((_, k) => eachSide((side) => reference.clipped[side][k]!));
     return {
       ...multiDpoLoss(view.policy, references, reference.weights, beta, link),
       margins: logRatioMargins(view.policy, first, beta).margins,
@@ -63,23 +63,23 @@ export function multiDpoStage(beta: number, link: Link): LossStage {
 }
 
 /** Loss and gradient of margins: dL/dlogp = dL/dm * dm/dlogp. */
-export function throughLink(margin: MarginColumns, link: Link, rewards: LogpColumns): LossStageResult {
+export function throughLink(margin: MarginColumns, link: Link, rewards: Sides<Float64Array>): LossStageResult {
   const { losses, slopes } = link(margin.margins);
   return {
     losses,
-    gradChosen: times(slopes, margin.perChosen),
-    gradRejected: times(slopes, margin.perRejected),
+    gradients: { chosen: times(slopes, margin.perChosen), rejected: times(slopes, margin.perRejected) },
     margins: margin.margins,
     rewards,
   };
 }
 
 /** beta (policy - reference) of both responses. */
-export function logRatioRewards(policy: LogpColumns, reference: LogpColumns, beta: number): LogpColumns {
-  return {
-    chosen: scaledGap(policy.chosen, reference.chosen, beta),
-    rejected: scaledGap(policy.rejected, reference.rejected, beta),
-  };
+export function logRatioRewards(
+  policy: Sides<Float64Array>,
+  reference: Sides<Float64Array>,
+  beta: number,
+): Sides<Float64Array> {
+  return eachSide((side) => scaledGap(policy[side], reference[side], beta));
 }
 
 /** The link that `variant` and `label_smoothing` ask for. Throws `config` where they contradict each other. */

@@ -23,14 +23,14 @@ export type PreferenceMetrics = Readonly<Record<string, number>>;
  */
 export function preferenceMetrics(batch: PairBatch, result: ObjectiveResult): PreferenceMetrics {
   const { chosen, rejected } = batch.policy;
-  const rewardChosen = mean(result.rewardsChosen);
-  const rewardRejected = mean(result.rewardsRejected);
+  const rewardChosen = mean(result.rewards.chosen);
+  const rewardRejected = mean(result.rewards.rejected);
   return {
     loss: mean(result.losses),
     'rewards/chosen': rewardChosen,
     'rewards/rejected': rewardRejected,
     'rewards/margins': rewardChosen - rewardRejected,
-    'rewards/accuracies': shareAbove(result.rewardsChosen, result.rewardsRejected),
+    'rewards/accuracies': shareAbove(result.rewards.chosen, result.rewards.rejected),
     'logps/chosen': mean(chosen.logps),
     'logps/rejected': mean(rejected.logps),
     'accuracies/reference_free': referenceFreeAccuracy(chosen.logps, rejected.logps, chosen.tokens, rejected.tokens),
@@ -81,8 +81,10 @@ function referenceMetrics(batch: PairBatch, result: ObjectiveResult): Preference
 
 function usedReferenceMetrics(result: ObjectiveResult): PreferenceMetrics {
   const { weights } = result;
-  const clipShares = weights.map((_, k) => (mean(result.clippedChosen[k]!) + mean(result.clippedRejected[k]!)) / 2);
-  const dominance = dominanceShares([result.boundedChosen, result.boundedRejected], weights);
+  const clipShares = weights.map(
+    (_, k) => (mean(result.isClipped.chosen[k]!) + mean(result.isClipped.rejected[k]!)) / 2,
+  );
+  const dominance = dominanceShares([result.clipped.chosen, result.clipped.rejected], weights);
   const further = clipShares.slice(1);
   return {
     clip_share: further.length === 0 ? 0 : further.reduce((sum, share) => sum + share, 0) / further.length,

@@ -2,6 +2,7 @@
  * What training, evaluation and the what-if sweeps know of a loss: columns of numbers in, loss and `dL/dlogp` out.
  * Everything method-specific (DPO, Multi-DPO, MRPO, a user's own function) sits behind {@link Objective}.
  */
+import type { Sides } from '../core/sides.js';
 
 /** Sequence log-probabilities of one side (chosen or rejected) of B pairs, in nats, summed over response tokens. */
 export interface ResponseColumns {
@@ -12,10 +13,7 @@ export interface ResponseColumns {
 }
 
 /** One model's view of B pairs. */
-export interface ModelColumns {
-  readonly chosen: ResponseColumns;
-  readonly rejected: ResponseColumns;
-}
+export type ModelColumns = Sides<ResponseColumns>;
 
 /** A batch of B pairs: the policy, K references in configuration order (the first is RefM1), and text lengths. */
 export interface PairBatch {
@@ -23,8 +21,7 @@ export interface PairBatch {
   readonly policy: ModelColumns;
   readonly references: readonly ModelColumns[];
   /** Length B: UTF-8 bytes of the response text; only the per-byte normalisation reads them. */
-  readonly chosenBytes: Float64Array;
-  readonly rejectedBytes: Float64Array;
+  readonly bytes: Sides<Float64Array>;
   /** Names rows in error messages: row i of this batch is row `rowIds[i]` of the user's data. */
   readonly rowIds?: readonly (string | number)[];
   /**
@@ -38,31 +35,25 @@ export interface PairBatch {
 export interface ObjectiveResult {
   /** Length B: loss of each pair. */
   readonly losses: Float64Array;
-  /** Length B: +dL_i/dlogp of the chosen and of the rejected response under the policy. */
-  readonly gradChosen: Float64Array;
-  readonly gradRejected: Float64Array;
+  /** Length B: +dL_i/dlogp of each response under the policy, with respect to its summed log-prob. */
+  readonly gradients: Sides<Float64Array>;
   /** Length B: m_i, what the loss is a function of. For Multi-DPO, which has one per reference, that of RefM1. */
   readonly margins: Float64Array;
   /**
    * Length B: implicit rewards beta * (policy - reference) of each response, as the objective itself sees them
    * (Multi-DPO: against RefM1, as the paper; SimPO: beta * policy; forward-KL: -beta * mixture / policy).
    */
-  readonly rewardsChosen: Float64Array;
-  readonly rewardsRejected: Float64Array;
+  readonly rewards: Sides<Float64Array>;
   /** Length B: log-probs of the virtual reference (RefM1 for DPO; NaN where the objective has no reference). */
-  readonly referenceChosen: Float64Array;
-  readonly referenceRejected: Float64Array;
+  readonly virtual: Sides<Float64Array>;
   /** K columns of length B: weight alpha_k of each reference. Empty for a reference-free loss. */
   readonly weights: readonly Float64Array[];
   /** Length B: half-width of the trust region of each response (Eq. 9); NaN where nothing is clipped. */
-  readonly epsilonChosen: Float64Array;
-  readonly epsilonRejected: Float64Array;
+  readonly epsilon: Sides<Float64Array>;
   /** K columns of length B: the references' log-probs after clipping (Eq. 8). Empty for a reference-free loss. */
-  readonly boundedChosen: readonly Float64Array[];
-  readonly boundedRejected: readonly Float64Array[];
-  /** K columns of length B: 1 where the reference's chosen (rejected) log-prob was clipped, else 0. */
-  readonly clippedChosen: readonly Float64Array[];
-  readonly clippedRejected: readonly Float64Array[];
+  readonly clipped: Sides<readonly Float64Array[]>;
+  /** K columns of length B: 1 where clipping changed the reference's log-prob, else 0. */
+  readonly isClipped: Sides<readonly Float64Array[]>;
 }
 
 /**

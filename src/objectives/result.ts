@@ -1,4 +1,5 @@
 /** The last step of every evaluation: gradients back to summed log-probs, and all columns in one frozen record. */
+import { eachSide } from '../core/sides.js';
 import { perLength } from '../math/normalization.js';
 import { constantColumn } from '../math/numeric.js';
 import type { BatchView } from './batch-view.js';
@@ -17,20 +18,14 @@ export function assembleResult(
   const reported = loss.reference ?? used;
   return Object.freeze({
     losses: loss.losses,
-    gradChosen: perLength(loss.gradChosen, view.policyLengths?.chosen),
-    gradRejected: perLength(loss.gradRejected, view.policyLengths?.rejected),
+    gradients: eachSide((side) => perLength(loss.gradients[side], view.policyLengths?.[side])),
     margins: loss.margins,
-    rewardsChosen: loss.rewards.chosen,
-    rewardsRejected: loss.rewards.rejected,
-    referenceChosen: reported.chosen,
-    referenceRejected: reported.rejected,
+    rewards: loss.rewards,
+    virtual: { chosen: reported.chosen, rejected: reported.rejected },
     weights: used.weights,
-    epsilonChosen: used.epsilon.chosen,
-    epsilonRejected: used.epsilon.rejected,
-    boundedChosen: used.bounded.chosen,
-    boundedRejected: used.bounded.rejected,
-    clippedChosen: used.moved.chosen,
-    clippedRejected: used.moved.rejected,
+    epsilon: used.epsilon,
+    clipped: used.clipped,
+    isClipped: used.isClipped,
   });
 }
 
@@ -40,8 +35,8 @@ function noReference(size: number): VirtualReference {
   return {
     epsilon: { chosen: nothing, rejected: nothing },
     weights: [],
-    bounded: none,
-    moved: none,
+    clipped: none,
+    isClipped: none,
     chosen: nothing,
     rejected: nothing,
   };

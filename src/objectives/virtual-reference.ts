@@ -3,8 +3,8 @@
  * mean), in the paper's order. Epsilon and weights look at the log-probs before clipping, pooling at those after.
  */
 import type { ObjectiveConfig } from '../config/schema.js';
-import { adaptiveEpsilonColumns, type Epsilon } from '../math/adaptive-epsilon.js';
-import type { LogpColumns } from '../math/margin.js';
+import { eachSide, type Sides } from '../core/sides.js';
+import { adaptiveEpsilonColumns } from '../math/adaptive-epsilon.js';
 import { constantColumn } from '../math/numeric.js';
 import { officialCodeEpsilon, officialCodePool } from '../math/official-code.js';
 import { poolColumns } from '../math/pooling.js';
@@ -12,20 +12,17 @@ import { clipColumns, notClipped } from '../math/trust-region.js';
 import type { BatchView } from './batch-view.js';
 
 /** Every number on the way to the virtual reference, in columns of length B. */
-export interface VirtualReference extends LogpColumns {
-  readonly epsilon: Epsilon;
+export interface VirtualReference extends Sides<Float64Array> {
+  readonly epsilon: Sides<Float64Array>;
   readonly weights: readonly Float64Array[];
   /** The references' log-probs after clipping. */
-  readonly bounded: LogpTable;
-  /** 1 where clipping moved a log-prob, else 0. */
-  readonly moved: LogpTable;
+  readonly clipped: LogpTable;
+  /** 1 where clipping changed a log-prob, else 0. */
+  readonly isClipped: LogpTable;
 }
 
 /** K columns per side. */
-export interface LogpTable {
-  readonly chosen: readonly Float64Array[];
-  readonly rejected: readonly Float64Array[];
-}
+export type LogpTable = Sides<readonly Float64Array[]>;
 
 /** Builds the virtual reference of a view from given weights. `power`: exponent of the pooling mean. */
 export function virtualReference(
@@ -33,18 +30,17 @@ export function virtualReference(
   weights: readonly Float64Array[],
   settings: Pick<ObjectiveConfig, 'clip' | 'official_code'> & { readonly power: number },
 ): VirtualReference {
-  const raw = tableOf(view);
+  const raw = logpTable(view.references);
   const epsilon = epsilonOf(raw, settings, view.batch.size);
-  const bound = settings.clip.mode === 'off' ? notClipped : clipColumns;
-  const chosen = bound(raw.chosen, epsilon.chosen);
-  const rejected = bound(raw.rejected, epsilon.rejected);
+  const clip = settings.clip.mode === 'off' ? notClipped : clipColumns;
+  const { chosen, rejected } = eachSide((side) => clip(raw[side], epsilon[side]));
   const pool = (logps: readonly Float64Array[]): Float64Array =>
     settings.official_code ? officialCodePool(logps, weights) : poolColumns(logps, weights, settings.power);
   return {
     epsilon,
     weights,
-    bounded: { chosen: chosen.logps, rejected: rejected.logps },
-    moved: { chosen: chosen.moved, rejected: rejected.moved },
+    clipped: { chosen: chosen.logps, rejected: rejected.logps },
+    isClipped: { chosen: chosen.isClipped, rejected: rejected.isClipped },
     chosen: pool(chosen.logps),
     rejected: pool(rejected.logps),
   };
@@ -53,13 +49,13 @@ export function virtualReference(
 /** DPO's reference: the first as it is; the others have no part. */
 export function firstReference(view: BatchView): VirtualReference {
   const { size } = view.batch;
-  const raw = tableOf(view);
+  const raw = logpTable(view.references);
   const first = view.references[0]!;
   return {
     epsilon: noEpsilon(size),
     weights: raw.chosen.map((_, k) => constantColumn(size, k === 0 ? 1 : 0)),
-    bounded: raw,
-    moved: { chosen: notClipped(raw.chosen).moved, rejected: notClipped(raw.rejected).moved },
+    clipped: raw,
+    isClipped: eachSide((side) => notClipped(raw[side]).isClipped),
     chosen: first.chosen,
     rejected: first.rejected,
   };
@@ -71,22 +67,23 @@ export function poolingPower(pooling: ObjectiveConfig['pooling']): number {
   return { harmonic: -1, geometric: 0, arithmetic: 1, min: -Infinity, max: Infinity }[pooling];
 }
 
-function epsilonOf(raw: LogpTable, settings: Pick<ObjectiveConfig, 'clip' | 'official_code'>, size: number): Epsilon {
+function epsilonOf(
+  raw: LogpTable,
+  settings: Pick<ObjectiveConfig, 'clip' | 'official_code'>,
+  size: number,
+): Sides<Float64Array> {
   const { clip } = settings;
   if (clip.mode === 'off') return noEpsilon(size);
-  if (clip.mode === 'fixed')
-    return { chosen: constantColumn(size, clip.epsilon), rejected: constantColumn(size, clip.epsilon) };
+  if (clip.mode === 'fixed') return eachSide(() => constantColumn(size, clip.epsilon));
   const adaptive = settings.official_code ? officialCodeEpsilon : adaptiveEpsilonColumns;
   return adaptive(raw.chosen, raw.rejected, clip.epsilon_max);
 }
 
-function noEpsilon(size: number): Epsilon {
-  return { chosen: constantColumn(size, NaN), rejected: constantColumn(size, NaN) };
+function noEpsilon(size: number): Sides<Float64Array> {
+  return eachSide(() => constantColumn(size, NaN));
 }
 
-function tableOf(view: BatchView): LogpTable {
-  return {
-    chosen: view.references.map(({ chosen }) => chosen),
-    rejected: view.references.map(({ rejected }) => rejected),
-  };
+/** K models' columns, side by side. */
+export function logpTable(references: readonly Sides<Float64Array>[]): LogpTable {
+  return eachSide((side) => references.map((reference) => reference[side]));
 }

@@ -167,7 +167,9 @@ async function streamScores(
   let done = unusable.length;
   for await (const chunk of backend.score(rowSet.handle, { rows: usable, ...(signal && { signal }) })) {
     if (!claim.isHeld()) return;
-    const scores = chunk.rows.map((row, i) => scoreOf(row, chunk.chosenLogps[i] ?? NaN, chunk.rejectedLogps[i] ?? NaN));
+    const scores = chunk.rows.map((row, i) =>
+      scoreOf(row, chunk.logps.chosen[i] ?? NaN, chunk.logps.rejected[i] ?? NaN),
+    );
     cache.write(key, spec.source, scores);
     for (const { text } of scores) computed.add(text);
     done += scores.length;

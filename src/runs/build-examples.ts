@@ -4,6 +4,7 @@
  */
 import type { RowFacts } from '../backend/backend.js';
 import { MrpoError } from '../core/errors.js';
+import { eachSide } from '../core/sides.js';
 import type { PreferencePair } from '../data/index.js';
 import type { ModelColumns } from '../objectives/objective.js';
 import type { Examples } from '../training/examples.js';
@@ -86,14 +87,11 @@ function examplesOf({ pairs, nameOf, policyRows, references }: BuildOptions, ind
     rows: indices,
     names: indices.map((index) => nameOf(pairAt(index))),
     promptTokens: column((index) => policyRows[index]?.promptTokens ?? NaN),
-    chosenTokens: column((index) => policyRows[index]?.chosenTokens ?? NaN),
-    rejectedTokens: column((index) => policyRows[index]?.rejectedTokens ?? NaN),
-    chosenBytes: column((index) => responseBytes(pairAt(index).chosen)),
-    rejectedBytes: column((index) => responseBytes(pairAt(index).rejected)),
-    references: references.map(({ columns: { chosen, rejected } }) => ({
-      chosen: { logps: pick(chosen.logps), tokens: pick(chosen.tokens) },
-      rejected: { logps: pick(rejected.logps), tokens: pick(rejected.tokens) },
-    })),
+    responseTokens: eachSide((side) => column((index) => policyRows[index]?.[`${side}Tokens`] ?? NaN)),
+    responseBytes: eachSide((side) => column((index) => responseBytes(pairAt(index)[side]))),
+    references: references.map(({ columns }) =>
+      eachSide((side) => ({ logps: pick(columns[side].logps), tokens: pick(columns[side].tokens) })),
+    ),
   };
 }
 
@@ -102,6 +100,6 @@ const responseBytes = (messages: PreferencePair['chosen']): number =>
 
 /** Share of pairs whose chosen response is the longer one, in UTF-8 bytes: the accuracy of "longer is better". */
 export function longerIsChosen(examples: Examples): number {
-  const longer = examples.chosenBytes.filter((bytes, i) => bytes > (examples.rejectedBytes[i] ?? NaN)).length;
+  const longer = examples.responseBytes.chosen.filter((bytes, i) => bytes > (examples.responseBytes.rejected[i] ?? NaN)).length;
   return examples.size === 0 ? 0 : longer / examples.size;
 }

@@ -62,7 +62,6 @@ export async function evaluateHeldOut(request: EvaluateRequest): Promise<ModelEv
     const onProgress = progressOf('policy');
     const policy = await loadPolicy(backend, config, heldOut, {
       model: request.policy ?? policyModelSpec(config),
-      forTraining: false,
       signal,
       onProgress,
     });

@@ -1,4 +1,5 @@
 /** `held-out.jsonl`: each held-out pair's log-probs before training and at the last evaluation, and the references'. */
+import type { Sides } from '../core/sides.js';
 import type { Evaluation } from '../training/evaluate.js';
 import type { Examples } from '../training/examples.js';
 
@@ -11,9 +12,9 @@ export function heldOutLines(
 ): readonly Readonly<Record<string, unknown>>[] {
   return Array.from({ length: examples.size }, (_, i) => ({
     row: examples.names[i],
-    tokens: [examples.chosenTokens[i], examples.rejectedTokens[i]],
-    before: [before.chosenLogps[i], before.rejectedLogps[i]],
-    after: [after.chosenLogps[i], after.rejectedLogps[i]],
+    tokens: bothOf(examples.responseTokens, i),
+    before: bothOf(before.logps, i),
+    after: bothOf(after.logps, i),
     references: Object.fromEntries(
       referenceNames.map((name, k) => [
         name,
@@ -22,3 +23,5 @@ export function heldOutLines(
     ),
   }));
 }
+
+const bothOf = ({ chosen, rejected }: Sides<Float64Array>, i: number) => [chosen[i], rejected[i]] as const;

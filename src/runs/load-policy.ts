@@ -24,13 +24,12 @@ export async function loadPolicy(
   pairs: readonly PairText[],
   options: {
     readonly model: ModelSpec;
-    readonly forTraining: boolean;
     readonly signal: AbortSignal | undefined;
     readonly onProgress: (progress: Progress) => void;
   },
 ): Promise<LoadedPolicy> {
-  const { signal, onProgress, forTraining } = options;
-  const model = await backend.loadModel(options.model, { forTraining, signal, onProgress });
+  const { signal, onProgress } = options;
+  const model = await backend.loadModel(options.model, { signal, onProgress });
   return unloadedOnFailure(backend, model.handle, async () => {
     const rule = tokenRule(config.data);
     const { handle, rows } = await backend.registerRows(model.handle, pairs, rule, { signal, onProgress });

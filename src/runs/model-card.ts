@@ -59,10 +59,10 @@ const clipText = ({ clip }: RunConfig['objective']): string =>
   clip.mode === 'off' ? 'off' : clip.mode === 'fixed' ? `fixed ${clip.epsilon}` : `adaptive ${clip.epsilon_max}`;
 
 function measureTable({ before, after, evaluatedStep }: ModelCardFacts): string {
-  if (before === undefined || after === undefined || after.chosenLogps.length === 0) return '';
+  if (before === undefined || after === undefined || after.logps.chosen.length === 0) return '';
   const row = (title: string, name: string): string =>
     `| ${title} | ${numberText(before.measures[name])} | ${numberText(after.measures[name])} |`;
-  return `Held-out pairs (${after.chosenLogps.length}):
+  return `Held-out pairs (${after.logps.chosen.length}):
 
 | | before | after step ${evaluatedStep} |
 |---|---|---|

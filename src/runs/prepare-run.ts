@@ -53,7 +53,6 @@ export async function prepareRun(context: RunContext): Promise<PreparedRun> {
     const onProgress = progressOf('policy');
     const policy = await loadPolicy(backend, config, everyPair, {
       model: policyModelSpec(config),
-      forTraining: true,
       signal,
       onProgress,
     });

@@ -1,4 +1,6 @@
 /** The policy before its first update must be the reference that is called the policy, number for number. */
+import { largest } from '../core/extremes.js';
+import { SIDES } from '../core/sides.js';
 import type { Evaluation } from '../training/evaluate.js';
 import type { Examples } from '../training/examples.js';
 
@@ -13,11 +15,9 @@ export function stepZeroNote(heldOut: Examples, firstIsPolicy: boolean, start: E
   const first = heldOut.references[0];
   if (!firstIsPolicy || first === undefined) return undefined;
   const distance = (ours: Float64Array, theirs: Float64Array): number =>
-    ours.reduce((largest, logp, i) => Math.max(largest, Math.abs(logp - (theirs[i] ?? NaN))), 0);
-  const largest = Math.max(
-    distance(start.chosenLogps, first.chosen.logps),
-    distance(start.rejectedLogps, first.rejected.logps),
-  );
-  if (largest <= TOLERANCE) return undefined;
-  return `the policy before training differs from its own scores as a reference by up to ${largest.toPrecision(2)} nats: margins do not start at 0`;
+    largest(ours.map((logp, i) => Math.abs(logp - (theirs[i] ?? NaN))));
+  const distances = SIDES.map((side) => distance(start.logps[side], first[side].logps));
+  const largestDistance = largest(distances);
+  if (largestDistance <= TOLERANCE) return undefined;
+  return `the policy before training differs from its own scores as a reference by up to ${largestDistance.toPrecision(2)} nats: margins do not start at 0`;
 }

@@ -1,5 +1,6 @@
 /** The policy of now on pairs it does not train on. */
 import type { Backend } from '../backend/backend.js';
+import { SIDES, eachSide, type Sides } from '../core/sides.js';
 import type { Objective } from '../objectives/objective.js';
 import { batchOf, type Examples } from './examples.js';
 import { requireFinite } from './finite.js';
@@ -21,8 +22,7 @@ export interface EvaluationOptions {
 export interface Evaluation {
   readonly measures: Measures;
   /** The policy's log-prob of each evaluated pair's responses, in their order, nats. */
-  readonly chosenLogps: Float64Array;
-  readonly rejectedLogps: Float64Array;
+  readonly logps: Sides<Float64Array>;
 }
 
 /**
@@ -33,17 +33,15 @@ export async function evaluatePolicy(options: EvaluationOptions): Promise<Evalua
   const { backend, examples, objective, signal } = options;
   const indices = options.only ?? Array.from({ length: examples.size }, (_, index) => index);
   const size = indices.length;
-  const chosenLogps = new Float64Array(size).fill(NaN);
-  const rejectedLogps = new Float64Array(size).fill(NaN);
-  if (size === 0) return { measures: {}, chosenLogps, rejectedLogps };
+  const logps = eachSide(() => new Float64Array(size).fill(NaN));
+  if (size === 0) return { measures: {}, logps };
   const rows = indices.map((index) => examples.rows[index] ?? -1);
   const placeOf = new Map(rows.map((row, place) => [row, place]));
   let done = 0;
   for await (const chunk of backend.score(options.rowSet, { rows, signal })) {
     chunk.rows.forEach((row, i) => {
       const place = placeOf.get(row) ?? -1;
-      chosenLogps[place] = chunk.chosenLogps[i] ?? NaN;
-      rejectedLogps[place] = chunk.rejectedLogps[i] ?? NaN;
+      for (const side of SIDES) logps[side][place] = chunk.logps[side][i] ?? NaN;
     });
     done += chunk.rows.length;
     options.onProgress?.(done, size);
@@ -52,12 +50,11 @@ export async function evaluatePolicy(options: EvaluationOptions): Promise<Evalua
     requireFinite(
       examples.names[index] ?? `row ${index}`,
       'the policy',
-      chosenLogps[i] ?? NaN,
-      rejectedLogps[i] ?? NaN,
+      eachSide((side) => logps[side][i] ?? NaN),
     );
   });
-  const batch = batchOf(examples, indices, chosenLogps, rejectedLogps);
+  const batch = batchOf(examples, indices, logps);
   const sums = createMeasureSums(options.referenceNames);
   sums.add(batch, objective.evaluate(batch));
-  return { measures: sums.means(), chosenLogps, rejectedLogps };
+  return { measures: sums.means(), logps };
 }

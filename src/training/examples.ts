@@ -2,6 +2,7 @@
  * The pairs of a run as columns: everything that stays the same while the policy trains. The policy's log-probs join
  * them batch by batch, in {@link batchOf}.
  */
+import { eachSide, type Sides } from '../core/sides.js';
 import type { ModelColumns, PairBatch, ResponseColumns } from '../objectives/objective.js';
 
 /** N pairs, ready to train or evaluate on. Every column has length N. */
@@ -13,42 +14,32 @@ export interface Examples {
   readonly names: readonly string[];
   /** Tokens under the policy's tokenizer, after truncation; the responses' counts are those that are scored. */
   readonly promptTokens: Float64Array;
-  readonly chosenTokens: Float64Array;
-  readonly rejectedTokens: Float64Array;
+  readonly responseTokens: Sides<Float64Array>;
   /** UTF-8 bytes of the response texts. */
-  readonly chosenBytes: Float64Array;
-  readonly rejectedBytes: Float64Array;
+  readonly responseBytes: Sides<Float64Array>;
   /** K references in configuration order, the first is RefM1. */
   readonly references: readonly ModelColumns[];
 }
 
 /** Tokens of one forward pass over a pair: the prompt once, both responses. */
 export function pairTokens(examples: Examples, index: number): number {
-  return at(examples.promptTokens, index) + at(examples.chosenTokens, index) + at(examples.rejectedTokens, index);
+  return (
+    at(examples.promptTokens, index) +
+    at(examples.responseTokens.chosen, index) +
+    at(examples.responseTokens.rejected, index)
+  );
 }
 
 /**
  * The batch an objective sees: pairs `indices` of `examples` with the policy's log-probs of now.
- * @param policyChosen Length of `indices`, nats; likewise `policyRejected`.
+ * @param policyLogps Columns as long as `indices`, nats.
  */
-export function batchOf(
-  examples: Examples,
-  indices: readonly number[],
-  policyChosen: Float64Array,
-  policyRejected: Float64Array,
-): PairBatch {
+export function batchOf(examples: Examples, indices: readonly number[], policyLogps: Sides<Float64Array>): PairBatch {
   return {
     size: indices.length,
-    policy: {
-      chosen: { logps: policyChosen, tokens: pick(examples.chosenTokens, indices) },
-      rejected: { logps: policyRejected, tokens: pick(examples.rejectedTokens, indices) },
-    },
-    references: examples.references.map((reference) => ({
-      chosen: pickResponses(reference.chosen, indices),
-      rejected: pickResponses(reference.rejected, indices),
-    })),
-    chosenBytes: pick(examples.chosenBytes, indices),
-    rejectedBytes: pick(examples.rejectedBytes, indices),
+    policy: eachSide((side) => ({ logps: policyLogps[side], tokens: pick(examples.responseTokens[side], indices) })),
+    references: examples.references.map((reference) => eachSide((side) => pickResponses(reference[side], indices))),
+    bytes: eachSide((side) => pick(examples.responseBytes[side], indices)),
     rowIds: indices.map((index) => examples.names[index] ?? index),
   };
 }

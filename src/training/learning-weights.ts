@@ -1,5 +1,6 @@
 /** What reference weights learn from held-out pairs: before training (VDW, VAW), or from what a step improved (TSW). */
 import { MrpoError } from '../core/errors.js';
+import { eachSide } from '../core/sides.js';
 import { seededRandom } from '../core/random.js';
 import type { Objective } from '../objectives/objective.js';
 import type { Evaluation } from './evaluate.js';
@@ -28,7 +29,13 @@ export function fitWeights({ objective, heldOut }: LearningContext): void {
   const first = heldOut.references[0];
   if (objective.fit === undefined || first === undefined) return;
   // Only the references are looked at; the policy's columns may hold anything valid.
-  objective.fit(batchOf(heldOut, everyPair(heldOut), first.chosen.logps, first.rejected.logps));
+  objective.fit(
+    batchOf(
+      heldOut,
+      everyPair(heldOut),
+      eachSide((side) => first[side].logps),
+    ),
+  );
 }
 
 /** Held-out pairs that a step's reward is measured on. */

@@ -53,15 +53,15 @@ function sumsOf(batch: PairBatch, result: ObjectiveResult, names: readonly strin
   const first = references[0];
   const sums: Record<string, number> = {
     loss: total(result.losses),
-    'rewards/chosen': total(result.rewardsChosen),
-    'rewards/rejected': total(result.rewardsRejected),
-    'rewards/margins': total(result.rewardsChosen) - total(result.rewardsRejected),
-    'rewards/accuracies': countWins(result.rewardsChosen, result.rewardsRejected),
+    'rewards/chosen': total(result.rewards.chosen),
+    'rewards/rejected': total(result.rewards.rejected),
+    'rewards/margins': total(result.rewards.chosen) - total(result.rewards.rejected),
+    'rewards/accuracies': countWins(result.rewards.chosen, result.rewards.rejected),
     'accuracies/per_token': countWins(perToken(policy, 'chosen'), perToken(policy, 'rejected')),
     'logps/chosen': total(policy.chosen.logps),
     'logps/rejected': total(policy.rejected.logps),
-    'virtual/chosen': total(result.referenceChosen),
-    'virtual/rejected': total(result.referenceRejected),
+    'virtual/chosen': total(result.virtual.chosen),
+    'virtual/rejected': total(result.virtual.rejected),
   };
   if (first !== undefined) {
     const [chosen, rejected] = [gain(policy, first, 'chosen'), gain(policy, first, 'rejected')];
@@ -71,17 +71,17 @@ function sumsOf(batch: PairBatch, result: ObjectiveResult, names: readonly strin
   names.forEach((name, k) => {
     const [weights, clippedChosen, clippedRejected] = [
       result.weights[k],
-      result.clippedChosen[k],
-      result.clippedRejected[k],
+      result.isClipped.chosen[k],
+      result.isClipped.rejected[k],
     ];
     if (weights !== undefined) sums[`references/${name}/weight`] = total(weights);
     if (clippedChosen !== undefined && clippedRejected !== undefined) {
       sums[`references/${name}/clip_share`] = (total(clippedChosen) + total(clippedRejected)) / 2;
     }
-    if (result.boundedChosen.length > 1) {
+    if (result.clipped.chosen.length > 1) {
       sums[`references/${name}/dominance`] =
-        (leastLikely(result.boundedChosen, result.weights, k, size) +
-          leastLikely(result.boundedRejected, result.weights, k, size)) /
+        (leastLikely(result.clipped.chosen, result.weights, k, size) +
+          leastLikely(result.clipped.rejected, result.weights, k, size)) /
         2;
     }
   });

@@ -9,6 +9,7 @@ import type { CommitResult, Trainer } from '../backend/backend.js';
 import { BackendFault } from '../backend/fault.js';
 import { MrpoError } from '../core/errors.js';
 import { largest } from '../core/extremes.js';
+import { SIDES, eachSide } from '../core/sides.js';
 import type { Objective, ObjectiveResult, PairBatch } from '../objectives/objective.js';
 import { cutStep, type StepPlan } from './batches.js';
 import { batchOf, pairTokens, type Examples } from './examples.js';
@@ -90,24 +91,25 @@ export function createStepRunner(context: StepContext): StepRunner {
     const { step, indices } = plan;
     const evaluated: (readonly [PairBatch, ObjectiveResult])[] = [];
     const placeOf = new Map(indices.map((index, place) => [index, place]));
-    const logps = new Map<number, readonly [number, number]>();
+    const logps = eachSide(() => new Float64Array(indices.length).fill(NaN)); // of the whole step, in its order
     if (!window.isFor(step, microBatches)) await end();
     const queued = createQueuedCalls();
     for (const [microBatch, members] of microBatches.entries()) {
       window.fill(step, microBatches, microBatch, tokenBudget);
       const result = await queued.wait(window.take());
       const batch = {
-        ...batchOf(examples, members, everySecond(result.logps, 0), everySecond(result.logps, 1)),
+        ...batchOf(examples, members, result.logps),
         positions: Int32Array.from(members, (index) => placeOf.get(index) ?? 0),
       };
       members.forEach((index, i) => {
-        const pair = [batch.policy.chosen.logps[i] ?? NaN, batch.policy.rejected.logps[i] ?? NaN] as const;
-        requireFinite(examples.names[index] ?? `row ${index}`, 'the policy', ...pair);
-        logps.set(index, pair);
+        const pair = eachSide((side) => result.logps[side][i] ?? NaN);
+        requireFinite(examples.names[index] ?? `row ${index}`, 'the policy', pair);
+        for (const side of SIDES) logps[side][placeOf.get(index) ?? -1] = pair[side];
       });
       const loss = objective.evaluate(batch);
       evaluated.push([batch, loss]);
-      const gradients = interleavedMean(loss.gradChosen, loss.gradRejected, indices.length);
+      // The gradient of the mean over the step's pairs: the backend never divides.
+      const gradients = eachSide((side) => loss.gradients[side].map((gradient) => gradient / indices.length));
       queued.add(trainer.backward(step, microBatch, gradients));
       window.release();
     }
@@ -119,7 +121,7 @@ export function createStepRunner(context: StepContext): StepRunner {
     const measures = createMeasureSums(context.referenceNames);
     for (const [batch, loss] of evaluated) measures.add(batch, loss); // while the backend is at work
     const commit = await queued.wait(committed);
-    objective.observe?.(batchOf(examples, indices, side(logps, indices, 0), side(logps, indices, 1)));
+    objective.observe?.(batchOf(examples, indices, logps));
     const tokens = sum(indices, tokensOf);
     return { measures: measures.means(), commit, microBatches: microBatches.length, tokens, tokenBudget };
   }
@@ -180,24 +182,6 @@ function createQueuedCalls(): QueuedCalls {
     },
   };
 }
-
-/** `chosen` and `rejected` gradients of a micro-batch in the order of its log-probs, each divided by the step's pairs. */
-function interleavedMean(chosen: Float64Array, rejected: Float64Array, pairs: number): Float64Array {
-  const gradients = new Float64Array(2 * chosen.length);
-  for (let i = 0; i < chosen.length; i++) {
-    gradients[2 * i] = (chosen[i] ?? NaN) / pairs;
-    gradients[2 * i + 1] = (rejected[i] ?? NaN) / pairs;
-  }
-  return gradients;
-}
-
-const everySecond = (values: Float64Array, start: 0 | 1): Float64Array => values.filter((_, i) => i % 2 === start);
-
-const side = (
-  logps: ReadonlyMap<number, readonly [number, number]>,
-  indices: readonly number[],
-  which: 0 | 1,
-): Float64Array => Float64Array.from(indices, (index) => logps.get(index)?.[which] ?? NaN);
 
 const rowsOf = (examples: Examples, indices: readonly number[]): number[] =>
   indices.map((index) => examples.rows[index] ?? -1);

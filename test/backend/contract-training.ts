@@ -2,6 +2,7 @@
 import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Sides } from '../../src/core/sides.js';
 import type { Backend, CheckpointPiece, CommitRequest, Trainer, TrainerSpec } from '../../src/backend/backend.js';
 import { expectClose, scoresOf, type ContractTarget } from './contract.js';
 import { PAIRS, RULE, trainerSpec } from './support/pairs.js';
@@ -10,6 +11,11 @@ const STEP = { learningRate: 1e-2, weightDecay: 0, maxGradNorm: 0 };
 
 /** An objective for tests: sum of `chosen` times the chosen log-probs plus `rejected` times the rejected ones. */
 const [CHOSEN, REJECTED] = [-0.5, 0.25];
+
+const columns = (chosen: number[], rejected: number[]): Sides<Float64Array> => ({
+  chosen: Float64Array.from(chosen),
+  rejected: Float64Array.from(rejected),
+});
 
 export function describeTraining(target: ContractTarget, folder: string, backendOf: () => Backend): void {
   describe('training', () => {
@@ -30,7 +36,10 @@ export function describeTraining(target: ContractTarget, folder: string, backend
     /** Forward and backward of one micro-batch with the test objective's gradient, times `factor`. */
     const work = async (step: number, microBatch: number, rows: readonly number[], factor = 1): Promise<void> => {
       const { logps } = await trainer.forward({ step, microBatch, rows, seed: 1 });
-      const gradients = logps.map((_, i) => factor * (i % 2 === 0 ? CHOSEN : REJECTED));
+      const gradients = {
+        chosen: logps.chosen.map(() => factor * CHOSEN),
+        rejected: logps.rejected.map(() => factor * REJECTED),
+      };
       await trainer.backward(step, microBatch, gradients);
     };
     const commit = (step: number, microBatches: readonly number[], change: Partial<CommitRequest> = {}) =>
@@ -39,7 +48,7 @@ export function describeTraining(target: ContractTarget, folder: string, backend
 
     beforeAll(async () => {
       backend = backendOf();
-      modelHandle = (await backend.loadModel(target.model, { forTraining: true })).handle;
+      modelHandle = (await backend.loadModel(target.model)).handle;
       rowSet = (await backend.registerRows(modelHandle, PAIRS, RULE)).handle;
     });
     afterAll(() => backend.unloadModel(modelHandle));
@@ -54,10 +63,11 @@ export function describeTraining(target: ContractTarget, folder: string, backend
       expect(['off', 'selective', 'full']).toContain(trainer.checkpointing);
     });
 
-    it('starts as the model it was put on, log-probs interleaved in the order of the rows', async () => {
+    it('starts as the model it was put on, log-probs in the order of the rows', async () => {
       const scores = await policy();
       const { logps } = await trainer.forward({ step: 1, microBatch: 0, rows: [2, 0], seed: 1 });
-      expectClose(logps, [...(scores.get(2) ?? []), ...(scores.get(0) ?? [])], target.tolerance);
+      expectClose(logps.chosen, [scores.get(2)?.[0] ?? NaN, scores.get(0)?.[0] ?? NaN], target.tolerance);
+      expectClose(logps.rejected, [scores.get(2)?.[1] ?? NaN, scores.get(0)?.[1] ?? NaN], target.tolerance);
       expect(await scoresOf(backend, rowSet, { adapterOff: true })).toEqual(scores);
     });
 
@@ -134,8 +144,8 @@ export function describeTraining(target: ContractTarget, folder: string, backend
       await restart(trainerSpec({ lora: { r: 4, alpha: 8, dropout: 0.5, targetModules: [] } }));
       await work(1, 0, [0, 1, 2, 3]);
       await commit(1, [0]);
-      const forward = async (microBatch: number, seed: number): Promise<number[]> =>
-        Array.from((await trainer.forward({ step: 2, microBatch, rows: [0, 1], seed })).logps);
+      const forward = async (microBatch: number, seed: number): Promise<Sides<Float64Array>> =>
+        (await trainer.forward({ step: 2, microBatch, rows: [0, 1], seed })).logps;
       const first = await forward(0, 11);
       expect(await forward(1, 11)).toEqual(first);
       expect(await forward(2, 12)).not.toEqual(first);
@@ -145,28 +155,28 @@ export function describeTraining(target: ContractTarget, folder: string, backend
       it('a repeated forward', async () => {
         await trainer.forward({ step: 1, microBatch: 0, rows: [0], seed: 1 });
         await expect(trainer.forward({ step: 1, microBatch: 0, rows: [0], seed: 1 })).rejects.toMatchObject(conflict);
-        await trainer.backward(1, 0, Float64Array.of(CHOSEN, REJECTED));
+        await trainer.backward(1, 0, columns([CHOSEN], [REJECTED]));
         await expect(trainer.forward({ step: 1, microBatch: 0, rows: [1], seed: 1 })).rejects.toMatchObject(conflict);
         await expectStepIs([0], [[0]]);
       });
 
       it('a repeated backward, which must not count twice', async () => {
         await work(1, 0, [0, 1]);
-        await expect(trainer.backward(1, 0, Float64Array.of(1, 1, 1, 1))).rejects.toMatchObject(conflict);
+        await expect(trainer.backward(1, 0, columns([1, 1], [1, 1]))).rejects.toMatchObject(conflict);
         await expectStepIs([0], [[0, 1]]);
       });
 
       it('a backward without its forward', async () => {
         await work(1, 0, [0]);
-        await expect(trainer.backward(1, 1, Float64Array.of(1, 1))).rejects.toMatchObject(conflict);
-        await expect(trainer.backward(2, 0, Float64Array.of(1, 1))).rejects.toMatchObject(conflict);
+        await expect(trainer.backward(1, 1, columns([1], [1]))).rejects.toMatchObject(conflict);
+        await expect(trainer.backward(2, 0, columns([1], [1]))).rejects.toMatchObject(conflict);
         await expectStepIs([0], [[0]]);
       });
 
       it('gradients of another count', async () => {
         await trainer.forward({ step: 1, microBatch: 0, rows: [0], seed: 1 });
-        await expect(trainer.backward(1, 0, Float64Array.of(1))).rejects.toMatchObject(conflict);
-        await trainer.backward(1, 0, Float64Array.of(CHOSEN, REJECTED));
+        await expect(trainer.backward(1, 0, columns([1], []))).rejects.toMatchObject(conflict);
+        await trainer.backward(1, 0, columns([CHOSEN], [REJECTED]));
         await expectStepIs([0], [[0]]);
       });
 
@@ -175,7 +185,7 @@ export function describeTraining(target: ContractTarget, folder: string, backend
         await trainer.forward({ step: 1, microBatch: 1, rows: [1], seed: 1 });
         await expect(commit(1, [0])).rejects.toMatchObject(conflict);
         await expect(commit(1, [0, 1])).rejects.toMatchObject(conflict);
-        await trainer.backward(1, 1, Float64Array.of(CHOSEN, REJECTED));
+        await trainer.backward(1, 1, columns([CHOSEN], [REJECTED]));
         await expectStepIs([0, 1], [[0], [1]]);
       });
 
@@ -254,7 +264,7 @@ export function describeTraining(target: ContractTarget, folder: string, backend
     it('skips a step whose gradient is not finite, and goes on', async () => {
       const before = await policy();
       await trainer.forward({ step: 1, microBatch: 0, rows: [0], seed: 1 });
-      await trainer.backward(1, 0, Float64Array.of(NaN, 0));
+      await trainer.backward(1, 0, columns([NaN], [0]));
       expect(await commit(1, [0])).toMatchObject({ skipped: true });
       expect(await policy()).toEqual(before);
       await work(2, 0, [0]);
@@ -263,9 +273,9 @@ export function describeTraining(target: ContractTarget, folder: string, backend
 
     it('works on frames that were sent without waiting', async () => {
       const first = trainer.forward({ step: 1, microBatch: 0, rows: [0], seed: 1 });
-      const backward = trainer.backward(1, 0, Float64Array.of(CHOSEN, REJECTED));
+      const backward = trainer.backward(1, 0, columns([CHOSEN], [REJECTED]));
       const done = commit(1, [0]);
-      expect((await first).logps).toHaveLength(2);
+      expect((await first).logps.chosen).toHaveLength(1);
       await backward;
       expect((await done).skipped).toBe(false);
     });
@@ -360,18 +370,17 @@ export function describeTraining(target: ContractTarget, folder: string, backend
     });
 
     it('fine-tunes all weights when there is no adapter', async () => {
-      const own = await backend.loadModel(target.model, { forTraining: true });
+      const own = await backend.loadModel(target.model);
       const rows = (await backend.registerRows(own.handle, PAIRS, RULE)).handle;
       const all = await backend.createTrainer(own.handle, rows, trainerSpec({ lora: undefined }));
       expect(all.trainableParameters).toBeGreaterThanOrEqual(trainer.trainableParameters);
       const start = await scoresOf(backend, rows);
       expect(await scoresOf(backend, rows, { adapterOff: true })).toEqual(start);
       const { logps } = await all.forward({ step: 1, microBatch: 0, rows: [0, 1, 2, 3], seed: 1 });
-      await all.backward(
-        1,
-        0,
-        logps.map((_, i) => (i % 2 === 0 ? CHOSEN : REJECTED)),
-      );
+      await all.backward(1, 0, {
+        chosen: logps.chosen.map(() => CHOSEN),
+        rejected: logps.rejected.map(() => REJECTED),
+      });
       await all.commit({ step: 1, microBatches: [0], ...STEP, learningRate: 1e-3 });
       expect(objectiveOf(await scoresOf(backend, rows))).toBeLessThan(objectiveOf(start));
       await expect(scoresOf(backend, rows, { adapterOff: true })).rejects.toMatchObject({ reason: 'unsupported' });

@@ -6,7 +6,15 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Backend, LoadedModel, ModelSpec, PairText, RowSet, TokenRule } from '../../src/backend/backend.js';
+import {
+  PROTOCOL_VERSION,
+  type Backend,
+  type LoadedModel,
+  type ModelSpec,
+  type PairText,
+  type RowSet,
+  type TokenRule,
+} from '../../src/backend/backend.js';
 import { BackendFault } from '../../src/backend/fault.js';
 import { PAIRS, RULE, pair } from './support/pairs.js';
 import { describeTraining } from './contract-training.js';
@@ -26,10 +34,10 @@ export async function scoresOf(
   options: Parameters<Backend['score']>[1] = {},
 ): Promise<Map<number, readonly [number, number]>> {
   const scores = new Map<number, readonly [number, number]>();
-  for await (const { rows, chosenLogps, rejectedLogps } of backend.score(rowSet, options)) {
+  for await (const { rows, logps } of backend.score(rowSet, options)) {
     rows.forEach((row, i) => {
       expect(scores.has(row), `row ${row} comes once`).toBe(false);
-      scores.set(row, [chosenLogps[i] ?? NaN, rejectedLogps[i] ?? NaN]);
+      scores.set(row, [logps.chosen[i] ?? NaN, logps.rejected[i] ?? NaN]);
     });
   }
   return scores;
@@ -47,7 +55,7 @@ export function describeBackendContract(name: string, target: ContractTarget): v
 
     beforeAll(async () => {
       backend = await target.open();
-      model = await backend.loadModel(target.model, { forTraining: true });
+      model = await backend.loadModel(target.model);
       rows = await register(PAIRS);
     });
     afterAll(async () => {
@@ -58,7 +66,7 @@ export function describeBackendContract(name: string, target: ContractTarget): v
     describe('server', () => {
       it('says who it is, and is the same process each time', async () => {
         const [first, second] = [await backend.info(), await backend.info()];
-        expect(first.protocolVersion).toBe(1);
+        expect(first.protocolVersion).toBe(PROTOCOL_VERSION);
         expect(first.incarnation).not.toBe('');
         expect(second.incarnation).toBe(first.incarnation);
         expect(first.processId).toBeGreaterThan(0);

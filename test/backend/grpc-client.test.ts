@@ -5,7 +5,8 @@ import { Server, ServerCredentials, status } from '@grpc/grpc-js';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Backend, PairText } from '../../src/backend/backend.js';
 import { BackendFault } from '../../src/backend/fault.js';
-import { PROTOCOL_VERSION, connectBackend, type ConnectOptions } from '../../src/backend/grpc/client.js';
+import { PROTOCOL_VERSION } from '../../src/backend/backend.js';
+import { connectBackend, type ConnectOptions } from '../../src/backend/grpc/client.js';
 import { createMemoryBackend } from '../../src/backend/memory.js';
 import type { RegisterRowsRequest } from '../../src/gen/mrpo/backend/v1/backend.js';
 import { scoresOf } from './contract.js';
@@ -50,7 +51,7 @@ async function toyRows(backend: Backend): Promise<{ model: string; rows: string 
 describe('connecting', () => {
   it('refuses a backend of another protocol version, naming both', async () => {
     const overrides: ServeOptions['overrides'] = {
-      getServerInfo: (_call, callback) => callback(null, { ...INFO, protocolVersion: 2 }),
+      getServerInfo: (_call, callback) => callback(null, { ...INFO, protocolVersion: PROTOCOL_VERSION + 1 }),
     };
     const attempt = connected({ overrides });
     await expect(attempt).rejects.toMatchObject({ reason: 'protocol', code: 'backend' });

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { createInterface, type Interface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { PROTOCOL_VERSION } from '../../src/backend/backend.js';
 import type { Backend } from '../../src/backend/backend.js';
 import { BackendFault } from '../../src/backend/fault.js';
 import { launchBackend } from '../../src/backend/launch.js';
@@ -154,7 +155,7 @@ describe('an embedded backend', () => {
     await expect(scoring).rejects.toThrow(/last words:\n(.*\n)*.*loaded/);
     await expect(backend.info()).rejects.toMatchObject({ reason: 'died' });
     await expect(scoresOf(backend, rows.handle)).rejects.toMatchObject({ reason: 'died' });
-    expect((await other.info()).protocolVersion).toBe(1);
+    expect((await other.info()).protocolVersion).toBe(PROTOCOL_VERSION);
   });
 
   it('ends when it is closed, and its folder with it', async () => {

@@ -8,6 +8,7 @@ import { promisify } from 'node:util';
 import { Metadata, credentials, loadPackageDefinition, type ClientDuplexStream } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { PROTOCOL_VERSION } from '../../src/backend/backend.js';
 import { connectBackend } from '../../src/backend/grpc/client.js';
 import { PROJECT_ROOT } from '../../src/backend/python.js';
 import type { CliIo } from '../../src/cli/command.js';
@@ -109,7 +110,7 @@ describe('mrpo backend', START, () => {
     it('prints an answer as one line of JSON', async () => {
       const { code, out } = await cli(['call', 'getserverinfo']);
       expect(code).toBe(0);
-      expect(answersOf(out)).toEqual([expect.objectContaining({ protocol_version: 1, threads: 1 })]);
+      expect(answersOf(out)).toEqual([expect.objectContaining({ protocol_version: PROTOCOL_VERSION, threads: 1 })]);
     });
 
     it('prints a stream as JSON lines', async () => {

@@ -117,7 +117,7 @@ describe('trust region', () => {
       [-10.5, -11, -9],
       [-11, -9, -9.5],
     ]);
-    expect(after.moved.map((flags) => [...flags])).toEqual([
+    expect(after.isClipped.map((flags) => [...flags])).toEqual([
       [0, 0, 0],
       [0, 1, 1],
       [0, 0, 0],
@@ -126,7 +126,7 @@ describe('trust region', () => {
 
   it('leaves everything as it is when it is off', () => {
     expect(notClipped(before).logps).toBe(before);
-    expect(notClipped(before).moved.map((flags) => [...flags])).toEqual([
+    expect(notClipped(before).isClipped.map((flags) => [...flags])).toEqual([
       [0, 0, 0],
       [0, 0, 0],
       [0, 0, 0],
@@ -148,7 +148,7 @@ it('rows without any difference weigh all references alike, beside rows that hav
 
 it('without references there are no epsilons, no clipped columns and no shares', () => {
   expect(adaptiveEpsilonColumns([], [], 0.1)).toEqual({ chosen: new Float64Array(0), rejected: new Float64Array(0) });
-  expect(clipColumns([], new Float64Array(0))).toEqual({ logps: [], moved: [] });
+  expect(clipColumns([], new Float64Array(0))).toEqual({ logps: [], isClipped: [] });
   expect(dominanceShares([[], []], [])).toEqual([]);
 });
 

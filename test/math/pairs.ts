@@ -5,7 +5,7 @@ import {
   clipColumns,
   logRatioMargins,
   poolColumns,
-  type LogpColumns,
+  type Sides,
 } from '../../src/math/index.js';
 
 /** [chosen, rejected] log-probs. */
@@ -15,7 +15,7 @@ export const HARMONIC = -1;
 
 export const side = (pairs: readonly Pair[], index: 0 | 1): Float64Array[] =>
   pairs.map((entry) => Float64Array.of(entry[index]));
-export const asColumns = ([chosen, rejected]: Pair): LogpColumns => ({
+export const asColumns = ([chosen, rejected]: Pair): Sides<Float64Array> => ({
   chosen: Float64Array.of(chosen),
   rejected: Float64Array.of(rejected),
 });

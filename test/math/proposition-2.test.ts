@@ -28,7 +28,7 @@ describe('Proposition 2', () => {
     const multi = multiDpoLoss(asColumns(policy), pairs.map(asColumns), columnsOf(weights), beta, sigmoidLink);
     return {
       mrpo: sigmoid(-marginAgainst(policy, pooled, beta)),
-      multiDpo: -multi.gradChosen[0]! / beta,
+      multiDpo: -multi.gradients.chosen[0]! / beta,
       gaps: pairs.map((reference) => -marginAgainst(policy, reference, beta)),
     };
   };

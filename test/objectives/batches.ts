@@ -26,8 +26,10 @@ export function batchOf(...pairs: readonly PairOfLogps[]): PairBatch {
     size: pairs.length,
     policy: model((pair) => pair.policy),
     references: (pairs[0]?.references ?? []).map((_, k) => model((pair) => pair.references[k]!)),
-    chosenBytes: column(pairs, (pair) => 4 * (pair.tokens?.[0] ?? 10)),
-    rejectedBytes: column(pairs, (pair) => 4 * (pair.tokens?.[1] ?? 10)),
+    bytes: {
+      chosen: column(pairs, (pair) => 4 * (pair.tokens?.[0] ?? 10)),
+      rejected: column(pairs, (pair) => 4 * (pair.tokens?.[1] ?? 10)),
+    },
   };
 }
 

@@ -132,7 +132,7 @@ describe('lengths', () => {
   });
 
   it('are the bytes of the text for normalization byte', async () => {
-    const batch = { ...good, rejectedBytes: Float64Array.of(3, 0) };
+    const batch = { ...good, bytes: { ...good.bytes, rejected: Float64Array.of(3, 0) } };
     const perByte = await objective({ weights_on: 'byte' });
     expect(() => perByte.evaluate(batch)).toThrow('row 1, rejected UTF-8 bytes: got 0');
   });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Side } from '../../src/core/sides.js';
 import { checkGradient } from '../../src/objectives/check-gradient.js';
 import { createObjective } from '../../src/objectives/create-objective.js';
 import type { Objective } from '../../src/objectives/objective.js';
@@ -34,17 +35,13 @@ const batch = batchOf(
 const mrpo = () => createObjective(objectiveConfig(), { references: 2 });
 
 /** The objective with its gradient changed at one row. */
-function spoilt(
-  objective: Objective,
-  side: 'gradChosen' | 'gradRejected',
-  row: number,
-  spoil: (gradient: number) => number,
-): Objective {
+function spoilt(objective: Objective, side: Side, row: number, spoil: (gradient: number) => number): Objective {
   return {
     ...objective,
     evaluate: (given) => {
       const result = objective.evaluate(given);
-      return { ...result, [side]: result[side].map((gradient, index) => (index === row ? spoil(gradient) : gradient)) };
+      const gradients = result.gradients[side].map((gradient, index) => (index === row ? spoil(gradient) : gradient));
+      return { ...result, gradients: { ...result.gradients, [side]: gradients } };
     },
   };
 }
@@ -59,10 +56,10 @@ describe('checkGradient', () => {
   });
 
   it.each([
-    ['gradChosen', 0, 'row 0, mrpo, chosen response'],
-    ['gradRejected', 1, 'row 1, mrpo, rejected response'],
-    ['gradChosen', 2, 'row 2, mrpo, chosen response'],
-  ] as const)('names a wrong %s of row %d', async (side, row, message) => {
+    ['chosen', 0, 'row 0, mrpo, chosen response'],
+    ['rejected', 1, 'row 1, mrpo, rejected response'],
+    ['chosen', 2, 'row 2, mrpo, chosen response'],
+  ] as const)('names a wrong %s gradient of row %d', async (side, row, message) => {
     const objective = await mrpo();
     expect(() =>
       checkGradient(
@@ -85,7 +82,7 @@ describe('checkGradient', () => {
   });
 
   it('is as strict as it is asked to be', async () => {
-    const slightlyOff = spoilt(await mrpo(), 'gradChosen', 0, (gradient) => gradient * 1.0001);
+    const slightlyOff = spoilt(await mrpo(), 'chosen', 0, (gradient) => gradient * 1.0001);
     expect(() => checkGradient(slightlyOff, batch)).toThrow('row 0');
     expect(checkGradient(slightlyOff, batch, 1e-3).largestRelativeError).toBeCloseTo(1e-4, 6);
   });

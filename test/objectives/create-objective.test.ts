@@ -123,7 +123,7 @@ describe('fixed weights in official-code mode', () => {
     const clip = { mode: 'off' } as const;
     const official = await evaluate({ official_code: true, weights: [0.2, 0.8], clip }, pair);
     const paper = await evaluate({ weights: [0.8, 0.2], clip }, pair);
-    expect(official.referenceChosen).toEqual(paper.referenceChosen);
+    expect(official.virtual.chosen).toEqual(paper.virtual.chosen);
     expect(official.weights.map((column) => column[0])).toEqual([0.2, 0.8]);
   });
 });
@@ -146,8 +146,8 @@ describe('units', () => {
       const result = await evaluate({ normalization }, pair);
       const plain = await evaluate({}, { policy: scaled(pair.policy), references: pair.references.map(scaled) });
       expect(result.losses).toEqual(plain.losses);
-      expect(result.gradChosen[0]).toBe(plain.gradChosen[0]! / lengths[0]!);
-      expect(result.gradRejected[0]).toBe(plain.gradRejected[0]! / lengths[1]!);
+      expect(result.gradients.chosen[0]).toBe(plain.gradients.chosen[0]! / lengths[0]!);
+      expect(result.gradients.rejected[0]).toBe(plain.gradients.rejected[0]! / lengths[1]!);
     },
   );
 
@@ -223,7 +223,7 @@ describe('degenerate pairs', () => {
   });
 
   it('that every reference is certain of get half of epsilon each', async () => {
-    const { epsilonChosen, epsilonRejected } = await evaluate(
+    const { epsilon } = await evaluate(
       {},
       {
         policy: [-5, -6],
@@ -233,11 +233,11 @@ describe('degenerate pairs', () => {
         ],
       },
     );
-    expect([epsilonChosen[0], epsilonRejected[0]]).toEqual([0.05, 0.05]);
+    expect([epsilon.chosen[0], epsilon.rejected[0]]).toEqual([0.05, 0.05]);
   });
 
   it('with a certain first reference leave the others no band', async () => {
-    const { boundedChosen } = await evaluate(
+    const { clipped } = await evaluate(
       {},
       {
         policy: [-5, -6],
@@ -247,13 +247,13 @@ describe('degenerate pairs', () => {
         ],
       },
     );
-    expect(Math.abs(boundedChosen[1]![0]!)).toBe(0);
+    expect(Math.abs(clipped.chosen[1]![0]!)).toBe(0);
   });
 
   it.each(['dpo', 'multi-dpo', 'mrpo', 'hypo'] as const)(
     'with policy and references equal: %s loss is log 2',
     async (loss) => {
-      const { losses, gradChosen, gradRejected } = await evaluate(
+      const { losses, gradients } = await evaluate(
         { loss },
         {
           policy: [-50, -50],
@@ -264,7 +264,7 @@ describe('degenerate pairs', () => {
         },
       );
       expect(losses[0]).toBe(Math.LN2);
-      expect([gradChosen[0], gradRejected[0]]).toEqual([-0.05, 0.05]);
+      expect([gradients.chosen[0], gradients.rejected[0]]).toEqual([-0.05, 0.05]);
     },
   );
 });
@@ -301,18 +301,18 @@ it('every loss stays finite for log-probs from 0 to -1e5 and 1 to 64 references'
         const result = await evaluate(input, { policy, references, tokens: [7, 9] });
         const columns = [
           result.losses,
-          result.gradChosen,
-          result.gradRejected,
+          result.gradients.chosen,
+          result.gradients.rejected,
           result.margins,
-          result.rewardsChosen,
-          result.rewardsRejected,
+          result.rewards.chosen,
+          result.rewards.rejected,
           ...result.weights,
-          ...result.boundedChosen,
-          ...result.boundedRejected,
+          ...result.clipped.chosen,
+          ...result.clipped.rejected,
         ];
         expect(columns.flatMap((column) => [...column]).every(Number.isFinite)).toBe(true);
-        expect(result.gradChosen[0]).toBeLessThanOrEqual(0);
-        expect(result.gradRejected[0]).toBeGreaterThanOrEqual(0);
+        expect(result.gradients.chosen[0]).toBeLessThanOrEqual(0);
+        expect(result.gradients.rejected[0]).toBeGreaterThanOrEqual(0);
       },
     ),
     { numRuns: 300 },

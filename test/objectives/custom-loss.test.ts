@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { SIDES } from '../../src/core/sides.js';
 import { softplus, sigmoid } from '../../src/math/index.js';
 import { createObjective } from '../../src/objectives/create-objective.js';
 import type { CustomLoss, CustomPair } from '../../src/objectives/index.js';
@@ -49,18 +50,13 @@ describe('a loss alone', () => {
     async (normalization) => {
       const expected = (await createObjective(objectiveConfig({ normalization }), { references: 2 })).evaluate(batch);
       const actual = (await custom(mrpoByHand, { normalization })).evaluate(batch);
-      for (const key of [
-        'losses',
-        'margins',
-        'rewardsChosen',
-        'rewardsRejected',
-        'referenceChosen',
-        'referenceRejected',
-      ] as const) {
+      for (const key of ['losses', 'margins', 'rewards', 'virtual'] as const) {
         expect(actual[key]).toEqual(expected[key]);
       }
-      for (const key of ['gradChosen', 'gradRejected'] as const) {
-        actual[key].forEach((gradient, row) => expect(Math.abs(gradient / expected[key][row]! - 1)).toBeLessThan(1e-9));
+      for (const side of SIDES) {
+        actual.gradients[side].forEach((gradient, row) =>
+          expect(Math.abs(gradient / expected.gradients[side][row]! - 1)).toBeLessThan(1e-9),
+        );
       }
     },
   );
@@ -80,7 +76,7 @@ describe('a loss alone', () => {
         { chosen: -105, rejected: -118 },
         { chosen: -105 * 1.04, rejected: -119 },
       ],
-      virtual: { chosen: result.referenceChosen[0], rejected: result.referenceRejected[0] },
+      virtual: { chosen: result.virtual.chosen[0], rejected: result.virtual.rejected[0] },
       weights: result.weights.map((column) => column[0]),
       tokens: { chosen: 40, rejected: 50 },
       beta: 0.7,
@@ -95,10 +91,10 @@ describe('a loss with its gradient', () => {
     let calls = 0;
     const objective = await custom((pair) => (calls++, mrpoWithGradient(pair)));
     const expected = (await createObjective(objectiveConfig(), { references: 2 })).evaluate(batch);
-    expect(objective.evaluate(batch).gradChosen).toEqual(expected.gradChosen);
+    expect(objective.evaluate(batch).gradients.chosen).toEqual(expected.gradients.chosen);
     expect(calls).toBeGreaterThan(2);
     calls = 0;
-    expect(objective.evaluate(batch).gradRejected).toEqual(expected.gradRejected);
+    expect(objective.evaluate(batch).gradients.rejected).toEqual(expected.gradients.rejected);
     expect(calls).toBe(2);
   });
 
@@ -139,7 +135,7 @@ describe('a loss by path', () => {
   it('is the default export of a TypeScript file beside the configuration', async () => {
     const result = (await byPath('./exponential.ts')).evaluate(batch);
     result.losses.forEach((loss, row) => expect(loss).toBeCloseTo(Math.exp(-result.margins[row]!), 12));
-    result.gradChosen.forEach((gradient, row) => expect(gradient).toBeCloseTo(-0.1 * result.losses[row]!, 9));
+    result.gradients.chosen.forEach((gradient, row) => expect(gradient).toBeCloseTo(-0.1 * result.losses[row]!, 9));
   });
 
   it.each([

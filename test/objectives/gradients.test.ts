@@ -46,8 +46,7 @@ function toBatch(data: BatchData): PairBatch {
     size: data.policy.length,
     policy: model(data.policy, data.tokens[0]!),
     references: data.references.map((logps, k) => model(logps, data.tokens[k + 1]!)),
-    chosenBytes: column(data.bytes, 0),
-    rejectedBytes: column(data.bytes, 1),
+    bytes: { chosen: column(data.bytes, 0), rejected: column(data.bytes, 1) },
     positions: Int32Array.from(data.policy, (_, row) => row),
   };
 }
@@ -89,11 +88,11 @@ describe.each([...new Set(fixture.cases.map(({ objective }) => objective.loss))]
       const found = [
         ...wrongRows(result.losses, entry.losses),
         ...wrongRows(
-          result.gradChosen,
+          result.gradients.chosen,
           entry.gradients.map(([chosen]) => chosen),
         ),
         ...wrongRows(
-          result.gradRejected,
+          result.gradients.rejected,
           entry.gradients.map(([, rejected]) => rejected),
         ),
       ];

@@ -48,10 +48,10 @@ it('names and values are those of TRL and of the documentation', async () => {
   const share = (test: (row: number) => boolean): number => pairs.filter((_, row) => test(row)).length / pairs.length;
   expect(metrics).toEqual({
     loss: mean(result.losses),
-    'rewards/chosen': mean(result.rewardsChosen),
-    'rewards/rejected': mean(result.rewardsRejected),
-    'rewards/margins': mean(result.rewardsChosen) - mean(result.rewardsRejected),
-    'rewards/accuracies': share((row) => result.rewardsChosen[row]! > result.rewardsRejected[row]!),
+    'rewards/chosen': mean(result.rewards.chosen),
+    'rewards/rejected': mean(result.rewards.rejected),
+    'rewards/margins': mean(result.rewards.chosen) - mean(result.rewards.rejected),
+    'rewards/accuracies': share((row) => result.rewards.chosen[row]! > result.rewards.rejected[row]!),
     'logps/chosen': -13.5,
     'logps/rejected': -14,
     'accuracies/reference_free': 0.5, // -2 > -3.5 and -3 > -4; not -20/6, not -15/4
@@ -60,12 +60,12 @@ it('names and values are those of TRL and of the documentation', async () => {
     disagreement: 0.25,
     'reference_1/accuracy': 0.25,
     'reference_2/accuracy': 0.5,
-    clip_share: mean(result.clippedChosen[1]!) / 2 + mean(result.clippedRejected[1]!) / 2,
+    clip_share: mean(result.isClipped.chosen[1]!) / 2 + mean(result.isClipped.rejected[1]!) / 2,
     'reference_1/weight': mean(result.weights[0]!),
     'reference_1/clip_share': 0,
     'reference_1/dominance': 0.5,
     'reference_2/weight': mean(result.weights[1]!),
-    'reference_2/clip_share': mean(result.clippedChosen[1]!) / 2 + mean(result.clippedRejected[1]!) / 2,
+    'reference_2/clip_share': mean(result.isClipped.chosen[1]!) / 2 + mean(result.isClipped.rejected[1]!) / 2,
     'reference_2/dominance': 0.5,
   });
 });
@@ -73,7 +73,7 @@ it('names and values are those of TRL and of the documentation', async () => {
 it('margins are those of the rewards, in every row', async () => {
   const result = (await mrpo()).evaluate(batchOf(...pairs));
   result.margins.forEach((margin, row) =>
-    expect(result.rewardsChosen[row]! - result.rewardsRejected[row]!).toBeCloseTo(margin, 12),
+    expect(result.rewards.chosen[row]! - result.rewards.rejected[row]!).toBeCloseTo(margin, 12),
   );
 });
 

@@ -89,15 +89,15 @@ describe.each(EXAMPLES)('references $further, official code $official', (example
       context,
     );
     const result = objective.evaluate(batch);
-    expect(result.epsilonChosen[0]).toBeCloseTo(example.epsilon[0], 6);
-    expect(result.epsilonRejected[0]).toBeCloseTo(example.epsilon[1], 6);
+    expect(result.epsilon.chosen[0]).toBeCloseTo(example.epsilon[0], 6);
+    expect(result.epsilon.rejected[0]).toBeCloseTo(example.epsilon[1], 6);
     example.alpha.forEach((alpha, k) => expect(result.weights[k]![0]).toBeCloseTo(alpha, 6));
-    expect(result.referenceChosen[0]).toBeCloseTo(example.virtual[0], 6);
-    expect(result.referenceRejected[0]).toBeCloseTo(example.virtual[1], 6);
+    expect(result.virtual.chosen[0]).toBeCloseTo(example.virtual[0], 6);
+    expect(result.virtual.rejected[0]).toBeCloseTo(example.virtual[1], 6);
     expect(result.margins[0]).toBeCloseTo(example.margin, 6);
     expect(result.losses[0]).toBeCloseTo(example.loss, 6);
-    expect(result.gradChosen[0]).toBeCloseTo(example.gradient, 6);
-    expect(result.gradRejected[0]).toBe(-result.gradChosen[0]!);
+    expect(result.gradients.chosen[0]).toBeCloseTo(example.gradient, 6);
+    expect(result.gradients.rejected[0]).toBe(-result.gradients.chosen[0]!);
   });
 
   it('gives the Multi-DPO loss', async () => {

@@ -25,8 +25,7 @@ function batchOf({ policy, references, tokens, bytes }: PairInput): PairBatch {
     size: 1,
     policy: model(policy),
     references: references.map(model),
-    chosenBytes: Float64Array.of(bytes[0]),
-    rejectedBytes: Float64Array.of(bytes[1]),
+    bytes: { chosen: Float64Array.of(bytes[0]), rejected: Float64Array.of(bytes[1]) },
   };
 }
 

@@ -45,7 +45,7 @@ test('gives the very numbers that the backend gives, in the order of the pairs',
   });
   const chosen = new Float64Array(pairs.length);
   for await (const chunk of backend.score(rows.handle)) {
-    chunk.rows.forEach((row, i) => (chosen[row] = chunk.chosenLogps[i] ?? NaN));
+    chunk.rows.forEach((row, i) => (chosen[row] = chunk.logps.chosen[i] ?? NaN));
   }
   expect(references[1]?.columns.chosen.logps).toEqual(chosen);
   expect([...(references[1]?.columns.chosen.tokens ?? [])]).toEqual(rows.rows.map((row) => row.chosenTokens));

@@ -42,9 +42,9 @@ test('every setting adds to DPO exactly what the objective itself would', async 
     const own = await createObjective(objective, { references: setting.references.length });
     const part = { ...batch, references: setting.references.map((k) => batch.references[k]!) };
     own.fit?.(part);
-    const { margins, referenceChosen } = own.evaluate(part);
-    const { offset, virtualChosen } = await calculator.columns(setting);
-    expect(virtualChosen, setting.label).toEqual(referenceChosen);
+    const { margins, virtual: expected } = own.evaluate(part);
+    const { offset, virtual } = await calculator.columns(setting);
+    expect(virtual, setting.label).toEqual(expected);
     const largest = Math.max(
       ...margins.map((margin, row) => Math.abs(margin - (calculator.dpoMargin[row]! + offset[row]!))),
     );
@@ -69,13 +69,13 @@ test('the figures of every setting are those of a plain count', async () => {
   const pull = (margin: number): number => 1 / (1 + Math.exp(margin));
   const { results } = await exploreSettings({ scores, pairs, objective: config.objective });
   for (const { setting, ...found } of results) {
-    const { offset, virtualChosen, virtualRejected } = await calculator.columns(setting);
+    const { offset, virtual } = await calculator.columns(setting);
     const rows = Array.from(offset.keys());
     const share = (holds: (row: number) => boolean): number => rows.filter(holds).length / rows.length;
     const ratio = (row: number): number =>
       pull(calculator.dpoMargin[row]! + offset[row]!) / pull(calculator.dpoMargin[row]!);
     expect(found.virtualAccuracy.share, setting.label).toBe(
-      share((row) => virtualChosen[row]! > virtualRejected[row]!),
+      share((row) => virtual.chosen[row]! > virtual.rejected[row]!),
     );
     expect(found.stepZeroAccuracy?.share, setting.label).toBe(
       share((row) => calculator.dpoMargin[row]! + offset[row]! > 0),

@@ -114,7 +114,13 @@ describe('log-probs that are not finite', () => {
           async forward(request) {
             const result = await trainer.forward(request);
             return request.step === 3
-              ? { ...result, logps: result.logps.map((logp, i) => (i === 1 ? -Infinity : logp)) }
+              ? {
+                  ...result,
+                  logps: {
+                    ...result.logps,
+                    rejected: result.logps.rejected.map((logp, i) => (i === 0 ? -Infinity : logp)),
+                  },
+                }
               : result;
           },
         };

@@ -19,8 +19,7 @@ const BATCH: PairBatch = {
   size: 2,
   policy: columns([-10, -30], [-24, -16], [10, 10], [8, 8]),
   references: [columns([-9, -31], [-24, -16], [10, 10], [8, 8]), columns([-20, -20], [-20, -40], [5, 5], [5, 5])],
-  chosenBytes: Float64Array.of(40, 40),
-  rejectedBytes: Float64Array.of(32, 32),
+  bytes: { chosen: Float64Array.of(40, 40), rejected: Float64Array.of(32, 32) },
 };
 
 async function objective(settings: object, references = 2): Promise<Objective> {
@@ -80,8 +79,7 @@ describe('createMeasureSums', () => {
       size: 1,
       policy: slice(BATCH.policy, i),
       references: BATCH.references.map((reference) => slice(reference, i)),
-      chosenBytes: BATCH.chosenBytes.slice(i, i + 1),
-      rejectedBytes: BATCH.rejectedBytes.slice(i, i + 1),
+      bytes: { chosen: BATCH.bytes.chosen.slice(i, i + 1), rejected: BATCH.bytes.rejected.slice(i, i + 1) },
     });
     for (const batch of [BATCH, one(0)]) sums.add(batch, dpo.evaluate(batch));
     expect(sums.means()['logps/chosen']).toBeCloseTo((-10 - 30 - 10) / 3, 12);

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { eachSide } from '../../src/core/sides.js';
 import type { Trainer } from '../../src/backend/backend.js';
 import { BackendFault } from '../../src/backend/fault.js';
 import { MrpoError } from '../../src/core/errors.js';
@@ -33,12 +34,16 @@ describe('a step', () => {
     await oneStep(toy, 120);
     expect(toy.calls.forwards.length).toBeGreaterThan(2);
     const whole = toy.objective.evaluate(
-      batchOf(toy.examples, INDICES, before.chosen.slice(0, 8), before.rejected.slice(0, 8)),
+      batchOf(
+        toy.examples,
+        INDICES,
+        eachSide((side) => before[side].slice(0, 8)),
+      ),
     );
     for (const [i, index] of INDICES.entries()) {
       const [chosen, rejected] = toy.calls.gradients.get(index) ?? [NaN, NaN];
-      expect(chosen).toBe((whole.gradChosen[i] ?? NaN) / 8);
-      expect(rejected).toBe((whole.gradRejected[i] ?? NaN) / 8);
+      expect(chosen).toBe((whole.gradients.chosen[i] ?? NaN) / 8);
+      expect(rejected).toBe((whole.gradients.rejected[i] ?? NaN) / 8);
     }
   });
 
@@ -47,7 +52,11 @@ describe('a step', () => {
     const first = await oneStep(toy, 1e9);
     const after = await logpsOf(toy);
     const loss = toy.objective.evaluate(
-      batchOf(toy.examples, INDICES, after.chosen.slice(0, 8), after.rejected.slice(0, 8)),
+      batchOf(
+        toy.examples,
+        INDICES,
+        eachSide((side) => after[side].slice(0, 8)),
+      ),
     ).losses;
     expect(loss.reduce((sum, value) => sum + value, 0) / 8).toBeLessThan(first.measures['loss'] ?? NaN);
   });

@@ -1,4 +1,5 @@
 /** A small training problem on the in-memory backend, with every call at the seam written down. */
+import { SIDES, eachSide, type Side, type Sides } from '../../src/core/sides.js';
 import { createMemoryBackend, type MemoryBackendOptions } from '../../src/backend/memory.js';
 import type { Backend, CommitRequest, ForwardRequest, PairText, Trainer } from '../../src/backend/backend.js';
 import { loadConfig } from '../../src/config/index.js';
@@ -52,7 +53,7 @@ export async function toyTraining(
     env: {},
   });
   const rule = { maxLength: 200, truncation: 'keep_start', template: 'chat' } as const;
-  const policy = await backend.loadModel({ source: 'toy:policy' }, { forTraining: true });
+  const policy = await backend.loadModel({ source: 'toy:policy' });
   const { handle: rowSet, rows } = await backend.registerRows(policy.handle, texts, rule);
   const column = (valueOf: (index: number) => number): Float64Array =>
     Float64Array.from(texts, (_, index) => valueOf(index));
@@ -60,28 +61,24 @@ export async function toyTraining(
   for (const source of ['toy:policy', 'toy:other']) {
     const model = await backend.loadModel({ source });
     const set = await backend.registerRows(model.handle, texts, rule);
-    const [chosen, rejected] = [new Float64Array(texts.length), new Float64Array(texts.length)];
+    const logps = eachSide(() => new Float64Array(texts.length));
     for await (const chunk of backend.score(set.handle, { rows: texts.map((_, index) => index) })) {
       chunk.rows.forEach((row, i) => {
-        chosen[row] = chunk.chosenLogps[i] ?? NaN;
-        rejected[row] = chunk.rejectedLogps[i] ?? NaN;
+        for (const side of SIDES) logps[side][row] = chunk.logps[side][i] ?? NaN;
       });
     }
-    references.push({
-      chosen: { logps: chosen, tokens: column((i) => set.rows[i]?.chosenTokens ?? 0) },
-      rejected: { logps: rejected, tokens: column((i) => set.rows[i]?.rejectedTokens ?? 0) },
-    });
+    references.push(
+      eachSide((side) => ({ logps: logps[side], tokens: column((i) => set.rows[i]?.[`${side}Tokens`] ?? 0) })),
+    );
   }
-  const bytes = (side: 'chosen' | 'rejected'): Float64Array => column((i) => texts[i]?.[side][0]?.content.length ?? 0);
+  const bytes = (side: Side): Float64Array => column((i) => texts[i]?.[side][0]?.content.length ?? 0);
   const examples: Examples = {
     size: texts.length,
     rows: texts.map((_, index) => index),
     names: texts.map((_, index) => `toys.jsonl row ${index + 1}`),
     promptTokens: column((i) => rows[i]?.promptTokens ?? 0),
-    chosenTokens: column((i) => rows[i]?.chosenTokens ?? 0),
-    rejectedTokens: column((i) => rows[i]?.rejectedTokens ?? 0),
-    chosenBytes: bytes('chosen'),
-    rejectedBytes: bytes('rejected'),
+    responseTokens: eachSide((side) => column((i) => rows[i]?.[`${side}Tokens`] ?? 0)),
+    responseBytes: eachSide(bytes),
     references,
   };
   const calls: ToyTraining['calls'] = { forwards: [], gradients: new Map(), commits: [], aborts: [] };
@@ -118,7 +115,7 @@ function recording(trainer: Trainer, calls: ToyTraining['calls']): Trainer {
     async backward(step, microBatch, gradients) {
       rowsOf
         .get(microBatch)
-        ?.forEach((row, i) => calls.gradients.set(row, [gradients[2 * i] ?? NaN, gradients[2 * i + 1] ?? NaN]));
+        ?.forEach((row, i) => calls.gradients.set(row, [gradients.chosen[i] ?? NaN, gradients.rejected[i] ?? NaN]));
       return trainer.backward(step, microBatch, gradients);
     },
     async commit(request) {
@@ -133,17 +130,12 @@ function recording(trainer: Trainer, calls: ToyTraining['calls']): Trainer {
 }
 
 /** The policy's log-probs of now. */
-export async function logpsOf({
-  backend,
-  rowSet,
-  examples,
-}: ToyTraining): Promise<{ chosen: Float64Array; rejected: Float64Array }> {
-  const [chosen, rejected] = [new Float64Array(examples.size), new Float64Array(examples.size)];
+export async function logpsOf({ backend, rowSet, examples }: ToyTraining): Promise<Sides<Float64Array>> {
+  const logps = eachSide(() => new Float64Array(examples.size));
   for await (const chunk of backend.score(rowSet, { rows: examples.rows })) {
     chunk.rows.forEach((row, i) => {
-      chosen[row] = chunk.chosenLogps[i] ?? NaN;
-      rejected[row] = chunk.rejectedLogps[i] ?? NaN;
+      for (const side of SIDES) logps[side][row] = chunk.logps[side][i] ?? NaN;
     });
   }
-  return { chosen, rejected };
+  return logps;
 }

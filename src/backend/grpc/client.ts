@@ -5,7 +5,7 @@
  */
 import type { ClientReadableStream } from '@grpc/grpc-js';
 import { BackendServiceClient } from '../../gen/mrpo/backend/v1/backend.js';
-import type { Backend, CallOptions, Progress } from '../backend.js';
+import { PROTOCOL_VERSION, type Backend, type CallOptions, type Progress } from '../backend.js';
 import { BackendFault } from '../fault.js';
 import { parseAddress } from '../../rpc/address.js';
 import { callMetadata, channelCredentials, channelOptions, type TlsFiles } from '../../rpc/channel.js';
@@ -16,8 +16,6 @@ import { createTrainer } from './trainer.js';
 import { unary } from '../../rpc/unary.js';
 import { BACKEND_SERVICE, type BackendConnection, type BackendMethod } from './service.js';
 import * as wire from './wire.js';
-
-export const PROTOCOL_VERSION = 1;
 
 export interface ConnectOptions {
   /** `unix:/path` or `host:port`. */
@@ -102,7 +100,7 @@ function backendOn(connection: BackendConnection, infoTimeoutMs: number, close: 
       return wire.fromIdentity(await lastOf(connection, 'identifyModel', open, 'identity', call));
     },
     async loadModel(model, call = {}) {
-      const request = { model: wire.toModelSpec(model), forTraining: call.forTraining ?? false };
+      const request = { model: wire.toModelSpec(model) };
       const open = () => client.loadModel(request, metadata);
       return wire.fromLoadedModel(await lastOf(connection, 'loadModel', open, 'loaded', call));
     },

@@ -1,7 +1,7 @@
 /** A {@link Trainer} on a backend: created by one call, worked by its training stream. */
 import type { CreateTrainerResponse, TrainResponse_Opened } from '../../gen/mrpo/backend/v1/backend.js';
 import type { CallOptions, Trainer, TrainerSpec } from '../backend.js';
-import { fromCommit, fromForward, toCommit, toCreateTrainerRequest, toForward } from './wire.js';
+import { fromCommit, fromForward, toBackward, toCommit, toCreateTrainerRequest, toForward } from './wire.js';
 import { loadCheckpoint, saveCheckpoint } from './checkpoint.js';
 import type { BackendConnection } from './service.js';
 import { openTrainStream, type TrainStream } from './train-stream.js';
@@ -76,7 +76,7 @@ function trainerOn(
       return fromForward(await stream.ask({ $case: 'forward', value: toForward(request) }, 'forward'));
     },
     async backward(step, microBatch, gradients) {
-      const value = { step, microBatch, gradients: Array.from(gradients) };
+      const value = toBackward(step, microBatch, gradients);
       const { seconds } = await stream.ask({ $case: 'backward', value }, 'backward');
       return { seconds };
     },

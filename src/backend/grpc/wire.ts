@@ -22,6 +22,7 @@ import type {
   TokenRule,
   TrainerSpec,
 } from '../backend.js';
+import type { Sides } from '../../core/sides.js';
 import type { FaultReason } from '../fault.js';
 import * as proto from '../../gen/mrpo/backend/v1/backend.js';
 
@@ -131,6 +132,14 @@ export function toForward(request: ForwardRequest): proto.TrainRequest_Forward {
   return { ...request, rows: [...request.rows] };
 }
 
+export function toBackward(
+  step: number,
+  microBatch: number,
+  { chosen, rejected }: Sides<Float64Array>,
+): proto.TrainRequest_Backward {
+  return { step, microBatch, chosenGradients: Array.from(chosen), rejectedGradients: Array.from(rejected) };
+}
+
 export function toCommit(request: CommitRequest): proto.TrainRequest_Commit {
   return { ...request, microBatches: [...request.microBatches] };
 }
@@ -181,7 +190,7 @@ export function fromRowFacts(message: proto.RowFacts, withTokens: boolean): RowF
 }
 
 export function fromScore(message: proto.ScoreResponse): ScoreChunk {
-  return { rows: message.rows, chosenLogps: message.chosenLogps, rejectedLogps: message.rejectedLogps };
+  return { rows: message.rows, logps: fromColumns(message) };
 }
 
 export function fromGeneration(message: proto.GenerateResponse): Generation {
@@ -189,10 +198,17 @@ export function fromGeneration(message: proto.GenerateResponse): Generation {
 }
 
 export function fromForward(message: proto.TrainResponse_ForwardResult): ForwardResult {
-  return { logps: Float64Array.from(message.logps), seconds: message.seconds };
+  return { logps: fromColumns(message), seconds: message.seconds };
 }
 
 export function fromCommit(message: proto.TrainResponse_StepDone): CommitResult {
   const { gradNorm, seconds, peakMemoryBytes, skipped } = message;
   return { gradNorm, seconds, peakMemoryBytes, skipped };
+}
+
+function fromColumns(message: {
+  readonly chosenLogps: readonly number[];
+  readonly rejectedLogps: readonly number[];
+}): Sides<Float64Array> {
+  return { chosen: Float64Array.from(message.chosenLogps), rejected: Float64Array.from(message.rejectedLogps) };
 }

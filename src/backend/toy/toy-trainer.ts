@@ -1,5 +1,6 @@
 /** Training of a toy: held forwards, closed-form backward, one AdamW update per commit. */
 import { seededRandom } from '../../core/random.js';
+import { eachSide, type Sides } from '../../core/sides.js';
 import type { CommitRequest, CommitResult, ForwardRequest, ForwardResult, TrainerSpec } from '../backend.js';
 import { BackendFault } from '../fault.js';
 import { createAdamW, type AdamWState } from './adamw.js';
@@ -20,7 +21,7 @@ export interface ToyAdapter {
 export interface ToyTrainer {
   readonly committedStep: number;
   forward(request: ForwardRequest): ForwardResult;
-  backward(step: number, microBatch: number, gradients: Float64Array): void;
+  backward(step: number, microBatch: number, gradients: Sides<Float64Array>): void;
   commit(request: CommitRequest): CommitResult;
   abort(step: number): void;
   /** What decides the rest, as a checkpoint's file holds it. */
@@ -96,16 +97,19 @@ export function createToyTrainer(
       const keep = dropoutFactors(request.seed);
       held.set(request.microBatch, { rows, keep });
       const weights = effectiveWeights(adapter, keep);
-      const logps = rows.flatMap((row) => [sequenceLogp(weights, row.chosen), sequenceLogp(weights, row.rejected)]);
-      return { logps: Float64Array.from(logps), seconds: 0 };
+      return {
+        logps: eachSide((side) => Float64Array.from(rows, (row) => sequenceLogp(weights, row[side]))),
+        seconds: 0,
+      };
     },
     backward(step, microBatch, gradients) {
       const batch = held.get(microBatch);
-      if (batch !== undefined && gradients.length !== 2 * batch.rows.length) {
+      const { chosen, rejected } = gradients;
+      if (batch !== undefined && !(chosen.length === batch.rows.length && rejected.length === batch.rows.length)) {
         throw new BackendFault(
           'step_conflict',
-          `backward of micro-batch ${microBatch}: got ${gradients.length} gradients, ` +
-            `expected ${2 * batch.rows.length}; nothing was applied`,
+          `backward of micro-batch ${microBatch}: got ${chosen.length} chosen and ${rejected.length} rejected ` +
+            `gradients, expected ${batch.rows.length} of each; nothing was applied`,
         );
       }
       ledger.add(step, microBatch);
@@ -114,8 +118,8 @@ export function createToyTrainer(
       const weights = effectiveWeights(adapter, batch.keep);
       const slope = new Float64Array(PARAMETERS);
       batch.rows.forEach((row, i) => {
-        addGradient(weights, row.chosen, gradients[2 * i] ?? 0, slope);
-        addGradient(weights, row.rejected, gradients[2 * i + 1] ?? 0, slope);
+        addGradient(weights, row.chosen, chosen[i] ?? 0, slope);
+        addGradient(weights, row.rejected, rejected[i] ?? 0, slope);
       });
       const scale = adapter.scale ?? 1;
       for (let i = 0; i < PARAMETERS; i++) {

@@ -109,8 +109,7 @@ function toBatch(pairs: readonly (GivenPair & { readonly where: string })[]): Pa
         (pair) => tokens(pair, k),
       ),
     ),
-    chosenBytes: column((pair) => pair.bytes?.[0]),
-    rejectedBytes: column((pair) => pair.bytes?.[1]),
+    bytes: { chosen: column((pair) => pair.bytes?.[0]), rejected: column((pair) => pair.bytes?.[1]) },
     rowIds: pairs.map(({ id, where }) => id ?? where),
   };
 }

@@ -1,5 +1,5 @@
 /** Explained pairs for people: one block a pair, chosen and rejected side by side. */
-import type { ExplainedRow, PairBatch, PreferenceMetrics, Sides } from '../../objectives/index.js';
+import type { ExplainedRow, PairBatch, PreferenceMetrics, PairOfNumbers } from '../../objectives/index.js';
 
 const LABEL_WIDTH = 26;
 const NUMBER_WIDTH = 16;
@@ -7,8 +7,11 @@ const NUMBER_WIDTH = 16;
 /** One pair: every stage from log-probs to gradient. */
 export function pairBlock(batch: PairBatch, row: number, explained: ExplainedRow): string {
   const name = batch.rowIds?.[row] ?? row + 1;
-  const policy: Sides = [batch.policy.chosen.logps[row]!, batch.policy.rejected.logps[row]!];
-  const references = batch.references.map(({ chosen, rejected }): Sides => [chosen.logps[row]!, rejected.logps[row]!]);
+  const policy: PairOfNumbers = [batch.policy.chosen.logps[row]!, batch.policy.rejected.logps[row]!];
+  const references = batch.references.map(({ chosen, rejected }): PairOfNumbers => [
+    chosen.logps[row]!,
+    rejected.logps[row]!,
+  ]);
   return [
     `${`pair ${name}`.padEnd(LABEL_WIDTH)}${'chosen'.padStart(NUMBER_WIDTH)}${'rejected'.padStart(NUMBER_WIDTH)}`,
     line('policy', policy),
@@ -34,7 +37,7 @@ export function summaryLine(name: string, pairs: number, metrics: PreferenceMetr
   return `${name}, ${pairs} ${pairs === 1 ? 'pair' : 'pairs'}: ${shown.join(', ')}`;
 }
 
-function line(label: string, [chosen, rejected]: Sides, remark = ''): string {
+function line(label: string, [chosen, rejected]: PairOfNumbers, remark = ''): string {
   const numbers = `${format(chosen).padStart(NUMBER_WIDTH)}${format(rejected).padStart(NUMBER_WIDTH)}`;
   return `${label.padEnd(LABEL_WIDTH)}${numbers}${remark === '' ? '' : `   ${remark}`}`;
 }

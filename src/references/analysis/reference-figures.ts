@@ -31,11 +31,11 @@ export function referenceFigures(
   batch: PairBatch,
   positions: readonly number[],
 ): ReferenceFigures {
-  const { size, chosenBytes, rejectedBytes } = batch;
+  const { size, bytes } = batch;
   const [chosen, rejected] = [model.chosen.logps, model.rejected.logps];
-  const [chosenRate, rejectedRate] = [ratesOf(chosen, chosenBytes), ratesOf(rejected, rejectedBytes)];
+  const [chosenRate, rejectedRate] = [ratesOf(chosen, bytes.chosen), ratesOf(rejected, bytes.rejected)];
   const difference = chosen.map((logp, row) => logp - rejected[row]!);
-  const byteDifference = chosenBytes.map((bytes, row) => bytes - rejectedBytes[row]!);
+  const byteDifference = bytes.chosen.map((count, row) => count - bytes.rejected[row]!);
   const unequal = Array.from(byteDifference.keys()).filter((row) => byteDifference[row] !== 0);
   return {
     accuracy: {
@@ -61,8 +61,8 @@ export function referenceFigures(
 /** Log-probs per byte of all responses, chosen then rejected: what two references can be compared by. */
 export function responseRates(model: ModelColumns, batch: PairBatch): Float64Array {
   const rates = new Float64Array(2 * batch.size);
-  rates.set(ratesOf(model.chosen.logps, batch.chosenBytes), 0);
-  rates.set(ratesOf(model.rejected.logps, batch.rejectedBytes), batch.size);
+  rates.set(ratesOf(model.chosen.logps, batch.bytes.chosen), 0);
+  rates.set(ratesOf(model.rejected.logps, batch.bytes.rejected), batch.size);
   return rates;
 }
 
@@ -81,7 +81,7 @@ function surprise(
   for (const row of rows) {
     nats -= model.chosen.logps[row]! + model.rejected.logps[row]!;
     tokens += model.chosen.tokens[row]! + model.rejected.tokens[row]!;
-    bytes += batch.chosenBytes[row]! + batch.rejectedBytes[row]!;
+    bytes += batch.bytes.chosen[row]! + batch.bytes.rejected[row]!;
   }
   return { nllPerToken: nats / tokens, nllPerByte: nats / bytes };
 }

@@ -70,7 +70,7 @@ export async function createReferenceReport(options: ReportOptions): Promise<Ref
   const figures = references.map((reference, k) => referenceFigures(reference, batch.references[k]!, batch, positions));
   const letterNats = letterEntropy(pairs);
   const health = healthOf(references, figures, batch, pairs.length, letterNats);
-  const dominance = dominanceShares([result.boundedChosen, result.boundedRejected], result.weights);
+  const dominance = dominanceShares([result.clipped.chosen, result.clipped.rejected], result.weights);
   const differences = batch.references.map(({ chosen, rejected }) =>
     chosen.logps.map((logp, row) => logp - rejected.logps[row]!),
   );
@@ -78,7 +78,7 @@ export async function createReferenceReport(options: ReportOptions): Promise<Ref
   return {
     pairs: pairs.length,
     usable: batch.size,
-    longerIsChosen: shareOf(batch.size, (row) => batch.chosenBytes[row]! > batch.rejectedBytes[row]!),
+    longerIsChosen: shareOf(batch.size, (row) => batch.bytes.chosen[row]! > batch.bytes.rejected[row]!),
     references: references.map((reference, k) => ({
       name: reference.name,
       model: reference.source,
@@ -89,14 +89,14 @@ export async function createReferenceReport(options: ReportOptions): Promise<Ref
       missing: reference.counts.missing,
       ...figures[k]!,
       weight: spreadOf(result.weights[k]!),
-      clipShare: (momentsOf(result.clippedChosen[k]!).mean + momentsOf(result.clippedRejected[k]!).mean) / 2,
+      clipShare: (momentsOf(result.isClipped.chosen[k]!).mean + momentsOf(result.isClipped.rejected[k]!).mean) / 2,
       dominance: dominance[k]!,
       health: health[k]!,
     })),
     agreement: table(differences, (a, b) => shareOf(batch.size, (row) => a[row]! > 0 === b[row]! > 0).share),
     correlation: table(differences, correlation),
     objective: name,
-    virtualAccuracy: shareOf(batch.size, (row) => result.referenceChosen[row]! > result.referenceRejected[row]!),
+    virtualAccuracy: shareOf(batch.size, (row) => result.virtual.chosen[row]! > result.virtual.rejected[row]!),
     stepZero:
       start === undefined
         ? undefined
@@ -128,8 +128,8 @@ async function configuredResult(
 async function startMargins({ objective: config, baseDir }: ReportOptions, batch: PairBatch): Promise<Float64Array> {
   const objective = await createObjective(config, { references: batch.references.length, baseDir });
   objective.fit?.(batch);
-  const { rewardsChosen, rewardsRejected } = objective.evaluate(batch);
-  return rewardsChosen.map((reward, row) => reward - rewardsRejected[row]!);
+  const { rewards } = objective.evaluate(batch);
+  return rewards.chosen.map((reward, row) => reward - rewards.rejected[row]!);
 }
 
 function healthOf(

@@ -27,8 +27,7 @@ export function usableBatch(scores: ReferenceScores, pairs: readonly PreferenceP
     size: positions.length,
     policy: pick((scores.policyStart ?? first).columns, positions),
     references: scores.references.map(({ columns }) => pick(columns, positions)),
-    chosenBytes: bytes('chosen'),
-    rejectedBytes: bytes('rejected'),
+    bytes: { chosen: bytes('chosen'), rejected: bytes('rejected') },
     rowIds: positions.map((position) => pairs[position]?.line ?? position),
   };
   return { batch, policyKnown: scores.policyStart !== undefined, positions };

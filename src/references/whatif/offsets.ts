@@ -9,26 +9,22 @@
  * the same functions of src/math that it uses; what depends on fewer settings than the result is computed once.
  */
 import type { ObjectiveConfig } from '../../config/index.js';
-import { adaptiveEpsilonColumns, type Epsilon } from '../../math/adaptive-epsilon.js';
-import { perLength } from '../../math/normalization.js';
+import { eachSide, type Side, type Sides } from '../../core/sides.js';
+import { adaptiveEpsilonColumns } from '../../math/adaptive-epsilon.js';
 import { poolColumns } from '../../math/pooling.js';
 import { clipColumns } from '../../math/trust-region.js';
 import { createObjective } from '../../objectives/create-objective.js';
-import type { ModelColumns, PairBatch } from '../../objectives/objective.js';
-import { poolingPower } from '../../objectives/virtual-reference.js';
+import { inUnit, referencesInUnit } from '../../objectives/batch-view.js';
+import type { PairBatch } from '../../objectives/objective.js';
+import { logpTable, poolingPower, type LogpTable } from '../../objectives/virtual-reference.js';
 import type { Clip, Setting, Weights } from './setting.js';
 
 /** Columns of length B, in the unit of `objective.normalization`. */
 export interface SettingColumns {
-  readonly virtualChosen: Float64Array;
-  readonly virtualRejected: Float64Array;
+  /** Log-probs of the virtual reference. */
+  readonly virtual: Sides<Float64Array>;
   /** beta times what the setting adds to DPO's margin against the first reference of the configuration. */
   readonly offset: Float64Array;
-}
-
-interface Table {
-  readonly chosen: readonly Float64Array[];
-  readonly rejected: readonly Float64Array[];
 }
 
 /** Evaluates settings on one batch; the parts that several settings share are kept. */
@@ -40,8 +36,8 @@ export interface OffsetCalculator {
 
 export function createOffsetCalculator(batch: PairBatch, objective: ObjectiveConfig): OffsetCalculator {
   const { beta } = objective;
-  const all = batch.references.map((model) => inUnit(model, batch, objective.normalization));
-  const policy = inUnit(batch.policy, batch, objective.normalization);
+  const all = referencesInUnit(batch, objective.normalization);
+  const policy = inUnit(batch, batch.policy, objective.normalization, 'policy');
   const [first = policy] = all;
   const firstGap = difference(first.chosen, first.rejected);
   const weightsOf = remember((weights: Weights, references: readonly number[]) =>
@@ -51,21 +47,20 @@ export function createOffsetCalculator(batch: PairBatch, objective: ObjectiveCon
     const { chosen, rejected } = tableOf(all, references);
     return adaptiveEpsilonColumns(chosen, rejected, 1);
   });
-  const boundedTable = remember((clip: Clip, references: readonly number[]) =>
-    bounded(tableOf(all, references), clip, () => widestEpsilon(references)),
+  const clippedTable = remember((clip: Clip, references: readonly number[]) =>
+    clipped(tableOf(all, references), clip, () => widestEpsilon(references)),
   );
   return {
     dpoMargin: difference(policy.chosen, policy.rejected).map((gap, row) => beta * (gap - firstGap[row]!)),
     async columns({ references, clip, weights, pooling }) {
-      const table = boundedTable(clip, references);
+      const table = clippedTable(clip, references);
       const alpha = await weightsOf(weights, references);
       const power = poolingPower(pooling);
-      const virtualChosen = poolColumns(table.chosen, alpha, power);
-      const virtualRejected = poolColumns(table.rejected, alpha, power);
+      const virtual = eachSide((side) => poolColumns(table[side], alpha, power));
       const offset = new Float64Array(batch.size);
       for (let row = 0; row < offset.length; row++)
-        offset[row] = beta * (firstGap[row]! - (virtualChosen[row]! - virtualRejected[row]!));
-      return { virtualChosen, virtualRejected, offset };
+        offset[row] = beta * (firstGap[row]! - (virtual.chosen[row]! - virtual.rejected[row]!));
+      return { virtual, offset };
     },
   };
 }
@@ -87,41 +82,17 @@ async function objectiveWeights(
 }
 
 /** Eq. 9 is proportional to epsilon_max: columns for 1 serve every width. */
-function bounded(table: Table, clip: Clip, widest: () => Epsilon): Table {
+function clipped(table: LogpTable, clip: Clip, widest: () => Sides<Float64Array>): LogpTable {
   if (clip.mode === 'off') return table;
-  const scaled = (side: 'chosen' | 'rejected'): Float64Array =>
+  const scaled = (side: Side): Float64Array =>
     clip.mode === 'fixed'
       ? new Float64Array(table[side][0]?.length ?? 0).fill(clip.epsilon)
       : widest()[side].map((epsilon) => epsilon * clip.epsilon_max);
-  return {
-    chosen: clipColumns(table.chosen, scaled('chosen')).logps,
-    rejected: clipColumns(table.rejected, scaled('rejected')).logps,
-  };
+  return eachSide((side) => clipColumns(table[side], scaled(side)).logps);
 }
 
-function inUnit(
-  model: ModelColumns,
-  batch: PairBatch,
-  unit: ObjectiveConfig['normalization'],
-): { chosen: Float64Array; rejected: Float64Array } {
-  const lengths = {
-    sum: { chosen: undefined, rejected: undefined },
-    token: { chosen: model.chosen.tokens, rejected: model.rejected.tokens },
-    byte: { chosen: batch.chosenBytes, rejected: batch.rejectedBytes },
-  }[unit];
-  return {
-    chosen: perLength(model.chosen.logps, lengths.chosen),
-    rejected: perLength(model.rejected.logps, lengths.rejected),
-  };
-}
-
-function tableOf(
-  all: readonly { chosen: Float64Array; rejected: Float64Array }[],
-  references: readonly number[],
-): Table {
-  const used = references.flatMap((k) => all[k] ?? []);
-  return { chosen: used.map(({ chosen }) => chosen), rejected: used.map(({ rejected }) => rejected) };
-}
+const tableOf = (all: readonly Sides<Float64Array>[], references: readonly number[]): LogpTable =>
+  logpTable(references.flatMap((k) => all[k] ?? []));
 
 const difference = (left: Float64Array, right: Float64Array): Float64Array =>
   left.map((value, row) => value - right[row]!);

@@ -52,7 +52,7 @@ export async function exploreSettings(options: WhatifOptions): Promise<Whatif> {
   const { batch, policyKnown } = usableBatch(scores, pairs);
   const names = scores.references.map(({ name }) => name);
   const { results, configured, dpoMargin } = await sweepBatch(batch, policyKnown, names, objective, options.onProgress);
-  const longer = batch.chosenBytes.map((bytes, row) => (bytes > batch.rejectedBytes[row]! ? 1 : 0));
+  const longer = batch.bytes.chosen.map((bytes, row) => (bytes > batch.bytes.rejected[row]! ? 1 : 0));
   return {
     pairs: pairs.length,
     usable: batch.size,
@@ -115,14 +115,14 @@ function summarise(
   batch: PairBatch,
   policyKnown: boolean,
 ): Omit<SettingResult, 'setting'> {
-  const { virtualChosen, virtualRejected, offset } = columns;
-  const { size, chosenBytes, rejectedBytes } = batch;
+  const { virtual, offset } = columns;
+  const { size, bytes } = batch;
   let [favouring, deciding, weakened, strengthened, rightVirtually, rightAtStart] = [0, 0, 0, 0, 0, 0];
   for (let row = 0; row < size; row++) {
     const added = offset[row]!;
-    if (virtualChosen[row]! > virtualRejected[row]!) rightVirtually++;
+    if (virtual.chosen[row]! > virtual.rejected[row]!) rightVirtually++;
     if (dpo.margin[row]! + added > 0) rightAtStart++;
-    const longer = chosenBytes[row]! - rejectedBytes[row]!;
+    const longer = bytes.chosen[row]! - bytes.rejected[row]!;
     if (added !== 0 && longer !== 0) {
       deciding++;
       if (added > 0 === longer > 0) favouring++;

@@ -146,8 +146,8 @@ function handlersOf(backend: Backend, token: string | undefined): BackendService
         })) {
           write({
             rows: [...chunk.rows],
-            chosenLogps: [...chunk.chosenLogps],
-            rejectedLogps: [...chunk.rejectedLogps],
+            chosenLogps: [...chunk.logps.chosen],
+            rejectedLogps: [...chunk.logps.rejected],
             progress: undefined,
           });
         }
@@ -259,11 +259,17 @@ async function answerFrame(
     case 'forward': {
       const { step, microBatch } = frame.value;
       const { logps, seconds } = await trainer.forward(frame.value);
-      return { $case: 'forward', value: { step, microBatch, logps: [...logps], seconds } };
+      return {
+        $case: 'forward',
+        value: { step, microBatch, chosenLogps: [...logps.chosen], rejectedLogps: [...logps.rejected], seconds },
+      };
     }
     case 'backward': {
-      const { step, microBatch, gradients } = frame.value;
-      const { seconds } = await trainer.backward(step, microBatch, Float64Array.from(gradients));
+      const { step, microBatch, chosenGradients, rejectedGradients } = frame.value;
+      const { seconds } = await trainer.backward(step, microBatch, {
+        chosen: Float64Array.from(chosenGradients),
+        rejected: Float64Array.from(rejectedGradients),
+      });
       return { $case: 'backward', value: { step, microBatch, seconds } };
     }
     case 'commit':

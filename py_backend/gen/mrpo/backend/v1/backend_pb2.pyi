@@ -164,12 +164,10 @@ class IdentifyModelResponse(_message.Message):
     def __init__(self, progress: _Optional[_Union[Progress, _Mapping]] = ..., identity: _Optional[_Union[ModelIdentity, _Mapping]] = ...) -> None: ...
 
 class LoadModelRequest(_message.Message):
-    __slots__ = ("model", "for_training")
+    __slots__ = ("model",)
     MODEL_FIELD_NUMBER: _ClassVar[int]
-    FOR_TRAINING_FIELD_NUMBER: _ClassVar[int]
     model: ModelSpec
-    for_training: bool
-    def __init__(self, model: _Optional[_Union[ModelSpec, _Mapping]] = ..., for_training: _Optional[bool] = ...) -> None: ...
+    def __init__(self, model: _Optional[_Union[ModelSpec, _Mapping]] = ...) -> None: ...
 
 class LoadModelResponse(_message.Message):
     __slots__ = ("progress", "loaded")
@@ -442,14 +440,16 @@ class TrainRequest(_message.Message):
         seed: int
         def __init__(self, step: _Optional[int] = ..., micro_batch: _Optional[int] = ..., rows: _Optional[_Iterable[int]] = ..., seed: _Optional[int] = ...) -> None: ...
     class Backward(_message.Message):
-        __slots__ = ("step", "micro_batch", "gradients")
+        __slots__ = ("step", "micro_batch", "chosen_gradients", "rejected_gradients")
         STEP_FIELD_NUMBER: _ClassVar[int]
         MICRO_BATCH_FIELD_NUMBER: _ClassVar[int]
-        GRADIENTS_FIELD_NUMBER: _ClassVar[int]
+        CHOSEN_GRADIENTS_FIELD_NUMBER: _ClassVar[int]
+        REJECTED_GRADIENTS_FIELD_NUMBER: _ClassVar[int]
         step: int
         micro_batch: int
-        gradients: _containers.RepeatedScalarFieldContainer[float]
-        def __init__(self, step: _Optional[int] = ..., micro_batch: _Optional[int] = ..., gradients: _Optional[_Iterable[float]] = ...) -> None: ...
+        chosen_gradients: _containers.RepeatedScalarFieldContainer[float]
+        rejected_gradients: _containers.RepeatedScalarFieldContainer[float]
+        def __init__(self, step: _Optional[int] = ..., micro_batch: _Optional[int] = ..., chosen_gradients: _Optional[_Iterable[float]] = ..., rejected_gradients: _Optional[_Iterable[float]] = ...) -> None: ...
     class Commit(_message.Message):
         __slots__ = ("step", "micro_batches", "learning_rate", "weight_decay", "max_grad_norm")
         STEP_FIELD_NUMBER: _ClassVar[int]
@@ -492,16 +492,18 @@ class TrainResponse(_message.Message):
         last_commit: TrainResponse.StepDone
         def __init__(self, committed_step: _Optional[int] = ..., last_commit: _Optional[_Union[TrainResponse.StepDone, _Mapping]] = ...) -> None: ...
     class ForwardResult(_message.Message):
-        __slots__ = ("step", "micro_batch", "logps", "seconds")
+        __slots__ = ("step", "micro_batch", "chosen_logps", "rejected_logps", "seconds")
         STEP_FIELD_NUMBER: _ClassVar[int]
         MICRO_BATCH_FIELD_NUMBER: _ClassVar[int]
-        LOGPS_FIELD_NUMBER: _ClassVar[int]
+        CHOSEN_LOGPS_FIELD_NUMBER: _ClassVar[int]
+        REJECTED_LOGPS_FIELD_NUMBER: _ClassVar[int]
         SECONDS_FIELD_NUMBER: _ClassVar[int]
         step: int
         micro_batch: int
-        logps: _containers.RepeatedScalarFieldContainer[float]
+        chosen_logps: _containers.RepeatedScalarFieldContainer[float]
+        rejected_logps: _containers.RepeatedScalarFieldContainer[float]
         seconds: float
-        def __init__(self, step: _Optional[int] = ..., micro_batch: _Optional[int] = ..., logps: _Optional[_Iterable[float]] = ..., seconds: _Optional[float] = ...) -> None: ...
+        def __init__(self, step: _Optional[int] = ..., micro_batch: _Optional[int] = ..., chosen_logps: _Optional[_Iterable[float]] = ..., rejected_logps: _Optional[_Iterable[float]] = ..., seconds: _Optional[float] = ...) -> None: ...
     class BackwardDone(_message.Message):
         __slots__ = ("step", "micro_batch", "seconds")
         STEP_FIELD_NUMBER: _ClassVar[int]

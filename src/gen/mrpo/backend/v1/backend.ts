@@ -121,7 +121,7 @@ export interface GetServerInfoRequest {
 }
 
 export interface GetServerInfoResponse {
-  /** of this file; now 1 */
+  /** of this file; now 2 */
   protocolVersion: number;
   /** random per process: a new one means that all state is gone */
   incarnation: string;
@@ -208,11 +208,7 @@ export interface IdentifyModelResponse {
 }
 
 export interface LoadModelRequest {
-  model:
-    | ModelSpec
-    | undefined;
-  /** Model-wide settings that only training needs; they do not change log-probs. */
-  forTraining: boolean;
+  model: ModelSpec | undefined;
 }
 
 export interface LoadModelResponse {
@@ -426,7 +422,7 @@ export interface TrainRequest_Open {
   rowSet: string;
 }
 
-/** Runs the policy on pairs and keeps the graph. Log-probs come back interleaved: chosen, rejected, chosen, ... */
+/** Runs the policy on pairs and keeps the graph. */
 export interface TrainRequest_Forward {
   step: number;
   /** unique within the step */
@@ -436,11 +432,12 @@ export interface TrainRequest_Forward {
   seed: number;
 }
 
-/** +dL/dlogp in the order of the log-probs. Frees the graph; gradients add up over the step. */
+/** +dL/dlogp in the order of the rows. Frees the graph; gradients add up over the step. */
 export interface TrainRequest_Backward {
   step: number;
   microBatch: number;
-  gradients: number[];
+  chosenGradients: number[];
+  rejectedGradients: number[];
 }
 
 /** Applies exactly these micro-batches; anything else open or missing is a STEP_CONFLICT and nothing is applied. */
@@ -482,7 +479,9 @@ export interface TrainResponse_Opened {
 export interface TrainResponse_ForwardResult {
   step: number;
   microBatch: number;
-  logps: number[];
+  /** in the order of the rows */
+  chosenLogps: number[];
+  rejectedLogps: number[];
   seconds: number;
 }
 
@@ -1425,16 +1424,13 @@ export const IdentifyModelResponse: MessageFns<IdentifyModelResponse> = {
 };
 
 function createBaseLoadModelRequest(): LoadModelRequest {
-  return { model: undefined, forTraining: false };
+  return { model: undefined };
 }
 
 export const LoadModelRequest: MessageFns<LoadModelRequest> = {
   encode(message: LoadModelRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.model !== undefined) {
       ModelSpec.encode(message.model, writer.uint32(10).fork()).join();
-    }
-    if (message.forTraining !== false) {
-      writer.uint32(16).bool(message.forTraining);
     }
     return writer;
   },
@@ -1460,14 +1456,6 @@ export const LoadModelRequest: MessageFns<LoadModelRequest> = {
             message.model = ModelSpec.decode(reader, reader.uint32());
             continue;
           }
-          case 2: {
-            if (tag !== 16) {
-              break;
-            }
-
-            message.forTraining = reader.bool();
-            continue;
-          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1488,7 +1476,6 @@ export const LoadModelRequest: MessageFns<LoadModelRequest> = {
     message.model = (object.model !== undefined && object.model !== null)
       ? ModelSpec.fromPartial(object.model)
       : undefined;
-    message.forTraining = object.forTraining ?? false;
     return message;
   },
 };
@@ -3822,7 +3809,7 @@ export const TrainRequest_Forward: MessageFns<TrainRequest_Forward> = {
 };
 
 function createBaseTrainRequest_Backward(): TrainRequest_Backward {
-  return { step: 0, microBatch: 0, gradients: [] };
+  return { step: 0, microBatch: 0, chosenGradients: [], rejectedGradients: [] };
 }
 
 export const TrainRequest_Backward: MessageFns<TrainRequest_Backward> = {
@@ -3833,9 +3820,16 @@ export const TrainRequest_Backward: MessageFns<TrainRequest_Backward> = {
     if (message.microBatch !== 0) {
       writer.uint32(16).int32(message.microBatch);
     }
-    if (message.gradients.length !== 0) {
-      writer.uint32(26).fork();
-      for (const v of message.gradients) {
+    if (message.chosenGradients.length !== 0) {
+      writer.uint32(34).fork();
+      for (const v of message.chosenGradients) {
+        writer.double(v);
+      }
+      writer.join();
+    }
+    if (message.rejectedGradients.length !== 0) {
+      writer.uint32(42).fork();
+      for (const v of message.rejectedGradients) {
         writer.double(v);
       }
       writer.join();
@@ -3872,17 +3866,35 @@ export const TrainRequest_Backward: MessageFns<TrainRequest_Backward> = {
             message.microBatch = reader.int32();
             continue;
           }
-          case 3: {
-            if (tag === 25) {
-              message.gradients.push(reader.double());
+          case 4: {
+            if (tag === 33) {
+              message.chosenGradients.push(reader.double());
 
               continue;
             }
 
-            if (tag === 26) {
+            if (tag === 34) {
               const end2 = reader.uint32() + reader.pos;
               while (reader.pos < end2) {
-                message.gradients.push(reader.double());
+                message.chosenGradients.push(reader.double());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 5: {
+            if (tag === 41) {
+              message.rejectedGradients.push(reader.double());
+
+              continue;
+            }
+
+            if (tag === 42) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.rejectedGradients.push(reader.double());
               }
 
               continue;
@@ -3909,7 +3921,8 @@ export const TrainRequest_Backward: MessageFns<TrainRequest_Backward> = {
     const message = createBaseTrainRequest_Backward();
     message.step = object.step ?? 0;
     message.microBatch = object.microBatch ?? 0;
-    message.gradients = object.gradients?.map((e) => e) || [];
+    message.chosenGradients = object.chosenGradients?.map((e) => e) || [];
+    message.rejectedGradients = object.rejectedGradients?.map((e) => e) || [];
     return message;
   },
 };
@@ -4317,7 +4330,7 @@ export const TrainResponse_Opened: MessageFns<TrainResponse_Opened> = {
 };
 
 function createBaseTrainResponse_ForwardResult(): TrainResponse_ForwardResult {
-  return { step: 0, microBatch: 0, logps: [], seconds: 0 };
+  return { step: 0, microBatch: 0, chosenLogps: [], rejectedLogps: [], seconds: 0 };
 }
 
 export const TrainResponse_ForwardResult: MessageFns<TrainResponse_ForwardResult> = {
@@ -4328,9 +4341,16 @@ export const TrainResponse_ForwardResult: MessageFns<TrainResponse_ForwardResult
     if (message.microBatch !== 0) {
       writer.uint32(16).int32(message.microBatch);
     }
-    if (message.logps.length !== 0) {
-      writer.uint32(26).fork();
-      for (const v of message.logps) {
+    if (message.chosenLogps.length !== 0) {
+      writer.uint32(42).fork();
+      for (const v of message.chosenLogps) {
+        writer.double(v);
+      }
+      writer.join();
+    }
+    if (message.rejectedLogps.length !== 0) {
+      writer.uint32(50).fork();
+      for (const v of message.rejectedLogps) {
         writer.double(v);
       }
       writer.join();
@@ -4370,17 +4390,35 @@ export const TrainResponse_ForwardResult: MessageFns<TrainResponse_ForwardResult
             message.microBatch = reader.int32();
             continue;
           }
-          case 3: {
-            if (tag === 25) {
-              message.logps.push(reader.double());
+          case 5: {
+            if (tag === 41) {
+              message.chosenLogps.push(reader.double());
 
               continue;
             }
 
-            if (tag === 26) {
+            if (tag === 42) {
               const end2 = reader.uint32() + reader.pos;
               while (reader.pos < end2) {
-                message.logps.push(reader.double());
+                message.chosenLogps.push(reader.double());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 6: {
+            if (tag === 49) {
+              message.rejectedLogps.push(reader.double());
+
+              continue;
+            }
+
+            if (tag === 50) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.rejectedLogps.push(reader.double());
               }
 
               continue;
@@ -4415,7 +4453,8 @@ export const TrainResponse_ForwardResult: MessageFns<TrainResponse_ForwardResult
     const message = createBaseTrainResponse_ForwardResult();
     message.step = object.step ?? 0;
     message.microBatch = object.microBatch ?? 0;
-    message.logps = object.logps?.map((e) => e) || [];
+    message.chosenLogps = object.chosenLogps?.map((e) => e) || [];
+    message.rejectedLogps = object.rejectedLogps?.map((e) => e) || [];
     message.seconds = object.seconds ?? 0;
     return message;
   },

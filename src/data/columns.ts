@@ -1,42 +1,61 @@
-/** Column names of a table mapped to the names that formats know. */
+/** Columns that the user names for their roles: an order, which wins over every name that a format knows. */
 import { distance } from 'fastest-levenshtein';
 
 import { MrpoError } from '../core/errors.js';
 import type { Row } from './fields.js';
-import { RowProblem } from './row-problem.js';
+import { plainName } from './names.js';
+import { kindOf, shapeOf, valueAt, type Column, type RowShape } from './shape.js';
 
-/** Name in the file of each field that is called otherwise there. */
-export interface ColumnMapping {
-  readonly prompt?: string | undefined;
-  readonly chosen?: string | undefined;
-  readonly rejected?: string | undefined;
-  readonly system?: string | undefined;
-}
+/** What a column can be. */
+export const COLUMN_ROLES = [
+  'prompt',
+  'chosen',
+  'rejected',
+  'system',
+  'history',
+  'input',
+  'a',
+  'b',
+  'verdict',
+  'score_a',
+  'score_b',
+  'answers',
+  'answer',
+  'tools',
+] as const;
+export type ColumnRole = (typeof COLUMN_ROLES)[number];
 
-/** The row under the names that formats know. @throws RowProblem if a mapped column is not there. */
-export function renameColumns(row: Row, columns: ColumnMapping): Row {
-  const mapped = Object.entries(columns).filter((entry): entry is [string, string] => entry[1] !== undefined);
-  const taken = new Set(mapped.flat());
-  const others = Object.entries(row).filter(([name]) => !taken.has(name));
-  const renamed = mapped.map(([name, column]): [string, unknown] => {
-    if (!Object.hasOwn(row, column)) throw new RowProblem(`column ${JSON.stringify(column)} (for ${name}): missing`);
-    return [name, row[column]];
-  });
-  return Object.fromEntries([...others, ...renamed]);
+/** Column of each role, as a name or a dotted path (`info.post`, `summaries.0.text`). */
+export type ColumnMapping = { readonly [role in ColumnRole]?: string | undefined };
+
+/**
+ * The column at a path: by its exact name, by its name in plain letters, or by the parts of the path.
+ * `undefined` where the row has no such column.
+ */
+export function columnAt(shape: RowShape, path: string): Column | undefined {
+  const exact = shape.columns.find((column) => column.path === path);
+  if (exact !== undefined) return exact;
+  const plain = path.split('.').map(plainName).join('.');
+  const alike = shape.columns.filter(({ name }) => name === plain);
+  if (alike.length === 1) return alike[0];
+  const keys = path.split('.');
+  const sample = valueAt(keys)(shape.row);
+  if (keys.length < 2 || sample === undefined) return undefined;
+  return { path, keys, name: plain, kind: kindOf(sample), sample };
 }
 
 /** @throws MrpoError `config` if a mapped column is in none of the first rows. */
 export function requireColumns(sample: readonly Row[], columns: ColumnMapping, source: string): void {
-  const present = [...new Set(sample.flatMap((row) => Object.keys(row)))];
-  for (const [name, column] of Object.entries(columns) as [string, string | undefined][]) {
-    if (column === undefined || present.includes(column) || sample.length === 0) continue;
-    const nearest = [...present].sort((a, b) => distance(column, a) - distance(column, b))[0];
+  if (sample.length === 0) return;
+  const shapes = sample.map(shapeOf);
+  const present = [...new Set(shapes.flatMap((shape) => shape.columns.map(({ path }) => path)))];
+  for (const [role, path] of Object.entries(columns)) {
+    if (path === undefined || shapes.some((shape) => columnAt(shape, path) !== undefined)) continue;
+    const nearest = [...present].sort((a, b) => distance(path, a) - distance(path, b))[0];
     throw new MrpoError(
       'config',
-      `data.columns.${name}: ${source} has no column ${JSON.stringify(column)}; it has ${present.slice(0, 12).join(', ')}`,
-      {
-        hint: nearest === undefined ? undefined : `Did you mean ${JSON.stringify(nearest)}?`,
-      },
+      `data.columns.${role}: ${source} has no column ${JSON.stringify(path)}; it has ${present.slice(0, 12).join(', ')}`,
+      { hint: nearest === undefined ? undefined : `Did you mean ${JSON.stringify(nearest)}?` },
     );
   }
 }

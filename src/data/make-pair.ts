@@ -6,7 +6,10 @@ import { extraText, sameMessage, type ChatMessage, type PreferencePair, type Row
 import { RowProblem } from './row-problem.js';
 
 /** A pair as a format reads it, before it is checked and named. */
-export interface PairDraft extends Pick<PreferencePair, 'prompt' | 'chosen' | 'rejected' | 'plain' | 'tools'> {
+export interface PairDraft extends Pick<
+  PreferencePair,
+  'prompt' | 'chosen' | 'rejected' | 'plain' | 'tools' | 'decided'
+> {
   /** What tells the prompt from others, where the end of its text depends on the responses. Default: the text itself. */
   readonly promptKey?: string | undefined;
 }
@@ -16,7 +19,7 @@ export function makePair(draft: PairDraft, line: number, origin?: RowOrigin): Pr
   checkPrompt(draft.prompt);
   checkResponse(draft.chosen, 'chosen', draft.plain);
   checkResponse(draft.rejected, 'rejected', draft.plain);
-  const { prompt, chosen, rejected, plain } = draft;
+  const { prompt, chosen, rejected, plain, decided } = draft;
   if (sameText(chosen, rejected)) throw new RowProblem('chosen equals rejected');
   const tools = draft.tools?.length ? { tools: draft.tools } : {};
   for (const text of textsIn(draft.tools ?? [])) checkWellFormed(text, 'tools');
@@ -32,6 +35,7 @@ export function makePair(draft: PairDraft, line: number, origin?: RowOrigin): Pr
     line,
     origin,
     ...tools,
+    ...(decided !== undefined && { decided }),
   };
 }
 

@@ -46,6 +46,8 @@ export interface PreferencePair {
   readonly tools?: readonly JsonValue[] | undefined;
   /** Text used as it is, without a chat template (TRL's standard format); each list then holds one message. */
   readonly plain: boolean;
+  /** What made the one answer chosen, as the file says it (`winner: model_b`, `score 9 over 3`); absent where the columns do. */
+  readonly decided?: string | undefined;
   /** Where it came from, for messages; absent for a pair that a program made. */
   readonly origin?: RowOrigin | undefined;
   /** 1-based line of a .jsonl or .csv file, else 1-based row number. */

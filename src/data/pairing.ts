@@ -17,11 +17,14 @@ export interface ScoredAnswers {
   readonly prompt: readonly ChatMessage[];
   readonly plain: boolean;
   readonly answers: readonly ScoredAnswer[];
+  readonly tools?: PairDraft['tools'];
 }
 
 export interface ScoredAnswer {
   readonly messages: readonly ChatMessage[];
   readonly score: number;
+  /** The score as the file has it, with its name. */
+  readonly shown?: string | undefined;
 }
 
 /**
@@ -40,6 +43,8 @@ export function pairAnswers(scored: ScoredAnswers, rule: PairingRule, draw: () =
     plain: scored.plain,
     chosen: chosen.messages,
     rejected: rejected.messages,
+    decided: `${chosen.shown ?? chosen.score} over ${rejected.shown ?? rejected.score}`,
+    ...(scored.tools !== undefined && { tools: scored.tools }),
   });
   switch (rule) {
     case 'best-vs-worst':

@@ -1,27 +1,44 @@
 /** Reading preference pairs as a stream: source → rows → format → pairs, with every row that is dropped and why. */
 import { describeValue } from '../core/describe-value.js';
 import { MrpoError } from '../core/errors.js';
-import { renameColumns, requireColumns, type ColumnMapping } from './columns.js';
+import { requireColumns, type ColumnMapping } from './columns.js';
+import { withEmbedded } from './embedded.js';
 import { isRow, type Row } from './fields.js';
-import { FORMATS, type AnswerFormat, type Format, type FormatContext } from './formats/index.js';
+import { refuseScore } from './formats/answer-scores.js';
+import { FORMATS, type Format, type FormatContext } from './formats/index.js';
 import { pairsOfAnswers } from './formats/pair-row.js';
+import { createGatherer, type Gatherer } from './gather.js';
 import { makePair, type PairDraft } from './make-pair.js';
+import type { MessageKeys } from './messages.js';
 import type { PreferencePair, RowOrigin } from './pair.js';
-import type { PairingRule, ScoredAnswers } from './pairing.js';
+import type { PairingRule } from './pairing.js';
+import { createReadReport, reportNotes, type ReadReport } from './read-report.js';
 import { recogniseFormat } from './recognise-format.js';
+import { createRowReader, type RowReader } from './row-reader.js';
 import { RowProblem } from './row-problem.js';
 import { openSource, type OpenOptions } from './sources/open-source.js';
-import type { RawRow, RowPlace, RowSource } from './sources/source.js';
+import type { RawRow, RowAt, RowPlace, RowSource } from './sources/source.js';
+import { stopAtConcerns } from './stop-at-concerns.js';
+import { createTally, type Tally } from './tally.js';
+import type { VerdictValues } from './verdict/sides.js';
 
 export interface ReadOptions extends OpenOptions {
   /** Name of a format, or `auto` (default): recognised from the first rows. */
   readonly format?: string | undefined;
-  /** Column names, for tables whose columns are called otherwise. */
+  /** Column of each role, as a name or a dotted path; wins over every name that a format knows. */
   readonly columns?: ColumnMapping | undefined;
+  /** What the values of the verdict between two answers mean. */
+  readonly verdict?: VerdictValues | undefined;
+  /** Keys of messages and names of speakers, where they are not recognised. */
+  readonly messages?: MessageKeys | undefined;
+  /** Columns that are left out, whatever they may mean. */
+  readonly ignore?: readonly string[] | undefined;
   /** Default `best-vs-worst`. */
   readonly pairing?: PairingRule | undefined;
   /** Field that scores an answer, for formats with several. */
   readonly score?: string | undefined;
+  /** Whether less of the score is better. Default: as its name says; asked where that is not plain. */
+  readonly lowerIsBetter?: boolean | undefined;
   /** Of random pairings. Default 0. */
   readonly seed?: number | undefined;
   /** Throw at the first row that cannot be used. Default false: drop and count. */
@@ -52,18 +69,20 @@ export interface PairStream {
   /** What the user should know; grows until the last batch is read. */
   readonly notes: readonly string[];
   readonly batches: AsyncIterable<PairBatch>;
+  /** What was read as what, and what was not; of the rows read so far. */
+  report(): ReadReport;
 }
 
 /** Rows looked at to recognise the format. */
 const SAMPLE_ROWS = 64;
 
-/** Fields that change nothing for text-only training, and fields that make a row something else. */
-const IGNORED_FIELDS = ['tools', 'chat_template_kwargs'];
+/** Fields that make a row something else than text. */
 const REFUSED_FIELDS = ['images', 'image', 'videos', 'audios'];
 
 /**
  * Opens a file and recognises its format; rows are read as the batches are.
- * @throws MrpoError `data` if the source cannot be opened or no format fits its first rows.
+ * @throws MrpoError `data` if the source cannot be opened, no format fits its first rows, or they hold something that is
+ *   not read and may change what they mean.
  */
 export async function readPairs(source: string, options: ReadOptions = {}): Promise<PairStream> {
   const opened = await openSource(source, options);
@@ -74,81 +93,106 @@ export async function readPairs(source: string, options: ReadOptions = {}): Prom
     if (next.done === true) break;
     for (const row of next.value) head.push(row);
   }
-  const sample = head
-    .map(({ value }) => value)
-    .filter(isRow)
-    .slice(0, SAMPLE_ROWS);
-  requireRow(source, opened, sample, head);
-  const renamed = renamedSample(source, sample, options.columns);
-  const format = recogniseFormat(source, options.format ?? 'auto', renamed, FORMATS);
-  const note = format.note?.(renamed);
-  const notes = [...opened.notes, ...(note === undefined ? [] : [note])];
+  const reading = createReading(source, opened, head, options);
   const rest: AsyncIterable<readonly RawRow[]> = { [Symbol.asyncIterator]: () => iterator };
   return {
     kind: opened.kind,
     place: opened.place,
-    format: format.name,
-    notes,
-    batches: pairBatches(source, opened.place, head, rest, format, options, notes),
+    format: reading.format.name,
+    notes: reading.notes,
+    batches: pairBatches({ name: source, place: opened.place }, head, rest, reading, options.strict === true),
+    report: () => createReadReport(reading.tally, reading.roles),
   };
 }
 
-function requireRow(source: string, { place }: RowSource, sample: readonly Row[], head: readonly RawRow[]): void {
-  if (sample.length > 0) return;
+interface FileReading {
+  readonly format: Format;
+  readonly reader: RowReader;
+  readonly context: FormatContext;
+  readonly gatherer: Gatherer;
+  readonly tally: Tally;
+  readonly roles: Readonly<Record<string, string>>;
+  readonly notes: string[];
+  readonly paired: () => number;
+}
+
+function createReading(source: string, opened: RowSource, head: readonly RawRow[], options: ReadOptions): FileReading {
+  const tally = createTally();
+  const sample = sampleOf(source, opened, head);
+  const columns = options.columns ?? {};
+  requireColumns(sample, columns, source);
+  let paired = 0;
+  const gatherer = createGatherer((scored) => pairsOfAnswers(scored, context));
+  const context: FormatContext = {
+    named: (options.format ?? 'auto') !== 'auto',
+    columns,
+    verdict: options.verdict,
+    messages: options.messages,
+    pairing: options.pairing ?? 'best-vs-worst',
+    score: options.score,
+    lowerIsBetter: options.lowerIsBetter,
+    ignore: options.ignore ?? [],
+    seed: options.seed ?? 0,
+    sample,
+    tally,
+    gathered: gatherer,
+    onPaired: () => (paired += 1),
+  };
+  const format = recogniseFormat(source, options.format ?? 'auto', FORMATS, context);
+  if (format.scored !== true) refuseScore(options.score, format.name);
+  const reader = createRowReader(format, context.named ? [] : FORMATS, context);
+  const first = sample.map((row) => reader.planOf(row)).find((plan) => plan?.format === format);
+  stopAtConcerns(source, sample, reader);
+  const note = first?.reading.note;
+  return {
+    format,
+    reader,
+    context,
+    gatherer,
+    tally,
+    roles: first?.reading.roles ?? {},
+    notes: [...opened.notes, ...(note === undefined ? [] : [note])],
+    paired: () => paired,
+  };
+}
+
+function sampleOf(source: string, { place }: RowSource, head: readonly RawRow[]): readonly Row[] {
+  const rows = head.map(({ value }) => value).filter(isRow);
+  if (rows.length > 0) return rows.slice(0, SAMPLE_ROWS).map((row) => withEmbedded(row, createTally()));
   const first = head.find(({ problem }) => problem !== undefined) ?? head[0];
   if (first === undefined) throw new MrpoError('data', `${source}: no row can be read; it has none`);
   const reason = first.problem ?? `expected an object with fields, got ${describeValue(first.value)}`;
   throw new MrpoError('data', `${source}: no row can be read; first: ${place} ${first.line}: ${reason}`);
 }
 
-function renamedSample(source: string, sample: readonly Row[], columns: ColumnMapping | undefined): readonly Row[] {
-  if (columns === undefined) return sample;
-  requireColumns(sample, columns, source);
-  return sample.filter((row) => hasColumns(row, columns)).map((row) => renameColumns(row, columns));
-}
-
-const hasColumns = (row: Row, columns: ColumnMapping): boolean =>
-  Object.values(columns).every((column) => column === undefined || Object.hasOwn(row, column as string));
-
 async function* pairBatches(
-  source: string,
-  place: RowPlace,
+  origin: RowOrigin,
   head: readonly RawRow[],
   rest: AsyncIterable<readonly RawRow[]>,
-  format: Format,
-  options: ReadOptions,
-  notes: string[],
+  reading: FileReading,
+  strict: boolean,
 ): AsyncGenerator<PairBatch> {
-  let paired = 0;
-  const context: FormatContext = {
-    named: (options.format ?? 'auto') !== 'auto',
-    pairing: options.pairing ?? 'best-vs-worst',
-    score: options.score,
-    seed: options.seed ?? 0,
-    onPaired: () => (paired += 1),
-  };
-  const origin: RowOrigin = { name: source, place };
-  const refuse = options.strict === true ? strictly(origin) : undefined;
-  const ignored = new Map<string, number>();
-  const groups = new Map<string, AnswerGroup>();
+  const { reader, tally, gatherer, notes } = reading;
+  const refuse = strict ? strictly(origin) : undefined;
   const readBatch = (rows: readonly RawRow[]): PairBatch => {
     const collector = createCollector(rows.length, origin, refuse);
     for (const raw of rows) {
-      collector.attempt(raw, () => {
-        const usable = usableRow(raw, ignored);
-        const row = options.columns === undefined ? usable : renameColumns(usable, options.columns);
-        if ('toPairs' in format) return format.toPairs(row, context);
-        gather(groups, format, row, { line: raw.line, origin: raw.origin }, context);
-        return [];
-      });
+      tally.nextRow();
+      collector.attempt(raw, () => reader.read(withEmbedded(usableRow(raw), tally), raw));
     }
     return collector.batch;
   };
   yield readBatch(head);
   for await (const rows of rest) yield readBatch(rows);
-  if ('toAnswer' in format) yield pairGroups(groups, context, origin, refuse);
-  if (paired > 0) notes.push(pairingNote(paired, context));
-  for (const [field, count] of ignored) notes.push(`${field}: ignored in ${count} row${count === 1 ? '' : 's'}`);
+  yield gatheredPairs(gatherer, origin, refuse);
+  if (reading.paired() > 0) notes.push(pairingNote(reading.paired(), reading.context));
+  for (const note of reportNotes(createReadReport(tally, reading.roles), tally)) notes.push(note);
+}
+
+function gatheredPairs(gatherer: Gatherer, origin: RowOrigin, refuse: Refusal | undefined): PairBatch {
+  const collector = createCollector(0, origin, refuse);
+  for (const group of gatherer.groups()) collector.attempt(group.at, () => group.pairs());
+  return collector.batch;
 }
 
 function pairingNote(prompts: number, { pairing, score }: FormatContext): string {
@@ -158,9 +202,6 @@ function pairingNote(prompts: number, { pairing, score }: FormatContext): string
 
 /** Ends the reading at a row that cannot be used. */
 type Refusal = (problem: RowProblem, at: RowAt) => never;
-
-/** Where a row is. */
-type RowAt = Pick<RawRow, 'line' | 'origin'>;
 
 const strictly =
   (source: RowOrigin): Refusal =>
@@ -192,50 +233,15 @@ function createCollector(rows: number, source: RowOrigin, refuse: Refusal | unde
   };
 }
 
-function usableRow(raw: RawRow, ignored: Map<string, number>): Row {
+function usableRow(raw: RawRow): Row {
   if (raw.problem !== undefined) throw new RowProblem(raw.problem);
   const row = raw.value;
   if (!isRow(row)) throw new RowProblem(`expected an object with fields, got ${describeValue(row)}`);
   for (const field of REFUSED_FIELDS) {
     if (isPresent(row[field])) throw new RowProblem(`${field}: only text can be used`);
   }
-  for (const field of IGNORED_FIELDS) {
-    if (isPresent(row[field])) ignored.set(field, (ignored.get(field) ?? 0) + 1);
-  }
   return row;
 }
 
 const isPresent = (value: unknown): boolean =>
   value !== undefined && value !== null && value !== '' && !(Array.isArray(value) && value.length === 0);
-
-interface AnswerGroup {
-  readonly at: RowAt;
-  readonly answers: ScoredAnswers['answers'][number][];
-  readonly prompt: ScoredAnswers['prompt'];
-  readonly plain: boolean;
-}
-
-function gather(
-  groups: Map<string, AnswerGroup>,
-  format: AnswerFormat,
-  row: Row,
-  at: RowAt,
-  context: FormatContext,
-): void {
-  const answer = format.toAnswer(row, context);
-  const key = JSON.stringify(answer.prompt);
-  const group = groups.get(key);
-  if (group === undefined) groups.set(key, { ...answer, at, answers: [...answer.answers] });
-  else for (const one of answer.answers) group.answers.push(one);
-}
-
-function pairGroups(
-  groups: ReadonlyMap<string, AnswerGroup>,
-  context: FormatContext,
-  source: RowOrigin,
-  refuse: Refusal | undefined,
-): PairBatch {
-  const collector = createCollector(0, source, refuse);
-  for (const group of groups.values()) collector.attempt(group.at, () => pairsOfAnswers(group, context));
-  return collector.batch;
-}

@@ -1,37 +1,81 @@
-/** Which format do these rows have? By their fields and types; a forced name is only checked to exist. */
+/** Which format do these rows have? By their columns and what these hold; a named format is only checked to exist. */
 import { distance } from 'fastest-levenshtein';
 
 import { MrpoError } from '../core/errors.js';
 import type { Row } from './fields.js';
-import type { Format } from './formats/format.js';
+import { isReading, type Format, type FormatContext } from './formats/index.js';
+import { matchFormat } from './row-reader.js';
+import { shapeKey, shapeOf, type RowShape } from './shape.js';
+import { waysThrough } from './ways-through.js';
 
 /**
+ * The format of most of the first rows.
  * @param sample at least one row.
- * @throws MrpoError `data` if the forced name is unknown, or no format has the fields of any of the rows.
+ * @throws MrpoError `data` if the named format is unknown, or no format has the columns of any of the rows.
  */
 export function recogniseFormat(
   source: string,
   name: string,
-  sample: readonly Row[],
   formats: readonly Format[],
+  context: FormatContext,
 ): Format {
   if (name !== 'auto') return namedFormat(name, formats);
-  const recognised = bestBy(formats, (format) => sample.filter((row) => format.recognises(row)).length);
-  if (recognised !== undefined) return recognised;
-  // Right fields, wrong types in every row: the format is clear, and its reader says what is wrong with each row.
-  const byFields = bestBy(
-    formats,
-    (format) => sample.filter((row) => format.fields.every((field) => field in row)).length,
+  const shapes = shapesOf(context.sample);
+  const recognised = mostRows(shapes, (shape) =>
+    formats.find((format) => isReading(matchFormat(format, shape, context, true))),
   );
-  if (byFields !== undefined) return byFields;
-  const fields =
-    Object.keys(sample[0] ?? {})
-      .slice(0, 12)
-      .join(', ') || 'no fields';
-  throw new MrpoError('data', `${source}: rows of no known format: they have ${fields}`, {
-    hint: `Known formats: ${formats.map((format) => format.name).join(', ')}. Other column names can be mapped with data.columns.`,
-    details: { fields: Object.keys(sample[0] ?? {}) },
+  if (recognised !== undefined) return recognised;
+  // Right columns, wrong types in every row: the format is clear, and its reader says what is wrong with each row.
+  const byColumns = mostRows(shapes, (shape) => mostColumns(shape, formats, context));
+  if (byColumns !== undefined) return byColumns;
+  const [shape] = shapes;
+  const fields = Object.keys(shape?.shape.row ?? {});
+  throw new MrpoError(
+    'data',
+    `${source}: rows of no known format: they have ${fields.slice(0, 12).join(', ') || 'no fields'}`,
+    {
+      hint: shape === undefined ? undefined : waysThrough(shape.shape, formats, context),
+      details: { fields },
+    },
+  );
+}
+
+export interface CountedShape {
+  readonly shape: RowShape;
+  readonly rows: number;
+}
+
+/** The shapes of rows, each with the number of rows that have it; most frequent first. */
+export function shapesOf(rows: readonly Row[]): CountedShape[] {
+  const counted = new Map<string, { shape: RowShape; rows: number }>();
+  for (const row of rows) {
+    const key = shapeKey(row);
+    const known = counted.get(key);
+    if (known === undefined) counted.set(key, { shape: shapeOf(row), rows: 1 });
+    else known.rows++;
+  }
+  return [...counted.values()].sort((a, b) => b.rows - a.rows);
+}
+
+function mostRows(
+  shapes: readonly CountedShape[],
+  formatOf: (shape: RowShape) => Format | undefined,
+): Format | undefined {
+  const rows = new Map<Format, number>();
+  for (const { shape, rows: count } of shapes) {
+    const format = formatOf(shape);
+    if (format !== undefined) rows.set(format, (rows.get(format) ?? 0) + count);
+  }
+  return [...rows].sort((a, b) => b[1] - a[1])[0]?.[0];
+}
+
+/** Of the formats whose columns are there, whatever they hold, the one that uses most of them. */
+function mostColumns(shape: RowShape, formats: readonly Format[], context: FormatContext): Format | undefined {
+  const sizes = formats.flatMap((format) => {
+    const match = matchFormat(format, shape, context, false);
+    return isReading(match) ? [{ format, size: Object.keys(match.roles).length }] : [];
   });
+  return sizes.sort((a, b) => b.size - a.size)[0]?.format;
 }
 
 function namedFormat(wanted: string, formats: readonly Format[]): Format {
@@ -42,15 +86,4 @@ function namedFormat(wanted: string, formats: readonly Format[]): Format {
   throw new MrpoError('config', `data.format: expected auto | ${names.join(' | ')}, got ${JSON.stringify(wanted)}`, {
     hint: `Did you mean ${JSON.stringify(nearest)}?`,
   });
-}
-
-/** The format with the highest count above 0; of equals the first. */
-function bestBy(formats: readonly Format[], count: (format: Format) => number): Format | undefined {
-  let best: Format | undefined;
-  let most = 0;
-  for (const format of formats) {
-    const here = count(format);
-    if (here > most) [best, most] = [format, here];
-  }
-  return best;
 }

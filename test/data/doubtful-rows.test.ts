@@ -42,29 +42,32 @@ describe('a system text is kept, whatever most rows look like', () => {
 describe('two texts without a prompt', () => {
   const responses = { chosen: 'The answer is 1', rejected: 'The thing is 1' };
 
-  it.each(['Frage', 'problem', 'user_input', 'title'])('beside a column %s: it may be the prompt', async (name) => {
+  it.each(['Frage', 'title', 'headline', 'body'])('beside a column %s: it may be the prompt', async (name) => {
     const row = { [name]: 'What is 1?', ...responses };
     const error = await failureOf(read([row]));
     expect(error.message).toContain(`${name}: may be the prompt (--columns prompt=${name})`);
     expect((await read([row], { columns: { prompt: name } })).pairs[0]?.prompt[0]?.content).toBe('What is 1?');
     const named = await read([row], { format: 'trl-implicit' });
     expect(named.pairs[0]?.prompt[0]?.content).toBe('The');
-    expect(named.notes.join()).toContain(
-      `the prompt is the common beginning of chosen and rejected; not read: ${name}`,
-    );
+    expect(named.notes).toEqual([
+      'the prompt is the common beginning of chosen and rejected',
+      `not read: ${name} (all rows)`,
+    ]);
   });
 
   it('with two columns that may be the question', async () => {
-    expect((await failureOf(read([{ query: 'q', input: 'i', ...responses }]))).message).toContain(
-      'query: may be the prompt',
-    );
+    const row = { query: 'What is 1?', input: 'A number.', ...responses };
+    expect((await failureOf(read([row]))).message).toContain('not read, and it may change what the pairs mean: input');
+    const both = await read([row], { columns: { prompt: 'query', input: 'input' } });
+    expect(both.pairs[0]?.prompt[0]?.content).toBe('What is 1?\nA number.');
   });
 
   it('beside columns that only describe the row: a note names them', async () => {
     const data = await read([{ prompt_id: 'x1', source: 'the web', chosen_rating: '8.5', n: 3, ...responses }]);
     expect(data.format).toBe('trl-implicit');
     expect(data.notes).toEqual([
-      'the prompt is the common beginning of chosen and rejected; not read: prompt_id, source',
+      'the prompt is the common beginning of chosen and rejected',
+      'not read: prompt_id (all rows), source (all rows)',
     ]);
   });
 
@@ -73,15 +76,18 @@ describe('two texts without a prompt', () => {
       { role: 'user', content: 'q' },
       { role: 'assistant', content: answer },
     ];
-    expect((await read([{ chosen: turns('a'), rejected: turns('b'), source: 'the web' }])).notes).toEqual([]);
+    expect((await read([{ chosen: turns('a'), rejected: turns('b'), source: 'the web' }])).notes).toEqual([
+      'not read: source (all rows)',
+    ]);
   });
 });
 
 describe('answers whose scores are not plain', () => {
   const good = { prompt: 'q', responses: ['best', 'worst'] };
+  const scored = { ...good, scores: [2, 1] };
   const bestFirst = 'the format if the answers stand best first (--format scored-list)';
   const reasons = async (row: object, options = {}) =>
-    (await read([good, row], options)).dropped.map(({ reason }) => reason);
+    (await read([scored, row], options)).dropped.map(({ reason }) => reason);
 
   // prettier-ignore
   it.each([

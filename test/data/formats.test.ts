@@ -1,7 +1,7 @@
 /** Each format: one row as people have it, and the pair that it means. */
 import { describe, expect, it } from 'vitest';
 
-import { formatNames, readPreferenceData, type PreferencePair } from '../../src/data/index.js';
+import { FORMATS, readPreferenceData, type PreferencePair } from '../../src/data/index.js';
 import { dataFolder, failureOf, goodRow, lines } from './support.js';
 
 const folder = dataFolder();
@@ -20,6 +20,9 @@ const chat = (prompt: string[], chosen: string, rejected: string) => ({
   chosen: [`assistant: ${chosen}`],
   rejected: [`assistant: ${rejected}`],
 });
+/** Formats whose three examples are answers to fewer prompts. */
+const GATHERED = ['helpsteer', 'scored-answer', 'feedback-collection', 'summarize-axis', 'oasst-messages'];
+const WRONG_ANSWERS = ['Six.', 'It is Mars.', 'Silk.', 'An ant.', '1.', 'Nothing.', 'I do not know.'];
 const user = (content: string) => ({ role: 'user', content });
 const assistant = (content: string) => ({ role: 'assistant', content });
 const system = (content: string) => ({ role: 'system', content });
@@ -60,7 +63,6 @@ describe('every format is recognised and read', () => {
     ['distilabel-math', 'distilabel', { metadata: '{}', instruction: 'i', chosen_response: 'a', chosen_rating: 5, rejected_response: 'b', rejected_rating: 3 }, chat(['user: i'], 'a', 'b')],
     ['ultrafeedback', 'UltraFeedback', { source: 'x', instruction: 'i', completions: [{ model: 'm', response: 'mid', overall_score: 5 }, { response: 'worst', overall_score: 1.5 }, { response: 'best', overall_score: 9 }] }, chat(['user: i'], 'best', 'worst')],
     ['nectar', 'Nectar', { prompt: '\n\nHuman: q\n\nAssistant: ', answers: [{ answer: 'second', rank: 2, model: 'm' }, { answer: 'first', rank: 1 }, { answer: 'third', rank: 3 }] }, chat(['user: q'], 'first', 'third')],
-    ['scored-list', 'best first', { prompt: 'q', responses: ['best', 'mid', 'worst'] }, chat(['user: q'], 'best', 'worst')],
     ['scored-list', 'scores beside', { prompt: [user('q')], completions: ['low', 'high'], scores: [0.1, 0.9] }, chat(['user: q'], 'high', 'low')],
     ['scored-list', 'ranks beside', { prompt: 'q', responses: ['low', 'high'], ranks: [2, 1] }, chat(['user: q'], 'high', 'low')],
     ['scored-list', 'ratings beside', { prompt: 'q', completions: ['low', 'high'], ratings: [1, 5] }, chat(['user: q'], 'high', 'low')],
@@ -105,9 +107,17 @@ describe('every format is recognised and read', () => {
     expect(byCorrectness.pairs.map(shape)).toEqual([chat(['user: p'], 'b', 'a')]);
   });
 
-  it('covers every format there is', () => {
-    expect(new Set([...cases.map(([format]) => format), 'helpsteer'])).toEqual(new Set(formatNames()));
-  });
+  it.each(FORMATS.map((format) => ({ name: format.name, examples: format.examples })))(
+    '$name: its own examples, all three of them',
+    async ({ name, examples }) => {
+      const data = await read(examples);
+      expect(data.format).toBe(name);
+      expect(data.dropped).toEqual(GATHERED.includes(name) ? expect.any(Array) : []);
+      expect(data.pairs.length).toBeGreaterThanOrEqual(GATHERED.includes(name) ? 1 : 3);
+      // Every example has the bad answer that is wrong; whatever the format, it is never the chosen one.
+      for (const { chosen } of data.pairs) expect(WRONG_ANSWERS).not.toContain(chosen.at(-1)?.content.trim());
+    },
+  );
 });
 
 describe('recognition', () => {
@@ -122,7 +132,7 @@ describe('recognition', () => {
       'prompt: expected text, got number 1',
     );
     const error = await failureOf(read([{ text: 'x', label: 1 }]));
-    expect(error.hint).toContain('trl-standard');
+    expect(error.hint).toContain('Closest is scored-answer, but prompt: missing');
   });
 
   it('can be forced, and a wrong name gets the nearest', async () => {
@@ -136,7 +146,7 @@ describe('recognition', () => {
   it('says how text will be used, and what is ignored', async () => {
     const row = { prompt: [user('q')], chosen: [assistant('a')], rejected: [assistant('b')], tools: [{ name: 'f' }] };
     expect((await read([row, { ...row, chosen: [assistant('c')] }, { ...row, tools: [] }])).notes).toEqual([
-      'tools: ignored in 2 rows',
+      'tools: carried to the chat template in 2 rows',
     ]);
     expect((await read([goodRow()])).notes.join()).toContain('without a chat template');
   });

@@ -170,7 +170,10 @@ function summaryJson(summary: DataSummary, view: TokenView | undefined, samples:
 }
 
 function listFormats(io: CliIo, json: boolean): void {
-  if (json) return printJson(io, { formats: FORMATS.map(({ name, summary, fields }) => ({ name, summary, fields })) });
+  if (json)
+    return printJson(io, {
+      formats: FORMATS.map(({ name, summary, sources, flags }) => ({ name, summary, sources, flags })),
+    });
   const width = largest(formatNames().map((name) => name.length));
   for (const { name, summary } of FORMATS) io.out(`${name.padEnd(width)}  ${summary}\n`);
 }

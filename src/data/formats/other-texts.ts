@@ -14,4 +14,8 @@ export const otherTexts = (row: Row): string[] =>
 /** Whether a column of this name may hold the prompt: every text may that is not known to describe the row. */
 export const mayBePrompt = (name: string): boolean => !DESCRIBES.test(name);
 
+/** Whether a column or field of this name describes a row or an answer rather than being part of it. */
+export const describesRow = (name: string): boolean =>
+  DESCRIBES.test(name) || /^(?:id|uuid|index|tokens|length|time)$/i.test(name);
+
 const isWords = (text: string): boolean => text.trim() !== '' && Number.isNaN(Number(text));

@@ -1,113 +1,82 @@
-import { splitMessages, commonTextLength } from '../common-prefix.js';
-import {
-  assistant,
-  isList,
-  isMessageLike,
-  isText,
-  looksLikeMessages,
-  messagesOf,
-  optionalText,
-  responseOf,
-  textField,
-  user,
-  withSystem,
-  type Row,
-} from '../fields.js';
-import type { PairDraft } from '../make-pair.js';
-import type { ChatMessage } from '../pair.js';
+import type { Row } from '../fields.js';
 import { RowProblem } from '../row-problem.js';
-import type { FormatContext, RowFormat } from './format.js';
+import type { Column, RowShape } from '../shape.js';
+import { each, said } from './examples.js';
+import type { RowAt } from '../sources/source.js';
+import { createFinder } from './finder.js';
+import type { Format, FormatContext, Mismatch, Reading } from './format.js';
 import { mayBePrompt, otherTexts } from './other-texts.js';
+import { pairReading } from './pair-columns.js';
+import { takePromptParts } from './prompt-parts.js';
+import { ANSWER, CHAT, isWhole, PROMPT_NAMES } from './vocabulary.js';
 
 /**
  * TRL's implicit-prompt format: the prompt is what chosen and rejected begin with in common. Data sets such as
  * UltraFeedback-binarized also have the prompt as text beside the two conversations; it is already inside them. Where
  * chosen and rejected are answers alone, the prompt is the `prompt` text or the `messages` beside them.
  */
-export const trlImplicit: RowFormat = {
+export const trlImplicit: Format = {
   name: 'trl-implicit',
   summary:
     '{chosen, rejected, messages?}: whole texts or conversations, whose common beginning is the prompt, or answers to messages',
-  fields: ['chosen', 'rejected'],
-  note: textNote,
-  recognises: (row) => isTextPair(row) || isConversationPair(row),
-  toPairs: (row, context) => [
-    isText(row['chosen']) && !looksLikeMessages(row['messages']) ? textPair(row, context) : conversationPair(row),
-  ],
+  sources: 'ultrafeedback_binarized, dpo-mix-7k, Tulu 3, Skywork, Magpie, OpenRLHF; UltraInteract with `messages`',
+  examples: each((asked, good, bad) => ({
+    chosen: [said('user', asked), said('assistant', good)],
+    rejected: [said('user', asked), said('assistant', bad)],
+  })),
+  match(shape, context, strict) {
+    const finder = createFinder(shape, context, strict);
+    const chosen = finder.need('chosen', ['chosen'], ANSWER);
+    const rejected = finder.need('rejected', ['rejected'], ANSWER);
+    if (chosen === undefined || rejected === undefined) return finder.mismatch() ?? finder.refuse('');
+    const texts = [chosen, rejected].every(({ kind }) => kind === 'text' || kind === 'blank');
+    const messages = shape.columns.find(({ name, kind }) => name === 'messages' && kind === 'messages');
+    if (texts && messages === undefined) return textMatch(shape, chosen, rejected, context, strict);
+    const asked = finder.take('prompt', ['prompt'], ['text']) ?? finder.take('prompt', ['messages', 'prompt'], CHAT);
+    if (strict && asked === undefined && !isWhole(chosen))
+      return finder.refuse('chosen, rejected: answers, and no prompt or messages beside them');
+    if (strict && texts !== [chosen, rejected].some(({ kind }) => kind === 'text'))
+      return finder.refuse('chosen, rejected: one is text, the other is messages');
+    const parts = takePromptParts(finder, asked, context);
+    return pairReading(finder, { ...parts, chosen, rejected }, context, { plain: false });
+  },
 };
 
-const isTextPair = (row: Row): boolean =>
-  isText(row['chosen']) &&
-  isText(row['rejected']) &&
-  row['prompt'] === undefined &&
-  !looksLikeMessages(row['messages']);
-
-const isConversationPair = (row: Row): boolean =>
-  !isList(row['prompt']) &&
-  [row['chosen'], row['rejected']].every((side) => looksLikeMessages(side) || isAnswer(side, row));
-
-/** One answer to a question that stands beside it. Of two texts and a prompt, another format knows what they are. */
-const isAnswer = (side: unknown, row: Row): boolean =>
-  looksLikeMessages(row['messages'])
-    ? isMessageLike(side) || isText(side)
-    : isMessageLike(side) && isText(row['prompt']);
-
-function conversationPair(row: Row): PairDraft {
-  const systemText = optionalText(row, 'system');
-  const conversation = (name: string): ChatMessage[] => withSystem(systemText, responseOf(row[name], name));
-  const [chosen, rejected] = [conversation('chosen'), conversation('rejected')];
-  const split = splitMessages(chosen, rejected);
-  const asked = questionBeside(row);
-  if (asked.length === 0 || split.prompt.some(({ role }) => role === 'user')) return { plain: false, ...split };
-  // No question in what they share: they are answers, with at most a system text in front that belongs to the prompt.
-  const [first] = split.prompt;
-  const systemTurns = first?.role === 'system' ? 1 : 0;
-  return {
-    plain: false,
-    prompt: withSystem(systemTurns === 0 ? '' : (first?.content ?? ''), asked),
-    chosen: chosen.slice(systemTurns),
-    rejected: rejected.slice(systemTurns),
-  };
-}
-
-function questionBeside(row: Row): ChatMessage[] {
-  if (isText(row['prompt']) && row['prompt'].trim() !== '') return [user(row['prompt'])];
-  return isList(row['messages']) ? messagesOf(row['messages'], 'messages') : [];
-}
-
-function textPair(row: Row, { named }: FormatContext): PairDraft {
-  const other = named ? undefined : otherTexts(row).find(mayBePrompt);
-  if (other !== undefined) {
-    throw new RowProblem(
-      `${other}: may be the prompt (--columns prompt=${other}); if the prompt stands in chosen and rejected, name the format (--format trl-implicit)`,
-    );
+function textMatch(
+  shape: RowShape,
+  chosen: Column,
+  rejected: Column,
+  context: FormatContext,
+  strict: boolean,
+): Reading | Mismatch {
+  const finder = createFinder(shape, context, strict);
+  finder.use('chosen', chosen);
+  finder.use('rejected', rejected);
+  const beside = (test: (column: Column) => boolean): Column | undefined => finder.rest().find(test);
+  if (strict && !context.named) {
+    const prompt =
+      context.columns.prompt ??
+      beside(
+        ({ name, kind }) =>
+          kind === 'messages' || (PROMPT_NAMES.includes(name) && (kind === 'text' || kind === 'blank')),
+      )?.path;
+    if (prompt !== undefined) return finder.refuse(`${prompt}: is a prompt of its own`);
+    if (shape.columns.some(({ name }) => name === 'prompt')) return finder.refuse('prompt: expected text or messages');
   }
-  if (optionalText(row, 'system') !== '') {
-    throw new RowProblem(
-      'system: has no place before whole texts; put the prompt into a column of its own, or the system text into both texts',
-    );
-  }
-  const chosen = textField(row, 'chosen');
-  const rejected = textField(row, 'rejected');
-  const length = commonTextLength(chosen, rejected);
-  return {
-    plain: true,
-    promptKey: wholeWords(chosen, length) || undefined,
-    prompt: [user(chosen.slice(0, length))],
-    chosen: [assistant(chosen.slice(length))],
-    rejected: [assistant(rejected.slice(length))],
+  const parts = takePromptParts(finder, undefined, context);
+  const reading = pairReading(finder, { ...parts, chosen, rejected }, context, { plain: true, implicitText: true });
+  const read = (row: Row, at: RowAt) => {
+    const other = context.named
+      ? undefined
+      : otherTexts(row)
+          .filter((name) => !context.ignore.includes(name))
+          .find(mayBePrompt);
+    if (other !== undefined) {
+      throw new RowProblem(
+        `${other}: may be the prompt (--columns prompt=${other}); if the prompt stands in chosen and rejected, name the format (--format trl-implicit)`,
+      );
+    }
+    return reading.read(row, at);
   };
-}
-
-/** The common beginning ends inside a word where the answers begin alike; the question in front of it is the same. */
-function wholeWords(text: string, length: number): string {
-  const beginning = text.slice(0, length);
-  return (/^\s/.test(text.slice(length)) ? beginning : beginning.replace(/\S*$/, '')).trimEnd();
-}
-
-function textNote(sample: readonly Row[]): string | undefined {
-  const rows = sample.filter(isTextPair);
-  if (rows.length === 0) return undefined;
-  const ignored = [...new Set(rows.flatMap(otherTexts))];
-  return `the prompt is the common beginning of chosen and rejected${ignored.length === 0 ? '' : `; not read: ${ignored.join(', ')}`}`;
+  return { ...reading, guesses: true, note: 'the prompt is the common beginning of chosen and rejected', read };
 }

@@ -12,6 +12,9 @@ export interface RawRow {
   readonly origin?: RowOrigin | undefined;
 }
 
+/** Where a row is. */
+export type RowAt = Pick<RawRow, 'line' | 'origin'>;
+
 /** What numbers rows in messages about a source. */
 export type RowPlace = RowOrigin['place'];
 

@@ -1,0 +1,94 @@
+/** How the better of two answers is found: by a verdict, by two scores, or by both, which then have to agree. */
+import { describeValue } from '../../core/describe-value.js';
+import type { Row } from '../fields.js';
+import { RowProblem } from '../row-problem.js';
+import { valueAt, type Column } from '../shape.js';
+import { directionOf } from '../verdict/direction.js';
+import { isNumeric } from '../verdict/goodness.js';
+import { createVerdictReader, type Candidates, type Side, type VerdictReader } from '../verdict/sides.js';
+import type { FormatContext } from './format.js';
+
+export interface Decision {
+  readonly side: Side;
+  /** What decided, in words. */
+  readonly why: string;
+}
+
+/** @throws RowProblem where the row does not say, or contradicts itself. */
+export type Decide = (row: Row) => Decision;
+
+/** By a column whose values mean something by themselves, or as the user or the format says. */
+export function decideByVerdict(
+  column: Column,
+  candidates: Candidates,
+  context: FormatContext,
+  reader?: VerdictReader,
+): Decide | string {
+  const at = valueAt(column.keys);
+  const samples = context.sample.map((row) => at(row));
+  const read =
+    context.verdict === undefined
+      ? (reader ?? createVerdictReader(column.path, candidates, samples, undefined))
+      : createVerdictReader(column.path, candidates, samples, context.verdict);
+  if (typeof read === 'string') return read;
+  return (row) => {
+    const value = at(row);
+    return {
+      side: read(value, row),
+      why: `${column.path}: ${describeValue(value).replace(/^(?:text|number|boolean) /, '')}`,
+    };
+  };
+}
+
+/** By two numbers. @returns why they cannot decide, where it is not known whether more is better. */
+export function decideByScores(a: Column, b: Column, context: FormatContext): Decide | string {
+  const lower = context.lowerIsBetter ?? { higher: false, lower: undefined, unknown: undefined }[directionOf(a.name)];
+  if (lower === undefined)
+    return `${a.path} and ${b.path} score the answers, and nothing says whether more is better; say so (--lower-is-better or --higher-is-better)`;
+  const [atA, atB] = [valueAt(a.keys), valueAt(b.keys)];
+  return (row) => {
+    const [x, y] = [atA(row), atB(row)];
+    for (const [column, value] of [
+      [a, x],
+      [b, y],
+    ] as const) {
+      if (!isNumeric(value)) throw new RowProblem(`${column.path}: expected a number, got ${describeValue(value)}`);
+    }
+    const difference = (lower ? -1 : 1) * (Number(x) - Number(y));
+    const side = difference === 0 ? 'tie' : difference > 0 ? 'a' : 'b';
+    return { side, why: `${a.path} ${Number(x)}, ${b.path} ${Number(y)}` };
+  };
+}
+
+/** Both: the verdict decides, and a row where the scores say the opposite is left out. */
+export const decideByBoth =
+  (verdict: Decide, scores: Decide): Decide =>
+  (row) => {
+    const [first, second] = [verdict(row), decisionOrNone(scores, row)];
+    if (second === undefined || first.side === second.side || second.side === 'tie') return first;
+    if (first.side === 'tie') return first;
+    throw new RowProblem(`contradiction: ${first.why}, but ${second.why}`);
+  };
+
+function decisionOrNone(decide: Decide, row: Row): Decision | undefined {
+  try {
+    return decide(row);
+  } catch (error) {
+    if (error instanceof RowProblem) return undefined;
+    throw error;
+  }
+}
+
+/** Exactly one of three columns is 1, as Kaggle's data has it. */
+export function decideByMarks(marks: Readonly<Record<Side, Column>>): Decide {
+  const at = (['a', 'b', 'tie'] as const).map((side) => [side, marks[side].path, valueAt(marks[side].keys)] as const);
+  return (row) => {
+    const set = at.filter(([, , value]) => [1, 1n, '1', true, 'true'].includes(value(row) as number));
+    const [only] = set;
+    if (only === undefined || set.length > 1)
+      throw new RowProblem(
+        `${at.map(([, path]) => path).join(', ')}: expected a 1 in exactly one of them, got ${set.length}`,
+      );
+    return { side: only[0], why: `${only[1]}: 1` };
+  };
+}

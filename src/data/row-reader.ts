@@ -1,0 +1,105 @@
+/** Reads rows whatever their shape: how rows of one shape are read is worked out once, and then only looked up. */
+import { columnAt, type ColumnMapping } from './columns.js';
+import type { Row } from './fields.js';
+import { isReading, type Format, type FormatContext, type Mismatch, type Reading } from './formats/index.js';
+import type { PairDraft } from './make-pair.js';
+import type { RowAt } from './sources/source.js';
+import { RowProblem } from './row-problem.js';
+import { shapeKey, shapeOf, type RowShape } from './shape.js';
+import { unreadColumns, type Unread } from './unread.js';
+
+/** How rows of one shape are read. */
+export interface Plan {
+  readonly format: Format;
+  readonly reading: Reading;
+  readonly unread: Unread;
+  /** Paths of columns that are there and left out as the user says. */
+  readonly ignored: readonly string[];
+}
+
+export interface RowReader {
+  /** @throws RowProblem */
+  read(row: Row, at: RowAt): readonly PairDraft[];
+  /** `undefined` where no format reads rows of this shape. */
+  planOf(row: Row): Plan | undefined;
+}
+
+/** Shapes that are remembered; of files where every row has columns of its own there is no end of them. */
+const REMEMBERED = 500;
+
+/**
+ * @param main what rows are read as if they can be.
+ * @param others what a row may be read as where it is plainly not of the main format; none if the user named that.
+ */
+export function createRowReader(main: Format, others: readonly Format[], context: FormatContext): RowReader {
+  const plans = new Map<string, Plan | undefined>();
+  let [lastKey, lastPlan]: [string | undefined, Plan | undefined] = [undefined, undefined];
+  const planOf = (row: Row): Plan | undefined => {
+    const key = shapeKey(row);
+    if (key === lastKey) return lastPlan;
+    if (!plans.has(key)) {
+      if (plans.size >= REMEMBERED) plans.clear();
+      plans.set(key, planFor(shapeOf(row), main, others, context));
+    }
+    [lastKey, lastPlan] = [key, plans.get(key)];
+    return lastPlan;
+  };
+  return {
+    planOf,
+    read(row, at) {
+      const plan = planOf(row);
+      if (plan === undefined) {
+        const match = matchFormat(main, shapeOf(row), context, false);
+        throw new RowProblem(isReading(match) ? 'cannot be read' : match.mismatch);
+      }
+      const { tally } = context;
+      const concern = plan.unread.concerns.find(({ isExcused }) => !isExcused(row));
+      if (concern !== undefined)
+        throw new RowProblem(
+          `${concern.path}: is not read and may change the meaning (${concern.flag}, or --ignore ${concern.path})`,
+        );
+      for (const path of plan.unread.columns) tally.add('unread column', path);
+      for (const path of plan.ignored) tally.add('ignored column', path);
+      const drafts = plan.reading.read(row, at);
+      tally.add('format', plan.format.name);
+      return drafts;
+    },
+  };
+}
+
+function planFor(shape: RowShape, main: Format, others: readonly Format[], context: FormatContext): Plan | undefined {
+  const own = matchFormat(main, shape, context, !context.named);
+  if (isReading(own)) return plan(main, own, shape, context);
+  for (const format of others) {
+    if (format === main || format.gathers === true) continue;
+    const match = matchFormat(format, shape, context, true);
+    if (isReading(match) && match.guesses !== true) return plan(format, match, shape, context);
+  }
+  const anyhow = matchFormat(main, shape, context, false);
+  return isReading(anyhow) ? plan(main, anyhow, shape, context) : undefined;
+}
+
+function plan(format: Format, reading: Reading, shape: RowShape, context: FormatContext): Plan {
+  const ignored = context.ignore.flatMap((path) => columnAt(shape, path)?.path ?? []);
+  return { format, reading, ignored, unread: unreadColumns(shape, reading, context.columns, new Set(ignored)) };
+}
+
+/** A match that uses every column that the user has named. */
+export function matchFormat(
+  format: Format,
+  shape: RowShape,
+  context: FormatContext,
+  strict: boolean,
+): Reading | Mismatch {
+  const match = format.match(shape, context, strict);
+  if (!isReading(match)) return match;
+  const unused = unusedRole(shape, match, context.columns);
+  return unused === undefined
+    ? match
+    : { mismatch: `columns.${unused}: rows of format ${format.name} have no such column`, found: 0 };
+}
+
+const unusedRole = (shape: RowShape, { roles }: Reading, columns: ColumnMapping): string | undefined =>
+  Object.entries(columns).find(
+    ([role, path]) => path !== undefined && roles[role] === undefined && columnAt(shape, path) !== undefined,
+  )?.[0];

@@ -1,0 +1,97 @@
+/** Whether more of a score is better, by its name; a name that does not say so has to be asked about. */
+import { wordsOf } from '../names.js';
+
+export type Direction = 'higher' | 'lower' | 'unknown';
+
+const HIGHER = new Set(['score', 'scores', 'rating', 'ratings', 'reward', 'rewards', 'upvotes', 'votes', 'likes']);
+const LOWER = new Set([
+  'rank',
+  'ranks',
+  'ranking',
+  'toxicity',
+  'toxic',
+  'perplexity',
+  'ppl',
+  'loss',
+  'losses',
+  'nll',
+  'error',
+  'errors',
+  'wer',
+  'cer',
+  'distance',
+  'harm',
+  'harmful',
+  'harmfulness',
+  'severity',
+  'latency',
+  'cost',
+  'violations',
+  'risk',
+  'refusal',
+  'hallucination',
+  'hallucinations',
+  'bias',
+  'penalty',
+]);
+/** Words beside `score` that leave it what it is. */
+const NEUTRAL = new Set([
+  'all',
+  'avg',
+  'average',
+  'mean',
+  'final',
+  'overall',
+  'total',
+  'rm',
+  'pm',
+  'model',
+  'human',
+  'user',
+  'judge',
+  'gpt',
+  'ai',
+  'llm',
+  'armo',
+  'fine',
+  'grained',
+  'raw',
+  'orig',
+  'response',
+  'responses',
+  'answer',
+  'answers',
+  'completion',
+  'completions',
+  'output',
+  'conv',
+  'conversation',
+  'chosen',
+  'rejected',
+  'reject',
+  'preferred',
+  'annotator',
+  'expert',
+  'a',
+  'b',
+]);
+
+/** Of `ranks` and `rank` too, 1 is best: that is what ranks are, so it need not be asked. */
+export const isRank = (name: string): boolean => {
+  const last = wordsOf(name).at(-1);
+  return last === 'rank' || last === 'ranks' || last === 'ranking';
+};
+
+export function directionOf(name: string): Direction {
+  const words = wordsOf(name);
+  if (words.some((word) => LOWER.has(word))) return 'lower';
+  const rest = words.filter((word) => !HIGHER.has(word));
+  if (rest.length === words.length) return 'unknown';
+  return rest.every((word) => NEUTRAL.has(word) || /^\d+$/.test(word)) ? 'higher' : 'unknown';
+}
+
+/** Whether the name speaks of scores at all, in whatever direction. */
+export const namesScore = (name: string): boolean => {
+  const words = wordsOf(name);
+  return words.some((word) => HIGHER.has(word) || LOWER.has(word));
+};

@@ -126,11 +126,13 @@ def loaded_model(held: HeldModel) -> pb.LoadedModel:
 def token_rule(message: pb.RegisterRowsRequest.Open) -> TokenRule:
     one_of("truncation", message.truncation, TRUNCATIONS)
     one_of("template", message.template, ("", "chat", "paper"))
+    one_of("score_turns", message.score_turns, ("", "assistant", "all"))
     return TokenRule(
         max_length=message.max_length,
         truncation=TRUNCATIONS[message.truncation],
         template=message.template or "chat",
         return_tokens=message.return_tokens,
+        score_turns=message.score_turns or "assistant",
     )
 
 
@@ -180,6 +182,9 @@ def row_facts(facts: RowFacts) -> pb.RowFacts:
         prompt_pieces=facts.pieces[0],
         chosen_pieces=facts.pieces[1],
         rejected_pieces=facts.pieces[2],
+        left_out=facts.left_out,
+        chosen_context=[border for stretch in facts.context[0] for border in stretch],
+        rejected_context=[border for stretch in facts.context[1] for border in stretch],
     )
 
 

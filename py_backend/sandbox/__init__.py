@@ -1,5 +1,5 @@
 """Work on text that a model's files decide, done in a process that can be ended: chat templates and patterns."""
 
-from .templates import apply_chat_template
+from .templates import TemplateBroke, apply_chat_template
 
-__all__ = ["apply_chat_template"]
+__all__ = ["TemplateBroke", "apply_chat_template"]

@@ -38,6 +38,10 @@ def render(task: dict[str, Any]) -> dict[str, Any]:
         return {"syntax": short(error.message or ""), "line": error.lineno}
     except TemplateError as error:
         return {"refused": short(str(error) or type(error).__name__)}
+    except (MemoryError, RecursionError):
+        raise
+    except Exception as error:  # noqa: BLE001 - a template is a program and may fail in any way
+        return {"broke": short(f"{type(error).__name__}: {error}")}
     if len(rendered[0]) > ANSWER_CHARACTERS:
         return {"failed": f"it writes {len(rendered[0])} characters, expected at most {ANSWER_CHARACTERS}"}
     return {"text": rendered[0]}

@@ -132,7 +132,9 @@ def test_a_conversation_that_the_template_refuses_is_unusable(encoder: Encoders)
         "{% for m in messages %}{% if m['role'] == 'system' %}{{ raise_exception('no system role') }}{% endif %}"
         "[{{ m['role'] }}]{{ m['content'] }}{% endfor %}{% if add_generation_prompt %}[assistant]{% endif %}",
     )
-    assert build_row(strict, conversation("x", "a", "b", system="s"), RULE, 0).facts.unusable == "template_refused"
+    assert build_row(strict, conversation("x", "a", "b", system="s"), RULE, 0).facts.unusable == (
+        "template_refused: no system role"
+    )
     assert build_row(strict, conversation("x", "a", "b"), RULE, 0).facts.unusable == ""
 
 
@@ -162,7 +164,10 @@ def test_a_prompt_that_is_rendered_otherwise_once_a_reply_follows_is_refused(enc
         encoder("llama"), "{{ messages|length }}:{% for m in messages %}[{{ m['role'] }}]{{ m['content'] }}{% endfor %}"
     )
     row = build_row(shifting, conversation("hello", "the sea", "the cat"), RULE, 0)
-    assert row.facts.unusable == "template_refused"
+    assert row.facts.unusable == (
+        "template_refused: it writes the prompt otherwise once a response follows: "
+        '"1:[user]hello" becomes "2:[user]hello[assistant]the sea"'
+    )
 
 
 @pytest.mark.parametrize("name", ["llama", "mistral", "qwen2", "gemma3", "gpt2"])

@@ -8,6 +8,7 @@ a continuation, so that the tokens still read as the same text: no second BOS, n
 
 from __future__ import annotations
 
+import itertools
 import math
 import threading
 from collections.abc import Iterator
@@ -105,6 +106,28 @@ class TextEncoder:
         # Offsets of byte fallbacks span a whole unknown run: they may reach across where the tokens do not.
         return Encoded(alone, behind, split=alone + behind != joint.ids)
 
+    def encode_parts(self, prompt: str, parts: list[str]) -> tuple[Encoded, list[int]]:
+        """A response that is written in parts, with a border between tokens wherever two parts meet; and the index in
+        its tokens where each part ends."""
+        joint = self.joint(prompt + "".join(parts))
+        ends = list(itertools.accumulate((len(part) for part in parts), initial=len(prompt)))
+        cuts = [clean_boundary(joint, self.ids(prompt), ends[0]), *(inner_boundary(joint, end) for end in ends[1:-1])]
+        if None not in cuts:
+            first, *rest = (cut for cut in cuts if cut is not None)
+            return Encoded(joint.ids[:first], joint.ids[first:], False), [
+                cut - first for cut in (*rest, len(joint.ids))
+            ]
+        before, response, borders = self.ids(prompt), [], []
+        text = prompt
+        for part in parts:
+            encoded = self.encode(text, part)
+            if text == prompt:
+                before = encoded.prompt
+            response += encoded.response
+            borders.append(len(response))
+            text += part
+        return Encoded(before, response, split=before + response != joint.ids), borders
+
     def continuation(self, before: list[int], response: str, whole: str) -> list[int]:
         """Tokens of a response that is written right behind `before`: together they must read as `whole`."""
         plain = self.ids(response)
@@ -118,6 +141,17 @@ class TextEncoder:
             if self.decode(before + ids) == whole:
                 return ids
         return plain
+
+
+def inner_boundary(joint: _Joint, boundary: int) -> int | None:
+    """Index of the first token behind a place in the text, or None where the offsets do not prove that one begins there
+    (see clean_boundary)."""
+    if joint.offsets is None:
+        return None
+    at = next((i for i, (_, end) in enumerate(joint.offsets) if end > boundary), len(joint.ids))
+    begins = at == len(joint.ids) or joint.offsets[at][0] >= boundary
+    reached = max((end for _, end in joint.offsets[:at]), default=0)
+    return at if begins and reached >= boundary else None
 
 
 def clean_boundary(joint: _Joint, alone: list[int], boundary: int) -> int | None:

@@ -30,9 +30,11 @@ class PairText:
 @dataclass(frozen=True, slots=True)
 class TokenRule:
     """max_length: tokens of prompt + response. truncation: keep_start, drop, paper, keep_end_of_prompt.
-    template: chat or paper. return_tokens: also give rendered text and token strings."""
+    template: chat or paper. return_tokens: also give rendered text and token strings. score_turns: of a response of
+    several turns, those of the assistant, or all."""
 
     max_length: int
     truncation: str
     template: str
     return_tokens: bool
+    score_turns: str = "assistant"

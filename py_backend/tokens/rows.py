@@ -9,16 +9,17 @@ from dataclasses import dataclass, field
 
 from ..engine import TokenPair
 from ..faults import Fault
-from .chat import TemplateRefused
+from .chat import RowRefused
 from .encode import TextEncoder
 from .pair_text import PairText, TokenRule
 from .prompt_response import EncodedPair, PromptResponse, encode_chat, encode_paper, encode_plain
 from .truncation import RULES
+from .turns import Stretch
 
 
 @dataclass(slots=True)
 class RowFacts:
-    """Token counts are after truncation; `unusable` is empty for a row that can be scored."""
+    """Token counts are of scored tokens, after truncation; `unusable` is empty for a row that can be scored."""
 
     prompt_tokens: int = 0
     chosen_tokens: int = 0
@@ -30,6 +31,8 @@ class RowFacts:
     unusable: str = ""
     rendered: tuple[str, str, str] = ("", "", "")  # as the model gets it
     pieces: tuple[list[str], list[str], list[str]] = field(default_factory=lambda: ([], [], []))
+    context: tuple[tuple[Stretch, ...], tuple[Stretch, ...]] = ((), ())  # of the responses' pieces: not scored
+    left_out: tuple[str, ...] = ()  # what of the prompt the chat template does not write
 
 
 @dataclass(slots=True)
@@ -42,10 +45,18 @@ class TokenizedRow:
     rejected: array[int]
     chosen_from: int
     rejected_from: int
+    chosen_skipped: tuple[Stretch, ...] = ()
+    rejected_skipped: tuple[Stretch, ...] = ()
 
     def pair(self) -> TokenPair:
         return TokenPair(
-            self.prefix.tolist(), self.chosen.tolist(), self.rejected.tolist(), self.chosen_from, self.rejected_from
+            self.prefix.tolist(),
+            self.chosen.tolist(),
+            self.rejected.tolist(),
+            self.chosen_from,
+            self.rejected_from,
+            self.chosen_skipped,
+            self.rejected_skipped,
         )
 
 
@@ -55,8 +66,8 @@ def build_row(encoder: TextEncoder, pair: PairText, rule: TokenRule, index: int)
     reason = unusable_text(pair)
     try:
         encoded = _encoded_pair(encoder, pair, rule)
-    except TemplateRefused:
-        return _unusable(RowFacts(unusable=reason or "template_refused"))
+    except RowRefused as refused:
+        return _unusable(RowFacts(unusable=reason or refused.unusable))
     bos_tokens = len(encoder.bos_ids) if encoded.chosen.prompt[: len(encoder.bos_ids)] == encoder.bos_ids else 0
     kept = RULES[rule.truncation](encoded.chosen, encoded.rejected, rule.max_length, bos_tokens)
     chosen, rejected = kept or (encoded.chosen, encoded.rejected)
@@ -83,7 +94,7 @@ def unusable_text(pair: PairText) -> str:
 
 
 def unusable_tokens(chosen: PromptResponse, rejected: PromptResponse, vocabulary: float) -> str:
-    if not chosen.response or not rejected.response:
+    if not chosen.scored() or not rejected.scored():
         return "empty_response"
     if chosen.prompt + chosen.response == rejected.prompt + rejected.response:
         return "identical"
@@ -99,8 +110,8 @@ def shared_prompt(chosen: PromptResponse, rejected: PromptResponse) -> int:
 
 def _encoded_pair(encoder: TextEncoder, pair: PairText, rule: TokenRule) -> EncodedPair:
     if rule.template == "paper":
-        return encode_paper(encoder, pair)
-    return encode_plain(encoder, pair) if pair.plain else encode_chat(encoder, pair)
+        return encode_paper(encoder, pair, rule.score_turns)
+    return encode_plain(encoder, pair) if pair.plain else encode_chat(encoder, pair, rule.score_turns)
 
 
 def _facts(
@@ -108,17 +119,19 @@ def _facts(
 ) -> RowFacts:
     facts = RowFacts(
         prompt_tokens=len(chosen.prompt),
-        chosen_tokens=len(chosen.response),
-        rejected_tokens=len(rejected.response),
+        chosen_tokens=chosen.scored(),
+        rejected_tokens=rejected.scored(),
         truncated_prompt=len(chosen.prompt) < len(encoded.chosen.prompt),
         truncated_chosen=len(chosen.response) < len(encoded.chosen.response),
         truncated_rejected=len(rejected.response) < len(encoded.rejected.response),
         boundary_split=encoded.split,
+        left_out=encoded.left_out,
     )
     if rule.return_tokens:
         prompt, answer = as_seen(encoder, chosen)
         facts.rendered = (prompt, answer, as_seen(encoder, rejected)[1])
         ids = (chosen.prompt, chosen.response, rejected.response)
+        facts.context = (chosen.context, rejected.context)
         facts.pieces = tuple(encoder.pieces(part) for part in ids)  # type: ignore[assignment]
     return facts
 
@@ -134,15 +147,29 @@ def _row(facts: RowFacts, chosen: PromptResponse, rejected: PromptResponse) -> T
     if facts.unusable:
         return _unusable(facts)
     at = shared_prompt(chosen, rejected)
-    tails = [side.prompt[at:] for side in (chosen, rejected)]
+    (first, chosen_from, chosen_skipped), (second, rejected_from, rejected_skipped) = (
+        _branch(side, at) for side in (chosen, rejected)
+    )
     return TokenizedRow(
         facts=facts,
         prefix=array("i", chosen.prompt[:at]),
-        chosen=array("i", tails[0] + chosen.response),
-        rejected=array("i", tails[1] + rejected.response),
-        chosen_from=len(tails[0]),
-        rejected_from=len(tails[1]),
+        chosen=first,
+        rejected=second,
+        chosen_from=chosen_from,
+        rejected_from=rejected_from,
+        chosen_skipped=chosen_skipped,
+        rejected_skipped=rejected_skipped,
     )
+
+
+def _branch(side: PromptResponse, shared: int) -> tuple[array[int], int, tuple[Stretch, ...]]:
+    """Tokens from the end of the shared prompt to the last scored one, where scoring begins, and what is context."""
+    tail, context = side.prompt[shared:], side.context
+    length = len(side.response)
+    if context and context[-1][1] == length:
+        length, context = context[-1][0], context[:-1]
+    skipped = tuple((start + len(tail), end + len(tail)) for start, end in context)
+    return array("i", tail + side.response[:length]), len(tail), skipped
 
 
 def _unusable(facts: RowFacts) -> TokenizedRow:

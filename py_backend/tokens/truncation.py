@@ -15,7 +15,7 @@ def keep_start(chosen: PromptResponse, rejected: PromptResponse, limit: int, bos
 
 
 def _cut_end(side: PromptResponse, limit: int) -> PromptResponse:
-    return PromptResponse(side.prompt, side.response[: limit - len(side.prompt)])
+    return side.cut(side.prompt, limit - len(side.prompt))
 
 
 def drop(chosen: PromptResponse, rejected: PromptResponse, limit: int, bos_tokens: int) -> Kept:
@@ -26,14 +26,14 @@ def drop(chosen: PromptResponse, rejected: PromptResponse, limit: int, bos_token
 def keep_end_of_prompt(chosen: PromptResponse, rejected: PromptResponse, limit: int, bos_tokens: int) -> Kept:
     """The prompt loses its beginning, after its BOS, until the longer response fits; a response that is longer than
     the limit is cut as well and keeps one token of prompt."""
-    responses = [side.response[: limit - 1] for side in (chosen, rejected)]
-    room = limit - max(map(len, responses))
+    longest = min(limit - 1, max(len(chosen.response), len(rejected.response)))
+    room = limit - longest
     excess = max(len(chosen.prompt), len(rejected.prompt)) - room
     if excess <= 0:
-        return PromptResponse(chosen.prompt, responses[0]), PromptResponse(rejected.prompt, responses[1])
+        return chosen.cut(chosen.prompt, longest), rejected.cut(rejected.prompt, longest)
     kept = bos_tokens if room > bos_tokens else 0
     prompts = [side.prompt[:kept] + side.prompt[kept + excess :] for side in (chosen, rejected)]
-    return PromptResponse(prompts[0], responses[0]), PromptResponse(prompts[1], responses[1])
+    return chosen.cut(prompts[0], longest), rejected.cut(prompts[1], longest)
 
 
 def paper(chosen: PromptResponse, rejected: PromptResponse, limit: int, bos_tokens: int) -> Kept:
@@ -42,9 +42,7 @@ def paper(chosen: PromptResponse, rejected: PromptResponse, limit: int, bos_toke
     prompt_room, chosen_room = proportional(len(chosen.prompt), len(chosen.response), limit)
     _, rejected_room = proportional(len(rejected.prompt), len(rejected.response), limit)
     prompt = chosen.prompt[:prompt_room]
-    return PromptResponse(prompt, chosen.response[:chosen_room]), PromptResponse(
-        prompt, rejected.response[:rejected_room]
-    )
+    return chosen.cut(prompt, chosen_room), rejected.cut(prompt, rejected_room)
 
 
 def proportional(prompt: int, response: int, limit: int) -> tuple[int, int]:

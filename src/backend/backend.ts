@@ -117,6 +117,8 @@ export interface TokenRule {
   readonly maxLength: number;
   readonly truncation: Truncation;
   readonly template: 'chat' | 'paper';
+  /** Of a response of several turns: those of the assistant are scored, the others are context; or all are. Default: assistant. */
+  readonly scoreTurns?: 'assistant' | 'all' | undefined;
   readonly returnTokens?: boolean | undefined;
 }
 
@@ -128,8 +130,12 @@ export interface RowFacts {
   readonly truncatedChosen: boolean;
   readonly truncatedRejected: boolean;
   readonly boundarySplit: boolean;
-  /** Why the row cannot be scored; `undefined` = usable. */
+  /** Why the row cannot be scored, see `unusable.ts`; `undefined` = usable. */
   readonly unusable: string | undefined;
+  /** What of the prompt the chat template does not write, by kind. */
+  readonly leftOut?: readonly string[] | undefined;
+  /** Stretches of the pieces that are context and not scored: start, end, start... */
+  readonly context?: { readonly chosen: readonly number[]; readonly rejected: readonly number[] } | undefined;
   readonly rendered?: { readonly prompt: string; readonly chosen: string; readonly rejected: string } | undefined;
   readonly pieces?:
     | { readonly prompt: readonly string[]; readonly chosen: readonly string[]; readonly rejected: readonly string[] }

@@ -1,5 +1,7 @@
 /** A data summary as text for a terminal. */
 import { largest } from '../core/extremes.js';
+import type { RowFacts } from '../backend/backend.js';
+import { reasonText, wayThrough } from '../backend/unusable.js';
 import type { ChatMessage, PreferencePair } from '../data/index.js';
 import { extraText } from '../data/pair.js';
 import type { Quantiles } from '../data/quantiles.js';
@@ -67,14 +69,19 @@ function lengthBias({ chosenLonger, equallyLong }: DataSummary): string[] {
   return [`chosen is longer than rejected in ${percent(chosenLonger)} of the pairs${equal}`];
 }
 
-function tokenNotes({ model, rule, pairs, truncated, boundarySplit, unusable }: TokenView): string[] {
-  const reasons = Object.entries(unusable).map(([reason, count]) => `${count} ${reason.replaceAll('_', ' ')}`);
+function tokenNotes({ model, rule, pairs, truncated, boundarySplit, unusable, leftOut }: TokenView): string[] {
+  const reasons = Object.entries(unusable).map(([reason, count]) => `${count} ${reasonText(reason)}`);
+  const way = wayThrough(Object.entries(unusable));
   return [
     `tokens of ${model}, first ${plural(pairs, 'pair')}, template ${rule.template}, at most ${rule.maxLength} tokens (${rule.truncation}):`,
     `  ${plural(truncated, 'pair')} cut; cannot be used: ${reasons.join(', ') || 'none'}` +
       (boundarySplit === 0
         ? ''
         : `; ${plural(boundarySplit, 'pair')} split where the tokenizer merges across the end of the prompt`),
+    ...Object.entries(leftOut).map(
+      ([what, count]) => `  the chat template leaves ${what} of the prompt out in ${plural(count, 'pair')}`,
+    ),
+    ...(way === undefined ? [] : [`  ${way}`]),
   ];
 }
 
@@ -89,7 +96,7 @@ function sampleLines(
   const remarks = [
     `${place} ${pair.line}`,
     ...(pair.plain ? ['used without a chat template'] : []),
-    ...(facts?.unusable === undefined ? [] : [`cannot be used: ${facts.unusable.replaceAll('_', ' ')}`]),
+    ...(facts?.unusable === undefined ? [] : [`cannot be used: ${reasonText(facts.unusable)}`]),
     ...(facts?.truncatedPrompt || facts?.truncatedChosen || facts?.truncatedRejected ? ['cut'] : []),
   ];
   const title = `sample ${index + 1} (${remarks.join('; ')})`;
@@ -101,13 +108,20 @@ function sampleLines(
         rendered?.[part] ??
         pair[part].map((message) => (pair.plain ? message.content : shownMessage(message))).join('\n');
       return [
-        `  ${part}`,
+        `  ${part}${scoredShare(facts, part)}`,
         ...shorten(text)
           .split('\n')
           .map((line) => `  | ${line}`),
       ];
     }),
   ];
+}
+
+/** Of a response of several turns: how many of its tokens are scored. */
+function scoredShare(facts: RowFacts | undefined, part: 'prompt' | 'chosen' | 'rejected'): string {
+  if (part === 'prompt' || facts?.pieces === undefined || !facts.context?.[part].length) return '';
+  const scored = part === 'chosen' ? facts.chosenTokens : facts.rejectedTokens;
+  return ` (${scored} of ${facts.pieces[part].length} tokens are scored: the assistant's turns)`;
 }
 
 const shownMessage = (message: ChatMessage): string =>

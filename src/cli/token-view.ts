@@ -1,5 +1,6 @@
 /** How one model sees preference pairs: token counts, what is cut or cannot be used, and the text with its special tokens. */
 import type { Backend, ModelSpec, RowFacts, TokenRule } from '../backend/backend.js';
+import { dropReasons } from '../data/drop-ledger.js';
 import type { PreferencePair } from '../data/pair.js';
 import { quantilesOf, type Quantiles } from '../data/quantiles.js';
 
@@ -15,8 +16,16 @@ export interface TokenView {
   readonly boundarySplit: number;
   /** Pairs that cannot be scored, by reason. */
   readonly unusable: Readonly<Record<string, number>>;
+  /** Pairs of whose prompt the chat template leaves something out, by kind. */
+  readonly leftOut: Readonly<Record<string, number>>;
   /** The first pairs as the model sees them. */
   readonly samples: readonly RowFacts[];
+}
+
+function countOf(words: readonly string[]): Record<string, number> {
+  const counts = new Map<string, number>();
+  for (const word of words) counts.set(word, (counts.get(word) ?? 0) + 1);
+  return Object.fromEntries(counts);
 }
 
 /** Tokenises pairs with a model of the backend; the model is unloaded again. */
@@ -38,10 +47,8 @@ export async function viewTokens(
       { signal },
     );
     const usable = rows.filter((row) => row.unusable === undefined);
-    const unusable = new Map<string, number>();
-    for (const { unusable: reason } of rows) {
-      if (reason !== undefined) unusable.set(reason, (unusable.get(reason) ?? 0) + 1);
-    }
+    const reasons = rows.flatMap(({ unusable }, index) => (unusable === undefined ? [] : [{ line: index, unusable }]));
+    const unusable = dropReasons(reasons.map(({ line, unusable: reason }) => ({ line, reason })));
     return {
       model: model.source,
       rule,
@@ -53,7 +60,8 @@ export async function viewTokens(
       },
       truncated: usable.filter((row) => row.truncatedPrompt || row.truncatedChosen || row.truncatedRejected).length,
       boundarySplit: usable.filter((row) => row.boundarySplit).length,
-      unusable: Object.fromEntries(unusable),
+      unusable: Object.fromEntries(unusable.map(({ reason, count }) => [reason, count])),
+      leftOut: countOf(usable.flatMap((row) => row.leftOut ?? [])),
       samples: shown.rows,
     };
   } finally {

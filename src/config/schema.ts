@@ -169,6 +169,10 @@ export const dataSchema = z.strictObject({
     .enum(['chat', 'paper'])
     .default('chat')
     .describe('chat: each model\'s own chat template. paper: the authors\' "Human: ... Assistant: " without BOS.'),
+  score_turns: z
+    .enum(['assistant', 'all'])
+    .default('assistant')
+    .describe('Of a response of several turns: score what the assistant writes, or every turn as TRL does.'),
 });
 
 export const clipSchema = z

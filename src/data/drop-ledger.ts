@@ -20,6 +20,10 @@ export interface DropLedger {
 /** A person reads some, a program maybe some thousand; of a broken file of a gigabyte there are millions. */
 export const KEPT_DROPS = 10_000;
 
+/** What reasons of one kind share: numbers and quoted text do not tell them apart. */
+export const kindOfReason = (reason: string): string =>
+  reason.replace(/"(?:[^"\\]|\\.)*"/g, '"..."').replace(/\d+/g, '#');
+
 export function createDropLedger(): DropLedger {
   const first: DroppedRow[] = [];
   const reasons = new Map<string, { reason: string; count: number; firstLine: number }>();
@@ -28,7 +32,7 @@ export function createDropLedger(): DropLedger {
     add(drop) {
       count++;
       if (first.length < KEPT_DROPS) first.push(drop);
-      const kind = drop.reason.replace(/"(?:[^"\\]|\\.)*"/g, '"..."').replace(/\d+/g, '#');
+      const kind = kindOfReason(drop.reason);
       const known = reasons.get(kind);
       if (known === undefined) reasons.set(kind, { reason: drop.reason, count: 1, firstLine: drop.line });
       else known.count++;

@@ -3,7 +3,7 @@ import type { Backend } from '../backend/backend.js';
 import type { RunConfig } from '../config/index.js';
 import { MrpoError } from '../core/errors.js';
 import type { PreferencePair } from '../data/pair.js';
-import { scoringKey, type LogpCache } from './cache/index.js';
+import { scoreText, scoringKey, type LogpCache } from './cache/index.js';
 import { identifyForReport, importedNumericPath } from './identify.js';
 import {
   modelColumns,
@@ -59,8 +59,8 @@ async function policyBeside(
 
 async function readReference(options: ReadReferencesOptions, model: ModelToScore): Promise<ScoredReference> {
   const { config, pairs, cache, startBackend, signal } = options;
-  const texts = pairs.map((pair) => pair.id);
   const rule = tokenRule(config.data);
+  const texts = pairs.map((pair) => scoreText(pair, rule));
   const found = await identifyForReport(model.spec, cache, startBackend, signal);
   let { identity } = found;
   let columns = cache.read(scoringKey(identity, rule), texts);

@@ -11,7 +11,7 @@ export interface UnusablePair {
   readonly index: number;
   /** Line of the user's file. */
   readonly line: number;
-  /** "too_long", "empty_response", "identical", or what is wrong with the log-prob. */
+  /** As the backend says it ("too_long", "template_refused: ..."), or what is wrong with the log-prob. */
   readonly reason: string;
 }
 
@@ -37,13 +37,20 @@ export interface ReferenceScores {
   readonly references: readonly ScoredReference[];
   /** The policy as it starts, if a reference is that very model (or it was asked for). */
   readonly policyStart: ScoredReference | undefined;
+  /** Which turns of a response were scored, see {@link TokenRule}. */
+  readonly scoreTurns?: TokenRule['scoreTurns'];
   /** Positions of the pairs that every model has log-probs for, ascending. */
   readonly usable: readonly number[];
 }
 
 /** How the configuration turns text into tokens. */
 export function tokenRule(data: DataConfig): TokenRule {
-  return { maxLength: data.max_length, truncation: data.truncation, template: data.template };
+  return {
+    maxLength: data.max_length,
+    truncation: data.truncation,
+    template: data.template,
+    scoreTurns: data.score_turns,
+  };
 }
 
 /** Log-prob columns as objectives read them. */

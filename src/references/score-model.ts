@@ -9,6 +9,7 @@ import { MrpoError } from '../core/errors.js';
 import type { PreferencePair } from '../data/pair.js';
 import {
   flagsOf,
+  scoreText,
   scoringKey,
   type Claim,
   type LogpCache,
@@ -55,7 +56,7 @@ export async function scoreModel(options: ScoreModelOptions): Promise<ModelScore
   const { spec, rule, pairs, backend, cache, signal } = options;
   const identity = options.identity ?? (await identifyForScoring(spec, cache, backend, { signal })).identity;
   const key = scoringKey(identity, rule);
-  const texts = pairs.map((pair) => pair.id);
+  const texts = pairs.map((pair) => scoreText(pair, rule));
   const before = cache.read(key, texts);
   if (before.missing.length === 0) {
     cache.touch(key, spec.source);
@@ -156,7 +157,14 @@ async function streamScores(
     const checked =
       reason === undefined ? checkLogps(chosen, rejected) : { chosen: NaN, rejected: NaN, unusable: reason };
     const { promptTokens, chosenTokens, rejectedTokens } = fact;
-    return { text: pair.id, ...checked, promptTokens, chosenTokens, rejectedTokens, flags: flagsOf(fact) };
+    return {
+      text: scoreText(pair, rule),
+      ...checked,
+      promptTokens,
+      chosenTokens,
+      rejectedTokens,
+      flags: flagsOf(fact),
+    };
   };
   const unusable = facts.flatMap((fact, row) =>
     fact.unusable === undefined ? [] : [scoreOf(row, NaN, NaN, fact.unusable)],

@@ -14,7 +14,7 @@ import { BackendFault } from '../backend/fault.js';
 import { MrpoError } from '../core/errors.js';
 import { canonicalJson } from '../core/hash.js';
 import type { PreferencePair } from '../data/pair.js';
-import { keyText, scoringKey, type LogpCache } from './cache/index.js';
+import { keyText, scoreText, scoringKey, type LogpCache } from './cache/index.js';
 import { createWorkClock, type WorkProgress } from './eta.js';
 import type { ScoringEvent } from './events.js';
 import { identifyForScoring, importedNumericPath } from './identify.js';
@@ -108,7 +108,12 @@ export async function scoreReferences(options: ScoreReferencesOptions): Promise<
 export function assemble(scored: readonly ScoredReference[], config: RunConfig, pairs: number): ReferenceScores {
   const references = scored.slice(0, config.references.length);
   const policyStart = scored.find(({ isPolicy }) => isPolicy);
-  return Object.freeze({ references, policyStart, usable: usableEverywhere(scored, pairs) });
+  return Object.freeze({
+    references,
+    policyStart,
+    scoreTurns: config.data.score_turns,
+    usable: usableEverywhere(scored, pairs),
+  });
 }
 
 async function identifyAll(
@@ -116,7 +121,8 @@ async function identifyAll(
   models: readonly ModelToScore[],
 ): Promise<IdentifiedModel[]> {
   const { config, pairs, cache, backend, signal, onEvent } = options;
-  const texts = pairs.map((pair) => pair.id);
+  const rule = tokenRule(config.data);
+  const texts = pairs.map((pair) => scoreText(pair, rule));
   const identified: IdentifiedModel[] = [];
   for (const model of models) {
     const { name, spec, isPolicy } = model;
@@ -124,7 +130,7 @@ async function identifyAll(
       onEvent?.({ kind: 'loading', model: name, stage: 'hash', done, total });
     const found = await identifyForScoring(spec, cache, backend, { signal, onProgress });
     const missingUnder = (identity: ModelIdentity): number =>
-      cache.read(scoringKey(identity, tokenRule(config.data)), texts).missing.length;
+      cache.read(scoringKey(identity, rule), texts).missing.length;
     let { identity } = found;
     let missing = missingUnder(identity);
     // The policy is trained by this machine's kernels: its start must come from them, so that step 0 has margin 0.

@@ -3,16 +3,22 @@
  * cannot take is left out for all, counted, and told.
  */
 import type { RowFacts } from '../backend/backend.js';
+import { wayThrough } from '../backend/unusable.js';
 import { MrpoError } from '../core/errors.js';
 import { eachSide } from '../core/sides.js';
+import { kindOfReason } from '../data/drop-ledger.js';
 import type { PreferencePair } from '../data/index.js';
+import { responseBytes } from '../data/response-bytes.js';
 import type { ModelColumns } from '../objectives/objective.js';
+import { FLAG } from '../references/index.js';
 import type { Examples } from '../training/examples.js';
 
 /** One reference's log-probs of pairs, in the order of the pairs. */
 export interface ReferenceView {
   readonly name: string;
   readonly columns: ModelColumns;
+  /** Per pair, bits of `FLAG`. */
+  readonly flags?: Uint8Array | undefined;
   /** Per pair: why this reference cannot score it; `undefined` = scored. */
   readonly unusable: readonly (string | undefined)[];
 }
@@ -23,6 +29,8 @@ export interface BuildOptions {
   readonly trainingPairs: number;
   readonly nameOf: (pair: PreferencePair) => string;
   readonly policyRows: readonly RowFacts[];
+  /** Which turns of a response are scored. */
+  readonly scoreTurns: 'assistant' | 'all';
   readonly references: readonly ReferenceView[];
 }
 
@@ -40,21 +48,15 @@ export interface BuiltExamples {
 /** @throws MrpoError `data` if no training pair is left. */
 export function buildExamples(options: BuildOptions): BuiltExamples {
   const { pairs, trainingPairs, policyRows } = options;
-  const drops = pairs.map((_, index) => dropReason(options, index));
+  const drops = pairs.map((_, index) => dropOf(options, index));
   const kept = pairs.flatMap((_, index) => (drops[index] === undefined ? [index] : []));
   const training = kept.filter((index) => index < trainingPairs);
   const heldOut = kept.filter((index) => index >= trainingPairs);
-  const counts = new Map<string, { count: number; first: string }>();
-  drops.forEach((reason, index) => {
-    if (reason === undefined) return;
-    const known = counts.get(reason);
-    const pair = pairs[index] as PreferencePair;
-    counts.set(reason, { count: (known?.count ?? 0) + 1, first: known?.first ?? options.nameOf(pair) });
-  });
-  const told = [...counts].map(([reason, { count, first }]) => `${count} pairs dropped: ${reason} (first: ${first})`);
+  const counts = countDrops(options, drops);
+  const told = counts.map(({ why, count, first }) => `${count} pairs dropped: ${why} (first: ${first})`);
   if (training.length === 0) {
     throw new MrpoError('data', `no pairs are left to train on: ${told.join('; ')}`, {
-      hint: 'Raise data.max_length, or set data.truncation to keep_end_of_prompt.',
+      hint: wayThrough(counts.map(({ unusable, count }) => [unusable, count])),
     });
   }
   const cut = kept.filter((index) => isTruncated(policyRows[index])).length;
@@ -62,23 +64,78 @@ export function buildExamples(options: BuildOptions): BuiltExamples {
     train: examplesOf(options, training),
     heldOut: examplesOf(options, heldOut),
     heldOutPairs: heldOut.map((index) => pairs[index] as PreferencePair),
-    dropped: Object.fromEntries([...counts].map(([reason, { count }]) => [reason, count])),
+    dropped: Object.fromEntries(counts.map(({ why, count }) => [why, count])),
     truncated: cut,
-    notes: cut > 0 ? [...told, `${cut} of ${kept.length} pairs are cut at data.max_length for the policy`] : told,
+    notes: [
+      ...told,
+      ...(cut > 0 ? [`${cut} of ${kept.length} pairs are cut at data.max_length for the policy`] : []),
+      ...leftOutNotes(options, kept),
+    ],
   };
 }
 
-function dropReason({ policyRows, references }: BuildOptions, index: number): string | undefined {
+interface Drop {
+  readonly unusable: string;
+  readonly under: string;
+}
+
+function dropOf({ policyRows, references }: BuildOptions, index: number): Drop | undefined {
   const own = policyRows[index]?.unusable;
-  if (own !== undefined) return `${own} under the policy`;
-  const reference = references.find(({ unusable }) => unusable[index] !== undefined);
-  return reference === undefined ? undefined : `${reference.unusable[index]} under reference ${reference.name}`;
+  if (own !== undefined) return { unusable: own, under: 'the policy' };
+  for (const { name, unusable } of references) {
+    const reason = unusable[index];
+    if (reason !== undefined) return { unusable: reason, under: `reference ${name}` };
+  }
+  return undefined;
+}
+
+interface DropCount {
+  readonly unusable: string;
+  /** "too_long under the policy"; of reasons that only quote other text, the first. */
+  readonly why: string;
+  count: number;
+  readonly first: string;
+}
+
+function countDrops({ pairs, nameOf }: BuildOptions, drops: readonly (Drop | undefined)[]): readonly DropCount[] {
+  const counts = new Map<string, DropCount>();
+  drops.forEach((drop, index) => {
+    if (drop === undefined) return;
+    const why = `${drop.unusable} under ${drop.under}`;
+    const kind = kindOfReason(why);
+    const known = counts.get(kind);
+    if (known !== undefined) known.count++;
+    else counts.set(kind, { unusable: drop.unusable, why, count: 1, first: nameOf(pairs[index] as PreferencePair) });
+  });
+  return [...counts.values()];
+}
+
+/** Chat templates leave parts of prompts out (reasoning of earlier turns, a system text): each model's is told. */
+function leftOutNotes({ pairs, nameOf, policyRows, references }: BuildOptions, kept: readonly number[]): string[] {
+  const note = (model: string, indices: readonly number[], what: readonly string[] = []): string[] => {
+    const first = pairs[indices[0] ?? NaN];
+    if (first === undefined) return [];
+    const named = what.length === 0 ? 'a part' : what.join(', ');
+    return [
+      `${model}: its chat template leaves ${named} of the prompt out in ${indices.length} of ${kept.length} pairs (first: ${nameOf(first)})`,
+    ];
+  };
+  const own = kept.filter((index) => policyRows[index]?.leftOut !== undefined);
+  return [
+    ...note('policy', own, [...new Set(own.flatMap((index) => policyRows[index]?.leftOut ?? []))]),
+    ...references.flatMap(({ name, flags }) =>
+      note(
+        `reference ${name}`,
+        kept.filter((index) => ((flags?.[index] ?? 0) & FLAG.leftOut) !== 0),
+      ),
+    ),
+  ];
 }
 
 const isTruncated = (facts: RowFacts | undefined): boolean =>
   facts !== undefined && (facts.truncatedPrompt || facts.truncatedChosen || facts.truncatedRejected);
 
-function examplesOf({ pairs, nameOf, policyRows, references }: BuildOptions, indices: readonly number[]): Examples {
+function examplesOf({ pairs, nameOf, policyRows, references, scoreTurns }: BuildOptions, indices: readonly number[]): Examples {
   const column = (valueOf: (index: number) => number): Float64Array => Float64Array.from(indices, valueOf);
   const pick = (values: Float64Array): Float64Array => column((index) => values[index] ?? NaN);
   const pairAt = (index: number): PreferencePair => pairs[index] as PreferencePair;
@@ -88,15 +145,12 @@ function examplesOf({ pairs, nameOf, policyRows, references }: BuildOptions, ind
     names: indices.map((index) => nameOf(pairAt(index))),
     promptTokens: column((index) => policyRows[index]?.promptTokens ?? NaN),
     responseTokens: eachSide((side) => column((index) => policyRows[index]?.[`${side}Tokens`] ?? NaN)),
-    responseBytes: eachSide((side) => column((index) => responseBytes(pairAt(index)[side]))),
+    responseBytes: eachSide((side) => column((index) => responseBytes(pairAt(index)[side], scoreTurns))),
     references: references.map(({ columns }) =>
       eachSide((side) => ({ logps: pick(columns[side].logps), tokens: pick(columns[side].tokens) })),
     ),
   };
 }
-
-const responseBytes = (messages: PreferencePair['chosen']): number =>
-  messages.reduce((bytes, { content }) => bytes + Buffer.byteLength(content, 'utf8'), 0);
 
 /** Share of pairs whose chosen response is the longer one, in UTF-8 bytes: the accuracy of "longer is better". */
 export function longerIsChosen(examples: Examples): number {

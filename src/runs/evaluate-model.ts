@@ -71,6 +71,7 @@ export async function evaluateHeldOut(request: EvaluateRequest): Promise<ModelEv
         trainingPairs: heldOut.length,
         nameOf,
         policyRows: policy.rows,
+        scoreTurns: config.data.score_turns,
         references,
       });
       notes.forEach(note);

@@ -29,12 +29,13 @@ export async function prepareReferences(
   try {
     const onEvent = (event: ScoringEvent): void => tell(event, emit);
     const { references } = await scoreReferences({ config, pairs, backend, cache, signal, onEvent });
-    return references.map(({ name, source, isPolicy, columns, counts, unusable }) => {
+    return references.map(({ name, source, isPolicy, columns, flags, counts, unusable }) => {
       const reasons = new Map(unusable.map(({ index, reason }) => [index, reason]));
       return {
         name,
         model: isPolicy ? 'policy' : source,
         columns,
+        flags,
         scored: counts.scored,
         cached: counts.cached,
         unusable: pairs.map((_, index) => reasons.get(index)),

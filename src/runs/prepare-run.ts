@@ -62,6 +62,7 @@ export async function prepareRun(context: RunContext): Promise<PreparedRun> {
         trainingPairs: train.length,
         nameOf,
         policyRows: policy.rows,
+        scoreTurns: config.data.score_turns,
         references,
       });
       examples.notes.forEach(note);

@@ -160,6 +160,24 @@ export function describeBackendContract(name: string, target: ContractTarget): v
         expect(set.rows.map((row) => row.unusable)).toEqual(['empty_response', 'identical', 'too_long', undefined]);
       });
 
+      it('scores the turns of the assistant in a response of several, or all', async () => {
+        const several = {
+          ...pair('q', 'yes', 'no'),
+          chosen: ['which one?', 'the French one', 'yes'].map((content, i) => ({
+            role: i === 1 ? 'user' : 'assistant',
+            content,
+          })),
+        };
+        const [own, all] = [await register([several]), await register([several], { ...RULE, scoreTurns: 'all' })];
+        const [ownRow, allRow] = [own.rows[0], all.rows[0]];
+        expect(ownRow?.chosenTokens).toBeGreaterThan(0);
+        expect(allRow?.chosenTokens).toBeGreaterThan((ownRow?.chosenTokens ?? NaN) + 'the French one'.length / 6);
+        expect(allRow?.rejectedTokens).toBe(ownRow?.rejectedTokens);
+        const [ownScores, allScores] = [await scoresOf(backend, own.handle), await scoresOf(backend, all.handle)];
+        expect(ownScores.get(0)?.[0]).toBeGreaterThan(allScores.get(0)?.[0] ?? NaN);
+        expect(ownScores.get(0)?.[1]).toBeCloseTo(allScores.get(0)?.[1] ?? NaN, 3);
+      });
+
       it('cuts a long response and flags it', async () => {
         const set = await register([pair('q', 'word '.repeat(80), 'b')], { ...RULE, maxLength: 40 });
         expect(set.rows[0]).toMatchObject({ truncatedChosen: true, truncatedRejected: false, unusable: undefined });

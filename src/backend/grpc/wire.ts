@@ -96,6 +96,7 @@ export function toOpenRows(modelHandle: string, rule: TokenRule): proto.Register
     truncation: TRUNCATIONS[rule.truncation],
     template: rule.template,
     returnTokens: rule.returnTokens ?? false,
+    scoreTurns: rule.scoreTurns ?? 'assistant',
   };
 }
 
@@ -176,6 +177,7 @@ export function fromRowFacts(message: proto.RowFacts, withTokens: boolean): RowF
     truncatedRejected: message.truncatedRejected,
     boundarySplit: message.boundarySplit,
     unusable: message.unusable === '' ? undefined : message.unusable,
+    ...(message.leftOut.length > 0 && { leftOut: message.leftOut }),
   };
   if (!withTokens) return Object.freeze(facts);
   return Object.freeze({
@@ -185,6 +187,7 @@ export function fromRowFacts(message: proto.RowFacts, withTokens: boolean): RowF
       chosen: message.renderedChosen,
       rejected: message.renderedRejected,
     },
+    context: { chosen: message.chosenContext, rejected: message.rejectedContext },
     pieces: { prompt: message.promptPieces, chosen: message.chosenPieces, rejected: message.rejectedPieces },
   });
 }

@@ -26,8 +26,8 @@ interface Side {
 export function encodePair(pair: PairText, rule: TokenRule, tokenizer: ToyTokenizer): ToyRow {
   const text = {
     prompt: renderPrompt(pair, rule),
-    chosen: contentOf(pair.chosen),
-    rejected: contentOf(pair.rejected),
+    chosen: contentOf(scoredTurns(pair.chosen, rule)),
+    rejected: contentOf(scoredTurns(pair.rejected, rule)),
   };
   const prompt = cut(text.prompt, tokenizer);
   const whole = { chosen: [...cut(text.chosen, tokenizer), ''], rejected: [...cut(text.rejected, tokenizer), ''] };
@@ -73,6 +73,10 @@ function renderPrompt(pair: PairText, rule: TokenRule): string {
   if (pair.plain) return contentOf(pair.prompt);
   return `${pair.prompt.map((m) => `[${m.role}]${textOf(m)}`).join('')}[assistant]`;
 }
+
+/** The toy has no context inside a response: turns that are not scored are not there. */
+const scoredTurns = (response: readonly Message[], rule: TokenRule): readonly Message[] =>
+  response.length === 1 || rule.scoreTurns === 'all' ? response : response.filter(({ role }) => role === 'assistant');
 
 const contentOf = (messages: readonly Message[]): string => messages.map(textOf).join('\n');
 

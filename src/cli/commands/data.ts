@@ -25,6 +25,7 @@ interface DataOptions {
   readonly maxLength: number;
   readonly truncation: TokenRule['truncation'];
   readonly template: TokenRule['template'];
+  readonly scoreTurns: TokenRule['scoreTurns'];
   readonly tokenRows: number;
   readonly samples: number;
   readonly dropped: number;
@@ -66,6 +67,11 @@ export function registerData(program: Command, io: CliIo): void {
     )
     .addOption(
       new Option('--template <mode>', "each model's own, or the paper's").choices(['chat', 'paper']).default('chat'),
+    )
+    .addOption(
+      new Option('--score-turns <which>', "of a response of several turns: the assistant's, or all")
+        .choices(['assistant', 'all'])
+        .default('assistant'),
     )
     .option('--token-rows <number>', 'pairs to tokenise, from the start of the file', wholeNumber, 2000)
     .option('--samples <number>', 'pairs to show', wholeNumber, 3)
@@ -146,7 +152,8 @@ function readView(
   options: DataOptions,
   backend: Backend,
 ): Promise<TokenView> {
-  const rule: TokenRule = { maxLength: options.maxLength, truncation: options.truncation, template: options.template };
+  const { maxLength, truncation, template, scoreTurns } = options;
+  const rule: TokenRule = { maxLength, truncation, template, scoreTurns };
   const spec = {
     source: existsSync(resolve(io.cwd, model)) ? resolve(io.cwd, model) : model,
     revision: options.revision,

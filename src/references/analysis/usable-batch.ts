@@ -1,5 +1,7 @@
 /** The pairs that every reference has log-probs for, as the batch that objectives and reports read. */
-import type { PreferencePair, ChatMessage } from '../../data/pair.js';
+import { wayThrough } from '../../backend/unusable.js';
+import type { PreferencePair } from '../../data/pair.js';
+import { responseBytes } from '../../data/response-bytes.js';
 import { MrpoError } from '../../core/errors.js';
 import type { ModelColumns, PairBatch } from '../../objectives/objective.js';
 import type { ReferenceScores } from '../reference-scores.js';
@@ -18,11 +20,11 @@ export function usableBatch(scores: ReferenceScores, pairs: readonly PreferenceP
   const [first] = scores.references;
   if (positions.length === 0 || first === undefined) {
     throw new MrpoError('data', `none of the ${pairs.length} pairs has log-probs under every reference`, {
-      hint: 'See the unusable rows of "mrpo score": a larger data.max_length often helps.',
+      hint: `See the unusable rows of "mrpo score". ${wayThrough(reasonsOf(scores)) ?? ''}`.trim(),
     });
   }
   const bytes = (side: 'chosen' | 'rejected'): Float64Array =>
-    Float64Array.from(positions, (position) => textBytes(pairs[position]?.[side] ?? []));
+    Float64Array.from(positions, (position) => responseBytes(pairs[position]?.[side] ?? [], scores.scoreTurns));
   const batch: PairBatch = {
     size: positions.length,
     policy: pick((scores.policyStart ?? first).columns, positions),
@@ -33,10 +35,8 @@ export function usableBatch(scores: ReferenceScores, pairs: readonly PreferenceP
   return { batch, policyKnown: scores.policyStart !== undefined, positions };
 }
 
-/** UTF-8 bytes of a response. */
-export function textBytes(response: readonly ChatMessage[]): number {
-  return response.reduce((sum, { content }) => sum + Buffer.byteLength(content), 0);
-}
+const reasonsOf = ({ references }: ReferenceScores): (readonly [string, number])[] =>
+  references.flatMap(({ unusable }) => unusable.map(({ reason }) => [reason, 1] as const));
 
 function pick(model: ModelColumns, positions: readonly number[]): ModelColumns {
   const column = (values: Float64Array): Float64Array =>

@@ -18,14 +18,21 @@ export interface PairScore {
 }
 
 /** Bits of {@link PairScore.flags}. */
-export const FLAG = { truncatedPrompt: 1, truncatedChosen: 2, truncatedRejected: 4, boundarySplit: 8 } as const;
+export const FLAG = {
+  truncatedPrompt: 1,
+  truncatedChosen: 2,
+  truncatedRejected: 4,
+  boundarySplit: 8,
+  leftOut: 16,
+} as const;
 
 export function flagsOf(facts: RowFacts): number {
   return (
     (facts.truncatedPrompt ? FLAG.truncatedPrompt : 0) |
     (facts.truncatedChosen ? FLAG.truncatedChosen : 0) |
     (facts.truncatedRejected ? FLAG.truncatedRejected : 0) |
-    (facts.boundarySplit ? FLAG.boundarySplit : 0)
+    (facts.boundarySplit ? FLAG.boundarySplit : 0) |
+    (facts.leftOut === undefined ? 0 : FLAG.leftOut)
   );
 }
 

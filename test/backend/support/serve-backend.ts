@@ -302,6 +302,7 @@ async function registerAll(
     truncation,
     template: open?.template === 'paper' ? 'paper' : 'chat',
     returnTokens: open?.returnTokens ?? false,
+    scoreTurns: open?.scoreTurns === 'all' ? 'all' : 'assistant',
   } as const;
   const set = await backend.registerRows(open?.modelHandle ?? '', rows, rule);
   let at = 0;
@@ -315,6 +316,9 @@ async function registerAll(
       promptPieces: [...(row.pieces?.prompt ?? [])],
       chosenPieces: [...(row.pieces?.chosen ?? [])],
       rejectedPieces: [...(row.pieces?.rejected ?? [])],
+      leftOut: [...(row.leftOut ?? [])],
+      chosenContext: [...(row.context?.chosen ?? [])],
+      rejectedContext: [...(row.context?.rejected ?? [])],
     }));
     write({ rowSet: set.handle, rows: facts });
   }

@@ -242,18 +242,20 @@ class PairText(_message.Message):
 class RegisterRowsRequest(_message.Message):
     __slots__ = ("open", "rows")
     class Open(_message.Message):
-        __slots__ = ("model_handle", "max_length", "truncation", "template", "return_tokens")
+        __slots__ = ("model_handle", "max_length", "truncation", "template", "return_tokens", "score_turns")
         MODEL_HANDLE_FIELD_NUMBER: _ClassVar[int]
         MAX_LENGTH_FIELD_NUMBER: _ClassVar[int]
         TRUNCATION_FIELD_NUMBER: _ClassVar[int]
         TEMPLATE_FIELD_NUMBER: _ClassVar[int]
         RETURN_TOKENS_FIELD_NUMBER: _ClassVar[int]
+        SCORE_TURNS_FIELD_NUMBER: _ClassVar[int]
         model_handle: str
         max_length: int
         truncation: Truncation
         template: str
         return_tokens: bool
-        def __init__(self, model_handle: _Optional[str] = ..., max_length: _Optional[int] = ..., truncation: _Optional[_Union[Truncation, str]] = ..., template: _Optional[str] = ..., return_tokens: _Optional[bool] = ...) -> None: ...
+        score_turns: str
+        def __init__(self, model_handle: _Optional[str] = ..., max_length: _Optional[int] = ..., truncation: _Optional[_Union[Truncation, str]] = ..., template: _Optional[str] = ..., return_tokens: _Optional[bool] = ..., score_turns: _Optional[str] = ...) -> None: ...
     OPEN_FIELD_NUMBER: _ClassVar[int]
     ROWS_FIELD_NUMBER: _ClassVar[int]
     open: RegisterRowsRequest.Open
@@ -269,7 +271,7 @@ class RegisterRowsResponse(_message.Message):
     def __init__(self, row_set: _Optional[str] = ..., rows: _Optional[_Iterable[_Union[RowFacts, _Mapping]]] = ...) -> None: ...
 
 class RowFacts(_message.Message):
-    __slots__ = ("prompt_tokens", "chosen_tokens", "rejected_tokens", "truncated_prompt", "truncated_chosen", "truncated_rejected", "boundary_split", "unusable", "rendered_prompt", "rendered_chosen", "rendered_rejected", "prompt_pieces", "chosen_pieces", "rejected_pieces")
+    __slots__ = ("prompt_tokens", "chosen_tokens", "rejected_tokens", "truncated_prompt", "truncated_chosen", "truncated_rejected", "boundary_split", "unusable", "rendered_prompt", "rendered_chosen", "rendered_rejected", "prompt_pieces", "chosen_pieces", "rejected_pieces", "left_out", "chosen_context", "rejected_context")
     PROMPT_TOKENS_FIELD_NUMBER: _ClassVar[int]
     CHOSEN_TOKENS_FIELD_NUMBER: _ClassVar[int]
     REJECTED_TOKENS_FIELD_NUMBER: _ClassVar[int]
@@ -284,6 +286,9 @@ class RowFacts(_message.Message):
     PROMPT_PIECES_FIELD_NUMBER: _ClassVar[int]
     CHOSEN_PIECES_FIELD_NUMBER: _ClassVar[int]
     REJECTED_PIECES_FIELD_NUMBER: _ClassVar[int]
+    LEFT_OUT_FIELD_NUMBER: _ClassVar[int]
+    CHOSEN_CONTEXT_FIELD_NUMBER: _ClassVar[int]
+    REJECTED_CONTEXT_FIELD_NUMBER: _ClassVar[int]
     prompt_tokens: int
     chosen_tokens: int
     rejected_tokens: int
@@ -298,7 +303,10 @@ class RowFacts(_message.Message):
     prompt_pieces: _containers.RepeatedScalarFieldContainer[str]
     chosen_pieces: _containers.RepeatedScalarFieldContainer[str]
     rejected_pieces: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, prompt_tokens: _Optional[int] = ..., chosen_tokens: _Optional[int] = ..., rejected_tokens: _Optional[int] = ..., truncated_prompt: _Optional[bool] = ..., truncated_chosen: _Optional[bool] = ..., truncated_rejected: _Optional[bool] = ..., boundary_split: _Optional[bool] = ..., unusable: _Optional[str] = ..., rendered_prompt: _Optional[str] = ..., rendered_chosen: _Optional[str] = ..., rendered_rejected: _Optional[str] = ..., prompt_pieces: _Optional[_Iterable[str]] = ..., chosen_pieces: _Optional[_Iterable[str]] = ..., rejected_pieces: _Optional[_Iterable[str]] = ...) -> None: ...
+    left_out: _containers.RepeatedScalarFieldContainer[str]
+    chosen_context: _containers.RepeatedScalarFieldContainer[int]
+    rejected_context: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, prompt_tokens: _Optional[int] = ..., chosen_tokens: _Optional[int] = ..., rejected_tokens: _Optional[int] = ..., truncated_prompt: _Optional[bool] = ..., truncated_chosen: _Optional[bool] = ..., truncated_rejected: _Optional[bool] = ..., boundary_split: _Optional[bool] = ..., unusable: _Optional[str] = ..., rendered_prompt: _Optional[str] = ..., rendered_chosen: _Optional[str] = ..., rendered_rejected: _Optional[str] = ..., prompt_pieces: _Optional[_Iterable[str]] = ..., chosen_pieces: _Optional[_Iterable[str]] = ..., rejected_pieces: _Optional[_Iterable[str]] = ..., left_out: _Optional[_Iterable[str]] = ..., chosen_context: _Optional[_Iterable[int]] = ..., rejected_context: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class ScoreRequest(_message.Message):
     __slots__ = ("row_set", "rows", "adapter_off")

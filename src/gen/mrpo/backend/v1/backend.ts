@@ -284,6 +284,11 @@ export interface RegisterRowsRequest_Open {
   template: string;
   /** Only the three sample views of `mrpo data` ask for rendered text and token strings. */
   returnTokens: boolean;
+  /**
+   * Which turns of a response of several turns are scored: "assistant" (the others are context) or "all"; empty =
+   * assistant.
+   */
+  scoreTurns: string;
 }
 
 export interface RegisterRowsResponse {
@@ -303,7 +308,11 @@ export interface RowFacts {
   truncatedRejected: boolean;
   /** the tokenizer merges across the prompt/response boundary; tokens were split there */
   boundarySplit: boolean;
-  /** why the row cannot be scored ("too_long", "empty_response", "identical"); empty = usable */
+  /**
+   * Why the row cannot be scored; empty = usable. A kind alone ("too_long", "empty_response", "identical"), or a kind and
+   * what there is to say of this row: "template_refused: " and the chat template's own words, "text_left_out: ..." for a
+   * response that it does not write whole, "turns_unclear: ...".
+   */
   unusable: string;
   /** Filled when return_tokens was asked. */
   renderedPrompt: string;
@@ -312,6 +321,11 @@ export interface RowFacts {
   promptPieces: string[];
   chosenPieces: string[];
   rejectedPieces: string[];
+  /** What of the prompt the chat template does not write, by kind: "reasoning of assistant turns", "tools". */
+  leftOut: string[];
+  /** Filled when return_tokens was asked: stretches of the pieces that are context and not scored, as start, end, start... */
+  chosenContext: number[];
+  rejectedContext: number[];
 }
 
 export interface ScoreRequest {
@@ -2113,7 +2127,7 @@ export const RegisterRowsRequest: MessageFns<RegisterRowsRequest> = {
 };
 
 function createBaseRegisterRowsRequest_Open(): RegisterRowsRequest_Open {
-  return { modelHandle: "", maxLength: 0, truncation: 0, template: "", returnTokens: false };
+  return { modelHandle: "", maxLength: 0, truncation: 0, template: "", returnTokens: false, scoreTurns: "" };
 }
 
 export const RegisterRowsRequest_Open: MessageFns<RegisterRowsRequest_Open> = {
@@ -2132,6 +2146,9 @@ export const RegisterRowsRequest_Open: MessageFns<RegisterRowsRequest_Open> = {
     }
     if (message.returnTokens !== false) {
       writer.uint32(40).bool(message.returnTokens);
+    }
+    if (message.scoreTurns !== "") {
+      writer.uint32(50).string(message.scoreTurns);
     }
     return writer;
   },
@@ -2189,6 +2206,14 @@ export const RegisterRowsRequest_Open: MessageFns<RegisterRowsRequest_Open> = {
             message.returnTokens = reader.bool();
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.scoreTurns = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2211,6 +2236,7 @@ export const RegisterRowsRequest_Open: MessageFns<RegisterRowsRequest_Open> = {
     message.truncation = object.truncation ?? 0;
     message.template = object.template ?? "";
     message.returnTokens = object.returnTokens ?? false;
+    message.scoreTurns = object.scoreTurns ?? "";
     return message;
   },
 };
@@ -2298,6 +2324,9 @@ function createBaseRowFacts(): RowFacts {
     promptPieces: [],
     chosenPieces: [],
     rejectedPieces: [],
+    leftOut: [],
+    chosenContext: [],
+    rejectedContext: [],
   };
 }
 
@@ -2344,6 +2373,23 @@ export const RowFacts: MessageFns<RowFacts> = {
     }
     for (const v of message.rejectedPieces) {
       writer.uint32(114).string(v!);
+    }
+    for (const v of message.leftOut) {
+      writer.uint32(122).string(v!);
+    }
+    if (message.chosenContext.length !== 0) {
+      writer.uint32(130).fork();
+      for (const v of message.chosenContext) {
+        writer.int32(v);
+      }
+      writer.join();
+    }
+    if (message.rejectedContext.length !== 0) {
+      writer.uint32(138).fork();
+      for (const v of message.rejectedContext) {
+        writer.int32(v);
+      }
+      writer.join();
     }
     return writer;
   },
@@ -2473,6 +2519,50 @@ export const RowFacts: MessageFns<RowFacts> = {
             message.rejectedPieces.push(reader.string());
             continue;
           }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.leftOut.push(reader.string());
+            continue;
+          }
+          case 16: {
+            if (tag === 128) {
+              message.chosenContext.push(reader.int32());
+
+              continue;
+            }
+
+            if (tag === 130) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.chosenContext.push(reader.int32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 17: {
+            if (tag === 136) {
+              message.rejectedContext.push(reader.int32());
+
+              continue;
+            }
+
+            if (tag === 138) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.rejectedContext.push(reader.int32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2504,6 +2594,9 @@ export const RowFacts: MessageFns<RowFacts> = {
     message.promptPieces = object.promptPieces?.map((e) => e) || [];
     message.chosenPieces = object.chosenPieces?.map((e) => e) || [];
     message.rejectedPieces = object.rejectedPieces?.map((e) => e) || [];
+    message.leftOut = object.leftOut?.map((e) => e) || [];
+    message.chosenContext = object.chosenContext?.map((e) => e) || [];
+    message.rejectedContext = object.rejectedContext?.map((e) => e) || [];
     return message;
   },
 };

@@ -57,13 +57,13 @@ async function parseReadyLines(file: string): ReturnType<Stage> {
 
 async function readOnly(file: string): Promise<number> {
   let bytes = 0;
-  for await (const chunk of (await openBytes(file)).chunks) bytes += chunk.length;
+  for await (const chunk of (await openBytes(file, Infinity)).chunks()) bytes += chunk.length;
   return bytes;
 }
 
 async function rowsOnly(file: string): Promise<number> {
   let rows = 0;
-  for await (const batch of jsonLines((await openBytes(file)).chunks, 0, {})) rows += batch.length;
+  for await (const batch of jsonLines((await openBytes(file, Infinity)).chunks(), 0, {})) rows += batch.length;
   return rows;
 }
 

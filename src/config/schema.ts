@@ -156,8 +156,10 @@ export const dataSchema = z.strictObject({
   max_unpacked_gb: z
     .number()
     .positive()
-    .default(4)
-    .describe('Refuse a compressed file that unpacks to more gigabytes than this (10^9 bytes).'),
+    .default(2)
+    .describe(
+      'Refuse a compressed file that unpacks to more gigabytes than this (10^9 bytes). Text is unpacked on the way; a packed Parquet file and a workbook are held in memory.',
+    ),
   max_length: z.int().min(8).default(1024).describe('Tokens of prompt + response.'),
   truncation: z
     .enum(['keep_start', 'drop', 'paper', 'keep_end_of_prompt'])

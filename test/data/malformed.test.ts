@@ -28,22 +28,21 @@ describe('files that cannot be read are one error', () => {
     ['an empty list', 'a.json', '[]', /no row can be read/],
     ['an empty list with spaces', 'a.json', ' [ \n ] ', /no row can be read/],
     ['an empty gzip file', 'a.jsonl.gz', gzipSync(''), /is empty; expected rows/],
-    ['UTF-16 with a mark', 'a.jsonl', utf16(lines(goodRow())), /is UTF-16LE text; expected UTF-8/],
     ['UTF-16 without a mark', 'a.jsonl', utf16(lines(goodRow()), false), /is UTF-16LE text; expected UTF-8/],
-    ['big-endian UTF-16', 'a.jsonl', swapped(utf16(lines(goodRow()))), /is UTF-16BE text/],
     ['big-endian UTF-16 without a mark', 'a.jsonl', swapped(utf16(lines(goodRow()), false)), /is UTF-16BE text/],
     ['UTF-32', 'a.jsonl', Buffer.from([0xff, 0xfe, 0, 0, 0x7b, 0, 0, 0, 0x7d, 0, 0, 0]), /is UTF-32LE text/],
-    ['UTF-16 CSV', 'a.csv', utf16('prompt,chosen,rejected\n1,2,3\n'), /is UTF-16LE text/],
     ['zero bytes', 'a.jsonl', Buffer.alloc(1000), /zero bytes at byte 1: it is binary data/],
     ['zero bytes after a row', 'a.jsonl', Buffer.concat([Buffer.from(lines(goodRow())), Buffer.alloc(10)]), /zero bytes at byte \d+/],
     ['truncated gzip', 'a.jsonl.gz', longGzip.subarray(0, longGzip.length - 200), /gzip data cannot be unpacked: unexpected end of file/],
     ['gzip cut inside its header', 'a.jsonl.gz', longGzip.subarray(0, 6), /gzip data cannot be unpacked/],
     ['damaged gzip', 'a.jsonl.gz', Buffer.concat([longGzip.subarray(0, 60), Buffer.alloc(40, 0x55), longGzip.subarray(100)]), /gzip data cannot be unpacked/],
     ['a .gz that is not gzip', 'a.jsonl.gz', lines(goodRow()), /ends in \.gz but its content is not gzip/],
-    ['a zip archive', 'a.jsonl', Buffer.from('PK\x03\x04rest of it', 'latin1'), /is a zip archive/],
-    ['zstd', 'a.jsonl.zst', Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 1, 2, 3]), /is zstd-compressed/],
-    ['an Arrow file', 'a.arrow', 'ARROW1\0\0', /is an Arrow file/],
-    ['one JSON object over several lines', 'a.json', JSON.stringify({ data: [goodRow()] }, undefined, 2), /one JSON object over several lines/],
+    ['a zip archive', 'a.jsonl', Buffer.from('PK\x03\x04rest of it', 'latin1'), /zip archive cannot be unpacked/],
+    ['damaged zstd', 'a.jsonl.zst', Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 1, 2, 3]), /zstd data cannot be unpacked/],
+    ['an Arrow file without anything', 'a.arrow', 'ARROW1\0\0', /damaged Arrow file, after row 0: the file is cut short/],
+    ['one JSON object of no rows', 'a.json', JSON.stringify({ name: 'x', tags: ['y'] }, undefined, 2), /rows of no known format: they have name, tags/],
+    ['an object with several lists', 'a.json', JSON.stringify({ pairs: [goodRow()], examples: [goodRow()] }), /several lists of rows; its lists: "pairs" \(1\), "examples" \(1\)/],
+    ['an index of files', 'a.json', JSON.stringify({ mine: { file_name: 'x.json', ranking: true } }, undefined, 2), /an index of data files/],
     ['a JSON number', 'a.json', '42', /begins with "42"; expected JSON lines/],
     ['a JSON string', 'a.json', '"text"', /begins with .* expected JSON lines/],
     ['plain text', 'a.txt', 'Once upon a time', /begins with "Once upon a time"/],
@@ -90,7 +89,9 @@ describe('files that cannot be read are one error', () => {
     mkdirSync(join(folder.path, 'folder.jsonl'));
     symlinkSync(join(folder.path, 'nowhere'), join(folder.path, 'link.jsonl'));
     const file = folder.write('x.jsonl', lines(goodRow()));
-    expect((await failureOf(readPreferenceData(join(folder.path, 'folder.jsonl')))).message).toContain('is a folder');
+    expect((await failureOf(readPreferenceData(join(folder.path, 'folder.jsonl')))).message).toContain(
+      'a folder without a data file',
+    );
     expect((await failureOf(readPreferenceData(join(folder.path, 'absent.jsonl')))).message).toContain('no such file');
     expect((await failureOf(readPreferenceData(join(folder.path, 'link.jsonl')))).message).toContain('no such file');
     expect((await failureOf(readPreferenceData(join(file, 'inside.jsonl')))).message).toContain('no such file');
@@ -130,7 +131,8 @@ describe('rows that cannot be used are dropped, with line and reason', () => {
     ['a line of garbage', '%%%% garbage %%%%', /^not JSON: /],
     ['two objects on a line', `${goodLine(7)}${goodLine(8)}`, /^not JSON: /],
     ['single quotes', "{'prompt': 'a', 'chosen': 'b', 'rejected': 'c'}", /^not JSON: /],
-    ['NaN', '{"prompt": NaN, "chosen": "b", "rejected": "c"}', /^not JSON: /],
+    ['NaN in place of text', '{"prompt": NaN, "chosen": "b", "rejected": "c"}', /^prompt: expected text, got null$/],
+    ['NaN beside an error', '{"score": NaN, "chosen": b}', /^not JSON: /],
     ['a raw control character', '{"prompt": "a\u0001b", "chosen": "b", "rejected": "c"}', /^not JSON: /],
     ['brackets without end', '['.repeat(50_000), /^not JSON: /],
     ['a list', '[1, 2]', /^expected an object with fields, got a list of 2$/],
@@ -229,7 +231,7 @@ describe('rows that cannot be used are dropped, with line and reason', () => {
       'q2,a',
       'q3,"a"x,b',
       'q4,"two\nlines",b',
-      `"[{'role': 'user', 'content': 'x'}]",a,b`,
+      `"[{'role': 'user', 'content': array(['x'])}]",a,b`,
       '"[{""role"": ""user""",a,b',
       'q6,a,"never closed',
       'q7,a,b',
@@ -242,7 +244,7 @@ describe('rows that cannot be used are dropped, with line and reason', () => {
     ]);
     expect(data.dropped).toEqual([
       { line: 3, reason: 'not CSV: expected 3 columns, got 2' },
-      { line: 7, reason: "prompt: a list of messages in Python's notation; expected JSON" },
+      { line: 7, reason: "prompt: a list of messages in Python's notation that cannot be read" },
       { line: 8, reason: expect.stringContaining('prompt: a list of messages that is not JSON') },
       { line: 9, reason: 'not CSV: a quote that is opened here is never closed; all that follows it is lost' },
     ]);

@@ -1,38 +1,62 @@
-/** The bytes of a data file in chunks, unpacked if gzipped; what is not text is refused by its first bytes. */
-import { createReadStream } from 'node:fs';
+/** The bytes of a data file in chunks, unpacked if it is packed; what is not text is refused by its first bytes. */
 import { open, stat } from 'node:fs/promises';
-import { createGunzip } from 'node:zlib';
 
 import { MrpoError } from '../../core/errors.js';
+import { boundedChunks, packingOf, unpackedChunks } from './unpack.js';
+import { isZip, openZip } from './zip.js';
 
 /** Large reads: at 1 MiB the cost of a read call is lost in the cost of parsing. */
 const CHUNK_BYTES = 2 ** 20;
+const HEAD_BYTES = 4096;
 
 export interface DataBytes {
-  readonly gzipped: boolean;
+  /** Where the file is. */
+  readonly path: string;
+  /** Name of the table itself: without the ending of the packing, or the name inside the archive. */
+  readonly name: string;
+  /** `gzipped`, `zstd-compressed` or `zipped`; `undefined` = as it is. */
+  readonly packing: string | undefined;
   /** First bytes after unpacking, at most 4 KiB; empty for an empty file. */
   readonly head: Buffer;
-  /** All bytes, in chunks; a chunk is valid until the next one is asked for. */
-  readonly chunks: AsyncIterable<Buffer>;
+  /** All bytes from the start, in chunks; a chunk is valid until the next one is asked for. */
+  chunks(): AsyncIterable<Buffer>;
 }
 
 /**
  * Opens a data file.
- * @throws MrpoError `data` if it does not exist, is not a file, cannot be read, or is gzip that cannot be unpacked.
+ * @param maxUnpackedBytes a packed file that gives more is refused.
+ * @throws MrpoError `data` if it does not exist, is not a file, cannot be read, or cannot be unpacked.
  */
-export async function openBytes(path: string): Promise<DataBytes> {
+export async function openBytes(path: string, maxUnpackedBytes: number): Promise<DataBytes> {
   await requireFile(path);
   const magic = await readHead(path, 4);
-  const gzipped = magic[0] === 0x1f && magic[1] === 0x8b;
-  if (!gzipped && /\.gz$/i.test(path) && magic.length > 0) {
-    throw new MrpoError(
-      'data',
-      `${path}: its name ends in .gz but its content is not gzip (first bytes ${hex(magic)})`,
-    );
+  requireTrueName(path, magic);
+  const opened = await openPacked(path, magic, maxUnpackedBytes);
+  const head = opened.packing === undefined ? await readHead(path, HEAD_BYTES) : await firstBytes(opened.chunks());
+  return { path, ...opened, head };
+}
+
+async function openPacked(
+  path: string,
+  magic: Buffer,
+  limit: number,
+): Promise<Pick<DataBytes, 'name' | 'packing' | 'chunks'>> {
+  const packing = packingOf(magic);
+  if (packing !== undefined) {
+    const name = path.replace(/\.(?:gz|gzip|zst|zstd)$/i, '');
+    return { name, packing, chunks: () => boundedChunks(unpackedChunks(path, packing), path, limit) };
   }
-  const chunks = gzipped ? unpackedChunks(path) : plainChunks(path);
-  const head = gzipped ? await firstChunk(unpackedChunks(path)) : await readHead(path, 4096);
-  return { gzipped, head: head.subarray(0, 4096), chunks };
+  if (isZip(magic)) {
+    const { name, chunks } = await openZip(path, limit);
+    return { name, packing: 'zipped', chunks: () => boundedChunks(chunks(), path, limit) };
+  }
+  return { name: path, packing: undefined, chunks: () => plainChunks(path) };
+}
+
+/** The first bytes of a file as it is. @throws MrpoError `data` if it is no file that can be read. */
+export async function magicOf(path: string): Promise<Buffer> {
+  await requireFile(path);
+  return readHead(path, 4);
 }
 
 async function requireFile(path: string): Promise<void> {
@@ -45,12 +69,24 @@ async function requireFile(path: string): Promise<void> {
     }
     throw unreadable(path, cause);
   });
-  if (facts.isDirectory()) {
-    throw new MrpoError(
-      'data',
-      `${path}: is a folder; expected a .jsonl, .json, .csv or .parquet file (each also .gz)`,
-    );
-  }
+  if (facts.isDirectory()) throw new MrpoError('data', `${path}: is a folder; expected a file`);
+}
+
+/** A name that promises a packing which is not there is a file that was unpacked, cut or mixed up. */
+function requireTrueName(path: string, magic: Buffer): void {
+  const promised = /\.(gz|gzip|zst|zstd|zip)$/i.exec(path)?.[1]?.toLowerCase();
+  if (promised === undefined || magic.length === 0) return;
+  const packing = packingOf(magic);
+  const kept =
+    promised === 'zip'
+      ? magic.toString('latin1', 0, 2) === 'PK'
+      : packing === (promised.startsWith('g') ? 'gzipped' : 'zstd-compressed');
+  if (kept) return;
+  const expected = promised === 'zip' ? 'a zip archive' : promised.startsWith('g') ? 'gzip' : 'zstd';
+  throw new MrpoError(
+    'data',
+    `${path}: its name ends in .${promised} but its content is not ${expected} (first bytes ${hex(magic)})`,
+  );
 }
 
 async function readHead(path: string, length: number): Promise<Buffer> {
@@ -83,28 +119,15 @@ async function* plainChunks(path: string): AsyncGenerator<Buffer> {
   }
 }
 
-async function* unpackedChunks(path: string): AsyncGenerator<Buffer> {
-  const packed = createReadStream(path, { highWaterMark: 2 ** 20 });
-  const unpacked = createGunzip({ chunkSize: 2 ** 20 });
-  packed.on('error', (error) => unpacked.destroy(error));
-  packed.pipe(unpacked);
-  try {
-    for await (const chunk of unpacked) yield chunk as Buffer;
-  } catch (cause) {
-    const message = cause instanceof Error ? cause.message : String(cause);
-    throw new MrpoError('data', `${path}: gzip data cannot be unpacked: ${message}`, {
-      cause,
-      hint: 'The file is cut short or damaged; copy or download it again.',
-    });
-  } finally {
-    packed.destroy();
-    unpacked.destroy();
+async function firstBytes(chunks: AsyncIterable<Buffer>): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of chunks) {
+    parts.push(Buffer.from(chunk.subarray(0, HEAD_BYTES)));
+    bytes += chunk.length;
+    if (bytes >= HEAD_BYTES) break;
   }
-}
-
-async function firstChunk(chunks: AsyncIterable<Buffer>): Promise<Buffer> {
-  for await (const chunk of chunks) return chunk;
-  return Buffer.alloc(0);
+  return Buffer.concat(parts).subarray(0, HEAD_BYTES);
 }
 
 const hex = (bytes: Buffer): string => bytes.toString('hex').replace(/..(?=.)/g, '$& ');

@@ -1,12 +1,11 @@
-/** CSV with a header line. Cells are text; a cell that spells a JSON list of messages becomes one. */
+/** CSV with a header line. Cells are text. */
 import { Readable } from 'node:stream';
 import { parse, type CsvError, type Parser } from 'csv-parse';
 
 import { MrpoError } from '../../core/errors.js';
 import { throwIfAborted } from '../../core/abort.js';
 import { largest } from '../../core/extremes.js';
-import { RowProblem } from '../row-problem.js';
-import { cellValue } from './csv-cell.js';
+import { checkedHeader } from './header.js';
 import { createLineStarts } from './line-starts.js';
 import { DEFAULT_MAX_ROW_BYTES, type RawRow, type SourceOptions } from './source.js';
 import { utf8Chunks } from './utf8-chunks.js';
@@ -18,14 +17,23 @@ export interface CsvShape {
   readonly delimiter: string;
   /** The byte that ends a line: a newline, or a return in a text without any. */
   readonly lineEnd: number;
+  /** Columns of the header line, if nothing in it is quoted. */
+  readonly columns: number;
+  /** 1-based number of the header line: 2 after a line `sep=;`, which spreadsheet programs write for themselves. */
+  readonly headerLine: number;
 }
 
 /** How a file is written, by its beginning: of comma, semicolon, tab and bar, the most frequent in the header line separates. */
 export function csvShape(head: string): CsvShape {
-  const header = head.split(/\r?\n/, 1)[0] ?? '';
+  const lines = head.split(/\r?\n|\r/, 2);
+  const lineEnd = (head.includes('\n') ? '\n' : '\r').charCodeAt(0);
+  const said = /^"?sep=(.)"?$/i.exec(lines[0] ?? '')?.[1];
+  if (said !== undefined)
+    return { delimiter: said, lineEnd, headerLine: 2, columns: (lines[1] ?? '').split(said).length };
+  const header = lines[0] ?? '';
   const counts = DELIMITERS.map((delimiter) => header.split(delimiter).length);
   const delimiter = DELIMITERS[counts.indexOf(largest(counts))] ?? ',';
-  return { delimiter, lineEnd: (head.includes('\n') ? '\n' : '\r').charCodeAt(0) };
+  return { delimiter, lineEnd, headerLine: 1, columns: largest(counts) };
 }
 
 type Cells = Readonly<Record<string, string>>;
@@ -38,7 +46,7 @@ type Cells = Readonly<Record<string, string>>;
 export async function* csvRows(
   chunks: AsyncIterable<Buffer>,
   path: string,
-  { delimiter, lineEnd }: CsvShape,
+  { delimiter, lineEnd, headerLine }: CsvShape,
   options: SourceOptions,
 ): AsyncGenerator<readonly RawRow[]> {
   const maxRowBytes = options.maxRowBytes ?? DEFAULT_MAX_ROW_BYTES;
@@ -54,13 +62,14 @@ export async function* csvRows(
   const parser: Parser = parse({
     bom: true,
     delimiter,
+    from_line: headerLine,
     max_record_size: maxRowBytes,
     skip_empty_lines: true,
     relax_quotes: true,
     skip_records_with_error: true,
     columns: (header: string[]) => {
       recordLine();
-      return checkedHeader(header, path);
+      return checkedHeader(header, path, `line ${headerLine}`);
     },
     on_record: (cells: Cells) => ({ line: recordLine(), cells }),
     on_skip: (error) => {
@@ -82,7 +91,7 @@ export async function* csvRows(
         const later = skipped.findIndex((row) => row.line > line);
         for (const row of skipped.splice(0, later < 0 ? skipped.length : later)) batch.push(row);
       }
-      batch.push(readRecord(cells, line));
+      batch.push({ line, value: cells });
       if (batch.length < BATCH_ROWS) continue;
       throwIfAborted(options.signal);
       yield batch;
@@ -113,25 +122,3 @@ const rowTooLong = (path: string, line: number, limit: number): MrpoError =>
   new MrpoError('data', `${path}: line ${line}: the row is longer than ${Math.round(limit / 2 ** 20)} MiB`, {
     hint: 'A quote that is never closed makes one row of all that follows it.',
   });
-
-function checkedHeader(header: readonly string[], path: string): string[] {
-  const names = header.map((name) => name.trim());
-  const twice = names.find((name, index) => name !== '' && names.indexOf(name) !== index);
-  if (twice !== undefined)
-    throw new MrpoError('data', `${path}: the column ${JSON.stringify(twice)} appears twice in the header line`);
-  if (names.every((name) => name === ''))
-    throw new MrpoError('data', `${path}: line 1 has no column names; expected a header line`);
-  return names;
-}
-
-function readRecord(cells: Cells, line: number): RawRow {
-  try {
-    return {
-      line,
-      value: Object.fromEntries(Object.entries(cells).map(([name, cell]) => [name, cellValue(name, cell)])),
-    };
-  } catch (error) {
-    if (error instanceof RowProblem) return { line, problem: error.message };
-    throw error;
-  }
-}

@@ -17,27 +17,42 @@ const CLOSE_OBJECT = 0x7d;
 
 const isSpace = (byte: number): boolean => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
 
-/** Entries of the list; `line` is the 1-based number of the entry. @throws MrpoError `data` if the list does not end. */
+export interface ListOptions extends SourceOptions {
+  /** The list is a part of the file: what follows it is not looked at. */
+  readonly endsEarly?: boolean | undefined;
+  /** The entries stand in the file without brackets around them, with or without commas between them. */
+  readonly bare?: boolean | undefined;
+}
+
+/**
+ * Entries of the list that begins after `skipBytes`; `line` is the 1-based number of the entry.
+ * @throws MrpoError `data` if the list does not end.
+ */
 export async function* jsonList(
   chunks: AsyncIterable<Buffer>,
   skipBytes: number,
   path: string,
-  options: SourceOptions,
+  options: ListOptions,
 ): AsyncGenerator<readonly RawRow[]> {
-  const splitter = createSplitter(path, options.maxRowBytes ?? DEFAULT_MAX_ROW_BYTES);
+  const splitter = createSplitter(path, options);
   let skip = skipBytes;
   for await (const chunk of chunks) {
     throwIfAborted(options.signal);
     const batch = splitter.push(skip > 0 ? chunk.subarray(skip) : chunk);
-    skip = 0;
+    skip = Math.max(0, skip - chunk.length);
     if (batch.length > 0) yield batch;
+    if (options.endsEarly === true && splitter.ended()) return;
   }
-  splitter.end();
+  const last = splitter.end();
+  if (last.length > 0) yield last;
 }
 
 /** Follows the structure over chunk borders. Depth 0 = before or after the list, 1 = between entries. */
-function createSplitter(path: string, maxRowBytes: number): { push(chunk: Buffer): RawRow[]; end(): void } {
-  let depth = 0;
+function createSplitter(
+  path: string,
+  { maxRowBytes = DEFAULT_MAX_ROW_BYTES, endsEarly = false, bare = false }: ListOptions,
+): { push(chunk: Buffer): RawRow[]; ended(): boolean; end(): RawRow[] } {
+  let depth = bare ? 1 : 0;
   let inString = false;
   let escaped = false;
   let ended = false;
@@ -69,16 +84,22 @@ function createSplitter(path: string, maxRowBytes: number): { push(chunk: Buffer
         continue;
       }
       if (isSpace(byte)) continue;
-      if (ended) throw broken(`text after the end of the list, after row ${row}`);
+      if (ended) {
+        if (endsEarly) return batch;
+        throw broken(`text after the end of the list, after row ${row}`);
+      }
       if (depth === 0) {
         depth = 1;
         continue;
       }
       if (depth === 1 && (byte === COMMA || byte === CLOSE_LIST)) {
         if (inEntry) finish(chunk.subarray(start, at), batch);
-        else if (byte === COMMA || afterComma) throw broken(`an entry is missing after row ${row}`);
+        else if (bare) {
+          if (byte === CLOSE_LIST) throw broken(`a bracket that nothing opened, after row ${row}`);
+          continue;
+        } else if (byte === COMMA || afterComma) throw broken(`an entry is missing after row ${row}`);
         afterComma = byte === COMMA;
-        ended = byte === CLOSE_LIST;
+        ended = byte === CLOSE_LIST && !bare;
         continue;
       }
       if (!inEntry) {
@@ -87,7 +108,10 @@ function createSplitter(path: string, maxRowBytes: number): { push(chunk: Buffer
       }
       if (byte === QUOTE) inString = true;
       else if (byte === OPEN_OBJECT || byte === OPEN_LIST) depth++;
-      else if (byte === CLOSE_OBJECT || byte === CLOSE_LIST) depth = Math.max(1, depth - 1);
+      else if (byte === CLOSE_OBJECT || byte === CLOSE_LIST) {
+        depth = Math.max(1, depth - 1);
+        if (bare && depth === 1) finish(chunk.subarray(start, at + 1), batch);
+      }
     }
     if (inEntry) {
       const rest = chunk.subarray(start);
@@ -103,8 +127,12 @@ function createSplitter(path: string, maxRowBytes: number): { push(chunk: Buffer
 
   return {
     push,
+    ended: () => ended,
     end: () => {
-      if (!ended) throw broken(`the file ends inside ${inEntry ? `row ${row + 1}` : 'the list'}`);
+      const batch: RawRow[] = [];
+      if (bare && inEntry) finish(Buffer.alloc(0), batch);
+      if (!ended && !bare) throw broken(`the file ends inside ${inEntry ? `row ${row + 1}` : 'the list'}`);
+      return batch;
     },
   };
 }

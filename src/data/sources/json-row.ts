@@ -11,11 +11,36 @@ export function parseJsonRow(bytes: Buffer): ParsedRow {
   if (!ascii && !isUtf8(bytes)) return { problem: `not UTF-8: byte 0x${badByte(bytes)}` };
   const text = bytes.toString(ascii ? 'latin1' : 'utf8');
   try {
-    const value = JSON.parse(text) as unknown;
-    const twice = duplicateKey(text, value);
-    return twice === undefined ? { value } : { problem: `the key ${JSON.stringify(twice)} appears twice` };
+    return parsed(text);
   } catch (error) {
+    const mended = withoutSlips(text);
+    if (mended !== undefined) return parsed(mended);
     return { problem: `not JSON: ${error instanceof Error ? shorten(error.message) : String(error)}` };
+  }
+}
+
+function parsed(text: string): ParsedRow {
+  const value = JSON.parse(text) as unknown;
+  const twice = duplicateKey(text, value);
+  return twice === undefined ? { value } : { problem: `the key ${JSON.stringify(twice)} appears twice` };
+}
+
+const STRING_OR_SLIP = /"(?:[^"\\]|\\.)*"|-?\b(?:NaN|Infinity)\b|,\s*$/g;
+
+/**
+ * JSON without what some writers add to it and what can only mean one thing: Python's NaN and Infinity, which are null
+ * here, and a comma behind the row. `undefined` if that is not all that is wrong.
+ */
+function withoutSlips(text: string): string | undefined {
+  if (!/NaN|Infinity|,\s*$/.test(text)) return undefined;
+  const mended = text.replace(STRING_OR_SLIP, (part) =>
+    part.startsWith('"') ? part : part.startsWith(',') ? '' : 'null',
+  );
+  try {
+    JSON.parse(mended);
+    return mended;
+  } catch {
+    return undefined;
   }
 }
 

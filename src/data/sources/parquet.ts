@@ -1,10 +1,11 @@
-/** Parquet files, row group by row group. Gzipped ones (`.parquet.gz`) are unpacked in memory first. */
+/** Parquet files, row group by row group. Packed ones (`.parquet.gz`) are unpacked in memory first. */
 import {
   asyncBufferFromFile,
   parquetMetadataAsync,
   parquetReadObjects,
   parquetSchema,
   type AsyncBuffer,
+  type Compressors,
   type FileMetaData,
   type SchemaTree,
 } from 'hyparquet';
@@ -14,18 +15,22 @@ import { throwIfAborted } from '../../core/abort.js';
 import { MrpoError } from '../../core/errors.js';
 import type { DataBytes } from './bytes.js';
 import type { ParsedRow } from './json-row.js';
+import { randomAccess } from './in-memory.js';
 import { createTextCells, type TextCells } from './parquet-text.js';
-import type { RawRow, RowSource, SourceOptions } from './source.js';
+import { DEFAULT_MAX_UNPACKED_BYTES, type RawRow, type RowSource, type SourceOptions } from './source.js';
+import { gigabytes, tooMuch } from './unpack.js';
 
 export const isParquet = (head: Buffer): boolean => head.toString('latin1', 0, 4) === 'PAR1';
 
 /** @throws MrpoError `data` if the file's footer cannot be read. */
-export async function openParquet(path: string, bytes: DataBytes, options: SourceOptions): Promise<RowSource> {
-  const file = bytes.gzipped ? await inMemory(bytes.chunks) : await asyncBufferFromFile(path);
+export async function openParquet(bytes: DataBytes, options: SourceOptions): Promise<RowSource> {
+  const { path, packing } = bytes;
+  const file = packing === undefined ? await asyncBufferFromFile(path) : await randomAccess(bytes.chunks());
   const metadata = await parquetMetadataAsync(file).catch((cause: unknown) => {
     throw damaged(path, 'its footer cannot be read', cause);
   });
   requireConsistent(path, metadata);
+  requireBounded(path, metadata, options.maxUnpackedBytes ?? DEFAULT_MAX_UNPACKED_BYTES);
   return { kind: 'Parquet', place: 'row', notes: [], batches: rowGroups(path, file, metadata, options) };
 }
 
@@ -50,6 +55,38 @@ function requireConsistent(path: string, metadata: FileMetaData): void {
   }
 }
 
+/**
+ * A row group is unpacked as a whole. What it claims is checked before, with the cells that its rows are made of: a
+ * column of one repeated value takes no bytes at all.
+ */
+function requireBounded(path: string, { row_groups }: FileMetaData, limit: number): void {
+  row_groups.forEach(({ num_rows, columns }, index) => {
+    const pages = columns.reduce((sum, { meta_data }) => sum + Number(meta_data?.total_uncompressed_size ?? 0), 0);
+    const cells = Number(num_rows) * columns.length * CELL_BYTES;
+    if (pages + cells <= limit) return;
+    throw tooMuch(
+      path,
+      `row group ${index + 1} unpacks to ${gigabytes(pages + cells)}, more than ${gigabytes(limit)}`,
+      limit,
+    );
+  });
+}
+
+/** Least memory of a cell, whatever it holds. */
+const CELL_BYTES = 8;
+
+/** The unpackers, each of which is told how much it may give: more than the file claimed for all is a lie. */
+function boundedCompressors(limit: number): Compressors {
+  const entries = Object.entries(compressors).map(([codec, unpack]) => [
+    codec,
+    (input: Uint8Array, outputLength: number) => {
+      if (outputLength > limit) throw new Error(`a page unpacks to more than ${gigabytes(limit)}`);
+      return unpack(input, outputLength);
+    },
+  ]);
+  return Object.fromEntries(entries) as Compressors;
+}
+
 const leafPaths = (node: SchemaTree): string[] =>
   node.children.length === 0 ? [node.path.join('\0')] : node.children.flatMap(leafPaths);
 
@@ -60,12 +97,13 @@ async function* rowGroups(
   options: SourceOptions,
 ): AsyncGenerator<readonly RawRow[]> {
   const texts = columnsOfText(metadata);
+  const unpackers = boundedCompressors(options.maxUnpackedBytes ?? DEFAULT_MAX_UNPACKED_BYTES);
   let rowStart = 0;
   for (const group of metadata.row_groups) {
     throwIfAborted(options.signal);
     const rowEnd = rowStart + Number(group.num_rows);
     const { parsers, problemIn } = createTextCells();
-    const rows = await parquetReadObjects({ file, metadata, rowStart, rowEnd, compressors, parsers }).catch(
+    const rows = await parquetReadObjects({ file, metadata, rowStart, rowEnd, compressors: unpackers, parsers }).catch(
       (cause: unknown) => {
         throw damaged(path, `rows ${rowStart + 1} to ${rowEnd} cannot be read`, cause);
       },
@@ -95,13 +133,6 @@ function readRow(
     if (problem !== undefined) return { problem: `${column}: ${problem}` };
   }
   return { value: row };
-}
-
-async function inMemory(chunks: AsyncIterable<Buffer>): Promise<AsyncBuffer> {
-  const parts: Buffer[] = [];
-  for await (const chunk of chunks) parts.push(Buffer.from(chunk));
-  const all = new Uint8Array(Buffer.concat(parts)).buffer;
-  return { byteLength: all.byteLength, slice: (start, end) => all.slice(start, end) };
 }
 
 function damaged(path: string, what: string, cause: unknown): MrpoError {

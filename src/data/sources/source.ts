@@ -31,10 +31,10 @@ export interface RowSource {
 export interface SourceOptions {
   /** Rows of more bytes than this are dropped without being read into memory as a whole. Default 64 MiB. */
   readonly maxRowBytes?: number | undefined;
-  /** A compressed file that unpacks to more bytes than this is refused. Default 4e9. */
+  /** A compressed file that unpacks to more bytes than this is refused. Default 2e9. */
   readonly maxUnpackedBytes?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 export const DEFAULT_MAX_ROW_BYTES = 64 * 2 ** 20;
-export const DEFAULT_MAX_UNPACKED_BYTES = 4e9;
+export const DEFAULT_MAX_UNPACKED_BYTES = 2e9;

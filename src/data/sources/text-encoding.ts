@@ -3,13 +3,32 @@ import { MrpoError } from '../../core/errors.js';
 
 const UTF8_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
 
+/** UTF-16 that says so by its mark: what spreadsheet programs save as "Unicode text". */
+export function markedUtf16(head: Buffer): 'utf-16le' | 'utf-16be' | undefined {
+  if (head[0] === 0xff && head[1] === 0xfe && !(head[2] === 0 && head[3] === 0)) return 'utf-16le';
+  return head[0] === 0xfe && head[1] === 0xff ? 'utf-16be' : undefined;
+}
+
+/** The text as UTF-8, without its mark. @throws MrpoError `data` at the first chunk that is not UTF-16. */
+export async function* utf8FromUtf16(
+  chunks: AsyncIterable<Buffer>,
+  encoding: 'utf-16le' | 'utf-16be',
+  path: string,
+): AsyncGenerator<Buffer> {
+  const decoder = new TextDecoder(encoding, { fatal: true });
+  try {
+    for await (const chunk of chunks) yield Buffer.from(decoder.decode(chunk, { stream: true }));
+    yield Buffer.from(decoder.decode());
+  } catch (cause) {
+    if (cause instanceof MrpoError) throw cause;
+    throw new MrpoError('data', `${path}: is not ${encoding.toUpperCase()} text, as its first bytes say`, { cause });
+  }
+}
+
 /** First bytes of formats that people hand over by mistake. */
 const OTHER_FORMATS: readonly (readonly [string, string])[] = [
-  ['504b0304', 'a zip archive'],
-  ['28b52ffd', 'zstd-compressed'],
   ['425a68', 'bzip2-compressed'],
   ['fd377a58', 'xz-compressed'],
-  ['4152524f5731', 'an Arrow file'],
   ['89484446', 'an HDF5 file'],
   ['53514c697465', 'an SQLite database'],
   ['25504446', 'a PDF'],
@@ -25,8 +44,13 @@ export function requireUtf8Text(head: Buffer, path: string): void {
   if (other !== undefined)
     throw new MrpoError(
       'data',
-      `${path}: is ${other[1]}; expected JSON lines, a JSON list, CSV or Parquet, plain or gzipped`,
+      `${path}: is ${other[1]}; expected JSON lines, a JSON list, CSV, Parquet, Arrow or .xlsx, also .gz, .zst or in a .zip`,
     );
+  if (head.toString('latin1', 257, 262) === 'ustar') {
+    throw new MrpoError('data', `${path}: is a tar archive; expected a table`, {
+      hint: 'Unpack it (tar -xf FILE) and name the folder, or a file in it.',
+    });
+  }
   const wide = wideEncoding(head);
   if (wide !== undefined) {
     throw new MrpoError('data', `${path}: is ${wide} text; expected UTF-8`, {

@@ -19,7 +19,7 @@ export async function* utf8Chunks(
     } catch (cause) {
       throw new MrpoError('data', `${path}: is not UTF-8 text, somewhere after line ${lines.last()}`, {
         cause,
-        hint: 'Spreadsheet programs often write Latin-1: iconv -f LATIN1 -t UTF-8 FILE > NEW',
+        hint: 'Spreadsheet programs often write Windows-1252: iconv -f WINDOWS-1252 -t UTF-8 FILE > NEW, or save as "CSV UTF-8".',
       });
     }
     lines.push(chunk);

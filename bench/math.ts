@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url';
 import { resolvePython } from '../src/backend/python.js';
 import { objectiveSchema } from '../src/config/schema.js';
 import { seededRandom } from '../src/core/random.js';
-import { createObjective, preferenceMetrics, type ModelColumns, type PairBatch } from '../src/objectives/index.js';
+import { createObjective, metricsOf, type ModelColumns, type PairBatch } from '../src/objectives/index.js';
 
 const PAIRS = 2 ** 17;
 const REFERENCES = 3;
@@ -116,7 +116,7 @@ for (let round = 0; round < ROUNDS; round++) {
     loss = 0;
     for (const batch of batches) {
       const result = objective.evaluate(batch);
-      loss += (preferenceMetrics(batch, result)['loss']! * batch.size) / PAIRS;
+      loss += (metricsOf(batch, result, []).loss! * batch.size) / PAIRS;
     }
     const used = process.cpuUsage(cpu);
     rounds.push({ wall: (performance.now() - started) / 1000, cpu: (used.user + used.system) / 1e6 });

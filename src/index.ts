@@ -25,7 +25,7 @@ export {
   type EvaluateOptions,
   type ExportRequest,
   type GenerateRequest,
-  type Measures,
+  type Metrics,
   type ModelEvaluation,
   type Run,
   type RunEvent,

@@ -1,14 +1,14 @@
 /** The quickstart's one table, for the terminal and for the report. */
-import type { Measures } from 'mrpo';
+import type { Metrics } from 'mrpo';
 import type { Marks } from './check-answers.js';
 
 /** A column of the table: a policy's measures on held-out pairs, and its marks for generated answers. */
 export interface Column {
   readonly title: string;
-  readonly measures: Measures;
+  readonly measures: Metrics;
   readonly marks: Marks;
   /** The same policy by the same reward before training; absent for the policy that is the start itself. */
-  readonly start?: Measures;
+  readonly start?: Metrics;
 }
 
 export interface Table {

@@ -1,7 +1,7 @@
 /** A run as a terminal shows it: stages, one progress bar at a time, notes, and a line per evaluation. On stderr. */
 import type { RunEvent, RunStage } from '../sdk/index.js';
 import type { CliIo } from './command.js';
-import { measureText } from './measure-text.js';
+import { metricText } from './metric-text.js';
 import type { Progress } from './progress.js';
 
 export interface RunDisplay {
@@ -59,7 +59,7 @@ export function createRunDisplay(io: CliIo, quiet = false): RunDisplay {
             : update('  step', event.step, event.totalSteps, `loss ${event.measures['loss']?.toFixed(4) ?? '-'}`);
         case 'evaluation':
           if (Object.keys(event.measures).length > 0)
-            say(`  step ${event.step}, held out: ${measureText(event.measures)}`);
+            say(`  step ${event.step}, held out: ${metricText(event.measures)}`);
           return;
         case 'finished':
           return endBar();

@@ -32,8 +32,8 @@ export { officialCodeEpsilon, officialCodePool, officialCodeWeights } from './of
 export { pairedBootstrap, type BootstrapOptions, type BootstrapResult } from './paired-bootstrap.js';
 export { pairedDifference, type PairedDifference } from './paired-differences.js';
 export { poolColumns } from './pooling.js';
-export { mean, referenceFreeAccuracy, rewardAccuracy, shareAbove } from './preference-metrics.js';
-export { disagreementShare, dominanceShares } from './reference-metrics.js';
+export { countAbove, mean, referenceFreeAccuracy, rewardAccuracy, shareAbove, total } from './preference-metrics.js';
+export { disagreementShare, dominanceCounts, dominanceShares } from './reference-metrics.js';
 export { sampleBeta, sampleGamma, sampleNormal } from './sample-beta.js';
 export { cohensD, cohensDInterval, meanAndSd, wilsonInterval, type Interval } from './statistics.js';
 export { clipColumns, clipToTrustRegion, notClipped, type ClippedColumns } from './trust-region.js';

@@ -3,19 +3,25 @@
  * comparisons as numbers: nobody can predict which response wins, and a processor that tries to loses time.
  */
 
-/** Arithmetic mean; NaN for an empty column. */
-export function mean(column: Float64Array): number {
+/** Sum of a column. */
+export function total(column: Float64Array): number {
   let sum = 0;
   for (let row = 0; row < column.length; row++) sum += column[row]!;
-  return sum / column.length;
+  return sum;
 }
 
-/** Share of rows with left > right. Strict: a tie counts as wrong, so a policy equal to its reference scores 0. */
-export function shareAbove(left: Float64Array, right: Float64Array): number {
+/** Arithmetic mean; NaN for an empty column. */
+export const mean = (column: Float64Array): number => total(column) / column.length;
+
+/** Number of rows with left > right. Strict: a tie counts as wrong, so a policy equal to its reference scores 0. */
+export function countAbove(left: Float64Array, right: Float64Array): number {
   let count = 0;
   for (let row = 0; row < left.length; row++) count += Number(left[row]! > right[row]!);
-  return count / left.length;
+  return count;
 }
+
+/** Share of rows with left > right, strictly. */
+export const shareAbove = (left: Float64Array, right: Float64Array): number => countAbove(left, right) / left.length;
 
 /** Preference accuracy without a reference: share of pairs with lp(w) / |w| > lp(l) / |l|. */
 export function referenceFreeAccuracy(

@@ -1,12 +1,12 @@
 /** What the references of a batch do: who decides, who is clipped, who disagrees. */
 
 /**
- * Dominance of each reference: share of responses for which it is the least likely one among those with a weight, and
+ * Dominance of each reference: number of responses for which it is the least likely one among those with a weight, and
  * so the one that harmonic pooling follows (its virtual log-prob lies between min_k l_k and min_k (l_k - log alpha_k)).
- * Shares add up to 1; of equals the first counts.
+ * Of equals the first counts.
  * @param sides Per side (chosen, rejected) K columns of length B: log-probs after clipping.
  */
-export function dominanceShares(
+export function dominanceCounts(
   sides: readonly (readonly Float64Array[])[],
   weights: readonly Float64Array[],
 ): number[] {
@@ -25,7 +25,16 @@ export function dominanceShares(
       counts[least]!++;
     }
   }
-  return counts.map((count) => count / (size * sides.length));
+  return counts;
+}
+
+/** Dominance as a share of all responses; shares add up to 1. */
+export function dominanceShares(
+  sides: readonly (readonly Float64Array[])[],
+  weights: readonly Float64Array[],
+): number[] {
+  const responses = sides.length * (weights[0]?.length ?? 0);
+  return dominanceCounts(sides, weights).map((count) => count / responses);
 }
 
 /** Share of pairs on which references prefer different responses: some l_k(w) > l_k(l), some l_k(w) < l_k(l). */

@@ -3,5 +3,5 @@ export { checkGradient, type GradientCheck } from './check-gradient.js';
 export { createObjective, type ObjectiveContext } from './create-objective.js';
 export type { CustomLogps, CustomLoss, CustomLossValue, CustomPair } from './custom-loss.js';
 export { explainRow, type ExplainedRow, type PairOfNumbers } from './explain-row.js';
-export { averageMetrics, preferenceMetrics, type PreferenceMetrics } from './metrics.js';
+export { createMetricSums, metricsOf, type Metrics } from './metrics.js';
 export type { ModelColumns, Objective, ObjectiveResult, PairBatch, ResponseColumns } from './objective.js';

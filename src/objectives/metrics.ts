@@ -1,99 +1,126 @@
 /**
- * What training and evaluation report of a batch, under TRL's names where TRL has one. All values are means over the
- * pairs, so that batches of any sizes combine exactly (see {@link averageMetrics}).
+ * What is reported of a set of pairs, in training, evaluation, reports and `mrpo explain`: TRL's names where TRL has
+ * one, and beside them the two accuracies that do not depend on the objective's own reference, and what each reference
+ * did.
+ *
+ * | name                                 | mean over pairs of                                                        |
+ * |--------------------------------------|---------------------------------------------------------------------------|
+ * | loss                                 | the objective's loss                                                      |
+ * | rewards/chosen, rewards/rejected     | the objective's implicit reward, beta * (policy - its reference)          |
+ * | rewards/margins                      | their difference                                                          |
+ * | rewards/accuracies                   | own reward: 1 if chosen > rejected, strictly (ties count 0, as in TRL)    |
+ * | accuracies/refm1                     | the same with the reward against the first reference                      |
+ * | accuracies/per_token                 | no reference: 1 if chosen has the higher log-prob per token               |
+ * | margins/refm1                        | (policy - first reference) of chosen minus that of rejected, nats         |
+ * | logps/chosen, logps/rejected         | the policy's log-prob, summed over response tokens, nats                  |
+ * | virtual/chosen, virtual/rejected     | the objective's reference, nats                                           |
+ * | references/NAME/weight               | the weight of a reference                                                 |
+ * | references/NAME/clip_share           | 1 for each response of the two whose log-prob was clipped                 |
+ * | references/NAME/dominance            | 1 for each response of the two that this reference, clipped, finds the    |
+ * |                                      | least likely of all: it decides the harmonic mean                         |
  */
-import { mean, referenceFreeAccuracy, rewardAccuracy, shareAbove } from '../math/preference-metrics.js';
-import { disagreementShare, dominanceShares } from '../math/reference-metrics.js';
+import { eachSide } from '../core/sides.js';
+import { perLength } from '../math/normalization.js';
+import { countAbove, total } from '../math/preference-metrics.js';
+import { dominanceCounts } from '../math/reference-metrics.js';
 import type { ObjectiveResult, PairBatch } from './objective.js';
 
-/** Metric name to mean over pairs. */
-export type PreferenceMetrics = Readonly<Record<string, number>>;
+export type MetricName =
+  | 'loss'
+  | 'rewards/chosen'
+  | 'rewards/rejected'
+  | 'rewards/margins'
+  | 'rewards/accuracies'
+  | 'accuracies/refm1'
+  | 'accuracies/per_token'
+  | 'margins/refm1'
+  | 'logps/chosen'
+  | 'logps/rejected'
+  | 'virtual/chosen'
+  | 'virtual/rejected'
+  | `references/${string}/${ReferenceMetric}`;
 
-/**
- * Metrics of one evaluated batch (at least one pair).
- *
- * TRL's: `loss`, `rewards/chosen`, `rewards/rejected`, `rewards/margins` (all as the objective sees them),
- * `rewards/accuracies` (strictly higher reward for the chosen response), `logps/chosen`, `logps/rejected` (nats).
- * Comparable between methods: `accuracies/ref1` (reward against the first reference whatever the method),
- * `accuracies/reference_free` (log-prob per token), `accuracies/longer` (the baseline "the longer response wins").
- * Of the references, where the objective uses any: `clip_share` (of further references' responses), `disagreement`
- * (pairs on which references prefer different responses), and per reference k from 1: `reference_k/weight`,
- * `reference_k/clip_share`, `reference_k/dominance` (responses where it is the least likely one),
- * `reference_k/accuracy` (pairs it ranks right by summed log-prob).
- */
-export function preferenceMetrics(batch: PairBatch, result: ObjectiveResult): PreferenceMetrics {
-  const { chosen, rejected } = batch.policy;
-  const rewardChosen = mean(result.rewards.chosen);
-  const rewardRejected = mean(result.rewards.rejected);
+export type ReferenceMetric = 'weight' | 'clip_share' | 'dominance';
+
+/** Means by name. A value that is not defined (a reference-free loss has no virtual reference) is left out. */
+export type Metrics = { readonly [Name in MetricName]?: number };
+
+/** Those that are defined, by name. */
+export const metricEntries = (metrics: Metrics): [MetricName, number][] =>
+  Object.entries(metrics) as [MetricName, number][];
+
+/** Adds up over batches; the means are those over all pairs, not over batches. */
+export interface MetricSums {
+  add(batch: PairBatch, result: ObjectiveResult): void;
+  means(): Metrics;
+}
+
+/** @param referenceNames In configuration order. */
+export function createMetricSums(referenceNames: readonly string[]): MetricSums {
+  const sums = new Map<string, number>();
+  let pairs = 0;
   return {
-    loss: mean(result.losses),
-    'rewards/chosen': rewardChosen,
-    'rewards/rejected': rewardRejected,
-    'rewards/margins': rewardChosen - rewardRejected,
-    'rewards/accuracies': shareAbove(result.rewards.chosen, result.rewards.rejected),
-    'logps/chosen': mean(chosen.logps),
-    'logps/rejected': mean(rejected.logps),
-    'accuracies/reference_free': referenceFreeAccuracy(chosen.logps, rejected.logps, chosen.tokens, rejected.tokens),
-    'accuracies/longer': shareAbove(chosen.tokens, rejected.tokens),
-    ...referenceMetrics(batch, result),
+    add(batch, result) {
+      pairs += batch.size;
+      for (const [name, sum] of metricEntries(sumsOf(batch, result, referenceNames))) {
+        sums.set(name, (sums.get(name) ?? 0) + sum);
+      }
+    },
+    means() {
+      const means = [...sums].map(([name, sum]) => [name, sum / pairs] as const);
+      return Object.fromEntries(means.filter(([, mean]) => Number.isFinite(mean)));
+    },
   };
 }
 
-/**
- * Means over all pairs of several batches.
- * @param parts Metrics of each batch and its number of pairs; all with the same names.
- */
-export function averageMetrics(
-  parts: readonly { readonly pairs: number; readonly metrics: PreferenceMetrics }[],
-): PreferenceMetrics {
-  const pairs = parts.reduce((sum, part) => sum + part.pairs, 0);
-  const names = Object.keys(parts[0]?.metrics ?? {});
-  return Object.fromEntries(
-    names.map((name) => [
-      name,
-      parts.reduce((sum, part) => sum + (part.metrics[name] ?? NaN) * (part.pairs / pairs), 0),
-    ]),
-  );
+/** Sums over pairs by name. */
+type Sums = { [Name in MetricName]?: number };
+
+/** Metrics of one batch. */
+export function metricsOf(batch: PairBatch, result: ObjectiveResult, referenceNames: readonly string[]): Metrics {
+  const sums = createMetricSums(referenceNames);
+  sums.add(batch, result);
+  return sums.means();
 }
 
-function referenceMetrics(batch: PairBatch, result: ObjectiveResult): PreferenceMetrics {
-  const { policy, references } = batch;
-  const first = references[0];
+function sumsOf(batch: PairBatch, result: ObjectiveResult, names: readonly string[]): Sums {
+  const { policy } = batch;
+  const { rewards } = result;
+  const perToken = eachSide((side) => perLength(policy[side].logps, policy[side].tokens));
+  return {
+    loss: total(result.losses),
+    'rewards/chosen': total(rewards.chosen),
+    'rewards/rejected': total(rewards.rejected),
+    'rewards/margins': total(rewards.chosen) - total(rewards.rejected),
+    'rewards/accuracies': countAbove(rewards.chosen, rewards.rejected),
+    'accuracies/per_token': countAbove(perToken.chosen, perToken.rejected),
+    'logps/chosen': total(policy.chosen.logps),
+    'logps/rejected': total(policy.rejected.logps),
+    'virtual/chosen': total(result.virtual.chosen),
+    'virtual/rejected': total(result.virtual.rejected),
+    ...againstFirst(batch),
+    ...ofReferences(result, names),
+  };
+}
+
+/** The policy against RefM1, whatever reference the objective uses. */
+function againstFirst({ policy, references: [first] }: PairBatch): Sums {
   if (first === undefined) return {};
-  const [chosen, rejected] = [
-    references.map((model) => model.chosen.logps),
-    references.map((model) => model.rejected.logps),
-  ];
+  const gain = eachSide((side) => policy[side].logps.map((logp, i) => logp - (first[side].logps[i] ?? NaN)));
   return {
-    'accuracies/ref1': rewardAccuracy(
-      policy.chosen.logps,
-      policy.rejected.logps,
-      first.chosen.logps,
-      first.rejected.logps,
-    ),
-    disagreement: disagreementShare(chosen, rejected),
-    ...Object.fromEntries(
-      references.map((_, k) => [`reference_${k + 1}/accuracy`, shareAbove(chosen[k]!, rejected[k]!)]),
-    ),
-    ...(result.weights.length > 0 && usedReferenceMetrics(result)),
+    'accuracies/refm1': countAbove(gain.chosen, gain.rejected),
+    'margins/refm1': total(gain.chosen) - total(gain.rejected),
   };
 }
 
-function usedReferenceMetrics(result: ObjectiveResult): PreferenceMetrics {
-  const { weights } = result;
-  const clipShares = weights.map(
-    (_, k) => (mean(result.isClipped.chosen[k]!) + mean(result.isClipped.rejected[k]!)) / 2,
-  );
-  const dominance = dominanceShares([result.clipped.chosen, result.clipped.rejected], weights);
-  const further = clipShares.slice(1);
-  return {
-    clip_share: further.length === 0 ? 0 : further.reduce((sum, share) => sum + share, 0) / further.length,
-    ...Object.fromEntries(
-      weights.flatMap((weight, k) => [
-        [`reference_${k + 1}/weight`, mean(weight)],
-        [`reference_${k + 1}/clip_share`, clipShares[k]!],
-        [`reference_${k + 1}/dominance`, dominance[k]!],
-      ]),
-    ),
-  };
+function ofReferences({ weights, clipped, isClipped }: ObjectiveResult, names: readonly string[]): Sums {
+  const dominance = weights.length > 1 ? dominanceCounts([clipped.chosen, clipped.rejected], weights) : [];
+  const sums: Sums = {};
+  weights.forEach((weight, k) => {
+    const prefix = `references/${names[k] ?? k + 1}` as const;
+    sums[`${prefix}/weight`] = total(weight);
+    sums[`${prefix}/clip_share`] = (total(isClipped.chosen[k]!) + total(isClipped.rejected[k]!)) / 2;
+    if (dominance[k] !== undefined) sums[`${prefix}/dominance`] = dominance[k] / 2;
+  });
+  return sums;
 }

@@ -1,6 +1,6 @@
 /** Step 0 against the end, for one run or several side by side, with the baselines that belong beside them. */
 import { html, raw, type Html } from './html.js';
-import { MEASURE_ROWS, type MeasureRow } from './measure-rows.js';
+import { METRIC_ROWS, type MetricRow } from './metric-rows.js';
 import { percentText } from './numbers.js';
 import type { ReportRun } from './report-run.js';
 
@@ -20,7 +20,7 @@ export function mainTable(runs: readonly ReportRun[]): Html {
     .join(', ')})</th>${measured.map(
     () => html`<th class="number">step 0</th><th class="number">after</th>`,
   )}</tr></thead>
-<tbody>${MEASURE_ROWS.filter((row) => measured.some(({ before }) => before?.[row.name] !== undefined)).map((row) => tableRow(row, measured))}
+<tbody>${METRIC_ROWS.filter((row) => measured.some(({ before }) => before?.[row.name] !== undefined)).map((row) => tableRow(row, measured))}
 ${
   longer === undefined
     ? undefined
@@ -30,7 +30,7 @@ ${
 }</tbody></table></div>`;
 }
 
-function tableRow(row: MeasureRow, runs: readonly ReportRun[]): Html {
+function tableRow(row: MetricRow, runs: readonly ReportRun[]): Html {
   return html`<tr><td>${row.label}${row.explain === '' ? undefined : html`<span class="explain">${row.explain}</span>`}</td>${runs.map(
     ({ before, after }) =>
       html`<td class="number soft">${row.format(before?.[row.name])}</td><td class="number strong">${row.format(after?.[row.name])}</td>`,

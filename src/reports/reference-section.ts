@@ -1,4 +1,5 @@
 /** What each reference says of the pairs, and what the method made of it. */
+import type { ReferenceMetric } from '../objectives/metrics.js';
 import { html, raw, type Html } from './html.js';
 import { lineChart, type Line } from './line-chart.js';
 import { numberText, percentText, percentTick } from './numbers.js';
@@ -28,7 +29,7 @@ const CLIP_CAPTION =
 
 function oneRun(run: ReportRun, named: boolean): Html {
   const last = run.after ?? run.before ?? {};
-  const of = (reference: string, what: string): number | undefined => last[`references/${reference}/${what}`];
+  const of = (reference: string, what: ReferenceMetric): number | undefined => last[`references/${reference}/${what}`];
   // DPO knows the first reference only: nothing moves there.
   const several = run.references
     .slice(1)

@@ -1,10 +1,8 @@
 /** What a report knows of a run: numbers and words, no files. */
+import type { Metrics } from '../objectives/metrics.js';
 
 /** One line of a metrics file: `step`, `epoch` and measures; evaluations have names that begin with `eval_`. */
 export type MetricsLine = Readonly<Record<string, unknown>>;
-
-/** Means over the held-out pairs, by name. */
-export type Measures = Readonly<Record<string, number>>;
 
 export interface ReportRun {
   /** Short: a column title. */
@@ -16,8 +14,8 @@ export interface ReportRun {
   readonly summary: string;
   readonly metrics: readonly MetricsLine[];
   /** Held-out pairs before the first update and at the last evaluation; absent if the run ended before. */
-  readonly before: Measures | undefined;
-  readonly after: Measures | undefined;
+  readonly before: Metrics | undefined;
+  readonly after: Metrics | undefined;
   readonly heldOutPairs: number;
   readonly trainingPairs: number;
   /** Share of held-out pairs whose chosen response is the longer one. */

@@ -4,7 +4,7 @@ import { policyModelSpec, type LoadedConfig } from '../config/index.js';
 import { MrpoError } from '../core/errors.js';
 import { createObjective } from '../objectives/create-objective.js';
 import { evaluatePolicy } from '../training/evaluate.js';
-import type { Measures } from '../training/measures.js';
+import type { Metrics } from '../objectives/metrics.js';
 import { buildExamples, longerIsChosen } from './build-examples.js';
 import { withCustomLoss, type LossChoice } from './custom-loss.js';
 import type { RunEvent } from '../store/events.js';
@@ -23,11 +23,11 @@ export interface EvaluateRequest extends BackendChoice, CacheChoice, LossChoice 
 
 export interface ModelEvaluation {
   readonly pairs: number;
-  readonly measures: Measures;
+  readonly measures: Metrics;
   /** Share of pairs whose chosen response is the longer one: what preferring length would score. */
   readonly longerIsChosen: number;
   /** Of a run: the same pairs before its training. The references alone decide some of them: no accuracy means much without. */
-  readonly stepZero?: Measures | undefined;
+  readonly stepZero?: Metrics | undefined;
   readonly references: readonly { readonly name: string; readonly scored: number; readonly cached: number }[];
 }
 

@@ -1,5 +1,5 @@
-/** Lines of `metrics.jsonl`, under TRL's names: training measures averaged over logged windows, evaluations with `eval_`. */
-import type { Measures } from '../training/measures.js';
+/** Lines of `metrics.jsonl`, under TRL's names: training metrics averaged over logged windows, evaluations with `eval_`. */
+import { metricEntries, type MetricName, type Metrics } from '../objectives/metrics.js';
 import type { StepEvent } from '../training/train.js';
 
 export type MetricsLine = Readonly<Record<string, number>>;
@@ -11,7 +11,7 @@ export interface MetricsWindow {
   readonly tokens: number;
 }
 
-/** Averages measures over pairs of the last `loggingSteps` steps. */
+/** Averages metrics over pairs of the last `loggingSteps` steps. */
 export function createMetricsWindow(loggingSteps: number): MetricsWindow {
   let steps: StepEvent[] = [];
   let tokens = 0;
@@ -33,8 +33,8 @@ export function createMetricsWindow(loggingSteps: number): MetricsWindow {
 function lineOf(steps: readonly StepEvent[], last: StepEvent, tokens: number): MetricsLine {
   const seconds = steps.reduce((sum, step) => sum + step.seconds, 0);
   const pairs = steps.reduce((sum, step) => sum + step.pairs, 0);
-  const names = new Set(steps.flatMap((step) => Object.keys(step.measures)));
-  const mean = (name: string): number =>
+  const names = new Set(steps.flatMap((step) => metricEntries(step.measures).map(([name]) => name)));
+  const mean = (name: MetricName): number =>
     steps.reduce((sum, step) => sum + (step.measures[name] ?? 0) * step.pairs, 0) / pairs;
   return {
     step: last.step,
@@ -51,10 +51,10 @@ function lineOf(steps: readonly StepEvent[], last: StepEvent, tokens: number): M
 }
 
 /** The line of an evaluation. */
-export function evaluationLine(step: number, epoch: number, measures: Measures): MetricsLine {
+export function evaluationLine(step: number, epoch: number, measures: Metrics): MetricsLine {
   return {
     step,
     epoch,
-    ...Object.fromEntries(Object.entries(measures).map(([name, value]) => [`eval_${name}`, value])),
+    ...Object.fromEntries(metricEntries(measures).map(([name, value]) => [`eval_${name}`, value])),
   };
 }

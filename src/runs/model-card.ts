@@ -2,6 +2,7 @@
 import { stringify } from 'yaml';
 import type { RunConfig } from '../config/schema.js';
 import { VERSION } from '../core/version.js';
+import type { MetricName } from '../objectives/metrics.js';
 import type { Evaluation } from '../training/evaluate.js';
 
 export interface ModelCardFacts {
@@ -60,7 +61,7 @@ const clipText = ({ clip }: RunConfig['objective']): string =>
 
 function measureTable({ before, after, evaluatedStep }: ModelCardFacts): string {
   if (before === undefined || after === undefined || after.logps.chosen.length === 0) return '';
-  const row = (title: string, name: string): string =>
+  const row = (title: string, name: MetricName): string =>
     `| ${title} | ${numberText(before.measures[name])} | ${numberText(after.measures[name])} |`;
   return `Held-out pairs (${after.logps.chosen.length}):
 

@@ -23,7 +23,7 @@ export type {
   StartOptions,
   StoredRun,
 } from '../runs/index.js';
-export type { Measures } from '../training/measures.js';
+export type { Metrics } from '../objectives/metrics.js';
 export { evaluate, evaluateModel, evaluateRun, type EvaluateOptions } from './evaluate.js';
 export { loadAny, type ConfigSource } from './load-any.js';
 export { startRun } from './start-run.js';

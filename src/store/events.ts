@@ -1,6 +1,6 @@
 /** What a run says while it goes on. */
 import type { StepEvent } from '../training/train.js';
-import type { Measures } from '../training/measures.js';
+import type { Metrics } from '../objectives/metrics.js';
 import type { RunStage, RunStatus } from './run-record.js';
 
 export type RunEvent =
@@ -22,7 +22,7 @@ export type RunEvent =
   /** Something the user should know: dropped rows, smaller micro-batches, a fallback. */
   | { readonly type: 'note'; readonly message: string }
   | (StepEvent & { readonly etaSeconds: number })
-  | { readonly type: 'evaluation'; readonly step: number; readonly epoch: number; readonly measures: Measures }
+  | { readonly type: 'evaluation'; readonly step: number; readonly epoch: number; readonly measures: Metrics }
   /** The last event. */
   | {
       readonly type: 'finished';

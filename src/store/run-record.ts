@@ -1,6 +1,6 @@
 /** `run.json`: what a run is, how far it came, and the facts that a result needs beside it. */
 import type { LoadedModel, ServerInfo } from '../backend/backend.js';
-import type { Measures } from '../training/measures.js';
+import type { Metrics } from '../objectives/metrics.js';
 
 export type RunStage = 'start' | 'data' | 'backend' | 'references' | 'load' | 'samples' | 'train' | 'export' | 'done';
 
@@ -34,7 +34,7 @@ export interface RunRecord {
   readonly data?: DataFacts | undefined;
   readonly training?: TrainingFacts | undefined;
   /** Held-out pairs before the first update and at the last evaluation; `lengthBaseline` and the like are in `data`. */
-  readonly evaluation?: { readonly before: Measures; readonly after: Measures; readonly afterStep: number } | undefined;
+  readonly evaluation?: { readonly before: Metrics; readonly after: Metrics; readonly afterStep: number } | undefined;
   /** Wall time of each finished stage, seconds. */
   readonly seconds: Readonly<Record<string, number>>;
   /** Of the backend, bytes; the largest seen. */

@@ -1,10 +1,10 @@
-/** The policy of now on pairs it does not train on. */
+/** Evaluates the current policy on held-out pairs. */
 import type { Backend } from '../backend/backend.js';
 import { SIDES, eachSide, type Sides } from '../core/sides.js';
 import type { Objective } from '../objectives/objective.js';
 import { batchOf, type Examples } from './examples.js';
 import { requireFinite } from './finite.js';
-import { createMeasureSums, type Measures } from './measures.js';
+import { metricsOf, type Metrics } from '../objectives/metrics.js';
 
 export interface EvaluationOptions {
   readonly backend: Backend;
@@ -20,7 +20,7 @@ export interface EvaluationOptions {
 }
 
 export interface Evaluation {
-  readonly measures: Measures;
+  readonly measures: Metrics;
   /** The policy's log-prob of each evaluated pair's responses, in their order, nats. */
   readonly logps: Sides<Float64Array>;
 }
@@ -54,7 +54,5 @@ export async function evaluatePolicy(options: EvaluationOptions): Promise<Evalua
     );
   });
   const batch = batchOf(examples, indices, logps);
-  const sums = createMeasureSums(options.referenceNames);
-  sums.add(batch, objective.evaluate(batch));
-  return { measures: sums.means(), logps };
+  return { measures: metricsOf(batch, objective.evaluate(batch), options.referenceNames), logps };
 }

@@ -15,7 +15,7 @@ import { cutStep, type StepPlan } from './batches.js';
 import { batchOf, pairTokens, type Examples } from './examples.js';
 import { requireFinite } from './finite.js';
 import { createForwardWindow, tokensTogether } from './forward-window.js';
-import { createMeasureSums, type Measures } from './measures.js';
+import { createMetricSums, type Metrics } from '../objectives/metrics.js';
 import { seedFor } from './seeds.js';
 
 export interface StepContext {
@@ -41,7 +41,7 @@ export interface StepRequest {
 }
 
 export interface StepOutcome {
-  readonly measures: Measures;
+  readonly measures: Metrics;
   readonly commit: CommitResult;
   readonly microBatches: number;
   readonly tokens: number;
@@ -118,7 +118,7 @@ export function createStepRunner(context: StepContext): StepRunner {
       trainer.commit({ step, microBatches: [...microBatches.keys()], learningRate, weightDecay, maxGradNorm }),
     );
     if (next && context.signal?.aborted !== true) window.fill(next.step, cut(next, tokenBudget), 0, tokenBudget);
-    const measures = createMeasureSums(context.referenceNames);
+    const measures = createMetricSums(context.referenceNames);
     for (const [batch, loss] of evaluated) measures.add(batch, loss); // while the backend is at work
     const commit = await queued.wait(committed);
     objective.observe?.(batchOf(examples, indices, logps));

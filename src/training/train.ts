@@ -9,7 +9,7 @@ import { planTraining, type StepPlan } from './batches.js';
 import type { Evaluation } from './evaluate.js';
 import type { Examples } from './examples.js';
 import { fitWeights, startReward, type LearningContext } from './learning-weights.js';
-import type { Measures } from './measures.js';
+import type { Metrics } from '../objectives/metrics.js';
 import { createSchedule, learningRateAt } from './schedule.js';
 import { createStepRunner, type StepOutcome } from './step.js';
 
@@ -27,7 +27,7 @@ export interface StepEvent {
   readonly step: number;
   readonly totalSteps: number;
   readonly epoch: number;
-  readonly measures: Measures;
+  readonly measures: Metrics;
   readonly learningRate: number;
   /** Before clipping. */
   readonly gradNorm: number;

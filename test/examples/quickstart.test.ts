@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, it, onTestFinished } from 'vitest';
 import { projectRoot } from '../../examples/quickstart/world.js';
+import type { MetricName } from '../../src/objectives/metrics.js';
 import { readRun } from 'mrpo';
 
 /** Some minutes on a busy machine: three models are pre-trained when no earlier call has left them. */
@@ -25,7 +26,7 @@ it(
     for (const name of ['dpo', 'mrpo']) {
       const { record } = await readRun(join(folder, name));
       expect(record.status).toBe('succeeded');
-      const at = (when: 'before' | 'after', measure: string): number => record.evaluation?.[when][measure] ?? NaN;
+      const at = (when: 'before' | 'after', name: MetricName): number => record.evaluation?.[when][name] ?? NaN;
       expect(at('before', 'accuracies/refm1')).toBe(0);
       expect(at('after', 'loss')).toBeLessThan(at('before', 'loss'));
       expect(at('after', 'accuracies/per_token')).toBeGreaterThan(at('before', 'accuracies/per_token'));

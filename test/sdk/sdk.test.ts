@@ -14,6 +14,7 @@ import {
 import * as sdk from 'mrpo';
 import { describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
+import { metricEntries } from '../../src/objectives/metrics.js';
 import { temporaryCache, temporaryFolder, toyConfig, writePairs } from '../runs/support.js';
 
 async function finishedRun(folder: string, changes: Parameters<typeof toyConfig>[1] = {}): Promise<string> {
@@ -62,7 +63,7 @@ describe('evaluateRun', () => {
     const after = await evaluateRun(run, options);
     expect(after.pairs).toBe(8);
     expect(Object.keys(after.measures)).toEqual(Object.keys(record.evaluation?.after ?? {}));
-    for (const [name, value] of Object.entries(record.evaluation?.after ?? {}))
+    for (const [name, value] of metricEntries(record.evaluation?.after ?? {}))
       expect(after.measures[name], name).toBeCloseTo(value, 9);
     const before = await evaluateModel(toyConfig(folder), options);
     expect(before.measures).toEqual(record.evaluation?.before);

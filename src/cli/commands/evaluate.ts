@@ -5,7 +5,7 @@ import { MrpoError } from '../../core/errors.js';
 import { evaluateModel, evaluateRun, isRunFolder, loadConfig, type ModelEvaluation } from '../../sdk/index.js';
 import { cacheFile, openLogpCache } from '../../references/index.js';
 import { collect, printJson, type CliIo } from '../command.js';
-import { baselineText, measureTable } from '../measure-text.js';
+import { baselineText, metricTable } from '../metric-text.js';
 import { createRunDisplay } from '../run-display.js';
 
 interface EvaluateOptions {
@@ -51,7 +51,7 @@ export function registerEvaluate(program: Command, io: CliIo): void {
 }
 
 function evaluationText({ pairs, measures, stepZero, longerIsChosen }: ModelEvaluation): string {
-  const table = measureTable([
+  const table = metricTable([
     ...(stepZero === undefined ? [] : [{ title: 'step 0', measures: stepZero }]),
     { title: `${pairs} pairs`, measures },
   ]);

@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { loadConfig, type LoadedConfig } from '../../config/index.js';
 import { MrpoError } from '../../core/errors.js';
-import { createObjective, explainRow, preferenceMetrics } from '../../objectives/index.js';
+import { createObjective, explainRow, metricsOf, type Metrics } from '../../objectives/index.js';
 import { printJson, type CliIo } from '../command.js';
 import { addObjectiveFlags, objectiveAssignments, type ObjectiveFlags } from '../explain/objective-flags.js';
 import { PAIR_EXAMPLE, readPairs } from '../explain/read-pairs.js';
@@ -64,7 +64,16 @@ async function explain(io: CliIo, file: string, options: ExplainOptions): Promis
     if (options.json === true) printJson(io, explained);
     else io.out(`${pairBlock(batch, row, explained)}\n`);
   }
-  if (options.json !== true) io.out(`${summaryLine(objective.name, batch.size, preferenceMetrics(batch, result))}\n`);
+  if (options.json === true) return;
+  const metrics = metricsOf(batch, result, []);
+  io.out(`${summaryLine(objective.name, batch.size, metrics, clipShareOf(metrics, result.weights.length))}\n`);
+}
+
+/** Share of further references' responses that were clipped; the first is never clipped. */
+function clipShareOf(metrics: Metrics, references: number): number | undefined {
+  if (references === 0) return undefined;
+  const further = Array.from({ length: references - 1 }, (_, k) => metrics[`references/${k + 2}/clip_share`] ?? 0);
+  return further.reduce((sum, share) => sum + share, 0) / Math.max(1, further.length);
 }
 
 async function readText(io: CliIo, file: string): Promise<string> {

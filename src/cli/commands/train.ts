@@ -11,7 +11,7 @@ import {
   type StoredRun,
 } from '../../sdk/index.js';
 import { collect, printJson, type CliIo } from '../command.js';
-import { baselineText, measureTable } from '../measure-text.js';
+import { baselineText, metricTable } from '../metric-text.js';
 import { createRunDisplay } from '../run-display.js';
 
 interface TrainOptions {
@@ -92,7 +92,7 @@ function resultText({ folder, record, config }: StoredRun): string {
     evaluation === undefined || Object.keys(evaluation.before).length === 0
       ? []
       : [
-          measureTable([
+          metricTable([
             { title: 'step 0', measures: evaluation.before },
             // A run that was stopped early has no other evaluation.
             ...(evaluation.afterStep > 0

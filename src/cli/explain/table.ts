@@ -1,5 +1,5 @@
 /** Explained pairs for people: one block a pair, chosen and rejected side by side. */
-import type { ExplainedRow, PairBatch, PreferenceMetrics, PairOfNumbers } from '../../objectives/index.js';
+import type { ExplainedRow, PairBatch, Metrics, PairOfNumbers } from '../../objectives/index.js';
 
 const LABEL_WIDTH = 26;
 const NUMBER_WIDTH = 16;
@@ -27,14 +27,15 @@ export function pairBlock(batch: PairBatch, row: number, explained: ExplainedRow
 }
 
 /** One line for all pairs. */
-export function summaryLine(name: string, pairs: number, metrics: PreferenceMetrics): string {
+export function summaryLine(name: string, pairs: number, metrics: Metrics, clipShare: number | undefined): string {
   const shown = [
-    ['mean loss', 'loss'],
-    ['accuracy', 'rewards/accuracies'],
-    ['mean reward margin', 'rewards/margins'],
-    ['clipped', 'clip_share'],
-  ].flatMap(([label, key]) => (metrics[key!] === undefined ? [] : [`${label} ${format(metrics[key!]!)}`]));
-  return `${name}, ${pairs} ${pairs === 1 ? 'pair' : 'pairs'}: ${shown.join(', ')}`;
+    ['mean loss', metrics.loss],
+    ['accuracy', metrics['rewards/accuracies']],
+    ['mean reward margin', metrics['rewards/margins']],
+    ['clipped', clipShare],
+  ] as const;
+  const figures = shown.flatMap(([label, value]) => (value === undefined ? [] : [`${label} ${format(value)}`]));
+  return `${name}, ${pairs} ${pairs === 1 ? 'pair' : 'pairs'}: ${figures.join(', ')}`;
 }
 
 function line(label: string, [chosen, rejected]: PairOfNumbers, remark = ''): string {

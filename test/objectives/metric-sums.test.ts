@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { loadConfig } from '../../src/config/index.js';
 import { createObjective } from '../../src/objectives/create-objective.js';
 import type { ModelColumns, Objective, PairBatch } from '../../src/objectives/objective.js';
-import { createMeasureSums, type Measures } from '../../src/training/measures.js';
+import { createMetricSums, type Metrics } from '../../src/objectives/metrics.js';
 
 const columns = (
   chosen: number[],
@@ -32,13 +32,13 @@ async function objective(settings: object, references = 2): Promise<Objective> {
   return createObjective(loadConfig({ object: object as never, env: {} }).config.objective, { references });
 }
 
-function measure(batch: PairBatch, of: Objective): Measures {
-  const sums = createMeasureSums(['self', 'other']);
+function measure(batch: PairBatch, of: Objective): Metrics {
+  const sums = createMetricSums(['self', 'other']);
   sums.add(batch, of.evaluate(batch));
   return sums.means();
 }
 
-describe('createMeasureSums', () => {
+describe('createMetricSums', () => {
   it('keeps the three accuracies apart', async () => {
     const measures = measure(BATCH, await objective({ loss: 'dpo', beta: 0.1 }));
     expect(measures['accuracies/per_token']).toBe(0.5); // -1 > -3 in the first, -3 < -2 in the second
@@ -73,7 +73,7 @@ describe('createMeasureSums', () => {
 
   it('weighs pairs and not batches', async () => {
     const dpo = await objective({ loss: 'dpo' });
-    const sums = createMeasureSums(['self', 'other']);
+    const sums = createMetricSums(['self', 'other']);
     const one = (i: number): PairBatch => ({
       ...BATCH,
       size: 1,

@@ -1,13 +1,13 @@
-/** The measures of held-out pairs on one line, and before and after as a small table. */
+/** The metrics of held-out pairs on one line, and before and after as a small table. */
 import { largest } from '../core/extremes.js';
-import type { Measures } from '../sdk/index.js';
+import type { MetricName, Metrics } from '../objectives/metrics.js';
 
 const percent = (value: number | undefined): string => (value === undefined ? '-' : `${(100 * value).toFixed(1)} %`);
 const number = (value: number | undefined): string => (value === undefined ? '-' : value.toFixed(4));
 
 const ROWS: readonly {
   readonly label: string;
-  readonly name: string;
+  readonly name: MetricName;
   readonly format: (value: number | undefined) => string;
 }[] = [
   { label: 'accuracy, own reward', name: 'rewards/accuracies', format: percent },
@@ -19,7 +19,7 @@ const ROWS: readonly {
 ];
 
 /** "loss 0.6931, margin 0.0000, accuracies own 0.0 %, RefM1 0.0 %, no reference 51.2 %". */
-export function measureText(measures: Measures): string {
+export function metricText(measures: Metrics): string {
   const accuracies = `own ${percent(measures['rewards/accuracies'])}, RefM1 ${percent(measures['accuracies/refm1'])}, no reference ${percent(measures['accuracies/per_token'])}`;
   return `loss ${number(measures['loss'])}, margin ${number(measures['rewards/margins'])}, accuracies ${accuracies}`;
 }
@@ -30,7 +30,7 @@ export function baselineText(longerIsChosen: number): string {
 }
 
 /** A table with one column of measures, or two. */
-export function measureTable(columns: readonly { readonly title: string; readonly measures: Measures }[]): string {
+export function metricTable(columns: readonly { readonly title: string; readonly measures: Metrics }[]): string {
   const shown = ROWS.filter(({ name }) => columns.some(({ measures }) => measures[name] !== undefined));
   const width = largest(
     shown.map(({ label }) => label.length),

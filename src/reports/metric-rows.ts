@@ -1,14 +1,15 @@
-/** The measures of the main table, in words for somebody who has never read the paper. */
+/** The metrics of the main table, in words for somebody who has never read the paper. */
+import type { MetricName } from '../objectives/metrics.js';
 import { numberText, percentText } from './numbers.js';
 
-export interface MeasureRow {
-  readonly name: string;
+export interface MetricRow {
+  readonly name: MetricName;
   readonly label: string;
   readonly explain: string;
   readonly format: (value: number | undefined) => string;
 }
 
-export const MEASURE_ROWS: readonly MeasureRow[] = [
+export const METRIC_ROWS: readonly MetricRow[] = [
   {
     name: 'accuracies/per_token',
     label: 'Accuracy without any reference',

@@ -31,13 +31,12 @@ try {
     register({ tsconfig: join(packageRoot, 'tsconfig.json') });
     entry = join(packageRoot, 'src', 'cli', 'main.ts');
   }
-  const { config } = await import('dotenv');
-  config({ quiet: true });
+  const { loadDotenv, main } = await import(pathToFileURL(entry).href);
+  loadDotenv();
   if (needsPython()) await ensurePython();
   else if (!process.env.MRPO_PYTHON && existsSync(pythonIn(environmentFolder()))) {
     process.env.MRPO_PYTHON = pythonIn(environmentFolder());
   }
-  const { main } = await import(pathToFileURL(entry).href);
   await main(argv);
 } catch (thrown) {
   process.exitCode = explain(thrown);

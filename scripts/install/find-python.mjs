@@ -24,7 +24,7 @@ const PROBE = [
  * @returns {{ version: number[], path: string, venv: boolean, ensurepip: boolean } | undefined}
  */
 export function probePython(command, env = process.env) {
-  const { status, stdout } = spawnSync(command, ['-c', PROBE], { encoding: 'utf8', env, timeout: 30_000 });
+  const { status, stdout } = spawnSync(command, ['-I', '-c', PROBE], { encoding: 'utf8', env, timeout: 30_000 });
   if (status !== 0) return undefined;
   try {
     const [version, path, venv, ensurepip] = JSON.parse(stdout.trim().split('\n').at(-1));

@@ -85,7 +85,7 @@ async function createEnvironment(environment, lock) {
   const base = findPython();
   mkdirSync(dirname(environment), { recursive: true });
   const progress = startProgress(`Python environment (Python ${base.version.join('.')})`);
-  const { code, output } = await runTool(base.path, ['-m', 'venv', environment], { onStart: lock.running });
+  const { code, output } = await runTool(base.path, ['-I', '-m', 'venv', environment], { onStart: lock.running });
   if (code === 0) return progress.done();
   progress.fail();
   rmSync(environment, { recursive: true, force: true });

@@ -1,6 +1,6 @@
 /** Which Python runs the backend: `MRPO_PYTHON`, else the project's own environment. */
 import { accessSync, constants } from 'node:fs';
-import { join } from 'node:path';
+import { delimiter, isAbsolute, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MrpoError } from '../core/errors.js';
 
@@ -20,6 +20,15 @@ export function resolvePython(asked: string | undefined = process.env['MRPO_PYTH
   throw new MrpoError('environment', `no Python environment at ${join(PROJECT_ROOT, '.venv')}`, {
     hint: 'Run "npm run quickstart" once: it makes the environment. Or set MRPO_PYTHON.',
   });
+}
+
+/**
+ * Where Python finds the backend's modules: the project first, then what the environment names. Not the working folder,
+ * which an empty or relative entry would mean: whatever lies there is data.
+ */
+export function pythonPath(): string {
+  const named = (process.env['PYTHONPATH'] ?? '').split(delimiter).filter((entry) => isAbsolute(entry));
+  return [PROJECT_ROOT, ...named].join(delimiter);
 }
 
 function isExecutable(path: string): boolean {

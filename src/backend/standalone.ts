@@ -1,21 +1,23 @@
 /** A backend of its own: `python -m py_backend` as a child process that serves on an address until it is stopped. */
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { throwIfAborted } from '../core/abort.js';
 import { MrpoError } from '../core/errors.js';
-import { BackendFault } from './fault.js';
+import { deathFault, memoryKills } from './death.js';
 import { parseAddress } from '../rpc/address.js';
-import { PROJECT_ROOT, resolvePython } from './python.js';
+import { checkToken } from '../rpc/token.js';
+import { PROJECT_ROOT, pythonPath, resolvePython } from './python.js';
 
 export interface StandaloneOptions {
   /** `unix:/path` or `host:port`; port 0 = any free one. */
   readonly address: string;
   /** Callers must send it. Default: none. */
   readonly token?: string | undefined;
-  /** PEM files of the server. Default: plain text. */
-  readonly tls?: { readonly cert: string; readonly key: string } | undefined;
-  /** Listen for other machines without TLS and token. */
+  /** PEM files of the server. Default: plain text. With `clientCa`, callers must show a certificate that it signed. */
+  readonly tls?: { readonly cert: string; readonly key: string; readonly clientCa?: string | undefined } | undefined;
+  /** Let other machines call without a token or a client certificate. */
   readonly insecure?: boolean | undefined;
   /** Read and write models only below these folders. Default: anywhere. */
   readonly roots?: readonly string[] | undefined;
@@ -44,7 +46,9 @@ const LAST_LINES = 20;
 /** Resolves when the backend listens. Throws code `usage` for an address that it cannot or must not use. */
 export async function startStandalone(options: StandaloneOptions): Promise<StandaloneBackend> {
   checkAddress(options);
-  const child = spawn(resolvePython(options.python), ['-m', 'py_backend', ...argumentsOf(options)], {
+  const killsBefore = memoryKills();
+  const script = join(PROJECT_ROOT, 'py_backend', 'start.py');
+  const child = spawn(resolvePython(options.python), [script, ...argumentsOf(options)], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: environmentOf(options),
     detached: true, // Ctrl-C is for this process to handle: one stop, with grace
@@ -64,7 +68,7 @@ export async function startStandalone(options: StandaloneOptions): Promise<Stand
     child.once('close', (code, signal) => resolve({ code, signal }));
   }).finally(() => process.removeListener('exit', kill));
   const ended = closed.then(({ code, signal }) => {
-    if (!stopping) throw deathOf(code, signal, log);
+    if (!stopping) throw deathOf(code, signal, log, killsBefore);
   });
   ended.catch(() => undefined); // also reported by whoever waits for `ended`
   const { signal } = options;
@@ -74,7 +78,7 @@ export async function startStandalone(options: StandaloneOptions): Promise<Stand
   const ready = await Promise.race([firstLine(child), closed]);
   signal?.removeEventListener('abort', giveUp);
   throwIfAborted(signal);
-  if (typeof ready !== 'string') throw deathOf(ready.code, ready.signal, log);
+  if (typeof ready !== 'string') throw deathOf(ready.code, ready.signal, log, killsBefore);
   const { address, pid } = JSON.parse(ready) as { address: string; pid: number };
   return {
     address,
@@ -92,13 +96,14 @@ export async function startStandalone(options: StandaloneOptions): Promise<Stand
 /** Python checks the same, but seconds later, when torch is loaded. */
 function checkAddress({ address, token, tls, insecure }: StandaloneOptions): void {
   const parsed = parseAddress(address);
-  if (parsed.kind === 'unix' || parsed.loopback || token !== undefined || tls !== undefined || insecure === true)
-    return;
+  if (token !== undefined) checkToken(token);
+  const asksWho = token !== undefined || tls?.clientCa !== undefined;
+  if (parsed.kind === 'unix' || parsed.loopback || asksWho || insecure === true) return;
   throw new MrpoError(
     'usage',
-    `address ${address}: other machines can reach it, and there is neither TLS nor a token`,
+    `address ${address}: other machines can reach it, and everyone would be let in (TLS alone only encrypts)`,
     {
-      hint: 'Use a loopback address, or a token, or TLS files; or say --insecure.',
+      hint: 'Set a token (MRPO_TOKEN), or ask for client certificates (--tls-client-ca), or use a loopback address; or say --insecure.',
     },
   );
 }
@@ -109,6 +114,7 @@ function argumentsOf(options: StandaloneOptions): string[] {
     ...['--with-parent', '--address', address],
     ...(token === undefined ? [] : ['--token-env', TOKEN_VARIABLE]),
     ...(tls === undefined ? [] : ['--tls-cert', tls.cert, '--tls-key', tls.key]),
+    ...(tls?.clientCa === undefined ? [] : ['--tls-client-ca', tls.clientCa]),
     ...(insecure === true ? ['--insecure'] : []),
     ...(threads === undefined ? [] : ['--threads', String(threads)]),
     ...(roots.length === 0 ? [] : ['--roots', ...roots]),
@@ -118,7 +124,7 @@ function argumentsOf(options: StandaloneOptions): string[] {
 function environmentOf({ token, threads }: StandaloneOptions): NodeJS.ProcessEnv {
   return {
     ...process.env,
-    PYTHONPATH: [PROJECT_ROOT, process.env['PYTHONPATH']].filter(Boolean).join(':'),
+    PYTHONPATH: pythonPath(),
     ...(token === undefined ? {} : { [TOKEN_VARIABLE]: token }),
     ...(threads === undefined ? {} : { OMP_NUM_THREADS: String(threads) }),
   };
@@ -130,10 +136,12 @@ async function firstLine(child: ChildProcessByStdio<null, Readable, Readable>): 
 }
 
 /** Exit code 2 is Python's word for an address or option that it cannot use. */
-function deathOf(code: number | null, signal: NodeJS.Signals | null, log: readonly string[]): MrpoError {
-  const how = signal === null ? `exit code ${code ?? 'unknown'}` : `signal ${signal}`;
-  const last = log.at(-1) ?? '';
-  if (code === 2) return new MrpoError('usage', last.replace(/^py_backend: (error: )?/, ''));
-  const said = log.length === 0 ? 'It said nothing.' : `Its last words:\n${log.join('\n')}`;
-  return new BackendFault('died', `the Python backend has ended (${how}). ${said}`);
+function deathOf(
+  code: number | null,
+  signal: NodeJS.Signals | null,
+  log: readonly string[],
+  killsBefore: number | undefined,
+): MrpoError {
+  if (code === 2) return new MrpoError('usage', (log.at(-1) ?? '').replace(/^py_backend: (error: )?/, ''));
+  return deathFault({ code, signal, lastWords: log.join('\n'), killsBefore });
 }

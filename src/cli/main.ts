@@ -3,10 +3,10 @@
  * 1 failed, 2 bad usage or configuration, 130 interrupted.
  */
 import { Command, CommanderError } from 'commander';
-import { config as loadDotenv } from 'dotenv';
 import { closest, distance } from 'fastest-levenshtein';
 import { abortError } from '../core/abort.js';
 import { MrpoError, toMrpoError, type ErrorCode } from '../core/errors.js';
+import { applyDotenv } from '../config/dotenv.js';
 import { VERSION } from '../core/version.js';
 import type { CliIo, RegisterCommand } from './command.js';
 import { createProgress, silentProgress } from './progress.js';
@@ -145,9 +145,13 @@ function errorText(error: MrpoError, debug: boolean): string {
   return lines.join('\n');
 }
 
-/** The process as a {@link CliIo}: real streams, `.env`, Ctrl-C. */
+/** Settings of the working folder's `.env` for this process; says what it sets in vain. */
+export function loadDotenv(): void {
+  for (const note of applyDotenv(process.env, process.cwd())) process.stderr.write(`${note}\n`);
+}
+
+/** The process as a {@link CliIo}: real streams, Ctrl-C. */
 export function processIo(argv: readonly string[]): CliIo {
-  loadDotenv({ quiet: true });
   const stop = new AbortController();
   const interrupt = (): void => {
     if (stop.signal.aborted) return;
@@ -183,7 +187,7 @@ export function processIo(argv: readonly string[]): CliIo {
   };
 }
 
-/** Entry of bin/mrpo.js: runs the process's command line and sets its exit code. */
+/** Entry of bin/mrpo.js, after {@link loadDotenv}: runs the process's command line and sets its exit code. */
 export async function main(argv: readonly string[] = process.argv.slice(2)): Promise<void> {
   process.exitCode = await runCli(argv, processIo(argv));
 }

@@ -1,9 +1,8 @@
 /** Settings from outside the file: `--set a.b=c` flags and `MRPO_SET_A__B=c` environment variables. */
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { parse as parseDotenv } from 'dotenv';
 import { parseDocument } from 'yaml';
 
+import type { MrpoError } from '../core/errors.js';
+import { SETTING_PREFIX, readDotenv } from './dotenv.js';
 import { formatPath, parsePath, type ConfigPath } from './path.js';
 import { configError } from './problem.js';
 
@@ -13,9 +12,6 @@ export interface Override {
   readonly value: unknown;
   readonly where: string;
 }
-
-/** Prefix of the environment variables that are settings: `MRPO_SET_training__learning_rate=1e-5`. */
-export const ENVIRONMENT_PREFIX = 'MRPO_SET_';
 
 /**
  * Reads `path=value`; the value is typed as in YAML: `3`, `1e-5`, `true`, `[0.7, 0.3]`, `{mode: off}`, text.
@@ -38,22 +34,39 @@ export function parseFlag(flag: string): Override {
  * Double underscores separate keys and capitals do not matter: `MRPO_SET_REFERENCES__1__DTYPE=float32`.
  */
 export function readEnvironment(environment: NodeJS.ProcessEnv, folder: string): Override[] {
-  const envFile = join(folder, '.env');
-  // parse() and not config(): it prints nothing and leaves process.env alone.
-  const fromFile = existsSync(envFile) ? parseDotenv(readFileSync(envFile)) : {};
   const overrides: Override[] = [];
   for (const [source, variables] of [
-    ['.env: ', fromFile],
+    ['.env: ', readDotenv(folder).settings],
     ['', environment],
   ] as const) {
     for (const [name, text] of Object.entries(variables)) {
-      if (!name.startsWith(ENVIRONMENT_PREFIX) || text === undefined) continue;
-      const path = name.slice(ENVIRONMENT_PREFIX.length).toLowerCase().replaceAll('__', '.');
-      overrides.push(assignment(path, text, `${source}${name}`));
+      if (!name.startsWith(SETTING_PREFIX) || text === undefined) continue;
+      const path = name.slice(SETTING_PREFIX.length).toLowerCase().replaceAll('__', '.');
+      const override = assignment(path, text, `${source}${name}`);
+      if (source !== '' && namesModule(override)) throw moduleInDotenv(override);
+      overrides.push(override);
     }
   }
   return overrides;
 }
+
+/** `objective.module` is a program that is run; a file in the working folder must not choose one. */
+function namesModule({ path, value }: Override): boolean {
+  if (path[0] !== 'objective') return false;
+  return path.length > 1 ? path[1] === 'module' : typeof value === 'object' && value !== null && 'module' in value;
+}
+
+const moduleInDotenv = ({ where }: Override): MrpoError =>
+  configError(
+    [
+      {
+        path: ['objective', 'module'],
+        where,
+        message: 'a .env file cannot name a module to run; name it in the configuration or with --set',
+      },
+    ],
+    where,
+  );
 
 function assignment(pathText: string, valueText: string, where: string): Override {
   const path = parsePath(pathText);

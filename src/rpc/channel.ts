@@ -1,8 +1,10 @@
 /** How a server is dialled: credentials, token, keepalive and message limits. */
+import { X509Certificate, createPrivateKey } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { Metadata, credentials, type ChannelCredentials, type ClientOptions } from '@grpc/grpc-js';
 import { MrpoError } from '../core/errors.js';
 import type { Address } from './address.js';
+import { checkToken } from './token.js';
 
 /** Largest message, on both ends. Senders chunk far below it. */
 export const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
@@ -42,16 +44,8 @@ export function channelCredentials(
   token: string | undefined,
 ): ChannelCredentials {
   if (tls !== undefined && address.kind === 'tcp') {
-    if ((tls.cert === undefined) !== (tls.key === undefined)) {
-      throw new MrpoError('usage', 'TLS: a client certificate needs its key, and a key its certificate', {
-        hint: 'Set both MRPO_TLS_CERT and MRPO_TLS_KEY, or neither.',
-      });
-    }
-    return credentials.createSsl(
-      readPem(tls.ca, 'certificate authority'),
-      readPem(tls.key, 'key'),
-      readPem(tls.cert, 'certificate'),
-    );
+    const { ca, key, cert } = readTls(tls);
+    return credentials.createSsl(ca, key, cert);
   }
   if (address.kind === 'tcp' && !address.loopback && token !== undefined) {
     throw new MrpoError('usage', `${address.target}: a token would travel in plain text`, {
@@ -64,15 +58,45 @@ export function channelCredentials(
 /** Metadata of every call. */
 export function callMetadata(token: string | undefined): Metadata {
   const metadata = new Metadata();
-  if (token !== undefined) metadata.set('authorization', `Bearer ${token}`);
+  if (token === undefined) return metadata;
+  checkToken(token); // grpc-js would show it in its error
+  metadata.set('authorization', `Bearer ${token}`);
   return metadata;
 }
 
-function readPem(path: string | undefined, what: string): Buffer | null {
-  if (path === undefined) return null;
+/** The contents of the files, null where none is named. Throws code `usage` for files that are not what they should be. */
+export function readTls(tls: TlsFiles): { ca: Buffer | null; cert: Buffer | null; key: Buffer | null } {
+  if ((tls.cert === undefined) !== (tls.key === undefined)) {
+    throw new MrpoError('usage', 'TLS: a client certificate needs its key, and a key its certificate', {
+      hint: 'Set both MRPO_TLS_CERT and MRPO_TLS_KEY, or neither.',
+    });
+  }
+  const ca = readPem(tls.ca, 'certificate authority', (pem) => new X509Certificate(pem));
+  const cert = readPem(tls.cert, 'certificate', (pem) => new X509Certificate(pem));
+  const key = readPem(tls.key, 'key', (pem) => createPrivateKey(pem));
+  if (cert !== undefined && key !== undefined && !cert.parsed.checkPrivateKey(key.parsed)) {
+    throw new MrpoError('usage', `TLS: the key ${tls.key ?? ''} does not belong to the certificate ${tls.cert ?? ''}`, {
+      hint: 'Look at MRPO_TLS_CERT and MRPO_TLS_KEY.',
+    });
+  }
+  return { ca: ca?.bytes ?? null, cert: cert?.bytes ?? null, key: key?.bytes ?? null };
+}
+
+function readPem<T>(
+  path: string | undefined,
+  what: string,
+  parse: (pem: Buffer) => T,
+): { bytes: Buffer; parsed: T } | undefined {
+  if (path === undefined) return undefined;
+  let bytes: Buffer;
   try {
-    return readFileSync(path);
+    bytes = readFileSync(path);
   } catch (cause) {
     throw new MrpoError('usage', `TLS ${what}: cannot read ${path}`, { cause });
+  }
+  try {
+    return { bytes, parsed: parse(bytes) };
+  } catch (cause) {
+    throw new MrpoError('usage', `TLS ${what}: ${path} is none (PEM, without a password)`, { cause });
   }
 }

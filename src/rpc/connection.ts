@@ -3,20 +3,19 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { status, type Metadata } from '@grpc/grpc-js';
 import { abortError } from '../core/abort.js';
 import { MrpoError, toMrpoError } from '../core/errors.js';
-import { faultOfStatus, isServiceError } from './status.js';
+import { faultOfStatus, isServiceError, type Peer } from './status.js';
 import type { Heartbeat } from './heartbeat.js';
 import type { RpcService } from './service.js';
 
-export interface Connection<Client = unknown, Method extends string = string> {
+export interface Connection<Client = unknown, Method extends string = string> extends Peer {
   readonly service: RpcService<Method>;
   /** The generated client of the service. */
   readonly client: Client;
-  readonly address: string;
   readonly metadata: Metadata;
   readonly heartbeat: Heartbeat;
   /** Fires with an error of the service when this side closes the connection. */
   readonly closed: AbortSignal;
-  /** Fires with an error of the service when the process behind the address ends; absent where it is not known. */
+  /** Fires with an error of the service when the process behind the address ends; undefined where it is not ours. */
   readonly ended: AbortSignal | undefined;
 }
 
@@ -48,7 +47,7 @@ export async function explainFailure(
   if (!isServiceError(thrown)) return toMrpoError(thrown);
   if (thrown.code === status.UNAVAILABLE && connection.ended !== undefined) await noticeOf(connection.ended);
   if (connection.ended?.aborted === true) return connection.ended.reason as MrpoError;
-  return faultOfStatus(thrown, call, connection.service, connection.address);
+  return faultOfStatus(thrown, call, connection.service, connection);
 }
 
 async function noticeOf(ended: AbortSignal): Promise<void> {

@@ -13,8 +13,8 @@ export interface RpcService<Method extends string = string> {
   readonly peer: string;
   /** As generated from the .proto: which methods there are, and which may be sent twice. */
   readonly methods: Readonly<Record<Method, { readonly options: object }>>;
-  /** What the user can do about a failure of the transport. */
-  readonly hints: Readonly<Partial<Record<TransportReason, string>>>;
+  /** What the user can do about a failure of the transport; `dropped` is for a process of this program's own. */
+  readonly hints: Readonly<Partial<Record<TransportReason | 'dropped', string>>>;
   /** The service's own error for a failure of the transport. */
   transportFault(reason: TransportReason, message: string, options?: MrpoErrorOptions): MrpoError;
   /** The service's own error for what the server refused; `reason` is the name in its ErrorInfo. */

@@ -2,7 +2,9 @@
 import { status, type ServiceError } from '@grpc/grpc-js';
 import type { MrpoError } from '../core/errors.js';
 import { ErrorInfo, Status } from '../gen/mrpo/rpc/v1/status.js';
+import type { TlsFiles } from './channel.js';
 import type { RpcService, TransportReason } from './service.js';
+import { tlsTrouble } from './tls-trouble.js';
 
 const DETAILS_KEY = 'grpc-status-details-bin';
 const ERROR_INFO_TYPE = 'google.rpc.ErrorInfo';
@@ -13,6 +15,7 @@ const REASON_BY_CODE: Readonly<Partial<Record<status, TransportReason>>> = {
   [status.UNAUTHENTICATED]: 'unauthenticated',
   [status.PERMISSION_DENIED]: 'unauthenticated',
   [status.UNIMPLEMENTED]: 'protocol',
+  [status.INVALID_ARGUMENT]: 'protocol', // bytes that are no message; what a message says wrong has a reason of its own
 };
 
 /** Whether something thrown is a status that grpc-js made. */
@@ -20,20 +23,46 @@ export function isServiceError(thrown: unknown): thrown is ServiceError {
   return thrown instanceof Error && 'code' in thrown && 'details' in thrown && 'metadata' in thrown;
 }
 
+/** Who was called. `ended` is there for a process of this program's own. */
+export interface Peer {
+  readonly address: string;
+  readonly tls: TlsFiles | undefined;
+  readonly ended: AbortSignal | undefined;
+}
+
 /** `call` names the call in the message. */
-export function faultOfStatus(error: ServiceError, call: string, service: RpcService, address: string): MrpoError {
+export async function faultOfStatus(
+  error: ServiceError,
+  call: string,
+  service: RpcService,
+  { address, tls, ended }: Peer,
+): Promise<MrpoError> {
   const info = errorInfoOf(error);
   if (info !== undefined) {
     const { hint, ...details } = info.metadata;
     return service.serverFault(info.reason, error.details, { cause: error, hint, details });
   }
   const reason = REASON_BY_CODE[error.code] ?? 'failed';
-  const message =
-    reason === 'unreachable'
-      ? `no ${service.peer} answers at ${address} (${error.details})`
-      : `${call} at ${address}: ${status[error.code]}: ${error.details}`;
-  return service.transportFault(reason, message, { cause: error, hint: service.hints[reason] });
+  if (reason !== 'unreachable') {
+    const message = `${call} at ${address}: ${status[error.code]}: ${error.details}`;
+    return service.transportFault(reason, message, { cause: error, hint: service.hints[reason] });
+  }
+  if (ended !== undefined) {
+    const message = `${call}: the embedded ${service.peer} dropped the connection (${error.details})`;
+    return service.transportFault(reason, message, { cause: error, hint: service.hints.dropped });
+  }
+  const trouble = await tlsTrouble(error.details, service.peer, address, tls);
+  if (trouble !== undefined) {
+    return service.transportFault(trouble.reason, trouble.message, { cause: error, hint: trouble.hint });
+  }
+  const message = `no ${service.peer} answers at ${address} (${lastError(error.details)})`;
+  return service.transportFault(reason, message, { cause: error, hint: service.hints.unreachable });
 }
+
+/** grpc-js wraps the error of the last attempt into words of its own. */
+const lastError = (details: string): string =>
+  /^No connection established\. Last error: (?:Error: )?(.*?)\.? Resolution note: *$/s.exec(details)?.[1]?.trim() ??
+  details;
 
 function errorInfoOf(error: ServiceError): ErrorInfo | undefined {
   const [bytes] = error.metadata.get(DETAILS_KEY);

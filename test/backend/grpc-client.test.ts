@@ -127,8 +127,8 @@ describe('credentials', () => {
       );
       expect((await backend.info()).device).toBe('memory');
       const other = connected({ credentials: credentials(false) }, { tls: { ca: file('client.pem') } });
-      await expect(other).rejects.toMatchObject({ reason: 'unreachable' });
-      await expect(connected({ credentials: credentials(false) })).rejects.toMatchObject({ reason: 'unreachable' });
+      await expect(other).rejects.toMatchObject({ reason: 'unauthenticated' });
+      await expect(connected({ credentials: credentials(false) })).rejects.toMatchObject({ reason: 'protocol' });
     });
 
     it('shows its own certificate to a server that asks', async () => {

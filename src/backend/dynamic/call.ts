@@ -45,7 +45,8 @@ export async function* callMethod(
     for await (const answer of call) yield answer as object;
   } catch (thrown) {
     if (options.signal?.aborted === true) throw abortError(options.signal);
-    throw isServiceError(thrown) ? faultOfStatus(thrown, method, BACKEND_SERVICE, options.address) : thrown;
+    if (!isServiceError(thrown)) throw thrown;
+    throw await faultOfStatus(thrown, method, BACKEND_SERVICE, { ...options, tls: options.tls, ended: undefined });
   } finally {
     options.signal?.removeEventListener('abort', cancel);
     call.cancel();

@@ -12,8 +12,9 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { abortError, throwIfAborted } from '../../core/abort.js';
+import { deathFault, memoryKills } from '../death.js';
 import { BackendFault } from '../fault.js';
-import { PROJECT_ROOT } from '../python.js';
+import { PROJECT_ROOT, pythonPath } from '../python.js';
 import { lastWords } from './log-file.js';
 
 export interface PythonBridge {
@@ -50,13 +51,21 @@ export function startPython(options: BridgeOptions): PythonBridge {
   const { pythonia, endTasks } = loadPythonia(options);
   const { proc } = pythonia.com;
   const ended = new AbortController();
-  const over = (how: string): void => ended.abort(deathOf(how, options.logPath));
+  const killsBefore = memoryKills();
+  const lost = (error: Error): void => {
+    const words = lastWords(options.logPath);
+    ended.abort(
+      new BackendFault('died', `the Python backend cannot be spoken with (${error.message}). ${words}`.trimEnd()),
+    );
+  };
   proc.on('error', (error) => {
-    if (proc.pid === undefined) over(error.message);
+    if (proc.pid === undefined) lost(error);
     // A write that failed: the process is ending, and how it ends says more.
-    else setTimeout(() => over(error.message), EXIT_WAIT_MS).unref();
+    else setTimeout(() => lost(error), EXIT_WAIT_MS).unref();
   });
-  proc.once('exit', (code, signal) => over(signal === null ? `exit code ${code ?? 'unknown'}` : `signal ${signal}`));
+  proc.once('exit', (code, signal) =>
+    ended.abort(deathFault({ code, signal, lastWords: lastWords(options.logPath), killsBefore })),
+  );
   const killAtExit = (): void => void proc.kill('SIGKILL');
   process.once('exit', killAtExit);
   ended.signal.addEventListener('abort', () => process.removeListener('exit', killAtExit), { once: true });
@@ -101,7 +110,7 @@ function loadPythonia(options: BridgeOptions): { pythonia: Pythonia; endTasks: (
     ...options.env,
     REQ_TIMEOUT: '0', // no timers of pythonia's: they would outlive Python, and this file has its own
     PYTHON_BIN: join(PROJECT_ROOT, 'py_backend', 'embedded-python.sh'),
-    PYTHONPATH: [PROJECT_ROOT, process.env['PYTHONPATH']].filter(Boolean).join(':'),
+    PYTHONPATH: pythonPath(),
     MRPO_EMBEDDED_PYTHON: options.python,
     MRPO_EMBEDDED_LOG: options.logPath,
   });
@@ -164,14 +173,6 @@ function bridgeFault(thrown: unknown, name: string): BackendFault {
   return new BackendFault('failed', `the Python backend, asked to ${name}: ${text}`, {
     cause: thrown,
     details: { trace },
-  });
-}
-
-function deathOf(how: string, logPath: string): BackendFault {
-  const words = lastWords(logPath);
-  const said = words === '' ? 'It said nothing.' : `Its last words:\n${words}`;
-  return new BackendFault('died', `the Python backend has ended (${how}). ${said}`, {
-    details: { how, lastWords: words },
   });
 }
 

@@ -79,6 +79,7 @@ function dial(options: ConnectOptions, closed: AbortSignal): BackendConnection {
     service: BACKEND_SERVICE,
     client,
     address: options.address,
+    tls: options.tls,
     metadata,
     heartbeat,
     closed,

@@ -13,6 +13,8 @@ export const BACKEND_SERVICE: RpcService<BackendMethod> = {
   methods: BackendServiceDefinition.methods,
   hints: {
     unreachable: 'Start one with "mrpo backend --address ADDRESS", or unset MRPO_BACKEND to use the embedded backend.',
+    dropped:
+      'Its process still runs. Try again; if it happens again, start a backend with "mrpo backend" and see its log.',
     unauthenticated: 'Set MRPO_TOKEN to the token the backend was started with.',
     protocol: 'Is this an mrpo backend, and of the same version?',
   },

@@ -1,6 +1,6 @@
 /** `mrpo backend`: the gRPC backend on its own, in the foreground. */
 import { InvalidArgumentError, type Command } from 'commander';
-import { startStandalone } from '../../backend/standalone.js';
+import { startStandalone, type StandaloneOptions } from '../../backend/standalone.js';
 import { MrpoError } from '../../core/errors.js';
 import { printJson, type CliIo } from '../command.js';
 
@@ -9,6 +9,7 @@ interface BackendOptions {
   readonly tokenEnv: string;
   readonly tlsCert?: string;
   readonly tlsKey?: string;
+  readonly tlsClientCa?: string;
   readonly insecure?: boolean;
   readonly roots?: readonly string[];
   readonly threads?: number;
@@ -28,7 +29,11 @@ export function registerBackend(program: Command, io: CliIo): void {
     .option('--token-env <name>', 'environment variable with the token that callers must send', 'MRPO_TOKEN')
     .option('--tls-cert <file>', 'certificate chain, PEM (default: MRPO_TLS_CERT)')
     .option('--tls-key <file>', 'private key, PEM (default: MRPO_TLS_KEY)')
-    .option('--insecure', 'listen for other machines without TLS and token')
+    .option(
+      '--tls-client-ca <file>',
+      'authority, PEM, that must have signed the certificates of callers (default: MRPO_TLS_CLIENT_CA)',
+    )
+    .option('--insecure', 'let other machines call without a token or a client certificate')
     .option('--roots <folders...>', 'read and write models only below these folders')
     .option('--threads <number>', 'CPU threads', positiveInteger)
     .option('--json', 'print one JSON object when it listens: address, processId')
@@ -39,8 +44,9 @@ Examples:
   $ npx mrpo backend --address 127.0.0.1:50051
   $ MRPO_BACKEND=127.0.0.1:50051 npx mrpo train my-run.yaml        (in another terminal)
   $ MRPO_TOKEN=... npx mrpo backend --address 0.0.0.0:50051 --tls-cert server.pem --tls-key server.key
+  $ npx mrpo backend --address 0.0.0.0:50051 --tls-cert server.pem --tls-key server.key --tls-client-ca ca.pem
 
-The log goes to stderr. Ctrl-C lets calls in progress end for a few seconds; the exit code is then 0.
+Others are let in with the token, or with a certificate that the authority signed. The log goes to stderr. Ctrl-C lets calls in progress end for a few seconds; the exit code is then 0.
 `,
     )
     .action((options: BackendOptions) => runBackend(options, io));
@@ -73,11 +79,17 @@ function tokenFrom(options: BackendOptions, io: CliIo): string | undefined {
   return token;
 }
 
-function tlsFrom(options: BackendOptions, io: CliIo): { cert: string; key: string } | undefined {
+function tlsFrom(options: BackendOptions, io: CliIo): StandaloneOptions['tls'] {
   const cert = options.tlsCert ?? valueOf(io, 'MRPO_TLS_CERT');
   const key = options.tlsKey ?? valueOf(io, 'MRPO_TLS_KEY');
-  if (cert === undefined && key === undefined) return undefined;
-  if (cert !== undefined && key !== undefined) return { cert, key };
+  const clientCa = options.tlsClientCa ?? valueOf(io, 'MRPO_TLS_CLIENT_CA');
+  if (cert !== undefined && key !== undefined) return { cert, key, clientCa };
+  if (cert === undefined && key === undefined) {
+    if (clientCa === undefined) return undefined;
+    throw new MrpoError('usage', 'TLS: client certificates are asked for, but the backend has none of its own', {
+      hint: 'Give --tls-cert and --tls-key, or MRPO_TLS_CERT and MRPO_TLS_KEY.',
+    });
+  }
   throw new MrpoError('usage', `TLS: got a ${cert === undefined ? 'key' : 'certificate'} only, expected both`, {
     hint: 'Give --tls-cert and --tls-key, or MRPO_TLS_CERT and MRPO_TLS_KEY.',
   });

@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { PROJECT_ROOT, resolvePython } from '../../backend/python.js';
+import { PROJECT_ROOT, pythonPath, resolvePython } from '../../backend/python.js';
 import { MrpoError } from '../../core/errors.js';
 import { fail, ok, warn, type Finding } from './finding.js';
 
@@ -11,7 +11,9 @@ const INSTALL = 'Run "npm run quickstart" once: it makes a private environment. 
 
 /** Versions by package name; null where a package is missing. Asks for metadata only: nothing is imported. */
 const PROBE = `
-import importlib.metadata as m, json, sys
+import sys
+sys.path.pop(0)  # the working folder: what lies there is not run
+import importlib.metadata as m, json
 def version(name):
     try: return m.version(name)
     except m.PackageNotFoundError: return None
@@ -36,6 +38,7 @@ export function checkPython(asked: string | undefined): Finding[] {
   const { status, stdout, stderr } = spawnSync(path, ['-c', PROBE, ...pins.keys()], {
     encoding: 'utf8',
     timeout: 60_000,
+    env: { ...process.env, PYTHONPATH: pythonPath() },
   });
   if (status !== 0) return [fail('Python', `${path} does not run: ${lastLine(stderr)}`, INSTALL)];
   const { python, packages } = JSON.parse(stdout) as Probed;

@@ -1,0 +1,41 @@
+/** How a Python process ended, in words: above all whether the system ended it because memory was used up. */
+import { readFileSync } from 'node:fs';
+import { BackendFault } from './fault.js';
+
+/** Processes that the out-of-memory killer has ended since the machine started; undefined where Linux does not say. */
+export function memoryKills(path = '/proc/vmstat'): number | undefined {
+  try {
+    const count = /^oom_kill (\d+)$/m.exec(readFileSync(path, 'utf8'))?.[1];
+    return count === undefined ? undefined : Number(count);
+  } catch {
+    return undefined;
+  }
+}
+
+export interface Death {
+  readonly code: number | null;
+  readonly signal: string | null;
+  /** Last lines of its log. */
+  readonly lastWords: string;
+  /** {@link memoryKills} when it was started. */
+  readonly killsBefore: number | undefined;
+}
+
+export function deathFault(
+  { code, signal, lastWords, killsBefore }: Death,
+  kills: number | undefined = memoryKills(),
+): BackendFault {
+  const how = signal === null ? `exit code ${code ?? 'unknown'}` : `signal ${signal}`;
+  const said = lastWords === '' ? 'It said nothing.' : `Its last words:\n${lastWords}`;
+  const byMemory = signal === 'SIGKILL' && kills !== undefined && killsBefore !== undefined && kills > killsBefore;
+  const why = byMemory ? ', by the out-of-memory killer of the system' : '';
+  return new BackendFault('died', `the Python backend has ended (${how}${why}). ${said}`, {
+    details: { how, lastWords },
+    ...(signal === 'SIGKILL' ? { hint: byMemory ? MEMORY_HINT : KILL_HINT } : {}),
+  });
+}
+
+const MEMORY_HINT =
+  'Memory ran out. Use quantization: nf4, a smaller model or a lower data.max_length; "mrpo plan" says what a run needs.';
+const KILL_HINT =
+  'Somebody ended it, or a limit of memory (a container, a job scheduler) did: then a smaller model, quantization: nf4 or a lower data.max_length needs less.';

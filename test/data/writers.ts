@@ -131,7 +131,7 @@ export function csvOf(rows: readonly TableRow[], delimiter = ',', lineEnd = '\n'
 /** A value as a table of texts has it: JSON for lists and objects. */
 const cellText = (value: unknown): string => {
   if (value === null || value === undefined) return '';
-  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+  return typeof value === 'string' ? value : JSON.stringify(value);
 };
 
 /** A value as Python prints it, which is what pandas writes into a cell. */
@@ -144,7 +144,7 @@ export function pythonText(value: unknown): string {
     return `{${Object.entries(value)
       .map(([key, inside]) => `${pythonText(key)}: ${pythonText(inside)}`)
       .join(', ')}}`;
-  const text = String(value);
+  const text = typeof value === 'string' ? value : '';
   const quote = text.includes("'") && !text.includes('"') ? '"' : "'";
   const escaped = text.replaceAll('\\', '\\\\').replaceAll('\n', '\\n').replaceAll('\r', '\\r').replaceAll('\t', '\\t');
   return quote + (quote === "'" ? escaped.replaceAll("'", "\\'") : escaped) + quote;

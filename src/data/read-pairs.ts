@@ -93,7 +93,7 @@ export async function readPairs(source: string, options: ReadOptions = {}): Prom
     if (next.done === true) break;
     for (const row of next.value) head.push(row);
   }
-  const reading = createReading(source, opened, head, options);
+  const reading = await orClose(iterator, () => createReading(source, opened, head, options));
   const rest: AsyncIterable<readonly RawRow[]> = { [Symbol.asyncIterator]: () => iterator };
   return {
     kind: opened.kind,
@@ -103,6 +103,16 @@ export async function readPairs(source: string, options: ReadOptions = {}): Prom
     batches: pairBatches({ name: source, place: opened.place }, head, rest, reading, options.strict === true),
     report: () => createReadReport(reading.tally, reading.roles),
   };
+}
+
+/** The result of the work; if it fails, the file is closed. */
+async function orClose<T>(rows: AsyncIterator<unknown>, work: () => T): Promise<T> {
+  try {
+    return work();
+  } catch (error) {
+    await rows.return?.();
+    throw error;
+  }
 }
 
 interface FileReading {

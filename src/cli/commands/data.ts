@@ -14,6 +14,8 @@ import { dataReport } from '../data-report.js';
 import { viewTokens, type TokenView } from '../token-view.js';
 
 interface DataOptions {
+  readonly split?: string;
+  readonly maxUnpackedGb?: number;
   readonly format: string;
   readonly columns?: Readonly<Record<string, string>>;
   readonly pairing: 'best-vs-worst' | 'best-vs-random' | 'best-vs-rest' | 'adjacent' | 'all';
@@ -43,7 +45,12 @@ export function registerData(program: Command, io: CliIo): void {
     .description(
       'show what is understood of a preference file: format, counts, lengths, samples, and every dropped row with its reason',
     )
-    .argument('[source]', '.jsonl, .json, .csv or .parquet file (each also .gz), or hub:ID[:split]')
+    .argument(
+      '[source]',
+      '.jsonl, .json, .csv, .parquet, .arrow, .feather or .xlsx file (also .gz, .zst, or alone in a .zip), a folder of files, a pattern, or hub:ID[:CONFIG][:SPLIT]',
+    )
+    .option('--split <name>', 'part of a hub data set or a folder, list in a JSON object, sheet of a workbook')
+    .option('--max-unpacked-gb <number>', 'refuse a packed file that unpacks to more gigabytes (default: 2)', gigabytes)
     .option('--format <name>', `format of the rows, instead of recognising it: ${formatNames().join(', ')}`, 'auto')
     .option('--columns <map>', 'column names of a table: prompt=question,chosen=good,rejected=bad', parseColumns)
     .addOption(
@@ -126,6 +133,8 @@ async function readSummary(
   const started = performance.now();
   try {
     return await summariseData(source.startsWith('hub:') ? source : resolve(io.cwd, source), {
+      split: options.split,
+      ...(options.maxUnpackedGb !== undefined && { maxUnpackedBytes: options.maxUnpackedGb * 1e9 }),
       format: options.format,
       columns: options.columns,
       pairing: options.pairing,
@@ -196,6 +205,12 @@ function parseColumns(text: string): Readonly<Record<string, string>> {
     }
   }
   return Object.fromEntries(entries as [string, string][]);
+}
+
+function gigabytes(text: string): number {
+  const value = Number(text);
+  if (!(value > 0)) throw new InvalidArgumentError(`expected a number of gigabytes, got "${text}"`);
+  return value;
 }
 
 /** The fewest tokens that a pair can have: one of the prompt and one of the response. */

@@ -1,21 +1,16 @@
 /** Rules between keys, which no single key can show: each returns the problems it finds. */
 import { isPolicyReference, referenceName } from './models.js';
+import { objectiveProblems, type CheckProblem } from './objective-rules.js';
 import type { ConfigPath } from './path.js';
 import type { RunConfig } from './schema.js';
-
-export interface CheckProblem {
-  readonly path: ConfigPath;
-  readonly message: string;
-}
 
 /** Everything that contradicts itself in a configuration whose keys are each valid. */
 export function crossFieldProblems(config: RunConfig): CheckProblem[] {
   return [
     ...referenceNames(config),
-    ...weightList(config),
     ...models(config),
     ...policyReferences(config),
-    ...losses(config),
+    ...objectiveProblems(config.objective, config.references.length),
     ...dataSettings(config),
   ];
 }
@@ -59,19 +54,6 @@ function referenceNames(config: RunConfig): CheckProblem[] {
       },
     ];
   });
-}
-
-function weightList(config: RunConfig): CheckProblem[] {
-  const { weights } = config.objective;
-  if (!Array.isArray(weights)) return [];
-  const path = ['objective', 'weights'];
-  if (weights.length !== config.references.length) {
-    return [
-      { path, message: `expected one weight per reference (${config.references.length}), got ${weights.length}` },
-    ];
-  }
-  const sum = weights.reduce((total, weight) => total + weight, 0);
-  return Math.abs(sum - 1) > 1e-6 ? [{ path, message: `expected weights that add up to 1, got a sum of ${sum}` }] : [];
 }
 
 function models(config: RunConfig): CheckProblem[] {
@@ -119,33 +101,6 @@ function policyReferences(config: RunConfig): CheckProblem[] {
         message: `this reference is the policy itself (${String(config.policy[key] ?? 'not set')}); leave ${key} out, or name the model by its path`,
       }));
   });
-}
-
-function losses(config: RunConfig): CheckProblem[] {
-  const { objective, references } = config;
-  const problems: CheckProblem[] = [];
-  if (objective.loss === 'custom' && objective.module === undefined) {
-    problems.push({ path: ['objective', 'module'], message: 'missing; loss custom needs the file that exports it' });
-  }
-  if (objective.loss !== 'custom' && objective.module !== undefined) {
-    problems.push({
-      path: ['objective', 'module'],
-      message: `is only read with loss: custom, got loss: ${objective.loss}`,
-    });
-  }
-  if (objective.official_code && references.length !== 2) {
-    problems.push({
-      path: ['objective', 'official_code'],
-      message: `the authors' code knows exactly 2 references, got ${references.length}`,
-    });
-  }
-  if (objective.official_code && objective.loss !== 'mrpo' && objective.loss !== 'multi-dpo') {
-    problems.push({
-      path: ['objective', 'official_code'],
-      message: `is a form of mrpo and multi-dpo, got loss: ${objective.loss}`,
-    });
-  }
-  return problems;
 }
 
 function dataSettings(config: RunConfig): CheckProblem[] {

@@ -1,11 +1,12 @@
 /** From `objective:` of a configuration to an {@link Objective}. */
 import { MrpoError } from '../core/errors.js';
+import { objectiveProblems } from '../config/objective-rules.js';
+import { formatPath } from '../config/path.js';
 import type { ObjectiveConfig } from '../config/schema.js';
 import type { Unit } from '../math/normalization.js';
 import { createAlphaDpoStage, type StatefulLoss } from './alpha-dpo-stage.js';
 import { referencesInUnit, viewBatch, type BatchView } from './batch-view.js';
 import { checkBatch, checkReferences } from './check-batch.js';
-import { checkObjectiveConfig } from './check-config.js';
 import { customStage, loadCustomLoss, type CustomLoss } from './custom-loss.js';
 import {
   createLink,
@@ -39,7 +40,7 @@ export interface ObjectiveContext {
  * @throws MrpoError `config` for settings that contradict each other, naming the key.
  */
 export async function createObjective(config: ObjectiveConfig, context: ObjectiveContext): Promise<Objective> {
-  checkObjectiveConfig(config, context);
+  checkRules(config, context);
   const custom = config.loss === 'custom' ? (context.customLoss ?? (await moduleLoss(config, context))) : undefined;
   switch (config.loss) {
     case 'simpo':
@@ -184,12 +185,12 @@ function lengthNormalized(unit: Unit): Unit {
   return unit === 'byte' ? 'byte' : 'token';
 }
 
-async function moduleLoss(config: ObjectiveConfig, context: ObjectiveContext): Promise<CustomLoss> {
-  if (config.module === undefined) {
-    throw new MrpoError(
-      'config',
-      'objective.module: missing; loss custom needs the file that exports it, or a function from the SDK',
-    );
-  }
-  return loadCustomLoss(config.module, context.baseDir ?? process.cwd());
+/** @throws MrpoError `config` for the first rule that is broken. */
+function checkRules(config: ObjectiveConfig, { references, customLoss }: ObjectiveContext): void {
+  const given = config.loss === 'custom' && customLoss !== undefined ? { ...config, module: 'given' } : config;
+  const [problem] = objectiveProblems(given, references);
+  if (problem !== undefined) throw new MrpoError('config', `${formatPath(problem.path)}: ${problem.message}`);
 }
+
+const moduleLoss = (config: ObjectiveConfig, { baseDir }: ObjectiveContext): Promise<CustomLoss> =>
+  loadCustomLoss(config.module ?? '', baseDir ?? process.cwd());

@@ -1,5 +1,4 @@
 /** The last stage of an objective: from policy and virtual reference to losses, gradients, margins and rewards. */
-import { MrpoError } from '../core/errors.js';
 import { eachSide, type Sides } from '../core/sides.js';
 import type { ObjectiveConfig } from '../config/schema.js';
 import { forwardKlMargins, forwardKlRewards } from '../math/forward-kl.js';
@@ -82,18 +81,9 @@ export function logRatioRewards(
   return eachSide((side) => scaledGap(policy[side], reference[side], beta));
 }
 
-/** The link that `variant` and `label_smoothing` ask for. Throws `config` where they contradict each other. */
+/** The link that `variant` and `label_smoothing` ask for. */
 export function createLink(config: Pick<ObjectiveConfig, 'variant' | 'label_smoothing' | 'beta'>): Link {
   const { variant, label_smoothing: smoothing, beta } = config;
-  if (smoothing > 0 && (variant === 'ipo' || variant === 'hinge')) {
-    throw new MrpoError(
-      'config',
-      `objective.label_smoothing: ${variant} has no form with label smoothing, got ${smoothing}; expected 0`,
-      {
-        hint: 'Use variant sigmoid (cDPO) or robust with label_smoothing.',
-      },
-    );
-  }
   switch (variant) {
     case 'sigmoid':
       return smoothing === 0 ? sigmoidLink : linkOf(conservativeLink(smoothing));

@@ -227,7 +227,10 @@ describe('problems', () => {
 describe('rules between keys', () => {
   it.each([
     ['objective: { weights: [1] }', 'objective.weights: expected one weight per reference (2), got 1'],
-    ['objective: { weights: [0.5, 0.6] }', 'expected weights that add up to 1, got a sum of 1.1'],
+    ['objective: { weights: [0.5, 0.6] }', 'add up to 1, got [0.5, 0.6] with the sum 1.1'],
+    ['objective: { loss: simpo, variant: ipo }', 'objective.variant: ipo sets its own target margin'],
+    ['objective: { variant: hinge, label_smoothing: 0.1 }', 'objective.label_smoothing: hinge has no form'],
+    ['objective: { official_code: true, pooling: geometric }', 'objective.official_code: the authors'],
     ['objective: { loss: custom }', 'objective.module: missing'],
     ['objective: { module: ./loss.ts }', 'objective.module: is only read with loss: custom'],
     ['objective: { official_code: true, loss: dpo }', 'objective.official_code: is a form of mrpo and multi-dpo'],

@@ -43,7 +43,7 @@ describe('contradictions', () => {
     [{ variant: 'hinge', label_smoothing: 0.1 }, 2, 'hinge has no form with label smoothing'],
     [{ loss: 'simpo', variant: 'ipo' }, 2, 'cannot be combined with loss simpo'],
     [{ official_code: true }, 3, 'exactly 2 references, got 3'],
-    [{ official_code: true, loss: 'hypo' }, 2, 'a form of mrpo and multi-dpo, got loss hypo'],
+    [{ official_code: true, loss: 'hypo' }, 2, 'a form of mrpo and multi-dpo, got loss: hypo'],
     [{ official_code: true, pooling: 'geometric' }, 2, 'expected pooling harmonic'],
     [{ official_code: true, weights: 'vdw' }, 2, 'knows weights arwc, uniform and a list'],
     [{ official_code: true, weights: { method: 'swcw' } }, 2, 'knows weights arwc, uniform and a list'],

@@ -10,11 +10,11 @@ import { addObjectiveFlags, objectiveAssignments, type ObjectiveFlags } from '..
 import { PAIR_EXAMPLE, readPairs } from '../explain/read-pairs.js';
 import { pairBlock, summaryLine } from '../explain/table.js';
 
-interface ExplainOptions extends ObjectiveFlags {
+type ExplainOptions = ObjectiveFlags & {
   readonly config?: string;
   readonly set: readonly string[];
   readonly json?: boolean;
-}
+};
 
 const HELP = `
 Each line of the input is a pair with its log-probs in nats, [chosen, rejected]; "tokens" and "bytes" are needed

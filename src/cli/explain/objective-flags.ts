@@ -1,77 +1,58 @@
-/** Flags that describe an objective, and how they become settings of the configuration. */
+/**
+ * Every key of `objective:` as a flag of its own, with the help and the default that the schema gives it. A flag is
+ * shorthand for `--set objective.KEY=VALUE`.
+ */
 import { InvalidArgumentError, Option, type Command } from 'commander';
+import { configJsonSchema } from '../../config/json-schema.js';
 
-export interface ObjectiveFlags {
-  readonly loss?: string;
-  readonly variant?: string;
-  readonly beta?: string;
-  readonly pooling?: unknown;
-  readonly weights?: unknown;
-  readonly weightsOn?: string;
-  readonly normalization?: string;
-  readonly clip?: unknown;
-  readonly labelSmoothing?: string;
-  readonly gamma?: string;
-  readonly alpha?: string;
-  readonly module?: string;
-  readonly officialCode?: boolean;
+/** By key of `objective:`, as its flag was given. */
+export type ObjectiveFlags = Readonly<Record<string, unknown>>;
+
+/** Values that are shorter to write than YAML. */
+const SHORTHANDS: Readonly<Record<string, { readonly form: string; readonly parse: (text: string) => unknown }>> = {
+  pooling: { form: 'NAME or power:P', parse: parsePooling },
+  weights: { form: 'NAME or 0.7,0.3', parse: parseWeights },
+  clip: { form: 'off, fixed:EPSILON or adaptive:EPSILON_MAX', parse: parseClip },
+};
+
+interface KeySchema {
+  readonly type?: string;
+  readonly enum?: readonly string[];
+  readonly description?: string;
+  readonly default?: unknown;
 }
 
-/** Adds the flags; each stands for the key of `objective:` with its name. */
+/** The keys of `objective:`, read from the schema of a configuration. */
+function objectiveKeys(): [key: string, schema: KeySchema][] {
+  const { properties } = configJsonSchema() as {
+    readonly properties: { readonly objective: { readonly properties: Readonly<Record<string, KeySchema>> } };
+  };
+  return Object.entries(properties.objective.properties);
+}
+
+/** Adds the flags. */
 export function addObjectiveFlags(command: Command): Command {
-  return command
-    .option('--loss <name>', 'dpo, multi-dpo, mrpo, forward-kl, hypo, alpha-dpo, simpo or custom (default: mrpo)')
-    .option('--variant <name>', 'sigmoid, robust, ipo or hinge (default: sigmoid)')
-    .option('--beta <number>', 'strength of the pull towards the reference (default: 0.1)')
-    .addOption(
-      new Option(
-        '--pooling <mean>',
-        'harmonic, geometric, arithmetic, min, max, or power:P (default: harmonic)',
-      ).argParser(parsePooling),
-    )
-    .addOption(
-      new Option(
-        '--weights <rule>',
-        'uniform, arwc, vdw, vaw, swcw, swcw-one-hot, tsw, or numbers: 0.7,0.3 (default: arwc)',
-      ).argParser(parseWeights),
-    )
-    .option('--weights-on <unit>', 'sum, token or byte: the log-probs that weights compare')
-    .option('--normalization <unit>', 'sum, token or byte (default: sum)')
-    .addOption(
-      new Option('--clip <mode>', 'off, fixed:EPSILON or adaptive:EPSILON_MAX (default: adaptive:0.1)').argParser(
-        parseClip,
-      ),
-    )
-    .option('--label-smoothing <share>', 'share of labels taken to be wrong (default: 0)')
-    .option('--gamma <number>', 'simpo, alpha-dpo: target margin (default: 0.5)')
-    .option('--alpha <number>', 'alpha-dpo: weight of the normalised margin (default: 0.2)')
-    .option('--module <file>', 'custom: .ts or .js file whose default export is the loss')
-    .option('--official-code', "the authors' released code in place of their paper");
+  for (const [key, schema] of objectiveKeys()) {
+    const shorthand = SHORTHANDS[key];
+    const flag = `--${key.replaceAll('_', '-')}${schema.type === 'boolean' ? '' : ' <value>'}`;
+    const forms = shorthand?.form ?? schema.enum?.join(', ');
+    const fallback = schema.default === undefined ? undefined : `(default: ${defaultText(schema.default)})`;
+    const option = new Option(flag, [forms && `${forms}.`, schema.description, fallback].filter(Boolean).join(' '));
+    command.addOption(shorthand === undefined ? option : option.argParser(shorthand.parse));
+  }
+  return command;
 }
 
 /** The flags that were given, as `objective.key=value` assignments. */
 export function objectiveAssignments(flags: ObjectiveFlags): string[] {
-  const keys: Readonly<Record<keyof ObjectiveFlags, string>> = {
-    loss: 'loss',
-    variant: 'variant',
-    beta: 'beta',
-    pooling: 'pooling',
-    weights: 'weights',
-    weightsOn: 'weights_on',
-    normalization: 'normalization',
-    clip: 'clip',
-    labelSmoothing: 'label_smoothing',
-    gamma: 'gamma',
-    alpha: 'alpha',
-    module: 'module',
-    officialCode: 'official_code',
-  };
-  return Object.entries(keys).flatMap(([flag, key]) => {
-    const value = flags[flag as keyof ObjectiveFlags];
+  return objectiveKeys().flatMap(([key]) => {
+    const value = flags[key.replaceAll(/_(.)/g, (_, letter: string) => letter.toUpperCase())];
     if (value === undefined) return [];
     return [`objective.${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`];
   });
 }
+
+const defaultText = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
 
 function parsePooling(text: string): unknown {
   return text.startsWith('power:') ? { power: numberIn(text.slice('power:'.length)) } : text;

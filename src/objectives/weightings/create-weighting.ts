@@ -16,7 +16,7 @@ const DEFAULT_SEED = 0;
 
 export function createWeighting(config: ObjectiveConfig, references: number): Weighting {
   const { weights } = config;
-  if (Array.isArray(weights)) return fixedWeighting(weights, references);
+  if (Array.isArray(weights)) return fixedWeighting(weights);
   if (typeof weights === 'object') {
     return weights.method === 'swcw'
       ? swcwWeighting(references, weights.window)

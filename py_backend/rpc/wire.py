@@ -120,6 +120,7 @@ def loaded_model(held: HeldModel) -> pb.LoadedModel:
         context_length=getattr(config, "max_position_embeddings", None) or 0,
         layout=held.engine.layout,
         layout_note=held.engine.layout_note,
+        dtype=str(base.dtype).removeprefix("torch."),
     )
 
 

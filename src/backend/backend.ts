@@ -84,6 +84,8 @@ export interface LoadedModel {
   readonly contextLength: number;
   readonly layout: string;
   readonly layoutNote: string;
+  /** Number format that it computes in: "float32", "bfloat16", ... */
+  readonly dtype: string;
 }
 
 export interface Message {

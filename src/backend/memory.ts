@@ -331,6 +331,7 @@ function describe(handle: string, toy: Toy): LoadedModel {
     contextLength: 0,
     layout: 'shared',
     layoutNote: '',
+    dtype: 'float64',
   };
 }
 

@@ -13,10 +13,14 @@ export function total(column: Float64Array): number {
 /** Arithmetic mean; NaN for an empty column. */
 export const mean = (column: Float64Array): number => total(column) / column.length;
 
-/** Number of rows with left > right. Strict: a tie counts as wrong, so a policy equal to its reference scores 0. */
-export function countAbove(left: Float64Array, right: Float64Array): number {
+/**
+ * Number of rows with left > right. Strict: a tie counts as wrong, so a policy equal to its reference scores 0.
+ * @param noise Differences up to it are ties. Default: none.
+ */
+export function countAbove(left: Float64Array, right: Float64Array, noise?: Float64Array): number {
   let count = 0;
-  for (let row = 0; row < left.length; row++) count += Number(left[row]! > right[row]!);
+  if (noise === undefined) for (let row = 0; row < left.length; row++) count += Number(left[row]! > right[row]!);
+  else for (let row = 0; row < left.length; row++) count += Number(left[row]! - right[row]! > noise[row]!);
   return count;
 }
 

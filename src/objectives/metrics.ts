@@ -9,7 +9,8 @@
  * | rewards/chosen, rewards/rejected     | the objective's implicit reward, beta * (policy - its reference)          |
  * | rewards/margins                      | their difference                                                          |
  * | rewards/accuracies                   | own reward: 1 if chosen > rejected, strictly (ties count 0, as in TRL)    |
- * | accuracies/refm1                     | the same with the reward against the first reference                      |
+ * | accuracies/refm1                     | the same with the gain over the first reference; differences within       |
+ * |                                      | numerical noise are ties (see training/numerical-noise.ts)                |
  * | accuracies/per_token                 | no reference: 1 if chosen has the higher log-prob per token               |
  * | margins/refm1                        | (policy - first reference) of chosen minus that of rejected, nats         |
  * | logps/chosen, logps/rejected         | the policy's log-prob, summed over response tokens, nats                  |
@@ -104,11 +105,11 @@ function sumsOf(batch: PairBatch, result: ObjectiveResult, names: readonly strin
 }
 
 /** The policy against RefM1, whatever reference the objective uses. */
-function againstFirst({ policy, references: [first] }: PairBatch): Sums {
+function againstFirst({ policy, references: [first], noise }: PairBatch): Sums {
   if (first === undefined) return {};
   const gain = eachSide((side) => policy[side].logps.map((logp, i) => logp - (first[side].logps[i] ?? NaN)));
   return {
-    'accuracies/refm1': countAbove(gain.chosen, gain.rejected),
+    'accuracies/refm1': countAbove(gain.chosen, gain.rejected, noise),
     'margins/refm1': total(gain.chosen) - total(gain.rejected),
   };
 }

@@ -29,6 +29,8 @@ export interface PairBatch {
    * Only SWCW reads it (row i of a step uses row i of the step before); leave it out when evaluating.
    */
   readonly positions?: Int32Array;
+  /** Length B: nats below which a difference of the policy's log-probs is rounding. Only accuracies read it. */
+  readonly noise?: Float64Array;
 }
 
 /** What an objective says of a batch. Values are per pair and undivided: whoever steps divides by the step's pairs. */

@@ -31,6 +31,8 @@ export interface BuildOptions {
   readonly policyRows: readonly RowFacts[];
   /** Which turns of a response are scored. */
   readonly scoreTurns: 'assistant' | 'all';
+  /** Number format that the policy computes in. */
+  readonly dtype: string;
   readonly references: readonly ReferenceView[];
 }
 
@@ -135,12 +137,13 @@ function leftOutNotes({ pairs, nameOf, policyRows, references }: BuildOptions, k
 const isTruncated = (facts: RowFacts | undefined): boolean =>
   facts !== undefined && (facts.truncatedPrompt || facts.truncatedChosen || facts.truncatedRejected);
 
-function examplesOf({ pairs, nameOf, policyRows, references, scoreTurns }: BuildOptions, indices: readonly number[]): Examples {
+function examplesOf({ pairs, nameOf, policyRows, references, scoreTurns, dtype }: BuildOptions, indices: readonly number[]): Examples {
   const column = (valueOf: (index: number) => number): Float64Array => Float64Array.from(indices, valueOf);
   const pick = (values: Float64Array): Float64Array => column((index) => values[index] ?? NaN);
   const pairAt = (index: number): PreferencePair => pairs[index] as PreferencePair;
   return {
     size: indices.length,
+    dtype,
     rows: indices,
     names: indices.map((index) => nameOf(pairAt(index))),
     promptTokens: column((index) => policyRows[index]?.promptTokens ?? NaN),

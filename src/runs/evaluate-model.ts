@@ -5,12 +5,13 @@ import { MrpoError } from '../core/errors.js';
 import { createObjective } from '../objectives/create-objective.js';
 import { evaluatePolicy } from '../training/evaluate.js';
 import type { Metrics } from '../objectives/metrics.js';
+import { policyStart } from '../training/policy-start.js';
 import { buildExamples, longerIsChosen } from './build-examples.js';
 import { withCustomLoss, type LossChoice } from './custom-loss.js';
 import type { RunEvent } from '../store/events.js';
 import { loadPolicy } from './load-policy.js';
 import { preparePairs } from './prepare-data.js';
-import { prepareReferences } from './prepare-references.js';
+import { policyAmong, prepareReferences } from './prepare-references.js';
 import type { CacheChoice, ProgressOf } from './run-context.js';
 import { withBackend, type BackendChoice } from './with-backend.js';
 
@@ -72,6 +73,7 @@ export async function evaluateHeldOut(request: EvaluateRequest): Promise<ModelEv
         nameOf,
         policyRows: policy.rows,
         scoreTurns: config.data.score_turns,
+        dtype: policy.model.dtype,
         references,
       });
       notes.forEach(note);
@@ -81,16 +83,16 @@ export async function evaluateHeldOut(request: EvaluateRequest): Promise<ModelEv
         customLoss: request.customLoss,
       });
       const referenceNames = references.map(({ name }) => name);
-      const { measures } = await evaluatePolicy({
+      const scoring = {
         backend,
         rowSet: policy.rowSet,
-        examples,
-        objective,
-        referenceNames,
         signal,
-        onProgress: (done, total) =>
+        onProgress: (done: number, total: number) =>
           onEvent({ type: 'progress', stage: 'train', work: 'evaluate', what: 'policy', done, total, unit: 'pairs' }),
-      });
+      };
+      const known = request.policy === undefined ? policyAmong(references) : [];
+      const { heldOut: pairs, own } = await policyStart({ train: { ...examples, size: 0 }, heldOut: examples }, known, scoring);
+      const { measures } = await evaluatePolicy({ ...scoring, examples: pairs, objective, referenceNames, known: own });
       return {
         pairs: examples.size,
         measures,

@@ -3,8 +3,10 @@
  * event and written into the run folder at once, so that a run that ends early is as readable as one that ends well.
  */
 import type { Trainer } from '../backend/backend.js';
-import { isPolicyReference } from '../config/index.js';
+import type { Sides } from '../core/sides.js';
 import { evaluatePolicy, type Evaluation } from '../training/evaluate.js';
+import type { Examples } from '../training/examples.js';
+import { policyStart } from '../training/policy-start.js';
 import { trainPolicy } from '../training/train.js';
 import type { RunEvent } from '../store/events.js';
 import { exportPolicy } from './export-policy.js';
@@ -15,7 +17,6 @@ import { recordTraining, type TrainingRecord } from './record-training.js';
 import { runStage, type RunContext } from './run-context.js';
 import type { TrainingFacts } from '../store/run-record.js';
 import { answerSamples, samplePairs } from './samples.js';
-import { stepZeroNote } from './step-zero.js';
 
 /** @returns whether the run was stopped on the way; then the adapter is that of the last finished step. */
 export async function executeRun(context: RunContext): Promise<{ readonly stopped: boolean }> {
@@ -25,8 +26,10 @@ export async function executeRun(context: RunContext): Promise<{ readonly stoppe
   try {
     await runStage(context, 'samples', () => sample(context, prepared, samples, 0));
     const trained = await runStage(context, 'train', () => train(context, prepared));
-    const { before, after, afterStep } = trained;
-    if (before !== undefined && after !== undefined) await keepEvaluations(context, prepared, before, after, afterStep);
+    const { before, after, afterStep, heldOut } = trained;
+    if (before !== undefined && after !== undefined) {
+      await keepEvaluations(context, heldOut, prepared.referenceNames, { before, after, afterStep });
+    }
     await runStage(context, 'export', () => exportPolicy(loaded, folder, prepared, trained));
     await runRecord.update({ training: trainingFacts(prepared.trainer, trained) });
     if (!trained.stopped) await runStage(context, 'samples', () => sample(context, prepared, samples, trained.steps));
@@ -41,43 +44,46 @@ export async function executeRun(context: RunContext): Promise<{ readonly stoppe
 
 async function train(
   context: RunContext,
-  { backend, policy, trainer, objective, examples, referenceNames }: PreparedRun,
-): Promise<TrainingRecord> {
+  { backend, policy, trainer, objective, examples, referenceNames, policyReferences }: PreparedRun,
+): Promise<TrainingRecord & { readonly heldOut: Examples }> {
   const { loaded, folder, emit, signal } = context;
-  const { training, references } = loaded.config;
-  const firstIsPolicy = references[0] !== undefined && isPolicyReference(references[0]);
-  const shared = { backend, objective, referenceNames, rowSet: policy.rowSet, examples: examples.heldOut };
+  const { training } = loaded.config;
+  const onProgress = (done: number, total: number): void => emit(evaluationProgress(done, total));
+  const scoring = { backend, rowSet: policy.rowSet, onProgress };
+  let { heldOut } = examples;
+  let known: Sides<Float64Array> | undefined;
   const loop = trainPolicy({
     trainer,
     objective,
     examples: examples.train,
     heldOut: examples.heldOut,
     referenceNames,
+    policyReferences,
     training,
-    evaluate: (abort, only) =>
-      evaluatePolicy({
-        ...shared,
-        only,
-        signal: abort,
-        onProgress: (done, total) => emit(evaluationProgress(done, total)),
-      }),
+    start: async (abort) => {
+      const start = await policyStart(examples, policyReferences, { ...scoring, signal: abort });
+      ({ heldOut, own: known } = start);
+      if (start.off > 0) emit({ type: 'note', message: scoredAgain(start.off) });
+      return start;
+    },
+    evaluate: (abort, only) => {
+      const logps = only === undefined ? known : undefined;
+      known = only === undefined ? undefined : known; // of the first evaluation only: then the policy moves
+      return evaluatePolicy({ ...scoring, objective, referenceNames, examples: heldOut, only, known: logps, signal: abort });
+    },
     signal,
   });
   const metrics = await createJsonLines(folder.file('metrics'));
   try {
-    return await recordTraining(loop, {
-      loggingSteps: training.logging_steps,
-      metrics,
-      emit,
-      onStart: (start) => {
-        const note = stepZeroNote(examples.heldOut, firstIsPolicy, start);
-        if (note !== undefined) emit({ type: 'note', message: note });
-      },
-    });
+    const record = await recordTraining(loop, { loggingSteps: training.logging_steps, metrics, emit });
+    return { ...record, heldOut };
   } finally {
     await metrics.close();
   }
 }
+
+const scoredAgain = (off: number): string =>
+  `the cached log-probs of the policy are off by up to ${off.toPrecision(2)} nats here, more than rounding explains: it was scored again`;
 
 const evaluationProgress = (done: number, total: number): RunEvent => ({
   type: 'progress',
@@ -103,13 +109,12 @@ async function sample(context: RunContext, prepared: PreparedRun, lines: JsonLin
 /** Log-probs of every held-out pair, and the evaluation in the record. */
 async function keepEvaluations(
   { folder, runRecord }: RunContext,
-  { examples, referenceNames }: PreparedRun,
-  before: Evaluation,
-  after: Evaluation,
-  afterStep: number,
+  heldOut: Examples,
+  referenceNames: readonly string[],
+  { before, after, afterStep }: { readonly before: Evaluation; readonly after: Evaluation; readonly afterStep: number },
 ): Promise<void> {
   const lines = await createJsonLines(folder.file('heldOut'));
-  for (const line of heldOutLines(examples.heldOut, referenceNames, before, after)) await lines.append(line);
+  for (const line of heldOutLines(heldOut, referenceNames, before, after)) await lines.append(line);
   await lines.close();
   await runRecord.update({ evaluation: { before: before.measures, after: after.measures, afterStep } });
 }

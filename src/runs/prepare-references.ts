@@ -8,6 +8,8 @@ import type { RunEvent } from '../store/events.js';
 
 export interface PreparedReference extends ReferenceView {
   readonly model: string;
+  /** Whether it is the policy as it starts. */
+  readonly isPolicy: boolean;
   readonly scored: number;
   readonly cached: number;
 }
@@ -34,6 +36,7 @@ export async function prepareReferences(
       return {
         name,
         model: isPolicy ? 'policy' : source,
+        isPolicy,
         columns,
         flags,
         scored: counts.scored,
@@ -84,3 +87,7 @@ function tell(event: ScoringEvent, emit: (event: RunEvent) => void): void {
       });
   }
 }
+
+/** Which of the references are the policy as it starts. */
+export const policyAmong = (references: readonly PreparedReference[]): readonly number[] =>
+  references.flatMap(({ isPolicy }, k) => (isPolicy ? [k] : []));

@@ -8,7 +8,7 @@ import { buildExamples, longerIsChosen, type BuiltExamples } from './build-examp
 import { createPolicyTrainer, loadPolicy, unloadedOnFailure, type LoadedPolicy } from './load-policy.js';
 import { planFacts } from './plan-facts.js';
 import { preparePairs } from './prepare-data.js';
-import { prepareReferences } from './prepare-references.js';
+import { policyAmong, prepareReferences } from './prepare-references.js';
 import { runStage, type RunContext } from './run-context.js';
 
 export interface PreparedRun {
@@ -18,6 +18,8 @@ export interface PreparedRun {
   readonly objective: Objective;
   readonly examples: BuiltExamples;
   readonly referenceNames: readonly string[];
+  /** Which references are the policy as it starts. */
+  readonly policyReferences: readonly number[];
   readonly nameOf: (pair: PreferencePair) => string;
 }
 
@@ -63,6 +65,7 @@ export async function prepareRun(context: RunContext): Promise<PreparedRun> {
         nameOf,
         policyRows: policy.rows,
         scoreTurns: config.data.score_turns,
+        dtype: policy.model.dtype,
         references,
       });
       examples.notes.forEach(note);
@@ -89,6 +92,7 @@ export async function prepareRun(context: RunContext): Promise<PreparedRun> {
         examples,
         nameOf,
         referenceNames: references.map(({ name }) => name),
+        policyReferences: policyAmong(references),
       };
     });
   });

@@ -21,13 +21,11 @@ export interface RecordOptions {
   readonly loggingSteps: number;
   readonly metrics: JsonLinesWriter;
   readonly emit: (event: RunEvent) => void;
-  /** Called with the evaluation before the first update. */
-  readonly onStart: (start: Evaluation) => void;
 }
 
 export async function recordTraining(
   training: AsyncGenerator<TrainingEvent, TrainingEnd>,
-  { loggingSteps, metrics, emit, onStart }: RecordOptions,
+  { loggingSteps, metrics, emit }: RecordOptions,
 ): Promise<TrainingRecord> {
   const window = createMetricsWindow(loggingSteps);
   const eta = createEta();
@@ -53,7 +51,6 @@ export async function recordTraining(
         break;
       }
       case 'evaluation':
-        if (before === undefined) onStart(event.evaluation);
         before ??= event.evaluation;
         [after, afterStep] = [event.evaluation, event.step];
         await metrics.append(evaluationLine(event.step, event.epoch, event.evaluation.measures));

@@ -2,21 +2,28 @@
 import type { Backend } from '../backend/backend.js';
 import { SIDES, eachSide, type Sides } from '../core/sides.js';
 import type { Objective } from '../objectives/objective.js';
-import { batchOf, type Examples } from './examples.js';
+import { batchOf, everyPair, type Examples } from './examples.js';
 import { requireFinite } from './finite.js';
 import { metricsOf, type Metrics } from '../objectives/metrics.js';
 
-export interface EvaluationOptions {
+export interface LogpsOptions {
   readonly backend: Backend;
   /** Handle of the policy's row set that `examples.rows` index. */
   readonly rowSet: string;
   readonly examples: Examples;
-  readonly objective: Objective;
-  readonly referenceNames: readonly string[];
-  /** Evaluate these of the examples. Default: all. */
+  /** These of the examples. Default: all. */
   readonly only?: readonly number[] | undefined;
+  /** The policy as it started, whatever its adapter has learnt. Default false. */
+  readonly adapterOff?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
+}
+
+export interface EvaluationOptions extends LogpsOptions {
+  readonly objective: Objective;
+  readonly referenceNames: readonly string[];
+  /** The policy's log-probs if they are known already. */
+  readonly known?: Sides<Float64Array> | undefined;
 }
 
 export interface Evaluation {
@@ -30,15 +37,29 @@ export interface Evaluation {
  * @throws MrpoError `data` for a log-prob that is not finite; names the row.
  */
 export async function evaluatePolicy(options: EvaluationOptions): Promise<Evaluation> {
-  const { backend, examples, objective, signal } = options;
-  const indices = options.only ?? Array.from({ length: examples.size }, (_, index) => index);
+  const { examples, objective } = options;
+  const indices = options.only ?? everyPair(examples);
+  const logps = options.known ?? (await policyLogps(options));
+  if (indices.length === 0) return { measures: {}, logps };
+  const batch = batchOf(examples, indices, logps);
+  return { measures: metricsOf(batch, objective.evaluate(batch), options.referenceNames), logps };
+}
+
+/**
+ * The policy's log-probs of each pair's responses in nats, in the order asked for.
+ * @throws MrpoError `data` for a log-prob that is not finite; names the row.
+ */
+export async function policyLogps(options: LogpsOptions): Promise<Sides<Float64Array>> {
+  const { backend, examples, adapterOff, signal } = options;
+  const indices = options.only ?? everyPair(examples);
   const size = indices.length;
   const logps = eachSide(() => new Float64Array(size).fill(NaN));
-  if (size === 0) return { measures: {}, logps };
+  if (size === 0) return logps;
   const rows = indices.map((index) => examples.rows[index] ?? -1);
   const placeOf = new Map(rows.map((row, place) => [row, place]));
   let done = 0;
-  for await (const chunk of backend.score(options.rowSet, { rows, signal })) {
+  const scored = backend.score(options.rowSet, { rows, signal, ...(adapterOff === true && { adapterOff }) });
+  for await (const chunk of scored) {
     chunk.rows.forEach((row, i) => {
       const place = placeOf.get(row) ?? -1;
       for (const side of SIDES) logps[side][place] = chunk.logps[side][i] ?? NaN;
@@ -53,6 +74,5 @@ export async function evaluatePolicy(options: EvaluationOptions): Promise<Evalua
       eachSide((side) => logps[side][i] ?? NaN),
     );
   });
-  const batch = batchOf(examples, indices, logps);
-  return { measures: metricsOf(batch, objective.evaluate(batch), options.referenceNames), logps };
+  return logps;
 }

@@ -4,6 +4,7 @@
  */
 import { eachSide, type Sides } from '../core/sides.js';
 import type { ModelColumns, PairBatch, ResponseColumns } from '../objectives/objective.js';
+import { numericalNoise } from './numerical-noise.js';
 
 /** N pairs, ready to train or evaluate on. Every column has length N. */
 export interface Examples {
@@ -17,6 +18,8 @@ export interface Examples {
   readonly responseTokens: Sides<Float64Array>;
   /** UTF-8 bytes of the response texts. */
   readonly responseBytes: Sides<Float64Array>;
+  /** Number format that the policy computes in; absent = exact. */
+  readonly dtype?: string | undefined;
   /** K references in configuration order, the first is RefM1. */
   readonly references: readonly ModelColumns[];
 }
@@ -30,6 +33,14 @@ export function pairTokens(examples: Examples, index: number): number {
   );
 }
 
+/** Nats below which a difference of a pair's log-probs is rounding. */
+export function pairNoise(examples: Examples, index: number): number {
+  const tokens = at(examples.responseTokens.chosen, index) + at(examples.responseTokens.rejected, index);
+  return examples.dtype === undefined ? 0 : numericalNoise(examples.dtype, tokens);
+}
+
+export const everyPair = ({ size }: Examples): number[] => Array.from({ length: size }, (_, index) => index);
+
 /**
  * The batch an objective sees: pairs `indices` of `examples` with the policy's log-probs of now.
  * @param policyLogps Columns as long as `indices`, nats.
@@ -41,6 +52,7 @@ export function batchOf(examples: Examples, indices: readonly number[], policyLo
     references: examples.references.map((reference) => eachSide((side) => pickResponses(reference[side], indices))),
     bytes: eachSide((side) => pick(examples.responseBytes[side], indices)),
     rowIds: indices.map((index) => examples.names[index] ?? index),
+    noise: Float64Array.from(indices, (index) => pairNoise(examples, index)),
   };
 }
 

@@ -4,7 +4,7 @@ import { eachSide } from '../core/sides.js';
 import { seededRandom } from '../core/random.js';
 import type { Objective } from '../objectives/objective.js';
 import type { Evaluation } from './evaluate.js';
-import { batchOf, type Examples } from './examples.js';
+import { batchOf, everyPair, type Examples } from './examples.js';
 import { seedFor } from './seeds.js';
 
 export interface LearningContext {
@@ -57,5 +57,3 @@ export async function startReward(
   const before = await accuracy();
   return async () => reward(before, await accuracy());
 }
-
-const everyPair = ({ size }: Examples): number[] => Array.from({ length: size }, (_, index) => index);

@@ -9,13 +9,14 @@ import type { CommitResult, Trainer } from '../backend/backend.js';
 import { BackendFault } from '../backend/fault.js';
 import { MrpoError } from '../core/errors.js';
 import { largest } from '../core/extremes.js';
-import { SIDES, eachSide } from '../core/sides.js';
+import { SIDES, eachSide, type Sides } from '../core/sides.js';
 import type { Objective, ObjectiveResult, PairBatch } from '../objectives/objective.js';
 import { cutStep, type StepPlan } from './batches.js';
 import { batchOf, pairTokens, type Examples } from './examples.js';
 import { requireFinite } from './finite.js';
 import { createForwardWindow, tokensTogether } from './forward-window.js';
 import { createMetricSums, type Metrics } from '../objectives/metrics.js';
+import { atStart } from './policy-start.js';
 import { seedFor } from './seeds.js';
 
 export interface StepContext {
@@ -23,6 +24,8 @@ export interface StepContext {
   readonly objective: Objective;
   readonly examples: Examples;
   readonly referenceNames: readonly string[];
+  /** Which references are the policy as it starts. */
+  readonly policyReferences?: readonly number[] | undefined;
   /** Of the run; every step gets its own seed for dropout, and each pair its own masks from it. */
   readonly seed: number;
   readonly weightDecay: number;
@@ -83,6 +86,11 @@ export function createStepRunner(context: StepContext): StepRunner {
   const cut = ({ indices }: StepPlan, tokenBudget: number): readonly (readonly number[])[] =>
     cutStep(indices, tokensOf, tokenBudget, trainer.saturatingTokens);
 
+  function batchNow(step: number, members: readonly number[], policy: Sides<Float64Array>): PairBatch {
+    const batch = batchOf(examples, members, policy);
+    return step === 1 ? atStart(batch, context.policyReferences ?? []) : batch;
+  }
+
   async function attempt(
     { plan, learningRate, next }: StepRequest,
     microBatches: readonly (readonly number[])[],
@@ -98,7 +106,7 @@ export function createStepRunner(context: StepContext): StepRunner {
       window.fill(step, microBatches, microBatch, tokenBudget);
       const result = await queued.wait(window.take());
       const batch = {
-        ...batchOf(examples, members, result.logps),
+        ...batchNow(step, members, result.logps),
         positions: Int32Array.from(members, (index) => placeOf.get(index) ?? 0),
       };
       members.forEach((index, i) => {
@@ -121,7 +129,7 @@ export function createStepRunner(context: StepContext): StepRunner {
     const measures = createMetricSums(context.referenceNames);
     for (const [batch, loss] of evaluated) measures.add(batch, loss); // while the backend is at work
     const commit = await queued.wait(committed);
-    objective.observe?.(batchOf(examples, indices, logps));
+    objective.observe?.(batchNow(step, indices, logps));
     const tokens = sum(indices, tokensOf);
     return { measures: measures.means(), commit, microBatches: microBatches.length, tokens, tokenBudget };
   }

@@ -17,9 +17,18 @@ export interface TrainingOptions extends LearningContext {
   readonly trainer: Trainer;
   readonly examples: Examples;
   readonly referenceNames: readonly string[];
+  /** Which references are the policy as it starts. */
+  readonly policyReferences?: readonly number[] | undefined;
   readonly training: RunConfig['training'];
+  /** Called first: the pairs with the log-probs of the policy's own start in force, see policy-start.ts. */
+  readonly start?: ((signal: AbortSignal | undefined) => Promise<StartingPairs>) | undefined;
   /** Fired: training ends at the next step boundary, without a last evaluation. */
   readonly signal?: AbortSignal | undefined;
+}
+
+export interface StartingPairs {
+  readonly train: Examples;
+  readonly heldOut: Examples;
 }
 
 export interface StepEvent {
@@ -57,10 +66,10 @@ export interface TrainingEnd {
 const MAX_SKIPPED_IN_A_ROW = 5;
 
 /** Trains; the generator's return value says how it ended. */
-export async function* trainPolicy(options: TrainingOptions): AsyncGenerator<TrainingEvent, TrainingEnd> {
-  const { training, examples, trainer } = options;
+export async function* trainPolicy(given: TrainingOptions): AsyncGenerator<TrainingEvent, TrainingEnd> {
+  const { training, trainer, signal } = given;
   const plan = planTraining({
-    pairs: examples.size,
+    pairs: given.examples.size,
     batchSize: training.batch_size,
     epochs: training.epochs,
     maxSteps: training.max_steps,
@@ -73,6 +82,12 @@ export async function* trainPolicy(options: TrainingOptions): AsyncGenerator<Tra
     training.warmup_ratio,
     totalSteps,
   );
+  const pairs = await unlessStopped(
+    signal,
+    async () => given.start?.(signal) ?? { train: given.examples, heldOut: given.heldOut },
+  );
+  if (pairs === STOPPED) return { steps: 0, totalSteps, stopped: true };
+  const options = { ...given, examples: pairs.train, heldOut: pairs.heldOut };
   const context = {
     ...options,
     seed: training.seed,
@@ -83,7 +98,6 @@ export async function* trainPolicy(options: TrainingOptions): AsyncGenerator<Tra
   let skippedInARow = 0;
 
   const steps = createStepRunner(context);
-  const { signal } = options;
   fitWeights(options);
   const start = await unlessStopped(signal, () => options.evaluate(signal));
   if (start === STOPPED) return { steps: 0, totalSteps, stopped: true };

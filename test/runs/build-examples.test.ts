@@ -41,6 +41,7 @@ const build = (more: Partial<BuildOptions>): ReturnType<typeof buildExamples> =>
     policyRows: [facts(), facts(), facts()],
     references: [],
     scoreTurns: 'assistant',
+    dtype: 'float32',
     ...more,
   });
 const failure = (unusable: string): { message: string; hint: string | undefined } => {

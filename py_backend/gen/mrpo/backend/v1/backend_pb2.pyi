@@ -178,7 +178,7 @@ class LoadModelResponse(_message.Message):
     def __init__(self, progress: _Optional[_Union[Progress, _Mapping]] = ..., loaded: _Optional[_Union[LoadedModel, _Mapping]] = ...) -> None: ...
 
 class LoadedModel(_message.Message):
-    __slots__ = ("model_handle", "identity", "architecture", "parameters", "vocabulary", "layers", "hidden_size", "has_chat_template", "memory_bytes", "context_length", "layout", "layout_note")
+    __slots__ = ("model_handle", "identity", "architecture", "parameters", "vocabulary", "layers", "hidden_size", "has_chat_template", "memory_bytes", "context_length", "layout", "layout_note", "dtype")
     MODEL_HANDLE_FIELD_NUMBER: _ClassVar[int]
     IDENTITY_FIELD_NUMBER: _ClassVar[int]
     ARCHITECTURE_FIELD_NUMBER: _ClassVar[int]
@@ -191,6 +191,7 @@ class LoadedModel(_message.Message):
     CONTEXT_LENGTH_FIELD_NUMBER: _ClassVar[int]
     LAYOUT_FIELD_NUMBER: _ClassVar[int]
     LAYOUT_NOTE_FIELD_NUMBER: _ClassVar[int]
+    DTYPE_FIELD_NUMBER: _ClassVar[int]
     model_handle: str
     identity: ModelIdentity
     architecture: str
@@ -203,7 +204,8 @@ class LoadedModel(_message.Message):
     context_length: int
     layout: str
     layout_note: str
-    def __init__(self, model_handle: _Optional[str] = ..., identity: _Optional[_Union[ModelIdentity, _Mapping]] = ..., architecture: _Optional[str] = ..., parameters: _Optional[int] = ..., vocabulary: _Optional[int] = ..., layers: _Optional[int] = ..., hidden_size: _Optional[int] = ..., has_chat_template: _Optional[bool] = ..., memory_bytes: _Optional[int] = ..., context_length: _Optional[int] = ..., layout: _Optional[str] = ..., layout_note: _Optional[str] = ...) -> None: ...
+    dtype: str
+    def __init__(self, model_handle: _Optional[str] = ..., identity: _Optional[_Union[ModelIdentity, _Mapping]] = ..., architecture: _Optional[str] = ..., parameters: _Optional[int] = ..., vocabulary: _Optional[int] = ..., layers: _Optional[int] = ..., hidden_size: _Optional[int] = ..., has_chat_template: _Optional[bool] = ..., memory_bytes: _Optional[int] = ..., context_length: _Optional[int] = ..., layout: _Optional[str] = ..., layout_note: _Optional[str] = ..., dtype: _Optional[str] = ...) -> None: ...
 
 class UnloadModelRequest(_message.Message):
     __slots__ = ("model_handle",)

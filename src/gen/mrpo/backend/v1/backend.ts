@@ -235,6 +235,8 @@ export interface LoadedModel {
   layout: string;
   /** why, when it is "plain" */
   layoutNote: string;
+  /** number format it computes in: "float32", "bfloat16", "float16" */
+  dtype: string;
 }
 
 export interface UnloadModelRequest {
@@ -1589,6 +1591,7 @@ function createBaseLoadedModel(): LoadedModel {
     contextLength: 0,
     layout: "",
     layoutNote: "",
+    dtype: "",
   };
 }
 
@@ -1629,6 +1632,9 @@ export const LoadedModel: MessageFns<LoadedModel> = {
     }
     if (message.layoutNote !== "") {
       writer.uint32(98).string(message.layoutNote);
+    }
+    if (message.dtype !== "") {
+      writer.uint32(106).string(message.dtype);
     }
     return writer;
   },
@@ -1742,6 +1748,14 @@ export const LoadedModel: MessageFns<LoadedModel> = {
             message.layoutNote = reader.string();
             continue;
           }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.dtype = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1773,6 +1787,7 @@ export const LoadedModel: MessageFns<LoadedModel> = {
     message.contextLength = object.contextLength ?? 0;
     message.layout = object.layout ?? "";
     message.layoutNote = object.layoutNote ?? "";
+    message.dtype = object.dtype ?? "";
     return message;
   },
 };

@@ -6,6 +6,7 @@ import type { ChatMessage, PreferencePair } from '../data/index.js';
 import { extraText } from '../data/pair.js';
 import type { Quantiles } from '../data/quantiles.js';
 import type { DataSummary } from '../data/summarise.js';
+import { sideBySide } from './side-by-side.js';
 import type { TokenView } from './token-view.js';
 
 /** Longest sample text shown; the middle of a longer one is left out. */
@@ -64,10 +65,21 @@ function lengthTable({ lengths }: DataSummary, view: TokenView | undefined): str
   return table([['length', '', ...COLUMNS.map(([, title]) => title)], ...rows]);
 }
 
-function lengthBias({ chosenLonger, equallyLong }: DataSummary): string[] {
+function lengthBias({ chosenLonger, equallyLong, counts }: DataSummary): string[] {
   const equal = equallyLong === 0 ? '' : `, as long in ${percent(equallyLong)}`;
-  return [`chosen is longer than rejected in ${percent(chosenLonger)} of the pairs${equal}`];
+  const shorter = 1 - chosenLonger - equallyLong;
+  const warning =
+    counts.pairs >= ENOUGH_PAIRS && shorter > NEARLY_ALL
+      ? [
+          `warning: chosen is the shorter one in ${percent(shorter)} of the pairs; see below whether good and bad are swapped`,
+        ]
+      : [];
+  return [`chosen is longer than rejected in ${percent(chosenLonger)} of the pairs${equal}`, ...warning];
 }
+
+/** People and judges prefer the longer answer more often than not: a set that never does is likely the wrong way round. */
+const NEARLY_ALL = 0.95;
+const ENOUGH_PAIRS = 20;
 
 function tokenNotes({ model, rule, pairs, truncated, boundarySplit, unusable, leftOut }: TokenView): string[] {
   const reasons = Object.entries(unusable).map(([reason, count]) => `${count} ${reasonText(reason)}`);
@@ -101,21 +113,25 @@ function sampleLines(
   ];
   const title = `sample ${index + 1} (${remarks.join('; ')})`;
   if (facts !== undefined && rendered === undefined) return [title];
-  return [
-    title,
-    ...(['prompt', 'chosen', 'rejected'] as const).flatMap((part) => {
-      const text =
-        rendered?.[part] ??
-        pair[part].map((message) => (pair.plain ? message.content : shownMessage(message))).join('\n');
-      return [
-        `  ${part}${scoredShare(facts, part)}`,
-        ...shorten(text)
-          .split('\n')
-          .map((line) => `  | ${line}`),
-      ];
-    }),
-  ];
+  const decided = pair.decided === undefined ? [] : [`  decided by ${pair.decided}`];
+  const text = (part: 'prompt' | 'chosen' | 'rejected'): string =>
+    rendered?.[part] ?? pair[part].map((message) => (pair.plain ? message.content : shownMessage(message))).join('\n');
+  const prompt = ['  prompt', ...quoted(text('prompt'))];
+  // As the model reads them, every character counts, and each has its own lines.
+  const answers =
+    rendered === undefined
+      ? sideBySide(['chosen', 'rejected'], [text('chosen'), text('rejected')]).map((line) => `  ${line}`)
+      : (['chosen', 'rejected'] as const).flatMap((part) => [
+          `  ${part}${scoredShare(facts, part)}`,
+          ...quoted(text(part)),
+        ]);
+  return [title, ...decided, ...prompt, ...answers];
 }
+
+const quoted = (text: string): string[] =>
+  shorten(text)
+    .split('\n')
+    .map((line) => `  | ${line}`);
 
 /** Of a response of several turns: how many of its tokens are scored. */
 function scoredShare(facts: RowFacts | undefined, part: 'prompt' | 'chosen' | 'rejected'): string {

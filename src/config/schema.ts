@@ -5,6 +5,8 @@
  */
 import { z } from 'zod';
 
+import { COLUMN_ROLES, type ColumnRole } from './column-roles.js';
+
 const quantization = z
   .enum(['none', 'nf4', 'int8'])
   .default('none')
@@ -71,6 +73,10 @@ export const referenceSchema = z.strictObject({
     ),
 });
 
+const columnFields = Object.fromEntries(
+  Object.entries(COLUMN_ROLES).map(([role, what]) => [role, z.string().min(1).describe(what)]),
+) as { readonly [role in ColumnRole]: z.ZodString };
+
 /** How rows become pairs. Said for all files of a run, and for single files of a list. */
 const readingFields = {
   format: z
@@ -78,15 +84,15 @@ const readingFields = {
     .min(1)
     .describe('Format of the rows; auto recognises it from the first rows. `mrpo data --list-formats` names them.'),
   columns: z
-    .strictObject({
-      prompt: z.string().min(1).describe('Column of the prompt.'),
-      chosen: z.string().min(1).describe('Column of the better response.'),
-      rejected: z.string().min(1).describe('Column of the worse response.'),
-      system: z.string().min(1).describe('Column of the system text.'),
-    })
+    .strictObject(columnFields)
     .partial()
     .describe(
-      'Column names, for tables whose columns are called otherwise: { prompt: question, chosen: good, rejected: bad }.',
+      'Which column is what, as names or dotted paths: { prompt: info.post, a: summaries.0.text, b: summaries.1.text, verdict: choice }. Wins over every name that a format knows.',
+    ),
+  verdict: z
+    .record(z.string(), z.enum(['a', 'b', 'tie']))
+    .describe(
+      'What the values of the verdict column mean: { "1": a, "2": b, "0": tie }; "-" and "+" stand for every negative and positive number.',
     ),
   pairing: z
     .enum(['best-vs-worst', 'best-vs-random', 'best-vs-rest', 'adjacent', 'all'])
@@ -97,6 +103,22 @@ const readingFields = {
     .describe(
       'Field that scores an answer, where a format has several (helpfulness, overall_score), or a list of scores beside the answers.',
     ),
+  lower_is_better: z
+    .boolean()
+    .describe('Whether less of the score is better. Needed where its name says so (toxicity) or says nothing.'),
+  ignore: z
+    .array(z.string().min(1))
+    .describe('Columns that are left out, whatever they may mean. Texts that nothing reads are always told.'),
+  messages: z
+    .strictObject({
+      role: z.string().min(1).optional().describe('Key of the speaker. Default: role, from or speaker.'),
+      content: z.string().min(1).optional().describe('Key of the text. Default: content, value, text or parts.'),
+      roles: z
+        .record(z.string(), z.enum(['system', 'user', 'assistant', 'tool']))
+        .optional()
+        .describe('Who further speakers are: { kunde: user, berater: assistant }.'),
+    })
+    .describe('How messages are written, where their keys or speakers are not recognised.'),
 };
 
 const SOURCE =
@@ -144,6 +166,10 @@ export const dataSchema = z.strictObject({
   columns: readingFields.columns.optional(),
   pairing: readingFields.pairing.default('best-vs-worst'),
   score: readingFields.score.optional(),
+  verdict: readingFields.verdict.optional(),
+  lower_is_better: readingFields.lower_is_better.optional(),
+  ignore: readingFields.ignore.default([]),
+  messages: readingFields.messages.optional(),
   strict: z
     .boolean()
     .default(false)

@@ -1,29 +1,11 @@
 /** Columns that the user names for their roles: an order, which wins over every name that a format knows. */
 import { distance } from 'fastest-levenshtein';
 
+import type { ColumnRole } from '../config/column-roles.js';
 import { MrpoError } from '../core/errors.js';
 import type { Row } from './fields.js';
 import { plainName } from './names.js';
 import { kindOf, shapeOf, valueAt, type Column, type RowShape } from './shape.js';
-
-/** What a column can be. */
-export const COLUMN_ROLES = [
-  'prompt',
-  'chosen',
-  'rejected',
-  'system',
-  'history',
-  'input',
-  'a',
-  'b',
-  'verdict',
-  'score_a',
-  'score_b',
-  'answers',
-  'answer',
-  'tools',
-] as const;
-export type ColumnRole = (typeof COLUMN_ROLES)[number];
 
 /** Column of each role, as a name or a dotted path (`info.post`, `summaries.0.text`). */
 export type ColumnMapping = { readonly [role in ColumnRole]?: string | undefined };

@@ -7,4 +7,5 @@ export { dropReasons, type DropReason } from './drop-ledger.js';
 export { readPreferenceData, type PreferenceData } from './read-data.js';
 export { readPairs, type DroppedRow, type PairBatch, type PairStream, type ReadOptions } from './read-pairs.js';
 export type { HubReader } from './sources/hub.js';
+export type { ReadReport, UnreadColumn } from './read-report.js';
 export { limitPairs, splitPairs, weightPairs, type PairSplit } from './split-pairs.js';

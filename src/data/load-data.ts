@@ -83,11 +83,13 @@ async function readAll(
   data: DataConfig,
   { seed, signal, hub }: LoadDataOptions,
 ): Promise<PreferenceData[]> {
-  const { format, columns, pairing, score, strict } = data;
-  const shared = { format, columns, pairing, score, strict, maxUnpackedBytes: data.max_unpacked_gb * 1e9 };
+  const { format, columns, verdict, messages, ignore, pairing, score, lower_is_better, strict } = data;
+  const shared = { format, columns, verdict, messages, ignore, pairing, score, lower_is_better, strict };
   const read: PreferenceData[] = [];
   for (const { path, weight: _, ...own } of entries) {
-    read.push(await readPreferenceData(path, { ...shared, ...own, seed, signal, hub }));
+    const { lower_is_better: lowerIsBetter, ...settings } = { ...shared, ...own };
+    const maxUnpackedBytes = data.max_unpacked_gb * 1e9;
+    read.push(await readPreferenceData(path, { ...settings, lowerIsBetter, maxUnpackedBytes, seed, signal, hub }));
   }
   return read;
 }

@@ -4,6 +4,7 @@ import { dropReasons } from './drop-ledger.js';
 import { createPairLedger } from './pair-ledger.js';
 import type { PreferencePair } from './pair.js';
 import { readPairs, type DroppedRow, type ReadOptions } from './read-pairs.js';
+import type { ReadReport } from './read-report.js';
 import type { RowPlace } from './sources/source.js';
 
 export interface PreferenceData {
@@ -25,6 +26,8 @@ export interface PreferenceData {
   /** Texts that are there both ways round: what one pair prefers, another rejects. They are kept. */
   readonly contradictions: number;
   readonly notes: readonly string[];
+  /** Which column was read as what, and what nothing read. */
+  readonly report: ReadReport;
 }
 
 /** @throws MrpoError `data` if the source cannot be read, or no row of it can be used. */
@@ -54,6 +57,7 @@ export async function readPreferenceData(source: string, options: ReadOptions = 
     duplicates: ledger.duplicates(),
     contradictions: ledger.contradictions(),
     notes: [...stream.notes],
+    report: stream.report(),
   };
 }
 

@@ -1,49 +1,25 @@
 /** Reading preference pairs as a stream: source → rows → format → pairs, with every row that is dropped and why. */
 import { describeValue } from '../core/describe-value.js';
 import { MrpoError } from '../core/errors.js';
-import { requireColumns, type ColumnMapping } from './columns.js';
+import { requireColumns } from './columns.js';
 import { withEmbedded } from './embedded.js';
 import { isRow, type Row } from './fields.js';
 import { refuseScore } from './formats/answer-scores.js';
 import { FORMATS, type Format, type FormatContext } from './formats/index.js';
-import { pairsOfAnswers } from './formats/pair-row.js';
-import { createGatherer, type Gatherer } from './gather.js';
+import type { Gatherer } from './gather.js';
 import { makePair, type PairDraft } from './make-pair.js';
-import type { MessageKeys } from './messages.js';
 import type { PreferencePair, RowOrigin } from './pair.js';
-import type { PairingRule } from './pairing.js';
 import { createReadReport, reportNotes, type ReadReport } from './read-report.js';
 import { recogniseFormat } from './recognise-format.js';
 import { createRowReader, type RowReader } from './row-reader.js';
 import { RowProblem } from './row-problem.js';
-import { openSource, type OpenOptions } from './sources/open-source.js';
-import type { RawRow, RowAt, RowPlace, RowSource } from './sources/source.js';
+import { openReading, type OpenedReading } from './open-reading.js';
+import type { ReadOptions } from './read-options.js';
+import type { RawRow, RowAt, RowPlace } from './sources/source.js';
 import { stopAtConcerns } from './stop-at-concerns.js';
-import { createTally, type Tally } from './tally.js';
-import type { VerdictValues } from './verdict/sides.js';
+import type { Tally } from './tally.js';
 
-export interface ReadOptions extends OpenOptions {
-  /** Name of a format, or `auto` (default): recognised from the first rows. */
-  readonly format?: string | undefined;
-  /** Column of each role, as a name or a dotted path; wins over every name that a format knows. */
-  readonly columns?: ColumnMapping | undefined;
-  /** What the values of the verdict between two answers mean. */
-  readonly verdict?: VerdictValues | undefined;
-  /** Keys of messages and names of speakers, where they are not recognised. */
-  readonly messages?: MessageKeys | undefined;
-  /** Columns that are left out, whatever they may mean. */
-  readonly ignore?: readonly string[] | undefined;
-  /** Default `best-vs-worst`. */
-  readonly pairing?: PairingRule | undefined;
-  /** Field that scores an answer, for formats with several. */
-  readonly score?: string | undefined;
-  /** Whether less of the score is better. Default: as its name says; asked where that is not plain. */
-  readonly lowerIsBetter?: boolean | undefined;
-  /** Of random pairings. Default 0. */
-  readonly seed?: number | undefined;
-  /** Throw at the first row that cannot be used. Default false: drop and count. */
-  readonly strict?: boolean | undefined;
-}
+export type { ReadOptions } from './read-options.js';
 
 export interface DroppedRow {
   /** The file, where the source has several. */
@@ -73,9 +49,6 @@ export interface PairStream {
   report(): ReadReport;
 }
 
-/** Rows looked at to recognise the format. */
-const SAMPLE_ROWS = 64;
-
 /** Fields that make a row something else than text. */
 const REFUSED_FIELDS = ['images', 'image', 'videos', 'audios'];
 
@@ -85,22 +58,16 @@ const REFUSED_FIELDS = ['images', 'image', 'videos', 'audios'];
  *   not read and may change what they mean.
  */
 export async function readPairs(source: string, options: ReadOptions = {}): Promise<PairStream> {
-  const opened = await openSource(source, options);
-  const iterator = opened.batches[Symbol.asyncIterator]();
-  const head: RawRow[] = [];
-  while (head.length < SAMPLE_ROWS) {
-    const next = await iterator.next();
-    if (next.done === true) break;
-    for (const row of next.value) head.push(row);
-  }
-  const reading = await orClose(iterator, () => createReading(source, opened, head, options));
+  const opened = await openReading(source, options);
+  const { head, iterator } = opened;
+  const reading = await orClose(iterator, () => createReading(source, opened, options));
   const rest: AsyncIterable<readonly RawRow[]> = { [Symbol.asyncIterator]: () => iterator };
   return {
-    kind: opened.kind,
-    place: opened.place,
+    kind: opened.rows.kind,
+    place: opened.rows.place,
     format: reading.format.name,
     notes: reading.notes,
-    batches: pairBatches({ name: source, place: opened.place }, head, rest, reading, options.strict === true),
+    batches: pairBatches({ name: source, place: opened.rows.place }, head, rest, reading, options.strict === true),
     report: () => createReadReport(reading.tally, reading.roles),
   };
 }
@@ -126,32 +93,14 @@ interface FileReading {
   readonly paired: () => number;
 }
 
-function createReading(source: string, opened: RowSource, head: readonly RawRow[], options: ReadOptions): FileReading {
-  const tally = createTally();
-  const sample = sampleOf(source, opened, head);
-  const columns = options.columns ?? {};
-  requireColumns(sample, columns, source);
-  let paired = 0;
-  const gatherer = createGatherer((scored) => pairsOfAnswers(scored, context));
-  const context: FormatContext = {
-    named: (options.format ?? 'auto') !== 'auto',
-    columns,
-    verdict: options.verdict,
-    messages: options.messages,
-    pairing: options.pairing ?? 'best-vs-worst',
-    score: options.score,
-    lowerIsBetter: options.lowerIsBetter,
-    ignore: options.ignore ?? [],
-    seed: options.seed ?? 0,
-    sample,
-    tally,
-    gathered: gatherer,
-    onPaired: () => (paired += 1),
-  };
+function createReading(source: string, opened: OpenedReading, options: ReadOptions): FileReading {
+  const { context, sample, gatherer, rows, paired } = opened;
+  requireColumns(sample, context.columns, source);
   const format = recogniseFormat(source, options.format ?? 'auto', FORMATS, context);
   if (format.scored !== true) refuseScore(options.score, format.name);
   const reader = createRowReader(format, context.named ? [] : FORMATS, context);
   const first = sample.map((row) => reader.planOf(row)).find((plan) => plan?.format === format);
+  requireUse(source, format.name, first?.reading.roles ?? {}, options);
   stopAtConcerns(source, sample, reader);
   const note = first?.reading.note;
   return {
@@ -159,20 +108,25 @@ function createReading(source: string, opened: RowSource, head: readonly RawRow[
     reader,
     context,
     gatherer,
-    tally,
+    tally: context.tally,
     roles: first?.reading.roles ?? {},
-    notes: [...opened.notes, ...(note === undefined ? [] : [note])],
-    paired: () => paired,
+    notes: [...rows.notes, ...(note === undefined ? [] : [note])],
+    paired,
   };
 }
 
-function sampleOf(source: string, { place }: RowSource, head: readonly RawRow[]): readonly Row[] {
-  const rows = head.map(({ value }) => value).filter(isRow);
-  if (rows.length > 0) return rows.slice(0, SAMPLE_ROWS).map((row) => withEmbedded(row, createTally()));
-  const first = head.find(({ problem }) => problem !== undefined) ?? head[0];
-  if (first === undefined) throw new MrpoError('data', `${source}: no row can be read; it has none`);
-  const reason = first.problem ?? `expected an object with fields, got ${describeValue(first.value)}`;
-  throw new MrpoError('data', `${source}: no row can be read; first: ${place} ${first.line}: ${reason}`);
+/** Options that speak of something the rows do not have are mistakes. */
+function requireUse(
+  source: string,
+  format: string,
+  roles: Readonly<Record<string, string>>,
+  options: ReadOptions,
+): void {
+  if (options.verdict !== undefined && roles['verdict'] === undefined)
+    throw new MrpoError(
+      'config',
+      `data.verdict: ${source} has no verdict between two answers; its rows are of format ${format}`,
+    );
 }
 
 async function* pairBatches(

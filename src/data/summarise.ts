@@ -4,6 +4,7 @@ import { createPairLedger } from './pair-ledger.js';
 import type { ChatMessage, PreferencePair } from './pair.js';
 import { quantilesOf, type Quantiles } from './quantiles.js';
 import { readPairs, type DroppedRow, type ReadOptions } from './read-pairs.js';
+import type { ReadReport } from './read-report.js';
 import type { RowPlace } from './sources/source.js';
 
 export type PairPart = 'prompt' | 'chosen' | 'rejected';
@@ -35,6 +36,8 @@ export interface DataSummary {
   /** Of all dropped rows. */
   readonly reasons: readonly DropReason[];
   readonly notes: readonly string[];
+  /** Which column was read as what, and what nothing read. */
+  readonly report: ReadReport;
 }
 
 export interface SummariseOptions extends ReadOptions {
@@ -88,6 +91,7 @@ export async function summariseData(source: string, options: SummariseOptions): 
     dropped: drops.first(),
     reasons: drops.reasons(),
     notes: [...stream.notes],
+    report: stream.report(),
   };
 }
 

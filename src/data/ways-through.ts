@@ -3,8 +3,8 @@ import { isRow } from './fields.js';
 import { isReading, type Format, type FormatContext } from './formats/index.js';
 import { answerPairs } from './formats/any-ab.js';
 import { qualityOf } from './formats/vocabulary.js';
-import { isWordy, type Column, type RowShape } from './shape.js';
-import { likelyRole } from './unread.js';
+import { isWordy, type RowShape } from './shape.js';
+import { describesRow } from './formats/other-texts.js';
 
 export function waysThrough(shape: RowShape, formats: readonly Format[], context: FormatContext): string {
   return [
@@ -54,15 +54,20 @@ function answers(shape: RowShape): string[] {
   const good = texts.find(({ path, keys }) => keys.length === 1 && qualityOf(path) === 'good');
   const bad = texts.find(({ path, keys }) => keys.length === 1 && qualityOf(path) === 'bad');
   const [pair] = answerPairs(shape);
-  const prompt = texts.find(
-    (column) => column !== good && column !== bad && column !== pair?.a && column !== pair?.b && isPromptLike(column),
+  const others = texts.filter(
+    (column) => ![good, bad, pair?.a, pair?.b].includes(column) && !describesRow(column.path),
   );
-  const asked = prompt === undefined ? 'prompt=...' : `prompt=${prompt.path}`;
+  // Of several texts only the user knows which is asked, and what the others are to it.
+  const [only] = others;
+  const asked =
+    only !== undefined && others.length === 1
+      ? `prompt=${only.path}`
+      : `prompt=...${others.length === 0 ? '' : ` of ${others.map(({ path }) => path).join(', ')} (system=, history= and input= are there too)`}`;
   if (good !== undefined && bad !== undefined)
-    return [`Try --columns ${asked},chosen=${good.path},rejected=${bad.path}.`];
+    return [`Try --columns chosen=${good.path},rejected=${bad.path},${asked}.`];
   if (pair !== undefined)
     return [
-      `${pair.a.path} and ${pair.b.path} look like two answers, and nothing says which is better: name the column that does (--columns ${asked},a=${pair.a.path},b=${pair.b.path},verdict=...), or which of them always is (chosen=... and rejected=...).`,
+      `${pair.a.path} and ${pair.b.path} look like two answers, and nothing says which is better: name the column that does (--columns a=${pair.a.path},b=${pair.b.path},verdict=...,${asked}), or which of them always is (chosen=... and rejected=...).`,
     ];
   if (texts.length >= 3)
     return [
@@ -77,9 +82,6 @@ function answers(shape: RowShape): string[] {
     ];
   return [];
 }
-
-const isPromptLike = ({ path }: Column): boolean =>
-  ['prompt', 'history', 'input'].includes(likelyRole(path) ?? '') || likelyRole(path) === 'prompt';
 
 /** The format whose columns are there the most, and what it misses. */
 function closest(shape: RowShape, formats: readonly Format[], context: FormatContext): string[] {

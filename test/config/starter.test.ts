@@ -53,6 +53,7 @@ describe('the starter file', () => {
       'objective.weights',
       'objective.pooling',
       'data.columns',
+      'data.messages',
       'data.train',
       'data.eval',
     ];

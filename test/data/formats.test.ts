@@ -132,7 +132,7 @@ describe('recognition', () => {
       'prompt: expected text, got number 1',
     );
     const error = await failureOf(read([{ text: 'x', label: 1 }]));
-    expect(error.hint).toContain('Closest is scored-answer, but prompt: missing');
+    expect(error.hint).toContain('Closest is scored-answer, but messages: missing');
   });
 
   it('can be forced, and a wrong name gets the nearest', async () => {

@@ -1,6 +1,7 @@
 /** Finding the columns of a format in the shape of a row: what the user has named first, then the names that it knows. */
 import { describeValue } from '../../core/describe-value.js';
-import { columnAt, type ColumnRole } from '../columns.js';
+import type { ColumnRole } from '../../config/column-roles.js';
+import { columnAt } from '../columns.js';
 import { isFilled, type Column, type RowShape, type ValueKind } from '../shape.js';
 import type { FormatContext, Mismatch } from './format.js';
 
@@ -92,7 +93,7 @@ export function createFinder(shape: RowShape, context: FormatContext, strict: bo
       if (wrong !== undefined) refuse(`${wrong.path}: expected ${expected}, got ${describeValue(wrong.sample)}`);
       else {
         const present = Object.keys(shape.row).slice(0, 8).join(', ') || 'no fields';
-        refuse(`${names[0] ?? role}: missing; expected ${expected}; the row has ${present}`);
+        refuse(`${names.find((name) => name !== role) ?? role}: missing; expected ${expected}; the row has ${present}`);
       }
       return undefined;
     },

@@ -1,0 +1,79 @@
+/** Opens a source and looks at its first rows: what every question about its format needs. */
+import { describeValue } from '../core/describe-value.js';
+import { MrpoError } from '../core/errors.js';
+import { withEmbedded } from './embedded.js';
+import { isRow, type Row } from './fields.js';
+import type { FormatContext } from './formats/index.js';
+import { pairsOfAnswers } from './formats/pair-row.js';
+import { createGatherer, type Gatherer } from './gather.js';
+import type { ReadOptions } from './read-options.js';
+import { openSource } from './sources/open-source.js';
+import type { RawRow, RowSource } from './sources/source.js';
+import { createTally } from './tally.js';
+
+export interface OpenedReading {
+  readonly rows: RowSource;
+  /** The rows that were looked at; the iterator goes on behind them. */
+  readonly head: readonly RawRow[];
+  readonly iterator: AsyncIterator<readonly RawRow[]>;
+  /** The first of them that are objects, at least one. */
+  readonly sample: readonly Row[];
+  readonly context: FormatContext;
+  readonly gatherer: Gatherer;
+  /** Prompts whose answers were paired so far. */
+  paired(): number;
+  /** Lets go of the file. */
+  close(): Promise<void>;
+}
+
+/** Rows looked at to recognise the format. */
+const SAMPLE_ROWS = 64;
+
+/** @throws MrpoError `data` if the source cannot be opened or none of its first rows can be read. */
+export async function openReading(source: string, options: ReadOptions): Promise<OpenedReading> {
+  const rows = await openSource(source, options);
+  const iterator = rows.batches[Symbol.asyncIterator]();
+  const head: RawRow[] = [];
+  while (head.length < SAMPLE_ROWS) {
+    const next = await iterator.next();
+    if (next.done === true) break;
+    for (const row of next.value) head.push(row);
+  }
+  const sample = sampleOf(source, rows, head);
+  let paired = 0;
+  const gatherer = createGatherer((scored) => pairsOfAnswers(scored, context));
+  const context: FormatContext = {
+    named: (options.format ?? 'auto') !== 'auto',
+    columns: options.columns ?? {},
+    verdict: options.verdict,
+    messages: options.messages,
+    pairing: options.pairing ?? 'best-vs-worst',
+    score: options.score,
+    lowerIsBetter: options.lowerIsBetter,
+    ignore: options.ignore ?? [],
+    seed: options.seed ?? 0,
+    sample,
+    tally: createTally(),
+    gathered: gatherer,
+    onPaired: () => (paired += 1),
+  };
+  return {
+    rows,
+    head,
+    iterator,
+    sample,
+    context,
+    gatherer,
+    paired: () => paired,
+    close: async () => void (await iterator.return?.()),
+  };
+}
+
+function sampleOf(source: string, { place }: RowSource, head: readonly RawRow[]): readonly Row[] {
+  const rows = head.map(({ value }) => value).filter(isRow);
+  if (rows.length > 0) return rows.slice(0, SAMPLE_ROWS).map((row) => withEmbedded(row, createTally()));
+  const first = head.find(({ problem }) => problem !== undefined) ?? head[0];
+  if (first === undefined) throw new MrpoError('data', `${source}: no row can be read; it has none`);
+  const reason = first.problem ?? `expected an object with fields, got ${describeValue(first.value)}`;
+  throw new MrpoError('data', `${source}: no row can be read; first: ${place} ${first.line}: ${reason}`);
+}

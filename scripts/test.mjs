@@ -46,19 +46,31 @@ const stagesWith = (python) => [
   { name: 'ruff', lane: 1, command: [python, '-m', 'ruff', 'check', '--no-cache', '.'] },
   { name: 'ruff-format', lane: 1, command: [python, '-m', 'ruff', 'format', '--check', '--no-cache', '.'] },
   { name: 'pytest', lane: 1, command: [python, '-m', 'pytest', '-q', '-p', 'no:cacheprovider'] },
+  ...Object.entries(PROCESSORS).map(([name, env]) => ({
+    name: `numbers-${name}`,
+    lane: 1,
+    command: [python, '-m', 'pytest', '-q', '-p', 'no:cacheprovider', '-m', 'numeric', 'py_backend/tests'],
+    env,
+  })),
 ];
+
+/** Instruction sets that torch and its libraries are held to, beside this machine's own, which pytest uses. */
+const PROCESSORS = {
+  plain: { ATEN_CPU_CAPABILITY: 'default', ONEDNN_MAX_CPU_ISA: 'SSE41' },
+  avx2: { ATEN_CPU_CAPABILITY: 'avx2', ONEDNN_MAX_CPU_ISA: 'AVX2' },
+};
 
 const seconds = (sinceMs) => `${((Date.now() - sinceMs) / 1000).toFixed(1)} s`;
 const say = (text) => process.stdout.write(`${text}\n`);
 
 /** Runs one stage and gives whether it passed, with its output. */
-function runStage({ name, command: [program, ...args] }) {
+function runStage({ name, command: [program, ...args], env = {} }) {
   return new Promise((resolve) => {
     const started = Date.now();
     const child = spawn(program, args, {
       cwd: packageRoot,
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, OMP_NUM_THREADS: '1', TOKENIZERS_PARALLELISM: 'false', HF_HUB_OFFLINE: '1' },
+      env: { ...process.env, OMP_NUM_THREADS: '1', TOKENIZERS_PARALLELISM: 'false', HF_HUB_OFFLINE: '1', ...env },
     });
     const output = [];
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => output.push(chunk));

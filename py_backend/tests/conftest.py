@@ -1,4 +1,5 @@
-"""Fixtures: one real backend process for the whole run, tiny real models, one torch thread everywhere."""
+"""Fixtures: one real backend process for the whole run, tiny real models, one torch thread but where numbers are the
+subject: tests marked `numeric` run with one and with two."""
 
 from __future__ import annotations
 
@@ -24,6 +25,19 @@ from py_backend.tokens.encode import TextEncoder
 from tiny_models import tiny_model
 
 torch.set_num_threads(1)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if metafunc.definition.get_closest_marker("numeric") is not None:
+        metafunc.fixturenames.append("threads")
+        metafunc.parametrize("threads", [1, 2], indirect=True, ids=["1-thread", "2-threads"])
+
+
+@pytest.fixture
+def threads(request: pytest.FixtureRequest) -> Iterator[int]:
+    torch.set_num_threads(request.param)
+    yield request.param
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

@@ -76,6 +76,7 @@ def _packed(policy) -> Engine:
     return engine
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize("layout", ["shared", "plain"])
 def test_masks_belong_to_a_pair_and_not_to_its_company(layout: str) -> None:
     policy = _policy()

@@ -40,6 +40,7 @@ def test_adapter_gradients_equal_the_definition_in_float64(name: str, checkpoint
     assert largest_relative_difference(grads, own_grads) <= TOLERANCE_64[name]
 
 
+@pytest.mark.numeric
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_adapter_gradients_equal_the_definition_in_float32(name: str) -> None:
     _, (logps, grads), (own, own_grads) = _both(with_adapter(model(name, torch.float32)))
@@ -71,6 +72,7 @@ def test_an_adapter_on_the_head_is_trained_too() -> None:
     assert largest_relative_difference(grads, own_grads) <= 1e-9
 
 
+@pytest.mark.numeric
 def test_bfloat16_stays_within_its_rounding() -> None:
     policy = with_adapter(model("llama", torch.bfloat16))
     _, (logps, _), _ = _both(policy)
@@ -78,6 +80,7 @@ def test_bfloat16_stays_within_its_rounding() -> None:
     assert float((logps - exact).abs().max()) <= 0.05 * float(exact.abs().max())
 
 
+@pytest.mark.numeric
 def test_a_pair_does_not_depend_on_its_company() -> None:
     engine = build_engine(with_adapter(model("mistral", torch.float32)))
     together = engine.forward(PAIRS, grad=False)
@@ -85,11 +88,13 @@ def test_a_pair_does_not_depend_on_its_company() -> None:
     assert torch.equal(together, alone)
 
 
+@pytest.mark.numeric
 def test_scoring_and_training_give_the_same_bits() -> None:
     engine = build_engine(with_adapter(model("qwen2-mixed", torch.float32)))
     assert torch.equal(engine.forward(PAIRS, grad=True).detach(), engine.forward(PAIRS, grad=False))
 
 
+@pytest.mark.numeric
 def test_an_untrained_adapter_scores_exactly_as_the_model_without_it() -> None:
     policy = with_adapter(model("llama", torch.float32))
     with torch.no_grad():

@@ -16,7 +16,7 @@ const LAYERS = [
   ['store'],
   ['reports'],
   ['runs'],
-  ['sdk'],
+  ['sdk', 'experiments'],
   ['cli'],
 ];
 

@@ -1,4 +1,4 @@
-/** The miniature world of the quickstart: built by world/ (Python) from seeds, once, then cached. */
+/** The miniature world of the quickstart: built by py_backend/miniature (Python) from seeds, once, then cached. */
 import { spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
@@ -40,7 +40,7 @@ export async function openWorld(cache: string, signal: AbortSignal): Promise<Wor
 function build(cache: string, signal: AbortSignal): Promise<string> {
   const python = process.env['MRPO_PYTHON'] ?? join(projectRoot, '.venv', 'bin', 'python');
   return new Promise((done, fail) => {
-    const child = spawn(python, ['-m', 'examples.quickstart.world', cache], {
+    const child = spawn(python, ['-m', 'py_backend.miniature', cache], {
       cwd: projectRoot,
       stdio: ['ignore', 'pipe', 'inherit'],
       signal,

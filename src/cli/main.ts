@@ -58,6 +58,14 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: 'the adapter of a run, or the merged model, as a folder',
     load: async () => (await import('./commands/export.js')).registerExport,
   },
+  matrix: {
+    summary: 'every combination of some settings, compared with honest statistics',
+    load: async () => (await import('./commands/matrix.js')).registerMatrix,
+  },
+  reproduce: {
+    summary: "the paper's tables and figures at three scales",
+    load: async () => (await import('./commands/reproduce.js')).registerReproduce,
+  },
   explain: {
     summary: 'the loss of given log-probs, step by step',
     load: async () => (await import('./commands/explain.js')).registerExplain,

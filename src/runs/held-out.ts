@@ -3,7 +3,10 @@ import type { Sides } from '../core/sides.js';
 import type { Evaluation } from '../training/evaluate.js';
 import type { Examples } from '../training/examples.js';
 
-/** One line per pair; log-probs are `[chosen, rejected]` in nats, summed over response tokens. */
+/**
+ * One line per pair; log-probs are `[chosen, rejected]` in nats, summed over response tokens. `rewards` are the
+ * objective's own after training: the pair is won where the first is higher.
+ */
 export function heldOutLines(
   examples: Examples,
   referenceNames: readonly string[],
@@ -15,6 +18,7 @@ export function heldOutLines(
     tokens: bothOf(examples.responseTokens, i),
     before: bothOf(before.logps, i),
     after: bothOf(after.logps, i),
+    rewards: bothOf(after.rewards, i),
     references: Object.fromEntries(
       referenceNames.map((name, k) => [
         name,

@@ -30,6 +30,8 @@ export interface Evaluation {
   readonly measures: Metrics;
   /** The policy's log-prob of each evaluated pair's responses, in their order, nats. */
   readonly logps: Sides<Float64Array>;
+  /** The objective's own implicit rewards of them, which `rewards/accuracies` compares. */
+  readonly rewards: Sides<Float64Array>;
 }
 
 /**
@@ -40,9 +42,10 @@ export async function evaluatePolicy(options: EvaluationOptions): Promise<Evalua
   const { examples, objective } = options;
   const indices = options.only ?? everyPair(examples);
   const logps = options.known ?? (await policyLogps(options));
-  if (indices.length === 0) return { measures: {}, logps };
+  if (indices.length === 0) return { measures: {}, logps, rewards: logps };
   const batch = batchOf(examples, indices, logps);
-  return { measures: metricsOf(batch, objective.evaluate(batch), options.referenceNames), logps };
+  const result = objective.evaluate(batch);
+  return { measures: metricsOf(batch, result, options.referenceNames), logps, rewards: result.rewards };
 }
 
 /**

@@ -20,7 +20,7 @@ interface Row {
 }
 
 const WRITE =
-  'import sys, pathlib; from examples.quickstart.world.__main__ import write_pairs; write_pairs(pathlib.Path(sys.argv[1]))';
+  'import sys, pathlib; from py_backend.miniature.__main__ import write_pairs; write_pairs(pathlib.Path(sys.argv[1]))';
 
 let folder: string;
 let train: Row[];

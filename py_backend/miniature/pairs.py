@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,12 @@ Row = dict[str, Any]  # TRL's conversational form, and beside it the skill and t
 def make_pairs(world: World, seed: int) -> tuple[list[Row], list[Row]]:
     """Training and held-out rows."""
     chance = random.Random(seed)
+    seen, unseen = split_facts(world, chance)
+    return rows(seen, TRAIN_PAIRS, chance), rows(unseen, HELD_OUT_PAIRS, chance)
+
+
+def split_facts(world: World, chance: random.Random) -> tuple[dict[str, list[Fact]], dict[str, list[Fact]]]:
+    """Facts by skill: those that training pairs are about, and those that only held-out pairs are about."""
     seen: dict[str, list[Fact]] = {}
     unseen: dict[str, list[Fact]] = {}
     for skill in SKILLS:
@@ -31,10 +38,46 @@ def make_pairs(world: World, seed: int) -> tuple[list[Row], list[Row]]:
         chance.shuffle(facts)
         cut = round(len(facts) * HELD_OUT_FACTS)
         unseen[skill], seen[skill] = facts[:cut], facts[cut:]
-    return rows(seen, TRAIN_PAIRS, chance), rows(unseen, HELD_OUT_PAIRS, chance)
+    return seen, unseen
 
 
-def rows(facts: dict[str, list[Fact]], count: int, chance: random.Random) -> list[Row]:
+@dataclass(frozen=True)
+class PairSet:
+    """A data set of the miniature reproduction, in place of one of the paper's."""
+
+    name: str
+    train: int
+    seed: int
+    noise: float  # share of pairs whose sides are swapped, in training as in testing: labels that are wrong
+    voices: tuple[str, ...]  # of rejected answers
+
+
+# Small sets as hard as the paper's: S1 easy (the voice gives it away), S2 medium, S3 hard.
+PAPER_SETS = (
+    PairSet("s1", 64, 11, 0.0, (HASTY,)),
+    PairSet("s2", 64, 12, 0.05, (CAREFUL, HASTY)),
+    PairSet("s3", 64, 13, 0.3, (CAREFUL,)),
+    PairSet("helpsteer", 304, 21, 0.15, (CAREFUL, HASTY)),
+    PairSet("ultrafeedback", 304, 22, 0.05, (CAREFUL, HASTY)),
+    PairSet("nectar", 304, 23, 0.0, (CAREFUL, HASTY)),
+)
+
+
+def make_paper_set(world: World, of: PairSet) -> tuple[list[Row], list[Row]]:
+    """Training and held-out rows of one set."""
+    chance = random.Random(of.seed)
+    seen, unseen = split_facts(world, chance)
+    made = rows(seen, of.train, chance, of.voices), rows(unseen, HELD_OUT_PAIRS, chance, of.voices)
+    return tuple([swapped(row) if chance.random() < of.noise else row for row in part] for part in made)  # type: ignore[return-value]
+
+
+def swapped(row: Row) -> Row:
+    return {**row, "chosen": row["rejected"], "rejected": row["chosen"]}
+
+
+def rows(
+    facts: dict[str, list[Fact]], count: int, chance: random.Random, voices: tuple[str, ...] = (CAREFUL, HASTY)
+) -> list[Row]:
     """The skills in turn; within a skill every fact once before any comes again, and never the same pair twice."""
     made: list[Row] = []
     used: set[tuple[str, str]] = set()
@@ -42,7 +85,7 @@ def rows(facts: dict[str, list[Fact]], count: int, chance: random.Random) -> lis
         skill = SKILLS[len(made) % len(SKILLS)]
         fact = facts[skill][(len(made) // len(SKILLS)) % len(facts[skill])]
         prompt = ask(fact, chance)
-        rejected = chance.choice([CAREFUL, HASTY]).format(wrong_answer(fact, chance))
+        rejected = chance.choice(voices).format(wrong_answer(fact, chance))
         if (prompt, rejected) in used:
             continue
         used.add((prompt, rejected))

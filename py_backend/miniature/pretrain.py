@@ -19,6 +19,8 @@ from .language import make_world
 from .models import Character, make_tokenizer
 
 STEPS = 400
+TUNING_STEPS = 100
+TUNING_SEED = 205
 BATCH = 16  # examples
 PEAK_LEARNING_RATE = 8e-4
 WARMUP_STEPS = 20
@@ -56,10 +58,10 @@ def collate(batch: list[Encoded], pad: int) -> tuple[torch.Tensor, torch.Tensor,
     return ids, mask, labels
 
 
-def learning_rate(step: int) -> float:
+def learning_rate(step: int, steps: int) -> float:
     """Linear warm-up, then linear decay to a twentieth."""
     warmup = min(1.0, (step + 1) / WARMUP_STEPS)
-    decay = 1.0 - 0.95 * step / STEPS
+    decay = 1.0 - 0.95 * step / steps
     return PEAK_LEARNING_RATE * warmup * decay
 
 
@@ -74,16 +76,42 @@ def pretrain(character: Character, folder: Path, report: Callable[[int, float], 
     # The role names stand in every rendered example, so they deserve tokens of their own.
     texts = [f"{example.prompt} {example.response} user assistant" for example in examples]
     tokenizer = make_tokenizer(character, texts)
-    encoded = [encode(example, tokenizer) for example in examples]
     model = new_model(character, tokenizer)
+    fit(model, tokenizer, examples, character.seed, report)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
+def tune_further(parent: Path, folder: Path, report: Callable[[int, float], None]) -> None:
+    """A relative of a model: trained further on another draw of its corpus, as the paper's Alpaca-Llama is of Llama."""
+    torch.set_num_threads(1)
+    torch.manual_seed(TUNING_SEED)
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(parent)
+    model = AutoModelForCausalLM.from_pretrained(parent, dtype=torch.float32)
+    examples = make_corpus(make_world(), "sums", TUNING_STEPS * BATCH, seed=TUNING_SEED)
+    fit(model, tokenizer, examples, TUNING_SEED, report)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
+def fit(
+    model: torch.nn.Module,
+    tokenizer: PreTrainedTokenizerFast,
+    examples: list[Example],
+    seed: int,
+    report: Callable[[int, float], None],
+) -> None:
+    """One pass over the examples."""
+    encoded = [encode(example, tokenizer) for example in examples]
+    steps = len(encoded) // BATCH
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=PEAK_LEARNING_RATE, betas=(0.9, 0.95), weight_decay=0.05, fused=True
     )
-    random.Random(character.seed).shuffle(encoded)
+    random.Random(seed).shuffle(encoded)
     model.train()
-    for step in range(STEPS):
+    for step in range(steps):
         for group in optimizer.param_groups:
-            group["lr"] = learning_rate(step)
+            group["lr"] = learning_rate(step, steps)
         ids, mask, labels = collate(encoded[step * BATCH : (step + 1) * BATCH], tokenizer.pad_token_id)
         loss = model(input_ids=ids, attention_mask=mask, labels=labels).loss
         loss.backward()
@@ -91,8 +119,6 @@ def pretrain(character: Character, folder: Path, report: Callable[[int, float], 
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         report(step + 1, loss.item())
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
 
 
 def new_model(character: Character, tokenizer: PreTrainedTokenizerFast) -> torch.nn.Module:

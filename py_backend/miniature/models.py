@@ -1,18 +1,19 @@
-"""Three small models of three real architectures, each with a tokenizer and a chat template of its own.
+"""Small models of three real architectures, each with a tokenizer and a chat template of its own.
 
 | name    | its skill | architecture                        | tokenizer                      | chat template |
 |---------|-----------|-------------------------------------|--------------------------------|---------------|
 | llama   | sums      | Llama, grouped keys                 | byte-level BPE, BOS            | ChatML        |
 | mistral | words     | Mistral, sliding window of 24       | SentencePiece-style BPE, BOS   | [INST]        |
 | qwen    | weights   | Qwen2, tied embeddings, no BOS      | byte-level BPE, larger         | headed lines  |
+| tiny    | sums      | Llama of half the width             | as llama                       | ChatML        |
 
-About one million parameters each.
+About one million parameters each, and a quarter of that for tiny.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import LlamaConfig, MistralConfig, PretrainedConfig, PreTrainedTokenizerFast, Qwen2Config
@@ -146,6 +147,15 @@ CHARACTERS = (
         chat_template=HEADED,
         train_tokenizer=byte_level,
         config=lambda: Qwen2Config(**shape(tie_word_embeddings=True)),
+    ),
+)
+
+TINY = replace(
+    CHARACTERS[0],
+    name="tiny",
+    seed=4,
+    config=lambda: LlamaConfig(
+        **shape(hidden_size=96, intermediate_size=304, head_dim=24, tie_word_embeddings=False),
     ),
 )
 

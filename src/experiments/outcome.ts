@@ -1,0 +1,84 @@
+/** What one finished cell has to say, read from its run folder. */
+import { metricEntries } from '../objectives/metrics.js';
+import type { StoredRun } from '../store/run-folder.js';
+
+/** The three accuracies of every cell; none of them alone is fair to all methods (docs/reproduction.md). */
+export const ACCURACIES = {
+  /** Reward against the method's own reference: the paper's. For MRPO, beaten by doing nothing where step 0 is high. */
+  own: 'rewards/accuracies',
+  /** Reward against the first reference, for every method. */
+  refm1: 'accuracies/refm1',
+  /** No reference: log-prob per token. */
+  perToken: 'accuracies/per_token',
+} as const;
+
+export type AccuracyName = keyof typeof ACCURACIES;
+
+/** By name as in metrics.jsonl; tables may name any of them. */
+export type Measures = Readonly<Record<string, number>>;
+
+export interface Outcome {
+  readonly before: Measures;
+  readonly after: Measures;
+  /** Accuracy of betting on the longer answer. */
+  readonly longerIsChosen: number;
+  readonly heldOutPairs: number;
+  /** Evaluations over the steps. */
+  readonly curve: readonly { readonly step: number; readonly measures: Measures }[];
+  /** Per held-out pair, in the order of `pairs`: 1 if the pair was won after training, else 0. */
+  readonly wins: Readonly<Record<AccuracyName, readonly number[]>>;
+  /** Names of the held-out pairs: the same names, the same pairs. */
+  readonly pairs: readonly string[];
+  /** Wall time of the whole run, seconds. */
+  readonly seconds: number;
+}
+
+/** @returns undefined for a run without a last evaluation. */
+export function outcomeOf(run: StoredRun): Outcome | undefined {
+  const { evaluation, data, seconds } = run.record;
+  if (evaluation === undefined) return undefined;
+  return {
+    before: Object.fromEntries(metricEntries(evaluation.before)),
+    after: Object.fromEntries(metricEntries(evaluation.after)),
+    longerIsChosen: data?.longerIsChosen ?? NaN,
+    heldOutPairs: data?.heldOutPairs ?? 0,
+    curve: run.metrics.flatMap(evaluationOf),
+    wins: {
+      own: run.heldOut.map((line) => won(line['rewards'])),
+      refm1: run.heldOut.map((line) => wonAgainstFirst(line)),
+      perToken: run.heldOut.map((line) => wonPerToken(line)),
+    },
+    pairs: run.heldOut.map((line) => String(line['row'])),
+    seconds: Object.values(seconds).reduce((sum, part) => sum + part, 0),
+  };
+}
+
+const EVALUATION_PREFIX = 'eval_';
+
+function evaluationOf(line: Readonly<Record<string, unknown>>): Outcome['curve'] {
+  const measures = Object.entries(line).flatMap(([name, value]) =>
+    name.startsWith(EVALUATION_PREFIX) && typeof value === 'number'
+      ? [[name.slice(EVALUATION_PREFIX.length), value] as const]
+      : [],
+  );
+  return measures.length === 0 ? [] : [{ step: Number(line['step']), measures: Object.fromEntries(measures) }];
+}
+
+type HeldOutLine = Readonly<Record<string, unknown>>;
+
+/** `[chosen, rejected]`: strictly higher wins, a tie does not (as in TRL). */
+function won(sides: unknown): number {
+  const [chosen, rejected] = (Array.isArray(sides) ? sides : []) as readonly number[];
+  return chosen === undefined || rejected === undefined ? NaN : Number(chosen > rejected);
+}
+
+function wonAgainstFirst(line: HeldOutLine): number {
+  const [first] = Object.values((line['references'] ?? {}) as Readonly<Record<string, readonly number[]>>);
+  const after = (line['after'] ?? []) as readonly number[];
+  return first === undefined ? NaN : won(after.map((logp, side) => logp - (first[side] ?? NaN)));
+}
+
+function wonPerToken(line: HeldOutLine): number {
+  const [after, tokens] = [line['after'], line['tokens']] as readonly (readonly number[] | undefined)[];
+  return won(after?.map((logp, side) => logp / (tokens?.[side] ?? NaN)));
+}

@@ -1,0 +1,98 @@
+/**
+ * The paper's printed numbers (arXiv 2405.16388), by table and by the path of the cell without its seed. Numbers that
+ * our copy of the paper lacks (Table 5 but for two, Tables 6 to 8, the figures' values) are not here.
+ */
+export interface Published {
+  readonly mean: number;
+  readonly sd?: number | undefined;
+  readonly runs: number;
+}
+
+const COLUMNS_1 = ['S1/L<-M', 'S1/M<-L', 'S2/L<-M', 'S2/M<-L', 'S3/L<-M', 'S3/M<-L'];
+const COLUMNS_2 = [
+  'HelpSteer/L<-M',
+  'HelpSteer/M<-L',
+  'UltraFeedback/L<-M',
+  'UltraFeedback/M<-L',
+  'Nectar/L<-M',
+  'Nectar/M<-L',
+];
+
+type Rows = Readonly<Record<string, readonly (readonly [number, number])[]>>;
+
+const table = (columns: readonly string[], runs: number, rows: Rows): Readonly<Record<string, Published>> =>
+  Object.fromEntries(
+    Object.entries(rows).flatMap(([method, values]) =>
+      values.map(([mean, sd], i) => [`${columns[i]}/${method}`, { mean, sd, runs }] as const),
+    ),
+  );
+
+export const PUBLISHED: Readonly<Record<string, Readonly<Record<string, Published>>>> = {
+  table1: table(COLUMNS_1, 5, {
+    DPO: [
+      [93.9, 1.4],
+      [98.7, 0.7],
+      [94.4, 2.9],
+      [96.7, 1.8],
+      [54.8, 5.4],
+      [52.2, 3.7],
+    ],
+    'Multi-DPO': [
+      [95.6, 1.7],
+      [98.0, 0.8],
+      [95.5, 1.2],
+      [96.3, 1.2],
+      [45.6, 4.4],
+      [51.3, 1.2],
+    ],
+    MRPO: [
+      [97.2, 1.7],
+      [99.5, 0.8],
+      [97.0, 3.2],
+      [97.0, 1.6],
+      [61.3, 5.2],
+      [56.0, 1.9],
+    ],
+  }),
+  'table2-accuracy': table(COLUMNS_2, 3, {
+    DPO: [
+      [68.9, 0.4],
+      [70.8, 4.3],
+      [69.8, 0.9],
+      [72.0, 1.1],
+      [75.6, 3.9],
+      [78.5, 3.6],
+    ],
+    MRPO: [
+      [73.6, 1.6],
+      [71.6, 5.2],
+      [72.9, 2.9],
+      [73.2, 1.9],
+      [79.2, 1.2],
+      [78.7, 3.0],
+    ],
+  }),
+  'table2-margin': table(COLUMNS_2, 3, {
+    DPO: [
+      [0.64, 0.01],
+      [0.95, 0.2],
+      [0.7, 0.07],
+      [1.14, 0.12],
+      [1.52, 0.08],
+      [2.65, 0.29],
+    ],
+    MRPO: [
+      [0.77, 0.07],
+      [1.05, 0.2],
+      [0.82, 0.1],
+      [1.27, 0.26],
+      [1.73, 0.05],
+      [3.13, 0.25],
+    ],
+  }),
+  table5: {
+    'L<-A/0 (DPO)': { mean: 54.8, sd: 5.4, runs: 5 },
+    'L<-M/0 (DPO)': { mean: 54.8, sd: 5.4, runs: 5 },
+    'L<-M/0.1': { mean: 61.3, sd: 5.2, runs: 5 },
+  },
+};

@@ -1,0 +1,7 @@
+/** Scales by name. The miniature one needs its world, which is built when it is asked for. */
+export type { Scale } from './scale.js';
+export { miniature } from './miniature.js';
+export { paper } from './paper.js';
+export { small } from './small.js';
+export const SCALE_NAMES = ['miniature', 'small', 'paper'] as const;
+export type ScaleName = (typeof SCALE_NAMES)[number];

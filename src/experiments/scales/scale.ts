@@ -1,0 +1,37 @@
+/** What a symbol of the paper (L, M, S1, UltraFeedback) stands for at some scale of effort. */
+import type { Settings } from '../../config/merge.js';
+
+/** Models by the paper's letters: Llama, Mistral, Qwen, TinyLlama, and a Llama tuned on Alpaca. */
+export type ModelSymbol = 'L' | 'M' | 'Q' | 'T' | 'A';
+export type SmallSet = 'S1' | 'S2' | 'S3';
+export type BigSet = 'HelpSteer' | 'UltraFeedback' | 'Nectar';
+
+/** Settings, and what in them is a guess. */
+export interface Choice {
+  readonly settings: Settings;
+  /** Shown beside every cell that it touches; absent where the paper says it. */
+  readonly mark?: string | undefined;
+}
+
+/** A model as policy or reference: `model`, `revision`, `quantization`, ... */
+export interface ModelChoice {
+  readonly asPolicy: Settings;
+  readonly asReference: Settings;
+  readonly mark?: string | undefined;
+}
+
+export interface Scale {
+  readonly name: 'miniature' | 'small' | 'paper';
+  readonly summary: string;
+  /** What a reader must know before believing a number. */
+  readonly claim: string;
+  readonly base: Settings;
+  readonly models: Readonly<Record<ModelSymbol, ModelChoice>>;
+  readonly small: Readonly<Record<SmallSet, Choice>>;
+  readonly big: Readonly<Record<BigSet, Choice>>;
+  /** Laid over the policy's settings for Tables 3, 4 and 8. */
+  readonly fullFineTuning: Choice;
+  readonly seeds: { readonly small: number; readonly big: number };
+  /** Whether values may be held against the paper's, and not only directions. */
+  readonly comparesValues: boolean;
+}

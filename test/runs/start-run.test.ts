@@ -193,7 +193,7 @@ describe('a run', () => {
     const notes = notesOf(events).join('\n');
     expect(notes).toMatch(/1 rows dropped: .*\(first: line 4\)/);
     expect(notes).toMatch(/1 rows dropped: .*\(first: line 8\)/);
-    expect(notes).toMatch(/1 pairs dropped: too_long under the policy \(first: .*pairs\.jsonl row 10\)/);
+    expect(notes).toMatch(/1 pairs dropped: too_long under the policy \(first: .*pairs\.jsonl line 10\)/);
     const { data } = (await readRun(run.folder)).record;
     expect(Object.values(data?.dropped ?? {})).toEqual([1, 1, 1]);
     expect((data?.trainingPairs ?? 0) + (data?.heldOutPairs ?? 0)).toBe(37);

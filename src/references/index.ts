@@ -14,7 +14,13 @@ export {
 export type { WorkProgress } from './eta.js';
 export type { OnScoringEvent, ScoringEvent } from './events.js';
 export { identifyForReport, identifyForScoring, type Identified } from './identify.js';
-export { tokenRule, type ReferenceScores, type ScoredReference, type UnusablePair } from './reference-scores.js';
+export {
+  tokenRule,
+  unusablePairs,
+  type ReferenceScores,
+  type ScoredReference,
+  type UnusablePair,
+} from './reference-scores.js';
 export { scoreReferences, type ScoreReferencesOptions } from './score.js';
 export { scoreModel, type ModelScores, type ScoreModelOptions } from './score-model.js';
 export { createReferenceReport, type ReferenceEntry, type ReferenceReport } from './analysis/index.js';

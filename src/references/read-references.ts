@@ -6,13 +6,13 @@ import type { PreferencePair } from '../data/pair.js';
 import { scoreText, scoringKey, type LogpCache } from './cache/index.js';
 import { identifyForReport, importedNumericPath } from './identify.js';
 import {
-  modelColumns,
+  scoredReference,
   tokenRule,
-  unusablePairs,
+  type ModelToScore,
   type ReferenceScores,
   type ScoredReference,
 } from './reference-scores.js';
-import { assemble, modelsToScore, type ModelToScore } from './score.js';
+import { assemble, modelsToScore } from './score.js';
 
 export interface ReadReferencesOptions {
   readonly config: RunConfig;
@@ -32,7 +32,7 @@ export async function readReferences(options: ReadReferencesOptions): Promise<Re
   const models = modelsToScore(config, false);
   const scored: ScoredReference[] = [];
   for (const model of models) scored.push(await readReference(options, model));
-  const unscored = scored.filter(({ counts, unusable }) => counts.cached === 0 && unusable.length === 0);
+  const unscored = scored.filter(({ counts }) => counts.missing === pairs.length);
   if (unscored.length > 0 && pairs.length > 0) {
     throw new MrpoError(
       'data',
@@ -71,17 +71,5 @@ async function readReference(options: ReadReferencesOptions, model: ModelToScore
       [identity, columns] = [{ ...identity, numericPath: elsewhere }, imported];
     }
   }
-  const missing = columns.missing.length;
-  return {
-    name: model.name,
-    source: model.spec.source,
-    isPolicy: model.isPolicy,
-    identity,
-    key: scoringKey(identity, rule),
-    columns: modelColumns(columns),
-    promptTokens: columns.promptTokens,
-    flags: columns.flags,
-    counts: { scored: 0, cached: pairs.length - columns.unusable.size - missing, missing },
-    unusable: unusablePairs(columns, pairs),
-  };
+  return scoredReference(model, identity, scoringKey(identity, rule), columns, 0);
 }

@@ -1,5 +1,5 @@
 /** The log-probs of every reference on the same pairs: what training, evaluation and reports start from. */
-import type { ModelIdentity, TokenRule } from '../backend/backend.js';
+import type { ModelIdentity, ModelSpec, TokenRule } from '../backend/backend.js';
 import type { DataConfig } from '../config/index.js';
 import type { PreferencePair } from '../data/pair.js';
 import type { ModelColumns } from '../objectives/objective.js';
@@ -13,6 +13,13 @@ export interface UnusablePair {
   readonly line: number;
   /** As the backend says it ("too_long", "template_refused: ..."), or what is wrong with the log-prob. */
   readonly reason: string;
+}
+
+/** A model to score. */
+export interface ModelToScore {
+  readonly name: string;
+  readonly spec: ModelSpec;
+  readonly isPolicy: boolean;
 }
 
 export interface ScoredReference {
@@ -29,7 +36,8 @@ export interface ScoredReference {
   /** Bits of truncation and boundary, see `FLAG`. */
   readonly flags: Uint8Array;
   readonly counts: { readonly scored: number; readonly cached: number; readonly missing: number };
-  readonly unusable: readonly UnusablePair[];
+  /** Per pair: why it has no log-probs, as the backend says it or what is wrong with them; `undefined` = usable or missing. */
+  readonly unusable: readonly (string | undefined)[];
 }
 
 export interface ReferenceScores {
@@ -53,16 +61,44 @@ export function tokenRule(data: DataConfig): TokenRule {
   };
 }
 
-/** Log-prob columns as objectives read them. */
-export function modelColumns(columns: ScoreColumns): ModelColumns {
+/** What is known of one model on the pairs asked for. @param scored Pairs computed just now; the others are from the cache. */
+export function scoredReference(
+  { name, spec, isPolicy }: ModelToScore,
+  identity: ModelIdentity,
+  key: ScoringKey,
+  columns: ScoreColumns,
+  scored: number,
+): ScoredReference {
+  const missing = columns.missing.length;
+  const usable = columns.unusable.length - missing - countUnusable(columns);
   return {
-    chosen: { logps: columns.chosen, tokens: columns.chosenTokens },
-    rejected: { logps: columns.rejected, tokens: columns.rejectedTokens },
+    name,
+    source: spec.source,
+    isPolicy,
+    identity,
+    key,
+    columns: {
+      chosen: { logps: columns.chosen, tokens: columns.chosenTokens },
+      rejected: { logps: columns.rejected, tokens: columns.rejectedTokens },
+    },
+    promptTokens: columns.promptTokens,
+    flags: columns.flags,
+    counts: { scored, cached: usable - scored, missing },
+    unusable: columns.unusable,
   };
 }
 
-export function unusablePairs(columns: ScoreColumns, pairs: readonly PreferencePair[]): UnusablePair[] {
-  return [...columns.unusable].map(([index, reason]) => ({ index, line: pairs[index]?.line ?? 0, reason }));
+export const countUnusable = ({ unusable }: Pick<ScoredReference, 'unusable'>): number =>
+  unusable.filter((reason) => reason !== undefined).length;
+
+/** The unusable pairs by line of the user's file. @param pairs Those that were asked for. */
+export function unusablePairs(
+  { unusable }: Pick<ScoredReference, 'unusable'>,
+  pairs: readonly PreferencePair[],
+): UnusablePair[] {
+  return unusable.flatMap((reason, index) =>
+    reason === undefined ? [] : [{ index, line: pairs[index]?.line ?? 0, reason }],
+  );
 }
 
 /** Positions that have log-probs in every model. */

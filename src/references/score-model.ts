@@ -31,6 +31,8 @@ export interface ScoreModelOptions {
   readonly name?: string | undefined;
   /** If the model was identified already. */
   readonly identity?: ModelIdentity | undefined;
+  /** What the cache had of it a moment ago; a model that lacks nothing is not read again. */
+  readonly known?: ScoreColumns | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onEvent?: OnScoringEvent | undefined;
 }
@@ -41,8 +43,6 @@ export interface ModelScores {
   readonly columns: ScoreColumns;
   /** Pairs whose log-probs were computed by this call. Equal pairs are computed once. */
   readonly scored: number;
-  /** Pairs whose log-probs were there already. */
-  readonly cached: number;
 }
 
 /** How often a process that waits for another's scores looks again. */
@@ -57,15 +57,17 @@ export async function scoreModel(options: ScoreModelOptions): Promise<ModelScore
   const identity = options.identity ?? (await identifyForScoring(spec, cache, backend, { signal })).identity;
   const key = scoringKey(identity, rule);
   const texts = pairs.map((pair) => scoreText(pair, rule));
-  const before = cache.read(key, texts);
+  const before = options.known ?? cache.read(key, texts);
   if (before.missing.length === 0) {
     cache.touch(key, spec.source);
-    return { key, columns: before, scored: 0, cached: texts.length - before.unusable.size };
+    return { key, columns: before, scored: 0 };
   }
   const computed = await completeScores(options, key, texts, before.missing);
   const columns = cache.read(key, texts);
-  const scored = before.missing.filter((at) => computed.has(texts[at] ?? '') && !columns.unusable.has(at)).length;
-  return { key, columns, scored, cached: texts.length - columns.unusable.size - scored };
+  const scored = before.missing.filter(
+    (at) => computed.has(texts[at] ?? '') && columns.unusable[at] === undefined,
+  ).length;
+  return { key, columns, scored };
 }
 
 /**

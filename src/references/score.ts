@@ -14,16 +14,16 @@ import { BackendFault } from '../backend/fault.js';
 import { MrpoError } from '../core/errors.js';
 import { canonicalJson } from '../core/hash.js';
 import type { PreferencePair } from '../data/pair.js';
-import { keyText, scoreText, scoringKey, type LogpCache } from './cache/index.js';
+import { keyText, scoreText, scoringKey, type LogpCache, type ScoreColumns } from './cache/index.js';
 import { createWorkClock, type WorkProgress } from './eta.js';
 import type { ScoringEvent } from './events.js';
 import { identifyForScoring, importedNumericPath } from './identify.js';
 import { modelBytes } from './model-files.js';
 import {
-  modelColumns,
+  scoredReference,
   tokenRule,
-  unusablePairs,
   usableEverywhere,
+  type ModelToScore,
   type ReferenceScores,
   type ScoredReference,
 } from './reference-scores.js';
@@ -41,16 +41,10 @@ export interface ScoreReferencesOptions {
   readonly onEvent?: ((event: ScoringEvent, progress?: WorkProgress) => void) | undefined;
 }
 
-/** A model to score. */
-export interface ModelToScore {
-  readonly name: string;
-  readonly spec: ModelSpec;
-  readonly isPolicy: boolean;
-}
-
 interface IdentifiedModel extends ModelToScore {
   readonly identity: ModelIdentity;
-  readonly missing: number;
+  /** What the cache had when the model was identified. */
+  readonly known: ScoreColumns;
 }
 
 /** The references of a configuration in order, and the policy's start behind them if `withPolicy`. */
@@ -74,7 +68,8 @@ export async function scoreReferences(options: ScoreReferencesOptions): Promise<
   const models = await identifyAll(options, modelsToScore(config, options.withPolicy === true));
   const clock = createWorkClock(workOf(models, config));
   const scored: ScoredReference[] = [];
-  for (const [index, { name, spec, isPolicy, identity }] of models.entries()) {
+  for (const [index, model] of models.entries()) {
+    const { name, spec, identity, known } = model;
     let last = performance.now();
     const onEvent = (event: ScoringEvent): void => {
       const now = performance.now();
@@ -83,23 +78,11 @@ export async function scoreReferences(options: ScoreReferencesOptions): Promise<
       options.onEvent?.(event, progress);
     };
     const rule = tokenRule(config.data);
-    const result = await scoreModel({ spec, identity, name, rule, pairs, backend, cache, signal, onEvent }).catch(
-      (error: unknown) => {
-        throw naming(name, spec, error);
-      },
-    );
-    scored.push({
-      name,
-      source: spec.source,
-      isPolicy,
-      identity,
-      key: result.key,
-      columns: modelColumns(result.columns),
-      promptTokens: result.columns.promptTokens,
-      flags: result.columns.flags,
-      counts: { scored: result.scored, cached: result.cached, missing: 0 },
-      unusable: unusablePairs(result.columns, pairs),
+    const request = { spec, identity, known, name, rule, pairs, backend, cache, signal, onEvent };
+    const result = await scoreModel(request).catch((error: unknown) => {
+      throw naming(name, spec, error);
     });
+    scored.push(scoredReference(model, identity, result.key, result.columns, result.scored));
   }
   return assemble(scored, config, pairs.length);
 }
@@ -129,18 +112,18 @@ async function identifyAll(
     const onProgress = (done: number, total: number): void =>
       onEvent?.({ kind: 'loading', model: name, stage: 'hash', done, total });
     const found = await identifyForScoring(spec, cache, backend, { signal, onProgress });
-    const missingUnder = (identity: ModelIdentity): number =>
-      cache.read(scoringKey(identity, rule), texts).missing.length;
+    const readUnder = (identity: ModelIdentity): ScoreColumns => cache.read(scoringKey(identity, rule), texts);
     let { identity } = found;
-    let missing = missingUnder(identity);
+    let known = readUnder(identity);
     // The policy is trained by this machine's kernels: its start must come from them, so that step 0 has margin 0.
-    const elsewhere = missing > 0 && !isPolicy ? importedNumericPath(spec, identity, cache) : undefined;
-    if (elsewhere !== undefined && missingUnder({ ...identity, numericPath: elsewhere }) === 0) {
-      [identity, missing] = [{ ...identity, numericPath: elsewhere }, 0];
-    }
+    const elsewhere = known.missing.length > 0 && !isPolicy ? importedNumericPath(spec, identity, cache) : undefined;
+    const imported = elsewhere === undefined ? undefined : { ...identity, numericPath: elsewhere };
+    const importedScores = imported && readUnder(imported);
+    if (imported !== undefined && importedScores?.missing.length === 0) [identity, known] = [imported, importedScores];
+    const missing = known.missing.length;
     if (found.from === 'imported' && missing > 0) throw notImported(name, spec, missing, pairs.length);
     onEvent?.({ kind: 'identified', model: name, cached: pairs.length - missing, missing });
-    identified.push({ ...model, identity, missing });
+    identified.push({ ...model, identity, known });
   }
   return identified;
 }
@@ -148,9 +131,9 @@ async function identifyAll(
 /** A model that appears twice is worked on once. */
 function workOf(models: readonly IdentifiedModel[], config: RunConfig): { pairs: number; modelBytes: number }[] {
   const seen = new Set<string>();
-  return models.map(({ spec, identity, missing }) => {
+  return models.map(({ spec, identity, known }) => {
     const key = keyText(scoringKey(identity, tokenRule(config.data)));
-    const pairs = seen.has(key) ? 0 : missing;
+    const pairs = seen.has(key) ? 0 : known.missing.length;
     seen.add(key);
     return { pairs, modelBytes: pairs > 0 ? modelBytes(spec) : 0 };
   });

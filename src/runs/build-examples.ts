@@ -1,6 +1,6 @@
 /**
  * Pairs, the policy's view of them and the references' scores, joined into columns. A pair that any of the models
- * cannot take is left out for all, counted, and told.
+ * cannot take is left out for all, counted, and dropNotes.
  */
 import type { RowFacts } from '../backend/backend.js';
 import { wayThrough } from '../backend/unusable.js';
@@ -9,23 +9,17 @@ import { eachSide } from '../core/sides.js';
 import { kindOfReason } from '../data/drop-ledger.js';
 import type { PreferencePair } from '../data/index.js';
 import { responseBytes } from '../data/response-bytes.js';
-import type { ModelColumns } from '../objectives/objective.js';
 import { FLAG } from '../references/index.js';
+import type { ScoredReference } from '../references/index.js';
 import type { Examples } from '../training/examples.js';
 
-/** One reference's log-probs of pairs, in the order of the pairs. */
-export interface ReferenceView {
-  readonly name: string;
-  readonly columns: ModelColumns;
-  /** Per pair, bits of `FLAG`. */
-  readonly flags?: Uint8Array | undefined;
-  /** Per pair: why this reference cannot score it; `undefined` = scored. */
-  readonly unusable: readonly (string | undefined)[];
-}
+/** One reference's log-probs of the pairs, in their order. */
+export type ReferenceView = Pick<ScoredReference, 'name' | 'columns' | 'flags' | 'unusable'>;
 
 export interface BuildOptions {
   /** Training pairs, then held-out pairs: the order of the policy's row set and of every reference's columns. */
   readonly pairs: readonly PreferencePair[];
+  /** How many of them, from the first, are for training; 0 where held-out pairs are only evaluated. */
   readonly trainingPairs: number;
   readonly nameOf: (pair: PreferencePair) => string;
   readonly policyRows: readonly RowFacts[];
@@ -47,7 +41,7 @@ export interface BuiltExamples {
   readonly notes: readonly string[];
 }
 
-/** @throws MrpoError `data` if no training pair is left. */
+/** @throws MrpoError `data` if no pair is left to train on, or to evaluate where none is for training. */
 export function buildExamples(options: BuildOptions): BuiltExamples {
   const { pairs, trainingPairs, policyRows } = options;
   const drops = pairs.map((_, index) => dropOf(options, index));
@@ -55,9 +49,10 @@ export function buildExamples(options: BuildOptions): BuiltExamples {
   const training = kept.filter((index) => index < trainingPairs);
   const heldOut = kept.filter((index) => index >= trainingPairs);
   const counts = countDrops(options, drops);
-  const told = counts.map(({ why, count, first }) => `${count} pairs dropped: ${why} (first: ${first})`);
-  if (training.length === 0) {
-    throw new MrpoError('data', `no pairs are left to train on: ${told.join('; ')}`, {
+  const dropNotes = counts.map(({ why, count, first }) => `${count} pairs dropped: ${why} (first: ${first})`);
+  const [needed, purpose] = trainingPairs > 0 ? [training, 'train on'] : [heldOut, 'evaluate on'];
+  if (needed.length === 0) {
+    throw new MrpoError('data', `no pairs are left to ${purpose}: ${dropNotes.join('; ')}`, {
       hint: wayThrough(counts.map(({ unusable, count }) => [unusable, count])),
     });
   }
@@ -69,7 +64,7 @@ export function buildExamples(options: BuildOptions): BuiltExamples {
     dropped: Object.fromEntries(counts.map(({ why, count }) => [why, count])),
     truncated: cut,
     notes: [
-      ...told,
+      ...dropNotes,
       ...(cut > 0 ? [`${cut} of ${kept.length} pairs are cut at data.max_length for the policy`] : []),
       ...leftOutNotes(options, kept),
     ],
@@ -112,7 +107,7 @@ function countDrops({ pairs, nameOf }: BuildOptions, drops: readonly (Drop | und
   return [...counts.values()];
 }
 
-/** Chat templates leave parts of prompts out (reasoning of earlier turns, a system text): each model's is told. */
+/** Chat templates leave parts of prompts out (reasoning of earlier turns, a system text): each model's is dropNotes. */
 function leftOutNotes({ pairs, nameOf, policyRows, references }: BuildOptions, kept: readonly number[]): string[] {
   const note = (model: string, indices: readonly number[], what: readonly string[] = []): string[] => {
     const first = pairs[indices[0] ?? NaN];

@@ -11,7 +11,7 @@ import { withCustomLoss, type LossChoice } from './custom-loss.js';
 import type { RunEvent } from '../store/events.js';
 import { loadPolicy } from './load-policy.js';
 import { preparePairs } from './prepare-data.js';
-import { policyAmong, prepareReferences } from './prepare-references.js';
+import { policyAmong, prepareReferences, referenceFacts } from './prepare-references.js';
 import type { CacheChoice, ProgressOf } from './run-context.js';
 import { withBackend, type BackendChoice } from './with-backend.js';
 
@@ -67,9 +67,9 @@ export async function evaluateHeldOut(request: EvaluateRequest): Promise<ModelEv
       onProgress,
     });
     try {
-      const { train: examples, notes } = buildExamples({
+      const { heldOut: examples, notes } = buildExamples({
         pairs: heldOut,
-        trainingPairs: heldOut.length,
+        trainingPairs: 0,
         nameOf,
         policyRows: policy.rows,
         scoreTurns: config.data.score_turns,
@@ -97,7 +97,7 @@ export async function evaluateHeldOut(request: EvaluateRequest): Promise<ModelEv
         pairs: examples.size,
         measures,
         longerIsChosen: longerIsChosen(examples),
-        references: references.map(({ name, scored, cached }) => ({ name, scored, cached })),
+        references: references.map(referenceFacts).map(({ name, scored, cached }) => ({ name, scored, cached })),
       };
     } finally {
       await backend.unloadModel(policy.model.handle).catch(() => undefined); // the first error is the one that matters

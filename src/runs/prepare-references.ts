@@ -2,17 +2,9 @@
 import type { Backend } from '../backend/backend.js';
 import type { RunConfig } from '../config/index.js';
 import type { PreferencePair } from '../data/index.js';
-import { openLogpCache, scoreReferences, type LogpCache, type ScoringEvent } from '../references/index.js';
-import type { ReferenceView } from './build-examples.js';
+import { openLogpCache, scoreReferences, type LogpCache, type ScoredReference, type ScoringEvent } from '../references/index.js';
 import type { RunEvent } from '../store/events.js';
-
-export interface PreparedReference extends ReferenceView {
-  readonly model: string;
-  /** Whether it is the policy as it starts. */
-  readonly isPolicy: boolean;
-  readonly scored: number;
-  readonly cached: number;
-}
+import type { ReferenceFacts } from '../store/run-record.js';
 
 export interface ReferenceOptions {
   /** Default: the user's cache, opened and closed here. */
@@ -26,24 +18,12 @@ export async function prepareReferences(
   config: RunConfig,
   pairs: readonly PreferencePair[],
   { cache: given, signal, emit }: ReferenceOptions,
-): Promise<readonly PreparedReference[]> {
+): Promise<readonly ScoredReference[]> {
   const cache = given ?? openLogpCache();
   try {
     const onEvent = (event: ScoringEvent): void => tell(event, emit);
     const { references } = await scoreReferences({ config, pairs, backend, cache, signal, onEvent });
-    return references.map(({ name, source, isPolicy, columns, flags, counts, unusable }) => {
-      const reasons = new Map(unusable.map(({ index, reason }) => [index, reason]));
-      return {
-        name,
-        model: isPolicy ? 'policy' : source,
-        isPolicy,
-        columns,
-        flags,
-        scored: counts.scored,
-        cached: counts.cached,
-        unusable: pairs.map((_, index) => reasons.get(index)),
-      };
-    });
+    return references;
   } finally {
     if (given === undefined) cache.close();
   }
@@ -89,5 +69,13 @@ function tell(event: ScoringEvent, emit: (event: RunEvent) => void): void {
 }
 
 /** Which of the references are the policy as it starts. */
-export const policyAmong = (references: readonly PreparedReference[]): readonly number[] =>
+export const policyAmong = (references: readonly ScoredReference[]): readonly number[] =>
   references.flatMap(({ isPolicy }, k) => (isPolicy ? [k] : []));
+
+/** What `run.json` and evaluations say of a reference. */
+export const referenceFacts = ({ name, source, isPolicy, counts }: ScoredReference): ReferenceFacts => ({
+  name,
+  model: isPolicy ? 'policy' : source,
+  scored: counts.scored,
+  cached: counts.cached,
+});

@@ -8,7 +8,7 @@ import { buildExamples, longerIsChosen, type BuiltExamples } from './build-examp
 import { createPolicyTrainer, loadPolicy, unloadedOnFailure, type LoadedPolicy } from './load-policy.js';
 import { planFacts } from './plan-facts.js';
 import { preparePairs } from './prepare-data.js';
-import { policyAmong, prepareReferences } from './prepare-references.js';
+import { policyAmong, prepareReferences, referenceFacts } from './prepare-references.js';
 import { runStage, type RunContext } from './run-context.js';
 
 export interface PreparedRun {
@@ -48,7 +48,7 @@ export async function prepareRun(context: RunContext): Promise<PreparedRun> {
     prepareReferences(backend, config, everyPair, { cache: context.cache, signal, emit }),
   );
   await runRecord.update({
-    references: references.map(({ name, model, scored, cached }) => ({ name, model, scored, cached })),
+    references: references.map(referenceFacts),
   });
 
   return runStage(context, 'load', async (progressOf) => {

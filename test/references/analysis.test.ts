@@ -184,7 +184,7 @@ describe('report', () => {
 
   test('no usable pair is an error that says what to do', async () => {
     const { scores, pairs, config } = await toyScores();
-    const unusable = [{ index: 0, line: 1, reason: 'too_long' }];
+    const unusable = ['too_long'];
     const references = scores.references.map((reference) => ({ ...reference, unusable }));
     await expect(
       createReferenceReport({ scores: { ...scores, references, usable: [] }, pairs, objective: config.objective }),

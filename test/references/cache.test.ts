@@ -95,7 +95,7 @@ test('reads few of many by look-up and many by scan, with one result', () => {
   expect([...byLookUp.chosen]).toEqual([-3.1, NaN, NaN]);
   expect([...byScan.chosen.slice(0, 3)]).toEqual([-3.1, NaN, NaN]);
   expect(byLookUp.missing).toEqual([2]);
-  expect([...byLookUp.unusable]).toEqual([[1, 'too_long']]);
+  expect(byLookUp.unusable).toEqual([undefined, 'too_long', undefined]);
   expect([byLookUp.promptTokens[0], byLookUp.chosenTokens[0], byLookUp.rejectedTokens[0], byLookUp.flags[0]]).toEqual([
     3, 4, 5, 3,
   ]);

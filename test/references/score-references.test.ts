@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { createMemoryBackend } from '../../src/backend/memory.js';
 import { makePair } from '../../src/data/make-pair.js';
 import type { ScoringEvent } from '../../src/references/events.js';
+import { unusablePairs } from '../../src/references/reference-scores.js';
 import { scoreReferences } from '../../src/references/score.js';
 import { samplePairs } from './sample-pairs.js';
 import { temporaryCache, toyConfig, watchedBackend } from './support.js';
@@ -108,7 +109,8 @@ test('names the rows that have no log-probs, keeps the reason, and leaves them o
   );
   const first = await scoreReferences({ config, pairs: [...pairs, longPair], backend, cache });
   expect(first.usable).toEqual([0, 1, 2, 4, 5]);
-  expect(first.references[0]?.unusable).toEqual([
+  const [reference] = first.references;
+  expect(reference && unusablePairs(reference, [...pairs, longPair])).toEqual([
     { index: 3, line: 4, reason: 'log-prob of the chosen response is NaN' },
     { index: 6, line: 51, reason: 'too_long' },
   ]);

@@ -1,7 +1,14 @@
 /** `mrpo score`: the references of a configuration, scored into the cache. */
 import type { Command } from 'commander';
 import { largest } from '../../core/extremes.js';
-import { scoreReferences, type ScoredReference, type ScoringEvent, type WorkProgress } from '../../references/index.js';
+import type { PreferencePair } from '../../data/pair.js';
+import {
+  scoreReferences,
+  unusablePairs,
+  type ReferenceScores,
+  type ScoringEvent,
+  type WorkProgress,
+} from '../../references/index.js';
 import { collect, printJson, type CliIo } from '../command.js';
 import { durationText, type Progress } from '../progress.js';
 import { withScoringInputs } from '../scoring-inputs.js';
@@ -59,9 +66,8 @@ Example:
           });
           progress.stop();
           const seconds = (performance.now() - started) / 1000;
-          if (options.json === true)
-            printJson(io, resultJson(scores.references, pairs.length, scores.usable.length, seconds, cache.path));
-          else io.out(resultText(scores.references, pairs.length, scores.usable.length, seconds, cache.path));
+          if (options.json === true) printJson(io, resultJson(scores, pairs, seconds, cache.path));
+          else io.out(resultText(scores, pairs, seconds, cache.path));
         } finally {
           progress.stop();
         }
@@ -90,45 +96,47 @@ function showEvent(progress: Progress, event: ScoringEvent, work: WorkProgress |
 }
 
 function resultJson(
-  references: readonly ScoredReference[],
-  pairs: number,
-  usable: number,
+  { references, usable }: ReferenceScores,
+  pairs: readonly PreferencePair[],
   seconds: number,
   cache: string,
 ): unknown {
   const total = (part: 'scored' | 'cached'): number => references.reduce((sum, { counts }) => sum + counts[part], 0);
   return {
-    pairs,
-    usable,
+    pairs: pairs.length,
+    usable: usable.length,
     scored: total('scored'),
     cached: total('cached'),
     seconds,
     cache,
-    references: references.map(({ name, source, counts, unusable, identity }) => ({
-      name,
-      model: source,
-      scored: counts.scored,
-      cached: counts.cached,
-      unusable: unusable.map(({ line, reason }) => ({ line, reason })),
-      identity,
+    references: references.map((reference) => ({
+      name: reference.name,
+      model: reference.source,
+      scored: reference.counts.scored,
+      cached: reference.counts.cached,
+      unusable: unusablePairs(reference, pairs).map(({ line, reason }) => ({ line, reason })),
+      identity: reference.identity,
     })),
   };
 }
 
 function resultText(
-  references: readonly ScoredReference[],
-  pairs: number,
-  usable: number,
+  { references, usable }: ReferenceScores,
+  pairs: readonly PreferencePair[],
   seconds: number,
   cache: string,
 ): string {
   const width = largest(references.map(({ name }) => name.length));
-  const lines = references.flatMap(({ name, counts, unusable }) => [
-    `  ${name.padEnd(width)}  ${String(counts.scored).padStart(7)} scored  ${String(counts.cached).padStart(7)} from the cache  ${String(unusable.length).padStart(6)} unusable`,
-    ...unusable.slice(0, SHOWN_UNUSABLE).map(({ line, reason }) => `      row ${line}: ${reason}`),
-    ...(unusable.length > SHOWN_UNUSABLE
-      ? [`      and ${unusable.length - SHOWN_UNUSABLE} more; --json names them all`]
-      : []),
-  ]);
-  return `${[`${pairs} pairs, ${usable} usable under all references, ${durationText(seconds)}`, ...lines, `cache: ${cache}`].join('\n')}\n`;
+  const lines = references.flatMap((reference) => {
+    const { name, counts } = reference;
+    const unusable = unusablePairs(reference, pairs);
+    return [
+      `  ${name.padEnd(width)}  ${String(counts.scored).padStart(7)} scored  ${String(counts.cached).padStart(7)} from the cache  ${String(unusable.length).padStart(6)} unusable`,
+      ...unusable.slice(0, SHOWN_UNUSABLE).map(({ line, reason }) => `      row ${line}: ${reason}`),
+      ...(unusable.length > SHOWN_UNUSABLE
+        ? [`      and ${unusable.length - SHOWN_UNUSABLE} more; --json names them all`]
+        : []),
+    ];
+  });
+  return `${[`${pairs.length} pairs, ${usable.length} usable under all references, ${durationText(seconds)}`, ...lines, `cache: ${cache}`].join('\n')}\n`;
 }

@@ -8,7 +8,7 @@ import { createObjective } from '../../objectives/create-objective.js';
 import type { ObjectiveResult, PairBatch } from '../../objectives/objective.js';
 import type { PreferencePair } from '../../data/pair.js';
 import { keyText } from '../cache/index.js';
-import type { ReferenceScores, ScoredReference, UnusablePair } from '../reference-scores.js';
+import { unusablePairs, type ReferenceScores, type ScoredReference, type UnusablePair } from '../reference-scores.js';
 import { checkHealth, type Health, type HealthFigures } from './health.js';
 import { letterEntropy } from './letter-entropy.js';
 import { referenceFigures, responseRates, type ReferenceFigures } from './reference-figures.js';
@@ -85,7 +85,7 @@ export async function createReferenceReport(options: ReportOptions): Promise<Ref
       isPolicy: reference.isPolicy,
       numericPath: reference.key.numericPath,
       sameAs: references.slice(0, k).find(({ key }) => keyText(key) === keyText(reference.key))?.name,
-      unusable: reference.unusable,
+      unusable: unusablePairs(reference, pairs),
       missing: reference.counts.missing,
       ...figures[k]!,
       weight: spreadOf(result.weights[k]!),
@@ -146,7 +146,7 @@ function healthOf(
     gapPerByte: figures[k]!.gapPerByte,
     correlation: correlationWithOthers(rates, k),
     truncatedShare: figures[k]!.truncatedShare,
-    brokenLogpShare: reference.unusable.filter(({ reason }) => reason.startsWith('log-prob')).length / pairs,
+    brokenLogpShare: reference.unusable.filter((reason) => reason?.startsWith('log-prob') === true).length / pairs,
     maxLength: reference.key.maxLength,
     pairs: batch.size,
   }));

@@ -36,7 +36,9 @@ export function usableBatch(scores: ReferenceScores, pairs: readonly PreferenceP
 }
 
 const reasonsOf = ({ references }: ReferenceScores): (readonly [string, number])[] =>
-  references.flatMap(({ unusable }) => unusable.map(({ reason }) => [reason, 1] as const));
+  references.flatMap(({ unusable }) =>
+    unusable.flatMap((reason) => (reason === undefined ? [] : [[reason, 1] as const])),
+  );
 
 function pick(model: ModelColumns, positions: readonly number[]): ModelColumns {
   const column = (values: Float64Array): Float64Array =>

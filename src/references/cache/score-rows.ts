@@ -44,8 +44,8 @@ export interface ScoreColumns {
   readonly chosenTokens: Float64Array;
   readonly rejectedTokens: Float64Array;
   readonly flags: Uint8Array;
-  /** Positions of pairs without log-probs, and why. */
-  readonly unusable: ReadonlyMap<number, string>;
+  /** Per pair: why it has no log-probs; `undefined` where it has some, or is missing. */
+  readonly unusable: readonly (string | undefined)[];
   /** Positions that the cache does not hold. */
   readonly missing: readonly number[];
 }
@@ -72,7 +72,8 @@ export function readScores(
     rejectedTokens: column(),
     flags: new Uint8Array(texts.length),
   };
-  const [unusable, missing] = [new Map<number, string>(), [] as number[]];
+  const unusable = new Array<string | undefined>(texts.length).fill(undefined);
+  const missing: number[] = [];
   texts.forEach((text, position) => {
     const row = find(text);
     if (row === undefined) {
@@ -84,7 +85,7 @@ export function readScores(
     columns.rejectedTokens[position] = row[5];
     columns.flags[position] = row[6];
     if (row[7] !== null) {
-      unusable.set(position, row[7]);
+      unusable[position] = row[7];
       return;
     }
     columns.chosen[position] = row[1] ?? NaN;

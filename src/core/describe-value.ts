@@ -13,6 +13,8 @@ export function describeValue(value: unknown): string {
     case 'bigint':
       return `${typeof value} ${value}`;
     case 'object':
+      if (value instanceof Date)
+        return Number.isNaN(value.getTime()) ? 'a date' : `a date (${value.toISOString().slice(0, 10)})`;
       return describeObject(Object.keys(value));
     default:
       return typeof value;

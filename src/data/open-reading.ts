@@ -1,15 +1,15 @@
 /** Opens a source and looks at its first rows: what every question about its format needs. */
-import { describeValue } from '../core/describe-value.js';
 import { MrpoError } from '../core/errors.js';
-import { withEmbedded } from './embedded.js';
-import { isRow, type Row } from './fields.js';
+import type { Row } from './fields.js';
 import type { FormatContext } from './formats/index.js';
 import { pairsOfAnswers } from './formats/pair-row.js';
 import { createGatherer, type Gatherer } from './gather.js';
 import type { ReadOptions } from './read-options.js';
+import { RowProblem } from './row-problem.js';
 import { openSource } from './sources/open-source.js';
 import type { RawRow, RowSource } from './sources/source.js';
 import { createTally } from './tally.js';
+import { usableRow } from './usable-row.js';
 
 export interface OpenedReading {
   readonly rows: RowSource;
@@ -70,10 +70,17 @@ export async function openReading(source: string, options: ReadOptions): Promise
 }
 
 function sampleOf(source: string, { place }: RowSource, head: readonly RawRow[]): readonly Row[] {
-  const rows = head.map(({ value }) => value).filter(isRow);
-  if (rows.length > 0) return rows.slice(0, SAMPLE_ROWS).map((row) => withEmbedded(row, createTally()));
-  const first = head.find(({ problem }) => problem !== undefined) ?? head[0];
-  if (first === undefined) throw new MrpoError('data', `${source}: no row can be read; it has none`);
-  const reason = first.problem ?? `expected an object with fields, got ${describeValue(first.value)}`;
-  throw new MrpoError('data', `${source}: no row can be read; first: ${place} ${first.line}: ${reason}`);
+  const sample: Row[] = [];
+  let first: string | undefined;
+  for (const raw of head) {
+    if (sample.length === SAMPLE_ROWS) break;
+    try {
+      sample.push(usableRow(raw, createTally()));
+    } catch (error) {
+      if (!(error instanceof RowProblem)) throw error;
+      first ??= `first: ${place} ${raw.line}: ${error.message}`;
+    }
+  }
+  if (sample.length > 0) return sample;
+  throw new MrpoError('data', `${source}: no row can be read; ${first ?? 'it has none'}`);
 }

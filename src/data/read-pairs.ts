@@ -1,9 +1,6 @@
 /** Reading preference pairs as a stream: source → rows → format → pairs, with every row that is dropped and why. */
-import { describeValue } from '../core/describe-value.js';
 import { MrpoError } from '../core/errors.js';
 import { requireColumns } from './columns.js';
-import { withEmbedded } from './embedded.js';
-import { isRow, type Row } from './fields.js';
 import { refuseScore } from './formats/answer-scores.js';
 import { FORMATS, type Format, type FormatContext } from './formats/index.js';
 import type { Gatherer } from './gather.js';
@@ -18,6 +15,7 @@ import type { ReadOptions } from './read-options.js';
 import type { RawRow, RowAt, RowPlace } from './sources/source.js';
 import { stopAtConcerns } from './stop-at-concerns.js';
 import type { Tally } from './tally.js';
+import { usableRow } from './usable-row.js';
 
 export type { ReadOptions } from './read-options.js';
 
@@ -48,9 +46,6 @@ export interface PairStream {
   /** What was read as what, and what was not; of the rows read so far. */
   report(): ReadReport;
 }
-
-/** Fields that make a row something else than text. */
-const REFUSED_FIELDS = ['images', 'image', 'videos', 'audios'];
 
 /**
  * Opens a file and recognises its format; rows are read as the batches are.
@@ -142,7 +137,7 @@ async function* pairBatches(
     const collector = createCollector(rows.length, origin, refuse);
     for (const raw of rows) {
       tally.nextRow();
-      collector.attempt(raw, () => reader.read(withEmbedded(usableRow(raw), tally), raw));
+      collector.attempt(raw, () => reader.read(usableRow(raw, tally), raw));
     }
     return collector.batch;
   };
@@ -196,16 +191,3 @@ function createCollector(rows: number, source: RowOrigin, refuse: Refusal | unde
     },
   };
 }
-
-function usableRow(raw: RawRow): Row {
-  if (raw.problem !== undefined) throw new RowProblem(raw.problem);
-  const row = raw.value;
-  if (!isRow(row)) throw new RowProblem(`expected an object with fields, got ${describeValue(row)}`);
-  for (const field of REFUSED_FIELDS) {
-    if (isPresent(row[field])) throw new RowProblem(`${field}: only text can be used`);
-  }
-  return row;
-}
-
-const isPresent = (value: unknown): boolean =>
-  value !== undefined && value !== null && value !== '' && !(Array.isArray(value) && value.length === 0);

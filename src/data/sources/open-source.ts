@@ -3,7 +3,6 @@ import { MrpoError } from '../../core/errors.js';
 import { isArrowFile, isArrowStream } from './arrow-messages.js';
 import { openArrow } from './arrow.js';
 import { magicOf, openBytes, type DataBytes } from './bytes.js';
-import { decodedRows } from './cells.js';
 import { dataFiles } from './data-files.js';
 import { openHub, parseHubSource, type HubReader } from './hub.js';
 import { isParquet, openParquet } from './parquet.js';
@@ -28,11 +27,6 @@ export interface OpenOptions extends SourceOptions {
  * @throws MrpoError `data` if the source does not exist or is nothing that rows can be read from.
  */
 export async function openSource(source: string, options: OpenOptions): Promise<RowSource> {
-  const opened = await openRows(source, options);
-  return { ...opened, batches: decodedRows(opened.batches) };
-}
-
-async function openRows(source: string, options: OpenOptions): Promise<RowSource> {
   const hub = parseHubSource(source, options);
   if (hub !== undefined) return openHub(hub, options.hub);
   const several = await dataFiles(source, options.split);

@@ -1,13 +1,13 @@
-"""The verbs of the backend on plain values: no protocol, no event loop. Every method that touches a model is called on
-the device thread; `identify` and `tokenize` need no device and run beside it."""
+"""The verbs of the backend on plain values (`values`): no protocol, no event loop. Every method that touches a model is
+called on the device thread; `identify`, `tokenize` and `encode_prompts` need no device and run beside it."""
 
 from __future__ import annotations
 
 import logging
 import os
 import secrets
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -17,6 +17,7 @@ from .engine import OutOfMemory, UnsupportedModel, build_engine
 from .export import export
 from .faults import Fault
 from .generation import Generation, Prompt, Sampling, encode_prompts, generate
+from .memory import release_memory
 from .models.identity import ModelIdentity, identify
 from .models.load import chat_template_of, embeddings, load_model, load_tokenizer
 from .models.source import find_source
@@ -29,34 +30,13 @@ from .tokens.encode import TextEncoder
 from .tokens.pair_text import PairText, TokenRule
 from .tokens.rows import RowFacts, build_row
 from .training.checkpoint import Snapshot, read_snapshot
-from .training.optimizers import OptimizerSpec
-from .training.policy import LoraSpec, Policy, check_policy, create_policy, remove_policy
-from .training.trainer import Trainer
+from .training.ledger import conflict
+from .training.policy import Policy, check_policy, create_policy, remove_policy
+from .training.trainer import StepDone, Trainer
+from .values import CreatedTrainer, Forwarded, LoadedModel, OpenedTrainer, ServerInfo, TrainerClient, TrainerSpec
 
 log = logging.getLogger("mrpo")
 SCORE_TOKENS = 8192
-
-
-@dataclass(frozen=True, slots=True)
-class TrainerSpec:
-    """lora: None = full fine-tuning. checkpointing: off, selective, full, auto."""
-
-    lora: LoraSpec | None
-    seed: int
-    optimizer: OptimizerSpec
-    checkpointing: str
-
-
-@dataclass(frozen=True, slots=True)
-class CreatedTrainer:
-    """checkpointing: what is in force. micro_batch_tokens, saturating_tokens: see the engine."""
-
-    handle: str
-    trainable_parameters: int
-    checkpointing: str
-    micro_batch_tokens: int
-    saturating_tokens: int
-    trained_modules: list[str]
 
 
 class Backend:
@@ -73,7 +53,10 @@ class Backend:
         template = chat_template_of(load_tokenizer(spec, source))
         return identify(spec, source, template, self.device, report)
 
-    def load(self, spec: ModelSpec, report: Report) -> HeldModel:
+    def info(self) -> ServerInfo:
+        return ServerInfo.of(self.device)
+
+    def load(self, spec: ModelSpec, report: Report) -> LoadedModel:
         source = find_source(spec, self.roots)
         size = sum(path.stat().st_size for path in source.weight_files())
         report(Progress("load", 0, size, "bytes"))
@@ -94,7 +77,7 @@ class Backend:
         )
         self.registry.add_model(held)
         log.info("loaded %s as %s (%s, layout %s)", spec.source, held.handle, identity.numeric_path, engine.layout)
-        return held
+        return LoadedModel.of(held.handle, loaded, identity, engine)
 
     def unload(self, handle: str) -> None:
         self.registry.drop_model(handle)
@@ -186,6 +169,70 @@ class Backend:
         self.registry.drop_trainer(handle)
         release_memory()
 
+    def open_trainer(self, trainer_handle: str, row_set: str) -> OpenedTrainer:
+        """A client takes over: what another one left open is dropped, and it may speak no more."""
+        trainer = self.registry.trainer(trainer_handle)
+        if self.registry.row_set(row_set).model_handle != trainer.model_handle:
+            raise Fault("UNKNOWN_HANDLE", f"row set {row_set!r} belongs to another model than the trainer")
+        client = TrainerClient(trainer_handle, row_set, trainer.open())
+        return OpenedTrainer(client, trainer.committed_step, trainer.last_commit)
+
+    def forward(self, client: TrainerClient, step: int, micro_batch: int, rows: list[int], seed: int) -> Forwarded:
+        """Runs the policy on pairs and keeps the graph. seed: of the dropout masks."""
+        trainer = self._trainer_of(client)
+        pairs = self.registry.row_set(client.row_set).pairs(rows)
+        logps, seconds = trainer.forward(step, micro_batch, pairs, seed, rows)
+        return Forwarded(logps[0::2], logps[1::2], seconds)
+
+    def backward(
+        self, client: TrainerClient, step: int, micro_batch: int, chosen: Sequence[float], rejected: Sequence[float]
+    ) -> float:
+        """chosen, rejected: +dL/dlogp in the order of the rows; nothing is divided. Returns the seconds it took."""
+        trainer = self._trainer_of(client)
+        if len(chosen) != len(rejected):
+            raise conflict(
+                f"backward of micro-batch {micro_batch}: got {len(chosen)} chosen and {len(rejected)} rejected "
+                "gradients, expected one of each per row"
+            )
+        interleaved = [gradient for pair in zip(chosen, rejected, strict=True) for gradient in pair]
+        return trainer.backward(step, micro_batch, interleaved)
+
+    def commit(
+        self,
+        client: TrainerClient,
+        step: int,
+        micro_batches: list[int],
+        learning_rate: float,
+        weight_decay: float,
+        max_grad_norm: float,
+    ) -> StepDone:
+        """One optimizer step of exactly these micro-batches. max_grad_norm: 0 = no clipping."""
+        return self._trainer_of(client).commit(step, micro_batches, learning_rate, weight_decay, max_grad_norm)
+
+    def abort(self, client: TrainerClient, step: int) -> None:
+        """Drops the open step: graphs and gradients."""
+        self._trainer_of(client).abort(step)
+
+    def leave_trainer(self, client: TrainerClient) -> None:
+        """The client is gone: what it left open is dropped, unless the trainer is, or another client has taken over."""
+        with suppress(Fault):
+            self._trainer_of(client).drop_step()
+
+    def free_abandoned(self, client: TrainerClient) -> bool:
+        """Frees the trainer with its model if the client that left it is still the last one. Whether it did."""
+        try:
+            trainer = self._trainer_of(client)
+        except Fault:
+            return False
+        self.unload(trainer.model_handle)
+        return True
+
+    def _trainer_of(self, client: TrainerClient) -> Trainer:
+        trainer = self.registry.trainer(client.trainer)
+        if trainer.client != client.number:
+            raise conflict("another client has opened this trainer")
+        return trainer
+
     def snapshot(self, trainer_handle: str, step: int) -> Snapshot:
         return self.registry.trainer(trainer_handle).snapshot(step)
 
@@ -215,12 +262,3 @@ def with_adapter(policy: Policy | None, off: bool, run: Callable[[], None]) -> N
         return
     with policy.off():
         run()
-
-
-def release_memory() -> None:
-    """Gives what was freed back to the device."""
-    import gc
-
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import resource
 import sys
 
 import torch
+
+from .engine.memory import free_bytes
 
 
 def peak_memory_bytes(device: torch.device) -> int:
@@ -22,14 +25,11 @@ def device_memory(device: torch.device) -> tuple[int, int]:
     if device.type == "cuda":
         free, total = torch.cuda.mem_get_info(device)
         return total, free
-    page = os.sysconf("SC_PAGE_SIZE")
-    return page * os.sysconf("SC_PHYS_PAGES"), _available(page)
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), free_bytes(device)
 
 
-def _available(page: int) -> int:
-    try:
-        with open("/proc/meminfo", encoding="ascii") as file:
-            fields = dict(line.split(":", 1) for line in file)
-        return int(fields["MemAvailable"].split()[0]) * 1024
-    except (OSError, KeyError, ValueError):
-        return page * os.sysconf("SC_AVPHYS_PAGES")
+def release_memory() -> None:
+    """Gives what was freed back to the device."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()

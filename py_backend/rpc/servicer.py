@@ -58,11 +58,11 @@ class BackendServicer:
         spec, last = wire.model_spec(request.model), LastProgress("load", "bytes")
 
         def work(send: Send) -> None:
-            held = self._backend.load(spec, last.reporter(send))
+            loaded = self._backend.load(spec, last.reporter(send))
             try:
-                send(held)
+                send(loaded)
             except Stopped:  # the caller left while it was loading: nobody would ever free it
-                self._backend.unload(held.handle)
+                self._backend.unload(loaded.handle)
 
         async for event in stream(self._device.submit, work, idle=lambda: last.value):
             if isinstance(event, Progress):

@@ -14,9 +14,8 @@ from py_backend.gen.mrpo.backend.v1 import backend_pb2 as pb
 
 from ..backend import Backend
 from ..faults import Fault
-from ..registry import RowSet
 from ..training.ledger import conflict
-from ..training.trainer import Trainer
+from ..values import TrainerClient
 from . import wire
 from .device_thread import DeviceThread
 from .status import reason_number
@@ -35,8 +34,7 @@ class TrainStream:
         self._backend = backend
         self._device = device
         self._return_s = return_s
-        self._names: tuple[str, str] | None = None  # handles: what is freed meanwhile is not kept alive by a stream
-        self._client = 0
+        self._opened: TrainerClient | None = None
         self._gone = False
         self._handlers: dict[str, Callable[[pb.TrainRequest], Answer]] = {
             "open": self._open,
@@ -93,64 +91,48 @@ class TrainStream:
         return self._handlers[kind](request)
 
     def _open(self, request: pb.TrainRequest) -> Answer:
-        trainer = self._backend.registry.trainer(request.open.trainer_handle)
-        rows = self._backend.registry.row_set(request.open.row_set)
-        if rows.model_handle != trainer.model_handle:
-            raise Fault("UNKNOWN_HANDLE", f"row set {request.open.row_set!r} belongs to another model than the trainer")
-        self._names = (request.open.trainer_handle, request.open.row_set)
-        self._client = trainer.open()
-        opened = Answer.Opened(committed_step=trainer.committed_step)
-        if trainer.last_commit is not None:
-            opened.last_commit.CopyFrom(wire.step_done(trainer.committed_step, trainer.last_commit))
-        return Answer(opened=opened)
+        value = self._backend.open_trainer(request.open.trainer_handle, request.open.row_set)
+        self._opened = value.client
+        return Answer(opened=wire.opened(value))
 
     def _forward(self, request: pb.TrainRequest) -> Answer:
-        trainer, rows = self._opened()
         frame = request.forward
-        pairs = rows.pairs(list(frame.rows))
-        logps, seconds = trainer.forward(frame.step, frame.micro_batch, pairs, frame.seed, list(frame.rows))
-        return Answer(forward=wire.forward_result(frame, logps, seconds))
+        value = self._backend.forward(self._client(), frame.step, frame.micro_batch, list(frame.rows), frame.seed)
+        return Answer(forward=wire.forward_result(frame, value))
 
     def _backward(self, request: pb.TrainRequest) -> Answer:
-        trainer, _ = self._opened()
         frame = request.backward
-        seconds = trainer.backward(frame.step, frame.micro_batch, wire.gradients(frame))
+        seconds = self._backend.backward(
+            self._client(), frame.step, frame.micro_batch, frame.chosen_gradients, frame.rejected_gradients
+        )
         return Answer(backward=Answer.BackwardDone(step=frame.step, micro_batch=frame.micro_batch, seconds=seconds))
 
     def _commit(self, request: pb.TrainRequest) -> Answer:
-        trainer, _ = self._opened()
         frame = request.commit
-        done = trainer.commit(
-            frame.step, list(frame.micro_batches), frame.learning_rate, frame.weight_decay, frame.max_grad_norm
+        done = self._backend.commit(
+            self._client(),
+            frame.step,
+            list(frame.micro_batches),
+            frame.learning_rate,
+            frame.weight_decay,
+            frame.max_grad_norm,
         )
         return Answer(commit=wire.step_done(frame.step, done))
 
     def _abort(self, request: pb.TrainRequest) -> Answer:
-        trainer, _ = self._opened()
-        trainer.abort(request.abort.step)
+        self._backend.abort(self._client(), request.abort.step)
         return Answer(abort=Answer.Aborted(step=request.abort.step))
 
-    def _opened(self) -> tuple[Trainer, RowSet]:
-        if self._names is None:
+    def _client(self) -> TrainerClient:
+        if self._opened is None:
             raise conflict("a frame before open")
-        trainer, rows = self._backend.registry.trainer(self._names[0]), self._backend.registry.row_set(self._names[1])
-        if trainer.client != self._client:
-            raise conflict("another client has opened this trainer")
-        return trainer, rows
+        return self._opened
 
     def _leave(self) -> None:
-        """The client is gone: what it left open is dropped, unless the trainer is, or another client has taken over."""
-        try:
-            trainer, _ = self._opened()
-        except Fault:
-            return
-        trainer.drop_step()
+        if self._opened is not None:
+            self._backend.leave_trainer(self._opened)
 
     def _free_abandoned(self) -> None:
         """A client that was killed frees nothing itself, and a shared device must not fill up with what it left."""
-        try:
-            trainer, _ = self._opened()
-        except Fault:
-            return
-        log.warning("the client of %s has not come back: it is freed, with its model", self._names)
-        self._backend.unload(trainer.model_handle)
+        if self._opened is not None and self._backend.free_abandoned(self._opened):
+            log.warning("the client of %s has not come back: it was freed, with its model", self._opened.trainer)

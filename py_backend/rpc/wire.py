@@ -5,28 +5,23 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable
+from dataclasses import fields
 from typing import Any
-
-import torch
 
 from py_backend.gen.mrpo.backend.v1 import backend_pb2 as pb
 
-from .. import __version__, info
-from ..backend import Backend, CreatedTrainer, TrainerSpec
+from ..backend import Backend
 from ..faults import Fault
 from ..generation import Generation, Prompt, Sampling
-from ..memory import device_memory, peak_memory_bytes
 from ..models.identity import ModelIdentity
-from ..models.load import chat_template_of
 from ..models.spec import DTYPES, ModelSpec
 from ..progress import Progress
-from ..registry import HeldModel
 from ..tokens.pair_text import Message, PairText, TokenRule
 from ..tokens.rows import RowFacts
-from ..training.ledger import conflict
 from ..training.optimizers import OPTIMIZERS, OptimizerSpec
 from ..training.policy import LoraSpec
 from ..training.trainer import StepDone
+from ..values import CreatedTrainer, Forwarded, LoadedModel, OpenedTrainer, TrainerSpec
 from .checkpoint_files import Piece
 
 PROTOCOL_VERSION = 2
@@ -54,21 +49,13 @@ def one_of(what: str, value: object, known: Iterable[object]) -> None:
 
 
 def server_info(backend: Backend) -> pb.GetServerInfoResponse:
-    total, free = device_memory(backend.device)
+    value = backend.info()
     return pb.GetServerInfoResponse(
         protocol_version=PROTOCOL_VERSION,
         incarnation=backend.incarnation,
-        server_version=__version__,
-        device=str(backend.device),
-        device_name=info.device_name(backend.device),
-        device_memory_bytes=total,
-        device_memory_free_bytes=free,
-        threads=torch.get_num_threads(),
-        versions=info.versions(),
-        max_message_bytes=MAX_MESSAGE_BYTES,
         process_id=backend.process_id,
-        capabilities=info.capabilities(),
-        peak_memory_bytes=peak_memory_bytes(backend.device),
+        max_message_bytes=MAX_MESSAGE_BYTES,
+        **{field.name: getattr(value, field.name) for field in fields(value)},
     )
 
 
@@ -104,24 +91,9 @@ def identity(value: ModelIdentity) -> pb.ModelIdentity:
     )
 
 
-def loaded_model(held: HeldModel) -> pb.LoadedModel:
-    base = held.loaded.base
-    config = base.config.get_text_config()
-    return pb.LoadedModel(
-        model_handle=held.handle,
-        identity=identity(held.identity),
-        architecture=type(base).__name__,
-        parameters=base.num_parameters(),
-        vocabulary=config.vocab_size,
-        layers=config.num_hidden_layers,
-        hidden_size=config.hidden_size,
-        has_chat_template=bool(chat_template_of(held.loaded.tokenizer)),
-        memory_bytes=base.get_memory_footprint(return_buffers=False),  # the weights, without copies made for speed
-        context_length=getattr(config, "max_position_embeddings", None) or 0,
-        layout=held.engine.layout,
-        layout_note=held.engine.layout_note,
-        dtype=str(base.dtype).removeprefix("torch."),
-    )
+def loaded_model(value: LoadedModel) -> pb.LoadedModel:
+    facts = {field.name: getattr(value, field.name) for field in fields(value)}
+    return pb.LoadedModel(model_handle=facts.pop("handle"), identity=identity(facts.pop("identity")), **facts)
 
 
 def token_rule(message: pb.RegisterRowsRequest.Open) -> TokenRule:
@@ -258,28 +230,21 @@ def created(value: CreatedTrainer) -> pb.CreateTrainerResponse:
     )
 
 
-def forward_result(
-    frame: pb.TrainRequest.Forward, logps: list[float], seconds: float
-) -> pb.TrainResponse.ForwardResult:
-    """logps: interleaved, as the engine orders its sequences."""
+def opened(value: OpenedTrainer) -> pb.TrainResponse.Opened:
+    message = pb.TrainResponse.Opened(committed_step=value.committed_step)
+    if value.last_commit is not None:
+        message.last_commit.CopyFrom(step_done(value.committed_step, value.last_commit))
+    return message
+
+
+def forward_result(frame: pb.TrainRequest.Forward, value: Forwarded) -> pb.TrainResponse.ForwardResult:
     return pb.TrainResponse.ForwardResult(
         step=frame.step,
         micro_batch=frame.micro_batch,
-        chosen_logps=logps[0::2],
-        rejected_logps=logps[1::2],
-        seconds=seconds,
+        chosen_logps=value.chosen_logps,
+        rejected_logps=value.rejected_logps,
+        seconds=value.seconds,
     )
-
-
-def gradients(frame: pb.TrainRequest.Backward) -> list[float]:
-    """Interleaved, as the engine orders its sequences."""
-    chosen, rejected = frame.chosen_gradients, frame.rejected_gradients
-    if len(chosen) != len(rejected):
-        raise conflict(
-            f"backward of micro-batch {frame.micro_batch}: got {len(chosen)} chosen and {len(rejected)} rejected "
-            "gradients, expected one of each per row"
-        )
-    return [gradient for pair in zip(chosen, rejected, strict=True) for gradient in pair]
 
 
 def step_done(step: int, done: StepDone) -> pb.TrainResponse.StepDone:

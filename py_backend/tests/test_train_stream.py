@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from py_backend.backend import Backend, TrainerSpec
+from py_backend.backend import Backend
 from py_backend.faults import Fault
 from py_backend.gen.mrpo.backend.v1 import backend_pb2 as pb
 from py_backend.models.spec import ModelSpec
@@ -18,6 +18,7 @@ from py_backend.rpc.train_stream import TrainStream
 from py_backend.tokens.pair_text import Message, PairText, TokenRule
 from py_backend.training.optimizers import OptimizerSpec
 from py_backend.training.policy import LoraSpec
+from py_backend.values import TrainerSpec
 
 RETURN_S = 0.3
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -96,19 +97,22 @@ def test_waits_for_a_client_that_comes_back(held: Held) -> None:
 
 def test_is_worked_for_no_more(held: Held, monkeypatch: pytest.MonkeyPatch) -> None:
     done: list[int] = []
+    left = threading.Event()
     trainer = held.backend.registry.trainer(held.trainer)
     forward = trainer.forward
 
     def noted(step: int, micro_batch: int, *rest: object) -> object:
         done.append(micro_batch)
+        left.wait(10)  # the one at work when the client goes
         return forward(step, micro_batch, *rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr(trainer, "forward", noted)
 
     async def scene() -> None:
         await held.stream(frames=6)
+        left.set()
         await held.idle()
 
     asyncio.run(scene())
-    assert len(done) <= 1  # the one at work when it went
+    assert len(done) <= 1
     assert trainer.committed_step == 0 and not trainer._held

@@ -6,6 +6,7 @@ and so "the policy with its trainable adapter off" is exactly the model that was
 
 from __future__ import annotations
 
+import json
 import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -14,11 +15,13 @@ import torch
 from torch import nn
 
 from ..faults import Fault
+from ..sandbox import check_patterns
+from .limits import check_counts, check_size, check_tokenizer, names_of, strings
 from .source import Source
 from .spec import ATTENTION, DTYPES, ModelSpec
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 START = "start"
 log = logging.getLogger("mrpo")
@@ -47,6 +50,8 @@ def load_tokenizer(spec: ModelSpec, source: Source) -> PreTrainedTokenizerBase:
     from transformers import AutoTokenizer
 
     source = source.words or source
+    check_counts(source)
+    check_tokenizer(source)
     options = {"gguf_file": source.gguf} if source.gguf else {}
     try:
         tokenizer = AutoTokenizer.from_pretrained(
@@ -104,6 +109,9 @@ def _load_base(spec: ModelSpec, source: Source, device: torch.device) -> PreTrai
             f"model {source.name}: a .gguf file cannot be loaded in {spec.quantization}",
             "Its weights are brought to dtype when it is read. Leave quantization out, or use the original folder.",
         )
+    if source.words is not None:
+        check_counts(source)
+    check_size(spec, source, _config(source), device)
     options: dict[str, object] = {
         "dtype": DTYPES[spec.dtype_name(device)],
         "attn_implementation": spec.attention_name(),
@@ -133,6 +141,16 @@ def _load_base(spec: ModelSpec, source: Source, device: torch.device) -> PreTrai
     raise Fault(reason, f"model {source.name}: it cannot be loaded: {text}")
 
 
+def _config(source: Source) -> PretrainedConfig:
+    from transformers import AutoConfig
+
+    options = {"gguf_file": source.gguf} if source.gguf else {}
+    try:
+        return AutoConfig.from_pretrained(str(source.folder), local_files_only=True, trust_remote_code=False, **options)
+    except Exception as error:
+        raise Fault("MODEL_INVALID", f"model {source.name}: config.json: {first_line(error)}") from error
+
+
 def plain_if_gguf(model: PreTrainedModel, source: Source) -> PreTrainedModel:
     """Weights of a GGUF file are plain ones once they are read; without its mark they can be saved and trained."""
     if source.gguf and hasattr(model, "hf_quantizer"):
@@ -156,12 +174,34 @@ def quantization_config(spec: ModelSpec, device: torch.device) -> object:
 def _with_start_adapter(base: PreTrainedModel, source: Source) -> nn.Module:
     from peft import PeftModel
 
+    check_adapter_patterns(base, source)
     try:
         return PeftModel.from_pretrained(base, str(source.adapter), adapter_name=START, is_trainable=False)
     except Exception as error:
         raise Fault(
             "MODEL_INVALID", f"adapter {source.adapter}: it does not fit {source.name}: {first_line(error)}"
         ) from error
+
+
+PATTERNS = (
+    "target_modules",
+    "exclude_modules",
+    "modules_to_save",
+    "layers_pattern",
+    "rank_pattern",
+    "alpha_pattern",
+    "target_parameters",
+    "trainable_token_indices",
+)
+"""Settings of adapter_config.json that PEFT matches names of modules against."""
+
+
+def check_adapter_patterns(base: PreTrainedModel, source: Source) -> None:
+    """Raises MODEL_INVALID for patterns that would take for ever."""
+    assert source.adapter is not None
+    config = json.loads((source.adapter / "adapter_config.json").read_text(encoding="utf-8"))
+    found = [text for field in PATTERNS for text in strings(config.get(field))]
+    check_patterns(found, names_of(base), f"adapter {source.adapter}")
 
 
 def first_line(error: Exception) -> str:

@@ -47,18 +47,22 @@ def render(task: dict[str, Any]) -> dict[str, Any]:
     return {"text": rendered[0]}
 
 
+FORMS = ("{}", "(.*\\.)?({})$", "(^|.*\\.){}($|\\..*)", "(?:^|.*?\\.){}\\.(?P<idx>\\d+)\\.", "{}\\.")
+"""What PEFT and transformers make of a pattern."""
+
+
 def try_patterns(task: dict[str, Any]) -> dict[str, Any]:
-    """Whether each pattern can be matched against every name, in all the forms that PEFT puts it in."""
+    """Matches each pattern against every name, in all the forms it is put in. That this ends is the answer."""
     for pattern in task["patterns"]:
-        for form in (f"{pattern}", f"(.*\\.)?({pattern})$", f"(^|.*\\.){pattern}($|\\..*)"):
+        for form in FORMS:
             try:
-                compiled = re.compile(form)
-            except (re.error, OverflowError) as error:
-                return {"failed": f"{short(pattern, 200)!r} is no pattern: {error}"}
+                compiled = re.compile(form.replace("{}", pattern))
+            except (re.error, OverflowError, RecursionError):
+                continue  # whoever uses it will say so
             for name in task["names"]:
                 compiled.fullmatch(name)
                 compiled.match(name)
-    return {"fine": True}
+    return {"tried": len(task["patterns"])}
 
 
 TASKS = {"render": render, "patterns": try_patterns}

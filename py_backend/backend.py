@@ -243,10 +243,19 @@ class Backend:
         trainer.restore(snapshot)
         return snapshot.step
 
-    def export(self, handle: str, path: str, merge: bool, model_card: str, report: Report) -> tuple[str, list[str]]:
+    def export(
+        self, handle: str, path: str, merge: bool, model_card: str, replace: bool, report: Report
+    ) -> tuple[str, list[str]]:
         held = self.registry.model(handle)
         target, files = export(
-            held.loaded, held.policy, path, merge=merge, model_card=model_card, roots=self.roots, report=report
+            held.loaded,
+            held.policy,
+            path,
+            merge=merge,
+            model_card=model_card,
+            replace=replace,
+            roots=self.roots,
+            report=report,
         )
         return str(target), files
 

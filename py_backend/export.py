@@ -29,11 +29,19 @@ COMBINED = "combined"
 
 
 def export(
-    loaded: Loaded, policy: Policy | None, path: str, *, merge: bool, model_card: str, roots: Roots, report: Report
+    loaded: Loaded,
+    policy: Policy | None,
+    path: str,
+    *,
+    merge: bool,
+    model_card: str,
+    replace: bool,
+    roots: Roots,
+    report: Report,
 ) -> tuple[Path, list[str]]:
     """The folder and the files in it. Raises PATH_REFUSED for a folder that holds something, UNSUPPORTED for a model
     of which nothing was trained (unless its whole weights are asked for)."""
-    target = check_target(path, roots)
+    target = check_target(path, roots, replace)
     try:
         with scratch_folder(target.parent, target.name) as scratch:
             content = scratch / "content"
@@ -45,6 +53,8 @@ def export(
                 (content / "README.md").write_text(model_card, encoding="utf-8")
             share(content)
             flush(content)
+            if replace and target.exists():
+                os.rename(target, scratch / "replaced")
             os.rename(content, target)
     except (OSError, SafetensorError) as error:
         raise Fault("PATH_REFUSED", f"export to {target}: {getattr(error, 'strerror', None) or error}") from error
@@ -54,15 +64,23 @@ def export(
     return target, files
 
 
-def check_target(path: str, roots: Roots) -> Path:
+def check_target(path: str, roots: Roots, replace: bool) -> Path:
     target = roots.check(path, "export")
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+    if target.exists() and not may_take(target, replace):
         raise Fault("PATH_REFUSED", f"export to {target}: it exists and is not an empty folder", "Choose another path.")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise Fault("PATH_REFUSED", f"export to {target}: {error.strerror}") from error
     return target
+
+
+def may_take(target: Path, replace: bool) -> bool:
+    """An empty folder, or an earlier export that is to be replaced."""
+    if not target.is_dir():
+        return False
+    names = {path.name for path in target.iterdir()}
+    return not names or (replace and not names.isdisjoint({"adapter_config.json", "config.json"}))
 
 
 def write_weights(loaded: Loaded, policy: Policy | None, folder: Path, merge: bool) -> None:

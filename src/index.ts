@@ -18,6 +18,7 @@ export {
   exportRun,
   generate,
   readRun,
+  resumeRun,
   startRun,
   writeComparison,
   writeRunReport,

@@ -161,7 +161,8 @@ class BackendServicer:
 
         def work(send: Send) -> None:
             report = last.reporter(send)
-            send(self._backend.export(request.model_handle, request.path, request.merge, request.model_card, report))
+            asked = (request.model_handle, request.path, request.merge, request.model_card, request.replace)
+            send(self._backend.export(*asked, report))
 
         async for event in stream(self._device.submit, work, idle=lambda: last.value):
             if isinstance(event, Progress):

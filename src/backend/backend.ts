@@ -307,7 +307,12 @@ export interface Backend {
   exportModel(
     modelHandle: string,
     path: string,
-    options: CallOptions & { readonly merge: boolean; readonly modelCard: string },
+    options: CallOptions & {
+      readonly merge: boolean;
+      readonly modelCard: string;
+      /** The path may hold an earlier export, which goes when the new one is complete. Default false. */
+      readonly replace?: boolean | undefined;
+    },
   ): Promise<readonly string[]>;
   readDataset(
     dataset: string,

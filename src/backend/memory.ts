@@ -274,7 +274,8 @@ export function createMemoryBackend(options: MemoryBackendOptions = {}): Backend
       enter(call);
       const toy = toyOf(model);
       const content = { name: toy.name, base: toy.weights, adapter: toy.adapter };
-      return writeToy(path, { ...content, merge: call.merge, modelCard: call.modelCard });
+      const { merge, modelCard, replace = false } = call;
+      return writeToy(path, { ...content, merge, modelCard, replace });
     },
     async *readDataset(dataset, call) {
       enter(call);

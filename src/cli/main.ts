@@ -46,6 +46,10 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: 'train a policy on preference pairs',
     load: async () => (await import('./commands/train.js')).registerTrain,
   },
+  resume: {
+    summary: 'go on with a run that was stopped or has failed',
+    load: async () => (await import('./commands/resume.js')).registerResume,
+  },
   evaluate: {
     summary: 'accuracies and margins of a run or a model on held-out pairs',
     load: async () => (await import('./commands/evaluate.js')).registerEvaluate,

@@ -53,6 +53,10 @@ export function createRunDisplay(io: CliIo, quiet = false): RunDisplay {
           return;
         case 'note':
           return say(`  ${event.message}`);
+        case 'resumed':
+          return say(`  going on behind step ${event.step}`);
+        case 'recovery':
+          return say(`  ${event.reason}\n  going on from the last checkpoint in ${event.pauseSeconds} s`);
         case 'step':
           return quiet
             ? undefined

@@ -4,6 +4,7 @@
  * code reads: every default applied, frozen.
  */
 import { z } from 'zod';
+import { trainingSchema } from './training-schema.js';
 
 import { COLUMN_ROLES, type ColumnRole } from './column-roles.js';
 
@@ -283,43 +284,6 @@ export const objectiveSchema = z
       .min(1)
       .optional()
       .describe('custom: path of a .ts or .js file whose default export is the loss.'),
-  })
-  .prefault({});
-
-export const trainingSchema = z
-  .strictObject({
-    learning_rate: z.number().min(0).default(1e-5).describe('Peak learning rate.'),
-    lr_scheduler_type: z
-      .enum(['cosine', 'linear', 'constant'])
-      .default('cosine')
-      .describe('Course of the learning rate after warm-up.'),
-    warmup_ratio: z.number().min(0).max(1).default(0).describe('Share of all steps with a rising learning rate.'),
-    epochs: z.number().positive().default(3).describe('Passes over the training pairs.'),
-    max_steps: z.int().min(1).optional().describe('Stop after this many optimizer steps whatever the epochs.'),
-    batch_size: z.int().min(1).default(8).describe('Pairs per optimizer step, whatever the micro-batches.'),
-    micro_batch_tokens: z
-      .int()
-      .min(1)
-      .optional()
-      .describe(
-        'Tokens whose activations are held at once: one forward, or two of half the size. Default: by free memory.',
-      ),
-    optim: z
-      .enum(['adamw', 'paged_adamw_8bit'])
-      .default('adamw')
-      .describe('Optimizer: AdamW, or its 8-bit paged form (bitsandbytes).'),
-    adam_beta1: z.number().min(0).lt(1).default(0.9).describe('Decay of the first moment.'),
-    adam_beta2: z.number().min(0).lt(1).default(0.999).describe('Decay of the second moment.'),
-    adam_epsilon: z.number().positive().default(1e-8).describe('Added to the denominator.'),
-    weight_decay: z.number().min(0).default(0).describe('Decoupled weight decay, per unit of learning rate.'),
-    max_grad_norm: z.number().min(0).default(1).describe('Clip the gradient norm; 0 = never.'),
-    eval_steps: z
-      .int()
-      .min(1)
-      .optional()
-      .describe('Evaluate every so many steps. Default: at the start and after each epoch.'),
-    logging_steps: z.int().min(1).default(1).describe('Write training metrics every so many steps.'),
-    seed: z.int().min(0).default(0).describe('Of the split, the order, the adapter and dropout.'),
   })
   .prefault({});
 

@@ -14,9 +14,17 @@ export interface Line {
   readonly style?: 'faint' | 'dots' | 'dashed' | undefined;
 }
 
+export interface Mark {
+  readonly x: number;
+  /** Shown when pointed at. */
+  readonly text: string;
+}
+
 export interface ChartOptions {
   readonly title: string;
   readonly lines: readonly Line[];
+  /** Places on the horizontal axis that something happened at. */
+  readonly marks?: readonly Mark[] | undefined;
   /** Plain words: what this shows and what to look for. */
   readonly caption: string;
   readonly xLabel?: string | undefined;
@@ -55,6 +63,7 @@ export function lineChart(options: ChartOptions): Html | undefined {
 ${yTicks.map((y) => horizontal(py(y), tickFormat(y)))}
 ${xTicks.map((x) => html`<text class="tick" x="${at(px(x))}" y="${HEIGHT - EDGE.bottom + 16}" text-anchor="middle">${x}</text>`)}
 <text class="tick" x="${WIDTH - EDGE.right}" y="${HEIGHT - 4}" text-anchor="end">${options.xLabel ?? 'optimizer step'}</text>
+${(options.marks ?? []).filter(({ x }) => x >= left && x <= right).map((mark) => vertical(px(mark.x), mark.text))}
 ${lines.map((line) => drawLine(line, px, py, format))}
 </svg>
 <p class="caption">${options.caption}</p>
@@ -65,6 +74,10 @@ ${lines.map((line) => drawLine(line, px, py, format))}
 function horizontal(y: number, label: string): Html {
   return html`<line class="grid" x1="${EDGE.left}" x2="${WIDTH - EDGE.right}" y1="${at(y)}" y2="${at(y)}"/>
 <text class="tick" x="${EDGE.left - 6}" y="${at(y + 3.5)}" text-anchor="end">${label}</text>`;
+}
+
+function vertical(x: number, text: string): Html {
+  return html`<line class="event" x1="${at(x)}" x2="${at(x)}" y1="${EDGE.top}" y2="${HEIGHT - EDGE.bottom}"><title>${text}</title></line>`;
 }
 
 function drawLine(

@@ -13,6 +13,8 @@ export interface ReportRun {
   /** One sentence: "mrpo against self, gemma on 900 pairs". */
   readonly summary: string;
   readonly metrics: readonly MetricsLine[];
+  /** Where the run went on after it had been interrupted. */
+  readonly wentOn: readonly { readonly x: number; readonly text: string }[];
   /** Held-out pairs before the first update and at the last evaluation; absent if the run ended before. */
   readonly before: Metrics | undefined;
   readonly after: Metrics | undefined;

@@ -32,6 +32,7 @@ p { margin: 8px 0; max-width: 74ch; }
 .swatch { display: inline-block; width: 14px; border-top: 2.5px solid; vertical-align: 4px; margin-right: 5px; }
 .swatch.dashed { border-top-style: dashed; }
 .grid { stroke: var(--rule); stroke-width: 1; }
+.event { stroke: var(--soft, currentColor); stroke-width: 1; stroke-dasharray: 2 3; opacity: 0.7; }
 .tick { fill: var(--soft); font-size: 11px; font-variant-numeric: tabular-nums; }
 .line { fill: none; stroke-width: 2; stroke-linejoin: round; stroke-linecap: round; }
 .line.faint { stroke-width: 1; opacity: 0.28; } .line.dashed { stroke-dasharray: 5 5; stroke-width: 1.5; }

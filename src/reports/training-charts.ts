@@ -25,10 +25,12 @@ export function trainingCharts(runs: readonly ReportRun[]): Html {
       color: index + offset,
       style: 'dots' as const,
     }));
+  const marks = runs.length === 1 ? runs[0]?.wentOn : undefined; // of several runs nobody could tell whose they are
   const accuracy = (name: string, title: string, caption: string): Html | undefined =>
     lineChart({
       title,
       caption,
+      marks,
       lines: [...heldOut(name), ...lengthBaseline(runs)],
       format: percentText,
       tickFormat: percentTick,
@@ -39,12 +41,14 @@ export function trainingCharts(runs: readonly ReportRun[]): Html {
   return html`<div class="charts">
 ${lineChart({
   title: 'Loss',
+  marks,
   lines: [...trained('loss'), ...heldOut('loss', single)],
   caption:
     'Lower is better. Pale: each step. Line: smoothed. Dots: pairs that are never trained on; when they rise while training falls, the model learns by heart.',
 })}
 ${lineChart({
   title: "Margin of the method's own reward",
+  marks,
   lines: [...trained('rewards/margins'), ...heldOut('rewards/margins', single)],
   caption: 'How far the preferred answer is ahead of the other one. Above 0: ahead.',
 })}
@@ -53,6 +57,7 @@ ${accuracy('accuracies/refm1', 'Accuracy against the starting point', 'Held-out 
 ${accuracy('rewards/accuracies', "Accuracy by the method's own reward", 'With several references this does not start at 0: the first dot is what the references alone decide.')}
 ${lineChart({
   title: 'Log-probability of the answers',
+  marks,
   lines: runs.flatMap((run, index) => [
     {
       name: label(run, 'preferred'),

@@ -1,57 +1,131 @@
 /**
  * One run from top to bottom: preparation, samples, training, samples, export. Everything it finds out is told as an
- * event and written into the run folder at once, so that a run that ends early is as readable as one that ends well.
+ * event and written into the run folder at once, so that a run that ends early is as readable as one that ends well. When
+ * the backend fails on the way, the run goes on from its last checkpoint.
  */
+import { rm } from 'node:fs/promises';
 import type { Trainer } from '../backend/backend.js';
 import type { Sides } from '../core/sides.js';
+import { toMrpoError } from '../core/errors.js';
+import { checkpointPieces } from '../store/checkpoints.js';
+import type { RunEvent } from '../store/events.js';
+import { continueJsonLines, createJsonLines, type JsonLinesWriter } from '../store/json-lines.js';
+import type { TrainingFacts } from '../store/run-record.js';
+import { pauseFor } from '../training/cuts.js';
 import { evaluatePolicy, type Evaluation } from '../training/evaluate.js';
 import type { Examples } from '../training/examples.js';
-import { policyStart } from '../training/policy-start.js';
+import { policyStart, resumedStart, type KeptStart } from '../training/policy-start.js';
 import { trainPolicy } from '../training/train.js';
-import type { RunEvent } from '../store/events.js';
+import { createCheckpointWriter } from './checkpoint-writer.js';
 import { exportPolicy } from './export-policy.js';
 import { heldOutLines } from './held-out.js';
-import { createJsonLines, type JsonLinesWriter } from '../store/json-lines.js';
 import { prepareRun, type PreparedRun } from './prepare-run.js';
-import { recordTraining, type TrainingRecord } from './record-training.js';
+import { recordTraining, type StepBoundary, type TrainingRecord } from './record-training.js';
+import { createRecovery } from './recovery.js';
 import { runStage, type RunContext } from './run-context.js';
-import type { TrainingFacts } from '../store/run-record.js';
+import { requireSameRun } from './run-identity.js';
+import { newestCheckpoint, type ResumePoint } from './resume-point.js';
+import type { RunState } from './run-state.js';
 import { answerSamples, samplePairs } from './samples.js';
 
 /** @returns whether the run was stopped on the way; then the adapter is that of the last finished step. */
 export async function executeRun(context: RunContext): Promise<{ readonly stopped: boolean }> {
-  const { loaded, folder, runRecord } = context;
-  const prepared = await prepareRun(context);
-  const samples = await createJsonLines(folder.file('samples'));
-  try {
-    await runStage(context, 'samples', () => sample(context, prepared, samples, 0));
-    const trained = await runStage(context, 'train', () => train(context, prepared));
-    const { before, after, afterStep, heldOut } = trained;
-    if (before !== undefined && after !== undefined) {
-      await keepEvaluations(context, heldOut, prepared.referenceNames, { before, after, afterStep });
+  const recovery = createRecovery(context.renew !== undefined);
+  let lastStep = 0;
+  const onStep = (step: number): void => void (lastStep = step);
+  for (let resumed = context.resumed; ; resumed = true) {
+    const point = resumed ? await newestCheckpoint(context.folder, (message) => context.emit({ type: 'note', message })) : undefined;
+    try {
+      return await attempt(context, point, onStep);
+    } catch (thrown) {
+      const verdict = recovery.after(thrown, lastStep);
+      if (context.signal.aborted || 'giveUp' in verdict) {
+        const why = 'giveUp' in verdict ? verdict.giveUp : undefined;
+        if (why !== undefined) context.emit({ type: 'note', message: `the run does not go on: ${why}` });
+        throw thrown;
+      }
+      await recover(context, toMrpoError(thrown).message, verdict.pauseSeconds, lastStep);
     }
-    await runStage(context, 'export', () => exportPolicy(loaded, folder, prepared, trained));
-    await runRecord.update({ training: trainingFacts(prepared.trainer, trained) });
-    if (!trained.stopped) await runStage(context, 'samples', () => sample(context, prepared, samples, trained.steps));
-    const { peakMemoryBytes } = await prepared.backend.info();
-    await runRecord.update({ peakMemoryBytes: Math.max(peakMemoryBytes, trained.peakMemoryBytes) });
-    return { stopped: trained.stopped };
+  }
+}
+
+/** Lets go of what has failed, tells it, and waits. */
+async function recover(context: RunContext, reason: string, pauseSeconds: number, lastStep: number): Promise<void> {
+  const { emit, renew, runRecord, signal } = context;
+  emit({ type: 'recovery', reason, pauseSeconds });
+  await renew?.();
+  await pauseFor(pauseSeconds * 1000, signal);
+  await runRecord.beginAttempt({ kind: 'recovery', reason, lastStep });
+}
+
+async function attempt(
+  context: RunContext,
+  point: ResumePoint | undefined,
+  onStep: (step: number) => void,
+): Promise<{ readonly stopped: boolean }> {
+  const { loaded, folder, runRecord } = context;
+  const prepared = await prepareRun(context, point?.state.checkpointing);
+  try {
+    if (point !== undefined) await goOnFrom(context, prepared, point);
+    const samples = await openSamples(context, point);
+    try {
+      if (point === undefined) await runStage(context, 'samples', () => sample(context, prepared, samples, 0));
+      const samplesBytes = await samples.sync();
+      const trained = await runStage(context, 'train', () => train(context, prepared, point, samplesBytes, onStep));
+      const { before, after, afterStep, heldOut } = trained;
+      if (before !== undefined && after !== undefined) {
+        await keepEvaluations(context, heldOut, prepared.referenceNames, { before, after, afterStep });
+      }
+      await runStage(context, 'export', () => exportPolicy(loaded, folder, prepared, trained));
+      await runRecord.update({ training: trainingFacts(prepared.trainer, trained) });
+      if (!trained.stopped) await runStage(context, 'samples', () => sample(context, prepared, samples, trained.steps));
+      const { peakMemoryBytes } = await prepared.backend.info();
+      await runRecord.update({ peakMemoryBytes: Math.max(peakMemoryBytes, trained.peakMemoryBytes) });
+      return { stopped: trained.stopped };
+    } finally {
+      await samples.close();
+    }
   } finally {
-    await samples.close();
     await release(prepared);
   }
 }
 
+/** Puts a checkpoint on the trainer, if it is one of this run. */
+async function goOnFrom(
+  { emit, runRecord }: RunContext,
+  { identity, trainer }: PreparedRun,
+  { checkpoint, state }: ResumePoint,
+): Promise<void> {
+  for (const message of requireSameRun(state.identity, identity)) emit({ type: 'note', message });
+  await trainer.loadCheckpoint(checkpointPieces(checkpoint));
+  await runRecord.goOnFrom(checkpoint.step);
+  emit({ type: 'resumed', step: checkpoint.step });
+}
+
+/** Answers before training stay; whatever else an earlier attempt has written is written again. */
+async function openSamples({ folder }: RunContext, point: ResumePoint | undefined): Promise<JsonLinesWriter> {
+  await rm(folder.file('heldOut'), { force: true });
+  if (point !== undefined) return continueJsonLines(folder.file('samples'), point.state.samplesBytes);
+  await rm(folder.file('samples'), { force: true });
+  return createJsonLines(folder.file('samples'));
+}
+
 async function train(
   context: RunContext,
-  { backend, policy, trainer, objective, examples, referenceNames, policyReferences }: PreparedRun,
+  prepared: PreparedRun,
+  point: ResumePoint | undefined,
+  samplesBytes: number,
+  onStep: (step: number) => void,
 ): Promise<TrainingRecord & { readonly heldOut: Examples }> {
   const { loaded, folder, emit, signal } = context;
+  const { backend, policy, trainer, objective, examples, referenceNames, policyReferences, identity } = prepared;
   const { training } = loaded.config;
+  const state = point?.state;
   const onProgress = (done: number, total: number): void => emit(evaluationProgress(done, total));
   const scoring = { backend, rowSet: policy.rowSet, onProgress };
   let { heldOut } = examples;
   let known: Sides<Float64Array> | undefined;
+  let kept: KeptStart = state?.policyStart ?? {};
   const loop = trainPolicy({
     trainer,
     objective,
@@ -60,9 +134,16 @@ async function train(
     referenceNames,
     policyReferences,
     training,
+    resume: state?.training,
+    rateFactor: state?.rateFactor,
     start: async (abort) => {
+      if (state !== undefined) {
+        const pairs = resumedStart(examples, policyReferences, kept);
+        ({ heldOut } = pairs);
+        return pairs;
+      }
       const start = await policyStart(examples, policyReferences, { ...scoring, signal: abort });
-      ({ heldOut, own: known } = start);
+      ({ heldOut, kept, own: known } = start);
       if (start.off > 0) emit({ type: 'note', message: scoredAgain(start.off) });
       return start;
     },
@@ -73,11 +154,42 @@ async function train(
     },
     signal,
   });
-  const metrics = await createJsonLines(folder.file('metrics'));
+  const checkpoints = createCheckpointWriter({
+    folder,
+    trainer,
+    training,
+    resumed: state?.training,
+    note: (message) => emit({ type: 'note', message }),
+  });
+  const stateAt = async (boundary: Pick<StepBoundary, 'training' | 'recording'>): Promise<RunState> => ({
+    format: 1,
+    identity,
+    training: boundary.training,
+    recording: await boundary.recording(),
+    checkpointing: trainer.checkpointing as RunState['checkpointing'],
+    policyStart: kept,
+    samplesBytes,
+    rateFactor: state?.rateFactor ?? 1,
+  });
+  if (state === undefined) await rm(folder.file('metrics'), { force: true });
+  const metrics = await (state === undefined
+    ? createJsonLines(folder.file('metrics'))
+    : continueJsonLines(folder.file('metrics'), state.recording.metricsBytes));
   try {
-    const record = await recordTraining(loop, { loggingSteps: training.logging_steps, metrics, emit });
-    return { ...record, heldOut };
+    const trained = await recordTraining(loop, {
+      training,
+      metrics,
+      emit,
+      resume: state?.recording,
+      onBoundary: async (boundary) => {
+        onStep(boundary.step);
+        await checkpoints.boundary(boundary.step, boundary.isBest, () => stateAt(boundary));
+      },
+    });
+    await checkpoints.last(() => stateAt({ training: trained.state, recording: async () => trained.recording }));
+    return { ...trained, heldOut };
   } finally {
+    await checkpoints.settle();
     await metrics.close();
   }
 }

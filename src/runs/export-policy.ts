@@ -24,6 +24,7 @@ export async function exportPolicy(
     before: trained.before,
     after: trained.after,
   });
-  await backend.exportModel(policy.model.handle, path, { merge, modelCard: card });
+  // A run that goes on replaces what an earlier end of it has left.
+  await backend.exportModel(policy.model.handle, path, { merge, modelCard: card, replace: true });
   return path;
 }

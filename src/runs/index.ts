@@ -16,5 +16,5 @@ export type {
   TrainingFacts,
 } from '../store/run-record.js';
 export type { Sample } from './samples.js';
-export { startRun, type Run, type RunResult, type StartOptions } from './start-run.js';
+export { resumeRun, startRun, type Run, type RunResult, type StartOptions } from './start-run.js';
 export { writeComparison, writeRunReport } from './write-run-report.js';

@@ -51,7 +51,12 @@ export function createPolicyTrainer(
   backend: Backend,
   config: RunConfig,
   policy: LoadedPolicy,
-  options: { readonly signal: AbortSignal | undefined; readonly onProgress: (progress: Progress) => void },
+  options: {
+    /** In place of the configuration's. */
+    readonly checkpointing?: TrainerSpec['checkpointing'] | undefined;
+    readonly signal: AbortSignal | undefined;
+    readonly onProgress: (progress: Progress) => void;
+  },
 ): Promise<Trainer> {
   const { training, policy: settings } = config;
   const { lora } = settings;
@@ -65,7 +70,7 @@ export function createPolicyTrainer(
     adamBeta1: training.adam_beta1,
     adamBeta2: training.adam_beta2,
     adamEpsilon: training.adam_epsilon,
-    checkpointing: settings.gradient_checkpointing,
+    checkpointing: options.checkpointing ?? settings.gradient_checkpointing,
   };
   return backend.createTrainer(policy.model.handle, policy.rowSet, spec, options);
 }

@@ -9,13 +9,22 @@ export interface MetricsWindow {
   add(event: StepEvent): MetricsLine | undefined;
   /** Tokens of all steps so far. */
   readonly tokens: number;
+  /** For a checkpoint: give it to {@link createMetricsWindow} to go on. */
+  state(): MetricsWindowState;
+}
+
+export interface MetricsWindowState {
+  /** Since the last line. */
+  readonly steps: readonly StepEvent[];
+  readonly tokens: number;
 }
 
 /** Averages metrics over pairs of the last `loggingSteps` steps. */
-export function createMetricsWindow(loggingSteps: number): MetricsWindow {
-  let steps: StepEvent[] = [];
-  let tokens = 0;
+export function createMetricsWindow(loggingSteps: number, resume?: MetricsWindowState): MetricsWindow {
+  let steps: StepEvent[] = [...(resume?.steps ?? [])];
+  let tokens = resume?.tokens ?? 0;
   return {
+    state: () => ({ steps: [...steps], tokens }),
     get tokens() {
       return tokens;
     },

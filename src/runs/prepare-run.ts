@@ -1,5 +1,5 @@
 /** Everything before the first update: pairs, the references' scores, the policy with its trainer, the objective. */
-import type { Backend, Trainer } from '../backend/backend.js';
+import type { Backend, Trainer, TrainerSpec } from '../backend/backend.js';
 import { policyModelSpec } from '../config/index.js';
 import type { PreferencePair } from '../data/index.js';
 import { createObjective } from '../objectives/create-objective.js';
@@ -9,6 +9,7 @@ import { createPolicyTrainer, loadPolicy, unloadedOnFailure, type LoadedPolicy }
 import { planFacts } from './plan-facts.js';
 import { preparePairs } from './prepare-data.js';
 import { policyAmong, prepareReferences, referenceFacts } from './prepare-references.js';
+import { runIdentity, type RunIdentity } from './run-identity.js';
 import { runStage, type RunContext } from './run-context.js';
 
 export interface PreparedRun {
@@ -21,9 +22,11 @@ export interface PreparedRun {
   /** Which references are the policy as it starts. */
   readonly policyReferences: readonly number[];
   readonly nameOf: (pair: PreferencePair) => string;
+  readonly identity: RunIdentity;
 }
 
-export async function prepareRun(context: RunContext): Promise<PreparedRun> {
+/** @param checkpointing Of activations, where a checkpoint says what was in force. Default: as configured. */
+export async function prepareRun(context: RunContext, checkpointing?: TrainerSpec['checkpointing']): Promise<PreparedRun> {
   const { loaded, runRecord, open, emit, signal } = context;
   const { config } = loaded;
   const note = (message: string): void => emit({ type: 'note', message });
@@ -83,7 +86,7 @@ export async function prepareRun(context: RunContext): Promise<PreparedRun> {
           longerIsChosen: longerIsChosen(examples.heldOut),
         },
       });
-      const trainer = await createPolicyTrainer(backend, config, policy, { signal, onProgress });
+      const trainer = await createPolicyTrainer(backend, config, policy, { checkpointing, signal, onProgress });
       return {
         backend,
         policy,
@@ -93,6 +96,7 @@ export async function prepareRun(context: RunContext): Promise<PreparedRun> {
         nameOf,
         referenceNames: references.map(({ name }) => name),
         policyReferences: policyAmong(references),
+        identity: runIdentity({ config, policy: policy.model.identity, references, examples, pairs: everyPair }),
       };
     });
   });

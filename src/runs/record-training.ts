@@ -1,10 +1,13 @@
 /** The training of a run: follows the loop, writes its lines, tells its events, and keeps what later stages need. */
-import type { Evaluation } from '../training/evaluate.js';
-import type { TrainingEnd, TrainingEvent } from '../training/train.js';
+import type { TrainingConfig } from '../config/index.js';
 import { createEta } from './eta.js';
+import { createMetricsWindow, evaluationLine } from './metrics.js';
+import type { BestEvaluation, RecordingState } from './run-state.js';
 import type { RunEvent } from '../store/events.js';
 import type { JsonLinesWriter } from '../store/json-lines.js';
-import { createMetricsWindow, evaluationLine } from './metrics.js';
+import type { Evaluation } from '../training/evaluate.js';
+import type { TrainingState } from '../training/state.js';
+import type { Training, TrainingEnd } from '../training/train.js';
 
 export interface TrainingRecord extends TrainingEnd {
   /** Before the first update, and the last one made; both absent if the run was stopped before the first. */
@@ -12,30 +15,64 @@ export interface TrainingRecord extends TrainingEnd {
   readonly after: Evaluation | undefined;
   /** Optimizer steps before the last evaluation. */
   readonly afterStep: number;
+  readonly best: BestEvaluation | undefined;
   readonly tokens: number;
   readonly skippedSteps: number;
   readonly peakMemoryBytes: number;
+  /** As at the last step boundary. */
+  readonly recording: RecordingState;
 }
 
 export interface RecordOptions {
-  readonly loggingSteps: number;
+  readonly training: Pick<TrainingConfig, 'logging_steps' | 'metric_for_best_model' | 'early_stopping_patience'>;
   readonly metrics: JsonLinesWriter;
   readonly emit: (event: RunEvent) => void;
+  /** Called between two steps. */
+  readonly onBoundary: (boundary: StepBoundary) => Promise<void>;
+  readonly resume?: RecordingState | undefined;
+}
+
+export interface StepBoundary {
+  readonly step: number;
+  /** Whether the policy of now has been evaluated, better than ever before. */
+  readonly isBest: boolean;
+  readonly training: TrainingState;
+  readonly recording: () => Promise<RecordingState>;
 }
 
 export async function recordTraining(
-  training: AsyncGenerator<TrainingEvent, TrainingEnd>,
-  { loggingSteps, metrics, emit }: RecordOptions,
+  loop: Training,
+  { training, metrics, emit, onBoundary, resume }: RecordOptions,
 ): Promise<TrainingRecord> {
-  const window = createMetricsWindow(loggingSteps);
+  const window = createMetricsWindow(training.logging_steps, resume?.window);
   const eta = createEta();
-  let before: Evaluation | undefined;
-  let after: Evaluation | undefined;
-  let [afterStep, skippedSteps, peakMemoryBytes] = [0, 0, 0];
+  const metric = training.metric_for_best_model;
+  let { before, after, best } = resume ?? {};
+  let [afterStep, skippedSteps, peakMemoryBytes, worseSince] = [
+    resume?.afterStep ?? 0,
+    resume?.skippedSteps ?? 0,
+    resume?.peakMemoryBytes ?? 0,
+    resume?.worseSince ?? 0,
+  ];
+  if (best?.metric !== metric) [best, worseSince] = [undefined, 0];
+  const recording = async (): Promise<RecordingState> => ({
+    metricsBytes: await metrics.sync(),
+    window: window.state(),
+    before,
+    after,
+    afterStep,
+    best,
+    worseSince,
+    skippedSteps,
+    peakMemoryBytes,
+  });
+  let answer: 'finish' | undefined;
   for (;;) {
-    const next = await training.next();
+    const next = await loop.next(answer);
+    answer = undefined;
     if (next.done === true) {
-      return { ...next.value, before, after, afterStep, skippedSteps, peakMemoryBytes, tokens: window.tokens };
+      const facts = { before, after, afterStep, best, skippedSteps, peakMemoryBytes, tokens: window.tokens };
+      return { ...next.value, ...facts, recording: await recording() };
     }
     const event = next.value;
     switch (event.type) {
@@ -50,18 +87,49 @@ export async function recordTraining(
         emit({ ...event, etaSeconds: eta.after(event.seconds, event.totalSteps - event.step) });
         break;
       }
-      case 'evaluation':
-        before ??= event.evaluation;
-        [after, afterStep] = [event.evaluation, event.step];
-        await metrics.append(evaluationLine(event.step, event.epoch, event.evaluation.measures));
-        emit({ type: 'evaluation', step: event.step, epoch: event.epoch, measures: event.evaluation.measures });
+      case 'evaluation': {
+        const { step, evaluation } = event;
+        const { measures } = evaluation;
+        before ??= evaluation;
+        [after, afterStep] = [evaluation, step];
+        if (step > 0) {
+          const value = (measures as Readonly<Record<string, number | undefined>>)[metric];
+          if (value !== undefined && isBetter(metric, value, best?.value)) {
+            [best, worseSince] = [{ step, metric, value }, 0];
+          } else worseSince += 1;
+        }
+        await metrics.append(evaluationLine(step, event.epoch, measures));
+        emit({ type: 'evaluation', step, epoch: event.epoch, measures });
         break;
+      }
       case 'smaller_micro_batches':
         emit({
           type: 'note',
-          message: `step ${event.step}: out of memory; done again, with the same gradient, holding ${event.tokenBudget} tokens at once, as will be all further steps`,
+          message: `step ${event.step}: out of memory; done again, with the same gradient, holding ${event.tokenBudget} tokens at once, as will be the next steps`,
         });
+        break;
+      case 'boundary':
+        await onBoundary({
+          step: event.step,
+          isBest: best?.step === event.step,
+          training: event.state,
+          recording,
+        });
+        if (worseSince >= (training.early_stopping_patience ?? Infinity)) {
+          answer = 'finish';
+          emit({ type: 'note', message: stopText(event.step, worseSince, best) });
+        }
         break;
     }
   }
 }
+
+/** A loss is better when it is less, any other measure when it is more. The first evaluation is the best so far. */
+function isBetter(metric: string, value: number, best: number | undefined): boolean {
+  if (best === undefined || !Number.isFinite(best)) return Number.isFinite(value);
+  return /(^|[/_])loss$/.test(metric) ? value < best : value > best;
+}
+
+const stopText = (step: number, worseSince: number, best: BestEvaluation | undefined): string =>
+  `step ${step}: stopped early, as ${worseSince} evaluations in a row were not better than ` +
+  (best === undefined ? 'any' : `that of step ${best.step} (${best.metric} ${best.value.toPrecision(4)})`);

@@ -7,7 +7,7 @@ import type { RunEvent } from '../store/events.js';
 import type { RunRecordWriter } from '../store/run-record-writer.js';
 import type { RunFolder } from '../store/run-folder.js';
 import type { RunStage } from '../store/run-record.js';
-import type { OpenBackend } from './with-backend.js';
+import type { OpenBackend, RenewBackend } from './with-backend.js';
 
 export interface CacheChoice {
   /** Of reference log-probs; it stays open. Default: the user's own, `$MRPO_CACHE_DIR` or `~/.cache/mrpo`. */
@@ -19,6 +19,9 @@ export interface RunContext extends CacheChoice, LossChoice {
   readonly folder: RunFolder;
   readonly runRecord: RunRecordWriter;
   readonly open: OpenBackend;
+  readonly renew: RenewBackend | undefined;
+  /** Whether the folder is that of a run that goes on. */
+  readonly resumed: boolean;
   readonly emit: (event: RunEvent) => void;
   /** Fired: before training the run ends at once, in training at the next step boundary with a usable adapter. */
   readonly signal: AbortSignal;

@@ -1,16 +1,21 @@
-/** Starts a run and gives the handle to it: events, result, stop. */
+/** Starts a run, or goes on with one, and gives the handle to it: events, result, stop. */
 import { randomBytes } from 'node:crypto';
 import { stringify } from 'yaml';
 import type { LoadedConfig } from '../config/index.js';
+import { secondsOf } from '../config/duration.js';
 import { abortError } from '../core/abort.js';
-import { toMrpoError, type MrpoError } from '../core/errors.js';
+import { MrpoError, toMrpoError } from '../core/errors.js';
 import { withCustomLoss, type LossChoice } from './custom-loss.js';
 import { createEventLog } from '../store/event-log.js';
+import { writeFileAtomic } from '../store/atomic-file.js';
+import { sweepCheckpoints } from '../store/checkpoints.js';
 import type { RunEvent } from '../store/events.js';
 import { executeRun } from './execute-run.js';
-import { createRunRecordWriter, type RunRecordWriter } from '../store/run-record-writer.js';
+import { lockRun, type RunLock } from '../store/run-lock.js';
+import { createRunRecordWriter, resumeRunRecord, type RunRecordWriter } from '../store/run-record-writer.js';
 import type { CacheChoice } from './run-context.js';
-import { createRunFolder, readRun, type RunFolder, type StoredRun } from '../store/run-folder.js';
+import { createRunFolder, readRun, runFolder, sweepTemporaries, type RunFolder, type StoredRun } from '../store/run-folder.js';
+import { requireSettingsOfCheckpoint } from './resume-point.js';
 import { withBackend, type BackendChoice } from './with-backend.js';
 import { writeRunReport } from './write-run-report.js';
 
@@ -45,8 +50,52 @@ export interface Run {
 export async function startRun(given: LoadedConfig, options: StartOptions = {}): Promise<Run> {
   const loaded = withCustomLoss(given, options);
   const folder = await createRunFolder(loaded.config.output, configText(loaded));
+  const lock = await lockRun(folder);
   const id = `${new Date().toISOString().slice(0, 19).replace(/[:T]/g, '-')}-${randomBytes(3).toString('hex')}`;
   const runRecord = await createRunRecordWriter(folder, id, loaded.hash);
+  return begin({ loaded, folder, lock, runRecord, resumed: false }, options);
+}
+
+/**
+ * Goes on with a run whose process has ended, from its newest checkpoint, or from the start if it has none.
+ * @param given The configuration to go on with: the run's own, or one that differs in what may change.
+ * @throws MrpoError `usage` if the run is finished or another process works on it, `config` if its checkpoint belongs to
+ * another configuration; nothing has been changed then.
+ */
+export async function resumeRun(path: string, given: LoadedConfig, options: StartOptions = {}): Promise<Run> {
+  const folder = runFolder(path);
+  const loaded = withOutput(withCustomLoss(given, options), folder.path);
+  const lock = await lockRun(folder);
+  try {
+    const { record, metrics } = await readRun(folder.path);
+    if (record.status === 'succeeded' && record.configHash === loaded.hash) {
+      throw new MrpoError('usage', `run ${folder.path} is finished; there is nothing to go on with`, {
+        hint: 'To train it further, change its length: --set training.epochs=NUMBER.',
+      });
+    }
+    await requireSettingsOfCheckpoint(folder, loaded.config);
+    sweepCheckpoints(folder);
+    await sweepTemporaries(folder);
+    await writeFileAtomic(folder.file('config'), configText(loaded));
+    const runRecord = await resumeRunRecord(folder, record, loaded.hash, lastStepOf(metrics));
+    return begin({ loaded, folder, lock, runRecord, resumed: true }, options);
+  } catch (thrown) {
+    await lock.release();
+    throw thrown;
+  }
+}
+
+interface TakenRun {
+  readonly loaded: LoadedConfig;
+  readonly folder: RunFolder;
+  readonly lock: RunLock;
+  readonly runRecord: RunRecordWriter;
+  readonly resumed: boolean;
+}
+
+function begin(taken: TakenRun, options: StartOptions): Run {
+  const { loaded, folder, lock, runRecord, resumed } = taken;
+  const { id } = runRecord.record;
   const log = createEventLog<RunEvent>({
     replaces: (event, previous) =>
       event.type === 'progress' &&
@@ -59,10 +108,12 @@ export async function startRun(given: LoadedConfig, options: StartOptions = {}):
   const forward = (): void => stop.abort(options.signal?.reason);
   if (options.signal?.aborted === true) forward();
   else options.signal?.addEventListener('abort', forward, { once: true });
+  const timer = stopAfter(loaded.config.training.max_seconds, stop);
 
   log.push({ type: 'started', id, folder: folder.path });
-  const context = { loaded, folder, runRecord, emit: (event: RunEvent) => log.push(event), signal: stop.signal };
-  const result = runToEnd(context, options).finally(() => {
+  const context = { loaded, folder, runRecord, resumed, emit: (event: RunEvent) => log.push(event), signal: stop.signal };
+  const result = runToEnd(context, options, lock).finally(() => {
+    clearTimeout(timer);
     options.signal?.removeEventListener('abort', forward);
     log.end();
   });
@@ -70,15 +121,33 @@ export async function startRun(given: LoadedConfig, options: StartOptions = {}):
   return { id, folder: folder.path, events: log.events, result, stop: () => stop.abort(abortError()) };
 }
 
-interface StartedRun {
-  readonly loaded: LoadedConfig;
-  readonly folder: RunFolder;
-  readonly runRecord: RunRecordWriter;
+/** A stop that the configuration asks for. */
+class TimeIsOver extends MrpoError {}
+
+/** The longest time that Node's timers know. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+function stopAfter(limit: string | number | undefined, stop: AbortController): NodeJS.Timeout | undefined {
+  const seconds = limit === undefined ? undefined : secondsOf(limit);
+  if (seconds === undefined || seconds * 1000 > LONGEST_TIMER_MS) return undefined;
+  const reason = new TimeIsOver('aborted', `training.max_seconds (${limit}) is over`);
+  return setTimeout(() => stop.abort(reason), seconds * 1000).unref();
+}
+
+const withOutput = (loaded: LoadedConfig, output: string): LoadedConfig => ({
+  ...loaded,
+  config: { ...loaded.config, output },
+});
+
+const lastStepOf = (metrics: StoredRun['metrics']): number =>
+  metrics.reduce((last, { step }) => (typeof step === 'number' ? Math.max(last, step) : last), 0);
+
+interface StartedRun extends Omit<TakenRun, 'lock'> {
   readonly emit: (event: RunEvent) => void;
   readonly signal: AbortSignal;
 }
 
-async function runToEnd(started: StartedRun, options: StartOptions): Promise<RunResult> {
+async function runToEnd(started: StartedRun, options: StartOptions, lock: RunLock): Promise<RunResult> {
   const { folder, runRecord, emit } = started;
   const outcome = await execute(started, options);
   const told = (what: string, thrown: unknown): void =>
@@ -93,6 +162,7 @@ async function runToEnd(started: StartedRun, options: StartOptions): Promise<Run
   );
   const report = readRun(folder.path).then(writeRunReport);
   await report.catch((thrown: unknown) => told('the report', thrown));
+  await lock.release().catch((thrown: unknown) => told('the end of the work on the folder', thrown));
   emit({ type: 'finished', status, folder: folder.path, reason: error?.message });
   if (status === 'failed') throw error;
   return { status, run: await readRun(folder.path) };
@@ -105,15 +175,20 @@ type Outcome =
 async function execute(started: StartedRun, options: StartOptions): Promise<Outcome> {
   const { signal } = started;
   try {
-    const { stopped } = await withBackend({ ...options, signal }, (open) =>
-      executeRun({ ...started, open, cache: options.cache, customLoss: options.customLoss }),
+    const { stopped } = await withBackend({ ...options, signal }, (open, renew) =>
+      executeRun({ ...started, open, renew, cache: options.cache, customLoss: options.customLoss }),
     );
-    return stopped ? { status: 'cancelled', error: abortError(signal) } : { status: 'succeeded' };
+    return stopped ? { status: 'cancelled', error: stopError(signal) } : { status: 'succeeded' };
   } catch (thrown) {
     const error = toMrpoError(thrown);
-    return signal.aborted && error.code === 'aborted' ? { status: 'cancelled', error } : { status: 'failed', error };
+    const isStop = signal.aborted && error.code === 'aborted';
+    return isStop ? { status: 'cancelled', error: stopError(signal) } : { status: 'failed', error };
   }
 }
+
+/** Why the run was stopped, where it is not that somebody wanted it. */
+const stopError = (signal: AbortSignal): MrpoError =>
+  signal.reason instanceof TimeIsOver ? signal.reason : abortError(signal);
 
 const configText = ({ config, hash }: LoadedConfig): string =>
   `# Resolved configuration of this run: every default applied, paths absolute.\n# hash: ${hash}\n${stringify(config)}`;

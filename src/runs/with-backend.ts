@@ -17,15 +17,25 @@ export interface BackendChoice {
 
 /** Gives the same backend at every call. */
 export type OpenBackend = () => Promise<Backend>;
+/** Lets go of a backend that has failed: the next call opens another one. Absent where the backend was given. */
+export type RenewBackend = () => Promise<void>;
 
-export async function withBackend<T>(choice: BackendChoice, work: (open: OpenBackend) => Promise<T>): Promise<T> {
+export async function withBackend<T>(
+  choice: BackendChoice,
+  work: (open: OpenBackend, renew: RenewBackend | undefined) => Promise<T>,
+): Promise<T> {
   const { backend, backendAddress: address, env, signal } = choice;
-  if (backend !== undefined) return work(async () => backend);
+  if (backend !== undefined) return work(async () => backend, undefined);
   let opened: Promise<Backend> | undefined;
+  // One that never opened or died has nothing to close, and the work's own error is the one that matters.
+  const close = async (): Promise<void> => {
+    const own = opened;
+    opened = undefined;
+    await own?.then((it) => it.close()).catch(() => undefined);
+  };
   try {
-    return await work(() => (opened ??= openBackend({ address, env, signal })));
+    return await work(() => (opened ??= openBackend({ address, env, signal })), close);
   } finally {
-    // One that never opened or died has nothing to close, and the work's own error is the one that matters.
-    await opened?.then((own) => own.close()).catch(() => undefined);
+    await close();
   }
 }

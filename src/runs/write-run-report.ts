@@ -4,6 +4,7 @@ import { dataSourceNames } from '../config/index.js';
 import { bytesText } from '../reports/numbers.js';
 import type { Fact, Panel, ReportReference, ReportRun, ReportSample } from '../reports/report-run.js';
 import { writeReport } from '../reports/write-report.js';
+import type { AttemptFacts } from '../store/run-record.js';
 import { RUN_FILES, type StoredRun } from '../store/run-folder.js';
 import type { Sample } from './samples.js';
 
@@ -39,6 +40,7 @@ export function reportRun(run: StoredRun): ReportRun {
     reason: record.status === 'succeeded' ? undefined : record.reason,
     summary: summaryOf(run),
     metrics,
+    wentOn: wentOn(run),
     before: record.evaluation?.before ?? measuresOf(evaluations.at(0)),
     // A run that ended before its second evaluation has nothing to compare with.
     after: evaluations.length > 1 ? (record.evaluation?.after ?? measuresOf(evaluations.at(-1))) : undefined,
@@ -84,6 +86,7 @@ function machineFacts(run: StoredRun): readonly Fact[] {
     steps: training && `${training.steps} of ${training.totalSteps}`,
     'trained parameters': training?.trainableParameters.toLocaleString('en-US'),
     tokens: training?.tokens.toLocaleString('en-US'),
+    interruptions: interruptions(run),
     'peak memory': record.peakMemoryBytes > 0 ? bytesText(record.peakMemoryBytes) : undefined,
     'plan and fact': planAndFact(run),
     'pairs left out': dropped.length > 0 ? dropped.join('; ') : undefined,
@@ -98,6 +101,23 @@ function machineFacts(run: StoredRun): readonly Fact[] {
         .map(([name, version]) => `${name} ${version}`)
         .join(', '),
   });
+}
+
+/** Runs written before attempts were recorded have none. */
+const laterAttempts = ({ record }: StoredRun): readonly AttemptFacts[] => (record.attempts ?? []).slice(1);
+
+const wentOn = (run: StoredRun): ReportRun['wentOn'] =>
+  laterAttempts(run).map(({ fromStep, startedAt, reason = 'it ended' }) => ({
+    x: fromStep,
+    text: `went on behind step ${fromStep} at ${startedAt.slice(0, 19).replace('T', ' ')} UTC, after: ${reason}`,
+  }));
+
+function interruptions(run: StoredRun): string | undefined {
+  const later = laterAttempts(run);
+  if (later.length === 0) return undefined;
+  const steps = later.reduce((sum, { lostSteps }) => sum + lostSteps, 0);
+  const seconds = later.reduce((sum, { lostSeconds }) => sum + lostSeconds, 0);
+  return `${later.length}; ${steps} steps were done again (${seconds.toPrecision(3)} s)`;
 }
 
 /** What was planned before anything was loaded, and what came out. */

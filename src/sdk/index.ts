@@ -26,4 +26,5 @@ export type {
 export type { Metrics } from '../objectives/metrics.js';
 export { evaluate, evaluateModel, evaluateRun, type EvaluateOptions } from './evaluate.js';
 export { loadAny, type ConfigSource } from './load-any.js';
+export { resumeRun, type ResumeOptions } from './resume-run.js';
 export { startRun } from './start-run.js';

@@ -23,6 +23,10 @@ export type RunEvent =
   | { readonly type: 'note'; readonly message: string }
   | (StepEvent & { readonly etaSeconds: number })
   | { readonly type: 'evaluation'; readonly step: number; readonly epoch: number; readonly measures: Metrics }
+  /** The run goes on behind this step, from a checkpoint. */
+  | { readonly type: 'resumed'; readonly step: number }
+  /** The backend has failed; after the pause the run goes on from its last checkpoint, or begins again without one. */
+  | { readonly type: 'recovery'; readonly reason: string; readonly pauseSeconds: number }
   /** The last event. */
   | {
       readonly type: 'finished';

@@ -1,17 +1,40 @@
 /** Files of one JSON object a line, written while a run goes on and readable at any moment. */
 import { open, readFile, type FileHandle } from 'node:fs/promises';
+import { MrpoError } from '../core/errors.js';
 
 export interface JsonLinesWriter {
   append(value: Readonly<Record<string, unknown>>): Promise<void>;
+  /** Brings what was appended to the disk, and says how long the file is then. */
+  sync(): Promise<number>;
   close(): Promise<void>;
 }
 
 /** Opens a new file. A line outlives the process once `append` resolves. Values that JSON lacks (NaN) become null. */
-export async function createJsonLines(path: string): Promise<JsonLinesWriter> {
-  const file: FileHandle = await open(path, 'wx');
+export function createJsonLines(path: string): Promise<JsonLinesWriter> {
+  return writerOn(open(path, 'wx'));
+}
+
+/** Opens a file to go on behind its first `bytes` bytes; what is behind them goes. */
+export async function continueJsonLines(path: string, bytes: number): Promise<JsonLinesWriter> {
+  const file = await open(path, 'a');
+  const { size } = await file.stat();
+  if (size < bytes) {
+    await file.close();
+    throw new MrpoError('data', `${path} has ${size} bytes, expected at least ${bytes}: its end is missing`);
+  }
+  await file.truncate(bytes);
+  return writerOn(Promise.resolve(file));
+}
+
+async function writerOn(opened: Promise<FileHandle>): Promise<JsonLinesWriter> {
+  const file = await opened;
   return {
     async append(value) {
       await file.appendFile(`${JSON.stringify(value)}\n`, 'utf8');
+    },
+    async sync() {
+      await file.sync();
+      return (await file.stat()).size;
     },
     async close() {
       await file.sync();

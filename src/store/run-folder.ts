@@ -7,6 +7,7 @@
  * | run.json        | status, versions, hardware, timings, counts ({@link RunRecord})                      |
  * | metrics.jsonl   | one object per logged step and per evaluation, names as in TRL                       |
  * | held-out.jsonl  | per held-out pair: log-probs before training and at the last evaluation              |
+ * | checkpoints/    | states that the run can go on from                                                   |
  * | samples.jsonl   | answers to held-out prompts before and after training                                |
  * | adapter/        | the adapter in PEFT format with a model card (`model/` after full fine-tuning)       |
  * | report.html     | everything above on one page                                                         |
@@ -18,7 +19,9 @@ import { join, resolve } from 'node:path';
 import { parse } from 'yaml';
 import type { RunConfig } from '../config/schema.js';
 import { MrpoError } from '../core/errors.js';
+import { processExists } from '../core/process-owner.js';
 import { readJsonLines } from './json-lines.js';
+import { LOCK_FILE } from './run-lock.js';
 import type { RunRecord } from './run-record.js';
 import { isTemporary, writeNewFile } from './atomic-file.js';
 
@@ -29,6 +32,7 @@ export const RUN_FILES = {
   heldOut: 'held-out.jsonl',
   samples: 'samples.jsonl',
   report: 'report.html',
+  checkpoints: 'checkpoints',
   adapter: 'adapter',
   model: 'model',
 } as const;
@@ -82,7 +86,7 @@ function notEmpty(folder: RunFolder, present: readonly string[]): MrpoError {
 }
 
 /** Files that say how a run was meant and that it failed, and nothing that it found out. */
-const WITHOUT_RESULT: readonly string[] = [RUN_FILES.config, RUN_FILES.record, RUN_FILES.report];
+const WITHOUT_RESULT: readonly string[] = [RUN_FILES.config, RUN_FILES.record, RUN_FILES.report, LOCK_FILE];
 
 /**
  * Removes what a run without result has left. The record is moved aside first: of several callers one gets it, and who
@@ -153,7 +157,7 @@ export function runFolder(path: string): RunFolder {
 /** A run that says it goes on, by a process of this machine that is gone, was killed before it could say so. */
 function noteLostProcess(record: RunRecord): RunRecord {
   const unfinished = record.status === 'running' || record.status === 'pending';
-  if (!unfinished || record.machine.host !== hostname() || processLives(record.machine.processId)) return record;
+  if (!unfinished || record.machine.host !== hostname() || processExists(record.machine.processId)) return record;
   return {
     ...record,
     status: 'failed',
@@ -161,11 +165,8 @@ function noteLostProcess(record: RunRecord): RunRecord {
   };
 }
 
-function processLives(processId: number): boolean {
-  try {
-    process.kill(processId, 0);
-    return true;
-  } catch (thrown) {
-    return (thrown as NodeJS.ErrnoException).code === 'EPERM';
-  }
+/** Removes files that a killed process has left half-written; only for who has the run to itself. */
+export async function sweepTemporaries(folder: RunFolder): Promise<void> {
+  const names = (await readdir(folder.path)).filter(isTemporary);
+  await Promise.all(names.map((name) => rm(join(folder.path, name), { recursive: true, force: true })));
 }

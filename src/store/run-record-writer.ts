@@ -3,7 +3,8 @@ import { hostname } from 'node:os';
 import type { MrpoError } from '../core/errors.js';
 import { VERSION } from '../core/version.js';
 import type { RunFolder } from './run-folder.js';
-import type { RunRecord, RunStage, RunStatus } from './run-record.js';
+import { readJsonLines } from './json-lines.js';
+import type { AttemptFacts, RunRecord, RunStage, RunStatus } from './run-record.js';
 import { writeFileAtomic, writeFileAtomicSync } from './atomic-file.js';
 
 export interface RunRecordWriter {
@@ -11,7 +12,18 @@ export interface RunRecordWriter {
   update(change: Partial<RunRecord>): Promise<void>;
   /** Runs a stage of the run and records its wall time. */
   stage<T>(name: RunStage, work: () => Promise<T>): Promise<T>;
+  /** Another attempt begins, after the one before has ended for `reason` behind step `lastStep`. */
+  beginAttempt(attempt: NewAttempt): Promise<void>;
+  /** The attempt at work goes on from the checkpoint of this step: what came after it is lost. */
+  goOnFrom(step: number): Promise<void>;
   finish(status: Exclude<RunStatus, 'pending' | 'running'>, error?: MrpoError): Promise<void>;
+}
+
+export interface NewAttempt {
+  readonly kind: 'resume' | 'recovery';
+  readonly reason: string;
+  /** Of the attempt before. */
+  readonly lastStep: number;
 }
 
 /** How a process ends that the user has interrupted. */
@@ -23,23 +35,56 @@ export async function createRunRecordWriter(
   id: string,
   configHash: string,
 ): Promise<RunRecordWriter> {
-  let record: RunRecord = {
+  const startedAt = new Date().toISOString();
+  const first: AttemptFacts = {
+    kind: 'start',
+    startedAt,
+    processId: process.pid,
+    fromStep: 0,
+    lostSteps: 0,
+    lostSeconds: 0,
+  };
+  const record: RunRecord = {
     format: 1,
     id,
     status: 'pending',
     stage: 'start',
-    createdAt: new Date().toISOString(),
+    createdAt: startedAt,
+    attempts: [first],
     configHash,
-    mrpoVersion: VERSION,
-    machine: {
-      host: hostname(),
-      platform: `${process.platform} ${process.arch}`,
-      node: process.versions.node,
-      processId: process.pid,
-    },
+    ...thisProgram(),
     seconds: {},
     peakMemoryBytes: 0,
   };
+  return writerOf(folder, record);
+}
+
+/** Goes on with `run.json` of a run whose process has ended. */
+export async function resumeRunRecord(
+  folder: RunFolder,
+  before: RunRecord,
+  configHash: string,
+  lastStep: number,
+): Promise<RunRecordWriter> {
+  const { reason, hint: _, finishedAt: __, ...record } = before;
+  const writer = await writerOf(folder, { ...record, configHash, ...thisProgram() });
+  await writer.beginAttempt({ kind: 'resume', reason: reason ?? `it was ${before.status}`, lastStep });
+  return writer;
+}
+
+const thisProgram = (): Pick<RunRecord, 'mrpoVersion' | 'machine'> => ({
+  mrpoVersion: VERSION,
+  machine: {
+    host: hostname(),
+    platform: `${process.platform} ${process.arch}`,
+    node: process.versions.node,
+    processId: process.pid,
+  },
+});
+
+async function writerOf(folder: RunFolder, start: RunRecord): Promise<RunRecordWriter> {
+  let record = start;
+  let lastStep = 0;
   const write = async (change: Partial<RunRecord>): Promise<void> => {
     record = Object.freeze({ ...record, ...change });
     await writeFileAtomic(folder.file('record'), textOf(record));
@@ -73,6 +118,20 @@ export async function createRunRecordWriter(
       await write({ seconds: { ...record.seconds, [name]: Math.round(seconds * 1000) / 1000 } });
       return result;
     },
+    async beginAttempt({ kind, reason, lastStep: before }) {
+      lastStep = before;
+      const lost = { fromStep: 0, lostSteps: before, lostSeconds: await secondsSince(folder, 0) };
+      const startedAt = new Date().toISOString();
+      const attempt: AttemptFacts = { kind, startedAt, processId: process.pid, reason, ...lost };
+      await write({ attempts: [...record.attempts, attempt] });
+    },
+    async goOnFrom(step) {
+      const attempt = record.attempts.at(-1);
+      if (attempt === undefined) return;
+      const lostSteps = Math.max(0, lastStep - step);
+      const lost = { fromStep: step, lostSteps, lostSeconds: await secondsSince(folder, step) };
+      await write({ attempts: [...record.attempts.slice(0, -1), { ...attempt, ...lost }] });
+    },
     async finish(status, error) {
       const why =
         error === undefined ? {} : { reason: error.message, ...(error.hint !== undefined && { hint: error.hint }) };
@@ -88,3 +147,15 @@ export async function createRunRecordWriter(
 }
 
 const textOf = (record: RunRecord): string => `${JSON.stringify(record, undefined, 2)}\n`;
+
+/** What the steps behind one have taken, as far as they were written down. */
+async function secondsSince(folder: RunFolder, step: number): Promise<number> {
+  const lines = await readJsonLines(folder.file('metrics'));
+  let [seconds, last] = [0, 0];
+  for (const line of lines) {
+    if (typeof line['step'] !== 'number' || typeof line['step_seconds'] !== 'number') continue;
+    if (line['step'] > step) seconds += line['step_seconds'] * (line['step'] - Math.max(last, step));
+    last = line['step'];
+  }
+  return Math.round(seconds * 1000) / 1000;
+}

@@ -17,6 +17,8 @@ export interface RunRecord {
   /** The part of the run at work. */
   readonly stage: RunStage;
   readonly createdAt: string;
+  /** Of every start, the first included; the last one is at work or has ended the run. */
+  readonly attempts: readonly AttemptFacts[];
   readonly finishedAt?: string | undefined;
   readonly configHash: string;
   readonly mrpoVersion: string;
@@ -39,6 +41,20 @@ export interface RunRecord {
   readonly seconds: Readonly<Record<string, number>>;
   /** Of the backend, bytes; the largest seen. */
   readonly peakMemoryBytes: number;
+}
+
+export interface AttemptFacts {
+  /** recovery: by the run itself after its backend had failed; resume: on request. */
+  readonly kind: 'start' | 'resume' | 'recovery';
+  readonly startedAt: string;
+  readonly processId: number;
+  /** Why the attempt before has ended; absent for the first. */
+  readonly reason?: string | undefined;
+  /** Step of the checkpoint that it went on from; 0 = it began at the start. */
+  readonly fromStep: number;
+  /** Steps of the attempt before that had to be done again, and the time they had taken, seconds. */
+  readonly lostSteps: number;
+  readonly lostSeconds: number;
 }
 
 export type BackendFacts = Pick<

@@ -2,6 +2,7 @@
 import type { Backend } from '../backend/backend.js';
 import { SIDES, eachSide, type Sides } from '../core/sides.js';
 import type { Objective } from '../objectives/objective.js';
+import { againAfterCuts } from './cuts.js';
 import { batchOf, everyPair, type Examples } from './examples.js';
 import { requireFinite } from './finite.js';
 import { metricsOf, type Metrics } from '../objectives/metrics.js';
@@ -60,16 +61,18 @@ export async function policyLogps(options: LogpsOptions): Promise<Sides<Float64A
   if (size === 0) return logps;
   const rows = indices.map((index) => examples.rows[index] ?? -1);
   const placeOf = new Map(rows.map((row, place) => [row, place]));
-  let done = 0;
-  const scored = backend.score(options.rowSet, { rows, signal, ...(adapterOff === true && { adapterOff }) });
-  for await (const chunk of scored) {
-    chunk.rows.forEach((row, i) => {
-      const place = placeOf.get(row) ?? -1;
-      for (const side of SIDES) logps[side][place] = chunk.logps[side][i] ?? NaN;
-    });
-    done += chunk.rows.length;
-    options.onProgress?.(done, size);
-  }
+  await againAfterCuts(async () => {
+    let done = 0;
+    const scored = backend.score(options.rowSet, { rows, signal, ...(adapterOff === true && { adapterOff }) });
+    for await (const chunk of scored) {
+      chunk.rows.forEach((row, i) => {
+        const place = placeOf.get(row) ?? -1;
+        for (const side of SIDES) logps[side][place] = chunk.logps[side][i] ?? NaN;
+      });
+      done += chunk.rows.length;
+      options.onProgress?.(done, size);
+    }
+  }, signal);
   indices.forEach((index, i) => {
     requireFinite(
       examples.names[index] ?? `row ${index}`,

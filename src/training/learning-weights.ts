@@ -53,7 +53,8 @@ export async function startReward(
   const drawn = seededRandom(seedFor(runSeed, 'reward', step))
     .shuffle(everyPair(heldOut))
     .slice(0, REWARD_PAIRS);
-  const accuracy = async (): Promise<number> => (await evaluate(signal, drawn)).measures['accuracies/per_token'] ?? NaN;
-  const before = await accuracy();
-  return async () => reward(before, await accuracy());
+  const accuracy = async (abort?: AbortSignal): Promise<number> =>
+    (await evaluate(abort, drawn)).measures['accuracies/per_token'] ?? NaN;
+  const before = await accuracy(signal);
+  return async () => reward(before, await accuracy()); // the step has been taken: its reward is not given up
 }

@@ -2,8 +2,9 @@
  * Optimizer steps: forward, loss and gradient in TypeScript, backward, for each micro-batch; then one commit that names
  * them all. Only log-probs are waited for, and where memory allows two forwards at once the device works on one while the
  * gradient of the other is on its way; backward, commit and the forwards of the next step are queued behind each other.
- * Running out of memory drops the step, halves what is held together and starts it again: the loss is a sum over pairs
- * and each pair's share is divided by the step's number of pairs, so the gradient stays the same.
+ * Running out of memory drops the step and starts it again after a moment, then with half of what is held together: the
+ * loss is a sum over pairs and each pair's share is divided by the step's number of pairs, so the gradient stays the same.
+ * When the stream to the trainer breaks off, the step is sent again, or its answer fetched if it was applied already.
  */
 import type { CommitResult, Trainer } from '../backend/backend.js';
 import { BackendFault } from '../backend/fault.js';
@@ -12,6 +13,7 @@ import { largest } from '../core/extremes.js';
 import { SIDES, eachSide, type Sides } from '../core/sides.js';
 import type { Objective, ObjectiveResult, PairBatch } from '../objectives/objective.js';
 import { cutStep, type StepPlan } from './batches.js';
+import { isCut, pauseFor, reopenTrainer } from './cuts.js';
 import { batchOf, pairTokens, type Examples } from './examples.js';
 import { requireFinite } from './finite.js';
 import { createForwardWindow, tokensTogether } from './forward-window.js';
@@ -30,6 +32,8 @@ export interface StepContext {
   readonly seed: number;
   readonly weightDecay: number;
   readonly maxGradNorm: number;
+  /** Tokens from which a forward is at full speed. Default: the trainer's advice. */
+  readonly saturatingTokens?: number | undefined;
   /** Fired: no further step follows, so nothing is queued for one. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -62,6 +66,11 @@ export interface StepRunner {
   end(): Promise<void>;
 }
 
+/** Pauses before a step that ran out of memory is tried again as it was. */
+const MOMENTS_MS = [200, 400, 800];
+/** Of one step; a stream that breaks off more often says that something else is wrong. */
+const MOST_CUTS = 5;
+
 export function createStepRunner(context: StepContext): StepRunner {
   const { trainer, objective, examples, seed } = context;
   const tokensOf = (index: number): number => pairTokens(examples, index);
@@ -84,7 +93,7 @@ export function createStepRunner(context: StepContext): StepRunner {
   }
 
   const cut = ({ indices }: StepPlan, tokenBudget: number): readonly (readonly number[])[] =>
-    cutStep(indices, tokensOf, tokenBudget, trainer.saturatingTokens);
+    cutStep(indices, tokensOf, tokenBudget, context.saturatingTokens ?? trainer.saturatingTokens);
 
   function batchNow(step: number, members: readonly number[], policy: Sides<Float64Array>): PairBatch {
     const batch = batchOf(examples, members, policy);
@@ -128,27 +137,48 @@ export function createStepRunner(context: StepContext): StepRunner {
     if (next && context.signal?.aborted !== true) window.fill(next.step, cut(next, tokenBudget), 0, tokenBudget);
     const measures = createMetricSums(context.referenceNames);
     for (const [batch, loss] of evaluated) measures.add(batch, loss); // while the backend is at work
-    const commit = await queued.wait(committed);
+    const commit = await queued.wait(committed).catch((thrown: unknown) => answerOf(step, thrown));
     objective.observe?.(batchNow(step, indices, logps));
     const tokens = sum(indices, tokensOf);
     return { measures: measures.means(), commit, microBatches: microBatches.length, tokens, tokenBudget };
+  }
+
+  /** The answer of a commit that was lost on its way, if the commit was not. */
+  async function answerOf(step: number, thrown: unknown): Promise<CommitResult> {
+    if (!isCut(thrown)) throw thrown;
+    window.clear();
+    const { committedStep, lastCommit } = await reopenTrainer(trainer);
+    if (committedStep === step && lastCommit !== undefined) return lastCommit;
+    throw thrown;
   }
 
   return {
     end,
     async run(request) {
       let { tokenBudget } = request;
+      let [momentsLeft, cutsLeft] = [MOMENTS_MS.length, MOST_CUTS];
       for (;;) {
         const microBatches = cut(request.plan, tokenBudget);
         try {
           return await attempt(request, microBatches, tokenBudget);
         } catch (thrown) {
           window.clear(); // of this step, dropped below; of the next one, refused behind a commit that was refused
+          if (isCut(thrown) && (cutsLeft -= 1) >= 0) {
+            const { committedStep } = await reopenTrainer(trainer);
+            if (committedStep === request.plan.step - 1) continue;
+            throw thrown; // another client has gone on with it
+          }
           await dropStep(trainer, request.plan.step);
           if (!isOutOfMemory(thrown)) throw thrown;
           const tokens = microBatches.map((members) => sum(members, tokensOf));
           const together = tokensTogether(tokens, tokenBudget);
           const onePair = microBatches.every((members) => members.length === 1) && together === largest(tokens);
+          // Another process may have had the memory for a moment: the same again, once, or while nothing else is left.
+          if (momentsLeft > 0 && (onePair || momentsLeft === MOMENTS_MS.length)) {
+            await pauseFor(MOMENTS_MS[MOMENTS_MS.length - momentsLeft] ?? 0);
+            momentsLeft -= 1;
+            continue;
+          }
           if (onePair) throw onePairTooLarge(examples, microBatches, thrown);
           tokenBudget = Math.floor(Math.min(tokenBudget, together) / 2);
         }

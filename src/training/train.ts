@@ -1,8 +1,10 @@
 /**
  * The training loop, from the evaluation before the first update to the one after the last. It yields what happens and
- * writes nothing: whoever iterates decides what to show and what to keep.
+ * writes nothing: whoever iterates decides what to show, what to keep and whether to go on. Between two steps nothing is
+ * under way that changes the policy or the objective, so that is where a state can be kept and training be resumed.
  */
 import type { Trainer } from '../backend/backend.js';
+import { rhythmOf, type Rhythm } from '../config/duration.js';
 import type { RunConfig } from '../config/schema.js';
 import { MrpoError } from '../core/errors.js';
 import { planTraining, type StepPlan } from './batches.js';
@@ -11,7 +13,9 @@ import type { Examples } from './examples.js';
 import { fitWeights, startReward, type LearningContext } from './learning-weights.js';
 import type { Metrics } from '../objectives/metrics.js';
 import { createSchedule, learningRateAt } from './schedule.js';
+import type { TrainingState } from './state.js';
 import { createStepRunner, type StepOutcome } from './step.js';
+import { budgetAfterStep, startBudget } from './token-budget.js';
 
 export interface TrainingOptions extends LearningContext {
   readonly trainer: Trainer;
@@ -22,6 +26,10 @@ export interface TrainingOptions extends LearningContext {
   readonly training: RunConfig['training'];
   /** Called first: the pairs with the log-probs of the policy's own start in force, see policy-start.ts. */
   readonly start?: ((signal: AbortSignal | undefined) => Promise<StartingPairs>) | undefined;
+  /** Go on from here, with a trainer and an objective that are in the same state. Default: from the start. */
+  readonly resume?: TrainingState | undefined;
+  /** The schedule's learning rate is multiplied by it. Default 1. */
+  readonly rateFactor?: number | undefined;
   /** Fired: training ends at the next step boundary, without a last evaluation. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -52,22 +60,35 @@ export interface StepEvent {
 export type TrainingEvent =
   | StepEvent
   | { readonly type: 'evaluation'; readonly step: number; readonly epoch: number; readonly evaluation: Evaluation }
-  /** The step ran out of memory and was done again in smaller pieces; later steps keep them. */
-  | { readonly type: 'smaller_micro_batches'; readonly step: number; readonly tokenBudget: number };
+  /** The step ran out of memory and was done again in smaller pieces; later steps keep them for a while. */
+  | { readonly type: 'smaller_micro_batches'; readonly step: number; readonly tokenBudget: number }
+  /** A step is over with all that belongs to it; the answer says how to go on. */
+  | { readonly type: 'boundary'; readonly step: number; readonly state: TrainingState };
+
+/** What is answered to a `boundary`: end here, with a last evaluation; else go on. */
+export type BoundaryAnswer = 'finish' | undefined;
+
+export type Training = AsyncGenerator<TrainingEvent, TrainingEnd, BoundaryAnswer>;
 
 /** How training ended. */
 export interface TrainingEnd {
   readonly steps: number;
   readonly totalSteps: number;
+  /** By the signal. */
   readonly stopped: boolean;
+  /** At the last step boundary. */
+  readonly state: TrainingState;
 }
+
+/** Training that a smaller learning rate may save. */
+export class DivergenceError extends MrpoError {}
 
 /** So many steps in a row with a gradient that is not finite are no accident. */
 const MAX_SKIPPED_IN_A_ROW = 5;
 
 /** Trains; the generator's return value says how it ended. */
-export async function* trainPolicy(given: TrainingOptions): AsyncGenerator<TrainingEvent, TrainingEnd> {
-  const { training, trainer, signal } = given;
+export async function* trainPolicy(given: TrainingOptions): Training {
+  const { training, trainer, objective, resume, signal } = given;
   const plan = planTraining({
     pairs: given.examples.size,
     batchSize: training.batch_size,
@@ -86,48 +107,83 @@ export async function* trainPolicy(given: TrainingOptions): AsyncGenerator<Train
     signal,
     async () => given.start?.(signal) ?? { train: given.examples, heldOut: given.heldOut },
   );
-  if (pairs === STOPPED) return { steps: 0, totalSteps, stopped: true };
-  const options = { ...given, examples: pairs.train, heldOut: pairs.heldOut };
-  const context = {
+  const options = pairs === STOPPED ? given : { ...given, examples: pairs.train, heldOut: pairs.heldOut };
+  const saturatingTokens = resume?.saturatingTokens ?? trainer.saturatingTokens;
+  const steps = createStepRunner({
     ...options,
     seed: training.seed,
     weightDecay: training.weight_decay,
     maxGradNorm: training.max_grad_norm,
-  };
-  let tokenBudget = training.micro_batch_tokens ?? trainer.microBatchTokens;
-  let skippedInARow = 0;
+    saturatingTokens,
+  });
+  let tokenBudget = resume?.tokenBudget ?? startBudget(training.micro_batch_tokens ?? trainer.microBatchTokens);
+  let skippedInARow = resume?.skippedInARow ?? 0;
+  let [done, evaluatedStep] = [0, -1];
+  if (resume !== undefined) {
+    done = resume.step;
+    if (resume.evaluated) evaluatedStep = done;
+    objective.restore?.(resume.objective);
+  } else if (pairs !== STOPPED) {
+    fitWeights(options);
+  }
+  const state = (): TrainingState => ({
+    step: done,
+    evaluated: evaluatedStep === done,
+    tokenBudget,
+    saturatingTokens,
+    skippedInARow,
+    objective: objective.state?.(),
+  });
+  const end = (stopped: boolean): TrainingEnd => ({ steps: done, totalSteps, stopped, state: state() });
+  const rhythm = training.eval_steps === undefined ? undefined : rhythmOf(training.eval_steps);
+  let evaluatedAt = performance.now();
+  if (pairs === STOPPED) return end(true);
+  const isDue = (step: number): boolean =>
+    step === 0 || isEvaluationDue(plan.step(step), totalSteps, rhythm, (performance.now() - evaluatedAt) / 1000);
 
-  const steps = createStepRunner(context);
-  fitWeights(options);
-  const start = await unlessStopped(signal, () => options.evaluate(signal));
-  if (start === STOPPED) return { steps: 0, totalSteps, stopped: true };
-  yield { type: 'evaluation', step: 0, epoch: 0, evaluation: start };
+  async function* evaluateNow(): AsyncGenerator<TrainingEvent, boolean, BoundaryAnswer> {
+    const evaluation = await unlessStopped(signal, () => options.evaluate(signal));
+    if (evaluation === STOPPED) return false;
+    [evaluatedStep, evaluatedAt] = [done, performance.now()];
+    yield { type: 'evaluation', step: done, epoch: done / plan.stepsPerEpoch, evaluation };
+    return true;
+  }
+
   try {
-    for (let step = 1; step <= totalSteps; step++) {
-      if (signal?.aborted === true) return { steps: step - 1, totalSteps, stopped: true };
+    // What a run that was stopped between a step and its evaluation still owes, or the evaluation before the first step.
+    if (evaluatedStep !== done && isDue(done)) {
+      if (!(yield* evaluateNow())) return end(true);
+      if (done > 0) yield { type: 'boundary', step: done, state: state() };
+    }
+    while (done < totalSteps) {
+      if (signal?.aborted === true) return end(true);
       const started = performance.now();
+      const step = done + 1;
       const now = plan.step(step);
-      const learningRate = learningRateAt(schedule, step);
-      const evaluationDue = isEvaluationDue(now, totalSteps, training.eval_steps);
+      const learningRate = learningRateAt(schedule, step) * (options.rateFactor ?? 1);
       const reward = await unlessStopped(signal, () => startReward(options, training.seed, step, signal));
-      if (reward === STOPPED) return { steps: step - 1, totalSteps, stopped: true };
+      if (reward === STOPPED) return end(true);
+      const evaluationDue = isDue(step);
       const next = evaluationDue || reward !== undefined ? undefined : plan.step(step + 1);
-      const outcome = await steps.run({ plan: now, learningRate, tokenBudget, next });
-      await unlessStopped(signal, async () => reward?.());
-      if (outcome.tokenBudget < tokenBudget) {
-        tokenBudget = outcome.tokenBudget;
-        yield { type: 'smaller_micro_batches', step, tokenBudget };
+      const outcome = await steps.run({ plan: now, learningRate, tokenBudget: tokenBudget.tokens, next });
+      await reward?.(); // belongs to the step: without it a stop would forget what the weights learn from it
+      done = step;
+      if (outcome.tokenBudget < tokenBudget.tokens) {
+        yield { type: 'smaller_micro_batches', step, tokenBudget: outcome.tokenBudget };
       }
-      yield stepEvent(now, totalSteps, learningRate, outcome, (performance.now() - started) / 1000);
+      tokenBudget = budgetAfterStep(tokenBudget, outcome.tokenBudget);
       skippedInARow = outcome.commit.skipped ? skippedInARow + 1 : 0;
+      yield stepEvent(now, totalSteps, learningRate, outcome, (performance.now() - started) / 1000);
       if (skippedInARow === MAX_SKIPPED_IN_A_ROW) throw diverged(step);
-      if (evaluationDue) {
-        const evaluation = await unlessStopped(signal, () => options.evaluate(signal));
-        if (evaluation === STOPPED) return { steps: step, totalSteps, stopped: true };
-        yield { type: 'evaluation', step, epoch: now.epoch, evaluation };
+      if (evaluationDue) yield* evaluateNow();
+      const answer = yield { type: 'boundary', step, state: state() };
+      if (answer === 'finish') {
+        await steps.end();
+        if (evaluatedStep !== done && !(yield* evaluateNow())) return end(true);
+        return end(false);
       }
     }
-    return { steps: totalSteps, totalSteps, stopped: false };
+    return end(false);
   } finally {
     await steps.end();
   }
@@ -145,9 +201,10 @@ async function unlessStopped<T>(signal: AbortSignal | undefined, work: () => Pro
   }
 }
 
-function isEvaluationDue(plan: StepPlan, totalSteps: number, every: number | undefined): boolean {
+function isEvaluationDue(plan: StepPlan, totalSteps: number, every: Rhythm | undefined, sinceLast: number): boolean {
   if (plan.step === totalSteps) return true;
-  return every === undefined ? plan.endsEpoch : plan.step % every === 0;
+  if (every === undefined) return plan.endsEpoch;
+  return 'steps' in every ? plan.step % every.steps === 0 : sinceLast >= every.seconds;
 }
 
 function stepEvent(
@@ -176,7 +233,7 @@ function stepEvent(
 }
 
 function diverged(step: number): MrpoError {
-  return new MrpoError(
+  return new DivergenceError(
     'data',
     `step ${step}: the gradient was not finite in ${MAX_SKIPPED_IN_A_ROW} steps in a row; training has diverged`,
     {

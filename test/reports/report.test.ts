@@ -14,6 +14,7 @@ const RUN: ReportRun = {
   name: 'mrpo',
   status: 'succeeded',
   summary: 'base trained with mrpo against self, gemma on 90 preference pairs',
+  wentOn: [],
   metrics: [
     {
       step: 0,

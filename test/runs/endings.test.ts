@@ -96,7 +96,7 @@ describe('log-probs that are not finite', () => {
       backend: createMemoryBackend({ brokenText: 'broken' }),
     });
     expect(notesOf(events).join('\n')).toMatch(
-      /1 pairs dropped: .*NaN.* under reference self \(first: .*pairs\.jsonl row 12\)/,
+      /1 pairs dropped: .*NaN.* under reference self \(first: .*pairs\.jsonl line 12\)/,
     );
     expect(result?.status).toBe('succeeded');
   });
@@ -129,7 +129,7 @@ describe('log-probs that are not finite', () => {
     const { error } = await runToEnd(toyConfig(folder), { backend: overflowing });
     expect((error as MrpoError).code).toBe('data');
     expect((error as MrpoError).message).toMatch(
-      /pairs\.jsonl row \d+: the log-prob of the rejected response under the policy is -Infinity/,
+      /pairs\.jsonl line \d+: the log-prob of the rejected response under the policy is -Infinity/,
     );
   });
 });

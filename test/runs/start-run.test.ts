@@ -20,6 +20,7 @@ describe('a run', () => {
     const output = join(folder, 'run');
     expect(readdirSync(output).sort()).toEqual([
       'adapter',
+      'checkpoints',
       'config.yaml',
       'held-out.jsonl',
       'metrics.jsonl',

@@ -76,7 +76,15 @@ export async function runToEnd(
   options: StartOptions & { readonly onEvent?: (event: RunEvent, run: Run) => void } = {},
 ): Promise<FinishedRun> {
   const { onEvent, ...start } = options;
-  const run = await startRun(loaded, { backend: createMemoryBackend(), cache: temporaryCache(), ...start });
+  return follow(startRun(loaded, { backend: createMemoryBackend(), cache: temporaryCache(), ...start }), onEvent);
+}
+
+/** Listens to a run until it ends. */
+export async function follow(
+  started: Promise<Run>,
+  onEvent?: (event: RunEvent, run: Run) => void,
+): Promise<FinishedRun> {
+  const run = await started;
   const events: RunEvent[] = [];
   for await (const event of run.events) {
     events.push(event);

@@ -242,12 +242,18 @@ describe('a step out of memory', () => {
     one.rejected.forEach((logp, i) => expect(other.rejected[i]).toBeCloseTo(logp, 9));
   });
 
-  it.each(['backward', 'commit'] as const)('replays when %s is where it happens', async (frame) => {
+  it.each([
+    ['backward', 1],
+    ['backward', 2],
+    ['commit', 1],
+    ['commit', 2],
+  ] as const)('replays when %s is where it happens, as it was after a moment, then in halves', async (frame, times) => {
     const whole = await toyTraining();
-    await oneStep(whole, 1e9);
-    const split = await toyTraining({ wrap: (trainer) => failOnce(trainer, frame) });
+    const { microBatches } = await oneStep(whole, 1e9);
+    const split = await toyTraining({ wrap: (trainer) => failing(trainer, frame, times) });
     const outcome = await oneStep(split, 1e9);
-    expect(outcome.microBatches).toBeGreaterThan(1);
+    if (times === 1) expect(outcome.microBatches).toBe(microBatches);
+    else expect(outcome.microBatches).toBeGreaterThan(microBatches);
     const [one, other] = [await logpsOf(whole), await logpsOf(split)];
     one.chosen.forEach((logp, i) => expect(other.chosen[i]).toBeCloseTo(logp, 9));
   });
@@ -357,11 +363,11 @@ const outOfMemory = (frame: string): Promise<never> =>
   Promise.reject(new BackendFault('out_of_memory', `no memory left in a ${frame}; nothing was applied`));
 
 /** Runs out of memory once in one kind of frame, as a device does whose memory is full at that moment. */
-function failOnce(trainer: Trainer, frame: 'backward' | 'commit'): Trainer {
-  let failed = false;
+function failing(trainer: Trainer, frame: 'backward' | 'commit', times: number): Trainer {
+  let left = times;
   const fail = (): void => {
-    if (failed) return;
-    failed = true;
+    if (left === 0) return;
+    left -= 1;
     throw new BackendFault('out_of_memory', 'no memory left; nothing was applied');
   };
   return {

@@ -1,7 +1,10 @@
+import { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
-import type { Trainer } from '../../src/backend/backend.js';
+import type { CheckpointPiece, Trainer } from '../../src/backend/backend.js';
 import { loadConfig } from '../../src/config/index.js';
+import { fromExactJson, toExactJson } from '../../src/core/exact-json.js';
 import { evaluatePolicy } from '../../src/training/evaluate.js';
+import type { TrainingState } from '../../src/training/state.js';
 import { trainPolicy, type TrainingEnd, type TrainingEvent, type TrainingOptions } from '../../src/training/train.js';
 import { logpsOf, toyTraining, type ToyTraining } from './toy-training.js';
 
@@ -32,7 +35,7 @@ function options(toy: ToyTraining, training: object, changes: Partial<TrainingOp
 
 async function train(
   given: TrainingOptions,
-  onEvent: (event: TrainingEvent) => void = () => undefined,
+  onEvent: (event: TrainingEvent) => void | Promise<void> = () => undefined,
 ): Promise<Trained> {
   const loop = trainPolicy(given);
   const events: TrainingEvent[] = [];
@@ -40,9 +43,17 @@ async function train(
     const next = await loop.next();
     if (next.done === true) return { events, end: next.value };
     events.push(next.value);
-    onEvent(next.value);
+    await onEvent(next.value);
   }
 }
+
+async function piecesOf(trainer: Trainer, step: number): Promise<CheckpointPiece[]> {
+  const pieces: CheckpointPiece[] = [];
+  for await (const piece of (await trainer.saveCheckpoint(step)).pieces) pieces.push(piece);
+  return pieces;
+}
+
+const withoutTimes = (values: readonly object[]): object[] => values.map((value) => ({ ...value, seconds: 0 }));
 
 const evaluatedSteps = ({ events }: Trained): number[] =>
   events.flatMap((event) => (event.type === 'evaluation' ? [event.step] : []));
@@ -51,7 +62,7 @@ describe('trainPolicy', () => {
   it('evaluates before the first update and after each epoch, and trains', async () => {
     const trained = await train(options(await toyTraining(), {}));
     expect(evaluatedSteps(trained)).toEqual([0, 3, 6]);
-    expect(trained.end).toEqual({ steps: 6, totalSteps: 6, stopped: false });
+    expect(trained.end).toMatchObject({ steps: 6, totalSteps: 6, stopped: false });
     const losses = trained.events.flatMap((event) =>
       event.type === 'evaluation' ? [event.evaluation.measures['loss'] ?? NaN] : [],
     );
@@ -99,14 +110,68 @@ describe('trainPolicy', () => {
     const trained = await train(options(toy, {}, { signal: stop.signal }), (event) => {
       if (event.type === 'step' && event.step === 2) stop.abort();
     });
-    expect(trained.end).toEqual({ steps: 2, totalSteps: 6, stopped: true });
+    expect(trained.end).toMatchObject({ steps: 2, totalSteps: 6, stopped: true });
     expect(toy.calls.aborts).toEqual([3]); // its forward was sent ahead, and must not be held through the export
     expect(evaluatedSteps(trained)).toEqual([0]);
     const two = await toyTraining();
     const plan = options(two, {});
     const loop = trainPolicy(plan);
-    for (let step = 0; step < 3; step++) await loop.next(); // the evaluation and two steps
+    for (let event = 0; event < 4; event++) await loop.next(); // the evaluation, a step, its boundary, a step
     expect(await logpsOf(toy)).toEqual(await logpsOf(two));
+  });
+
+  it.each([1, 2, 3, 4, 5, 6])('goes on behind step %i as if it had never stopped', async (kept) => {
+    const plan = { lr_scheduler_type: 'linear', warmup_ratio: 0.3, eval_steps: 2 };
+    const toy = { objective: { weights: 'tsw' } };
+    const whole = await toyTraining(toy);
+    let point: { state: string; pieces: CheckpointPiece[] } | undefined;
+    const undisturbed = await train(options(whole, plan), async (event) => {
+      if (event.type !== 'boundary' || event.step !== kept) return;
+      point = { state: toExactJson(event.state), pieces: await piecesOf(whole.trainer, kept) };
+    });
+    const resumed = await toyTraining(toy);
+    await train(options(resumed, { ...plan, max_steps: 3 })); // whatever it has done before
+    await resumed.trainer.loadCheckpoint(Readable.from(point?.pieces ?? []));
+    const resume = fromExactJson(point?.state ?? '') as TrainingState;
+    const rest = await train(options(resumed, plan, { resume }));
+    expect(withoutTimes(rest.events)).toEqual(withoutTimes(undisturbed.events.filter((event) => event.step > kept)));
+    expect(withoutTimes([rest.end])).toEqual(withoutTimes([undisturbed.end]));
+    expect(await logpsOf(resumed)).toEqual(await logpsOf(whole));
+  });
+
+  it('owes the evaluation that a stop has cut off, and makes it when it goes on', async () => {
+    const toy = await toyTraining();
+    const stop = new AbortController();
+    const cut = options(toy, { eval_steps: 2 }, { signal: stop.signal });
+    const { evaluate } = cut;
+    const stopped = await train({
+      ...cut,
+      evaluate: async (signal, only) => {
+        if (toy.calls.commits.length === 2) stop.abort();
+        signal?.throwIfAborted();
+        return evaluate(signal, only);
+      },
+    });
+    expect(stopped.end).toMatchObject({ stopped: true, state: { step: 2, evaluated: false } });
+    const rest = await train(options(toy, { eval_steps: 2 }, { resume: stopped.end.state }));
+    expect(evaluatedSteps(rest)).toEqual([2, 4, 6]);
+  });
+
+  it('ends where it is told to, with a last evaluation', async () => {
+    const toy = await toyTraining();
+    const loop = trainPolicy(options(toy, { eval_steps: 5 }));
+    const evaluated: number[] = [];
+    for (let answer: 'finish' | undefined; ;) {
+      const next = await loop.next(answer);
+      if (next.done === true) {
+        expect(next.value).toMatchObject({ steps: 2, stopped: false });
+        break;
+      }
+      const { type, step } = next.value;
+      if (type === 'evaluation') evaluated.push(step);
+      answer = type === 'boundary' && step === 2 ? 'finish' : undefined;
+    }
+    expect(evaluated).toEqual([0, 2]);
   });
 
   it('keeps smaller micro-batches after running out of memory, and says so once', async () => {

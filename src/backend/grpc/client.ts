@@ -127,8 +127,8 @@ function backendOn(connection: BackendConnection, infoTimeoutMs: number, close: 
       }
     },
     createTrainer: (modelHandle, rowSet, spec, call = {}) => createTrainer(connection, modelHandle, rowSet, spec, call),
-    async exportModel(modelHandle, path, { merge, modelCard, ...call }) {
-      const open = () => client.export({ modelHandle, path, merge, modelCard }, metadata);
+    async exportModel(modelHandle, path, { merge, modelCard, replace = false, ...call }) {
+      const open = () => client.export({ modelHandle, path, merge, modelCard, replace }, metadata);
       return (await lastOf(connection, 'export', open, 'exported', call)).files;
     },
     async *readDataset(dataset, call = {}) {

@@ -1,5 +1,5 @@
 /** Toys on disk: an exported adapter or merged model is one JSON file beside its model card. */
-import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BackendFault } from '../fault.js';
 import { PARAMETERS, namedWeights } from './toy-model.js';
@@ -29,8 +29,16 @@ export async function readToyAdapter(folder: string): Promise<Float64Array> {
 /** Writes into a folder that must not exist or must be empty; returns the names of the files. */
 export async function writeToy(
   folder: string,
-  content: { name: string; base: Float64Array; adapter: ToyAdapter | undefined; merge: boolean; modelCard: string },
+  content: {
+    name: string;
+    base: Float64Array;
+    adapter: ToyAdapter | undefined;
+    merge: boolean;
+    modelCard: string;
+    replace: boolean;
+  },
 ): Promise<readonly string[]> {
+  if (content.replace) await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
   if ((await readdir(folder)).length > 0) {
     throw new BackendFault('path_refused', `export: ${folder} is not empty`, { hint: 'Name a new folder.' });

@@ -1,12 +1,16 @@
 /** `mrpo train`: one run, from a configuration to a run folder. */
+import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { MrpoError, toMrpoError } from '../../core/errors.js';
 import { cacheFile, openLogpCache } from '../../references/index.js';
 import {
+  isRunFolder,
   loadConfig,
   readRun,
+  resumeRun,
   startRun,
   type LoadedConfig,
+  type Run,
   type StartOptions,
   type StoredRun,
 } from '../../sdk/index.js';
@@ -14,11 +18,16 @@ import { collect, printJson, type CliIo } from '../command.js';
 import { baselineText, metricTable } from '../metric-text.js';
 import { createRunDisplay } from '../run-display.js';
 
-interface TrainOptions {
+export interface RunOptions {
   readonly set: readonly string[];
   readonly backend?: string;
   readonly json?: boolean;
   readonly quiet?: boolean;
+}
+
+interface TrainOptions extends RunOptions {
+  /** A run folder; `true` = the one that the configuration's `output` names. */
+  readonly resume?: string | true;
 }
 
 export function registerTrain(program: Command, io: CliIo): void {
@@ -31,54 +40,76 @@ export function registerTrain(program: Command, io: CliIo): void {
       '--backend <address>',
       'a running backend (host:port or unix:/path); default: MRPO_BACKEND, else one is started',
     )
+    .option(
+      '--resume [run]',
+      'go on with a run folder; latest, or no name: with that of "output", or begin if there is none',
+    )
     .option('--json', 'print one JSON object with the result on standard output')
     .option('--quiet', 'no progress')
     .addHelpText(
       'after',
       `
 The run folder ("output" of the configuration) gets config.yaml, metrics.jsonl, adapter/, samples.jsonl, report.html
-and run.json. Ctrl-C stops at the next optimizer step and keeps the adapter; a second one stops at once.
+and run.json. Ctrl-C stops at the next optimizer step and keeps the adapter and a checkpoint; a second one stops at
+once. A run that was stopped or has failed goes on with "mrpo resume RUN", or with --resume.
 
 Examples:
   $ npx mrpo train my-run.yaml
+  $ npx mrpo train my-run.yaml --resume          # for jobs that are started again and again until they are done
   $ npx mrpo train my-run.yaml --set training.learning_rate=5e-6 --set output=runs/lower-rate
 `,
     )
     .action(async (config: string, options: TrainOptions) => {
       const loaded = loadConfig({ file: config, set: options.set, env: io.env, cwd: io.cwd });
-      const cache = openLogpCache({ path: cacheFile(io.env) });
-      try {
-        await train(loaded, { signal: io.signal, env: io.env, backendAddress: options.backend, cache }, options, io);
-      } finally {
-        cache.close();
-      }
+      await runWith(io, options, (start) => startOrResume(loaded, options.resume, start, io));
     });
 }
 
-async function train(
+async function startOrResume(
   loaded: LoadedConfig,
+  resume: TrainOptions['resume'],
   start: StartOptions,
-  { json = false, quiet }: TrainOptions,
   io: CliIo,
+): Promise<Run> {
+  if (resume === undefined) return startRun(loaded, start);
+  const named = resume !== true && resume !== 'latest';
+  const folder = named ? resolve(io.cwd, resume) : loaded.config.output;
+  if (!named && !(await isRunFolder(folder))) return startRun(loaded, start);
+  return resumeRun(folder, { ...start, config: loaded });
+}
+
+/** Follows a run to its end and prints what came of it. */
+export async function runWith(
+  io: CliIo,
+  { backend, json = false, quiet }: RunOptions,
+  begin: (start: StartOptions) => Promise<Run>,
 ): Promise<void> {
-  const run = await startRun(loaded, start);
-  const display = createRunDisplay(io, quiet);
-  for await (const event of run.events) display.show(event);
-  const failed = async (thrown: unknown): Promise<never> => {
-    const { message } = toMrpoError(thrown);
-    // The folder may be gone or full: what is known here is said in any case.
-    const record = await readRun(run.folder).then(
-      (stored) => stored.record,
-      () => ({}),
-    );
-    if (json) printJson(io, { ...record, id: run.id, status: 'failed', folder: run.folder, reason: message });
-    else io.note(`the run failed; what it wrote is in ${run.folder}\n`);
-    throw thrown;
-  };
-  const { status, run: stored } = await run.result.catch(failed);
-  if (json) printJson(io, resultJson(stored));
-  else io.out(resultText(stored));
-  if (status === 'cancelled') throw new MrpoError('aborted', `stopped; the run folder is ${run.folder}`);
+  const cache = openLogpCache({ path: cacheFile(io.env) });
+  try {
+    const run = await begin({ signal: io.signal, env: io.env, backendAddress: backend, cache });
+    const display = createRunDisplay(io, quiet);
+    for await (const event of run.events) display.show(event);
+    const failed = async (thrown: unknown): Promise<never> => {
+      const { message } = toMrpoError(thrown);
+      // The folder may be gone or full: what is known here is said in any case.
+      const record = await readRun(run.folder).then(
+        (stored) => stored.record,
+        () => ({}),
+      );
+      if (json) printJson(io, { ...record, id: run.id, status: 'failed', folder: run.folder, reason: message });
+      else io.note(`the run failed; what it wrote is in ${run.folder}, and "mrpo resume" can go on with it\n`);
+      throw thrown;
+    };
+    const { status, run: stored } = await run.result.catch(failed);
+    if (json) printJson(io, resultJson(stored));
+    else io.out(resultText(stored));
+    if (status === 'cancelled') {
+      const hint = `Go on with: mrpo resume ${run.folder}`;
+      throw new MrpoError('aborted', `${stored.record.reason ?? 'stopped'}; the run folder is ${run.folder}`, { hint });
+    }
+  } finally {
+    cache.close();
+  }
 }
 
 /** The result as programs read it: the record, and where things are. */

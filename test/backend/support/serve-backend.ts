@@ -164,8 +164,8 @@ function handlersOf(backend: Backend, token: string | undefined): BackendService
       }),
     export: (call) =>
       void stream(call, async (write) => {
-        const { modelHandle, path, merge, modelCard } = call.request;
-        const files = await backend.exportModel(modelHandle, path, { merge, modelCard });
+        const { modelHandle, path, merge, modelCard, replace } = call.request;
+        const files = await backend.exportModel(modelHandle, path, { merge, modelCard, replace });
         write({ event: { $case: 'exported', value: { path, files: [...files] } } });
       }),
     readDataset: (call) =>

@@ -628,16 +628,18 @@ class LoadCheckpointResponse(_message.Message):
     def __init__(self, progress: _Optional[_Union[Progress, _Mapping]] = ..., loaded: _Optional[_Union[LoadCheckpointResponse.Loaded, _Mapping]] = ...) -> None: ...
 
 class ExportRequest(_message.Message):
-    __slots__ = ("model_handle", "path", "merge", "model_card")
+    __slots__ = ("model_handle", "path", "merge", "model_card", "replace")
     MODEL_HANDLE_FIELD_NUMBER: _ClassVar[int]
     PATH_FIELD_NUMBER: _ClassVar[int]
     MERGE_FIELD_NUMBER: _ClassVar[int]
     MODEL_CARD_FIELD_NUMBER: _ClassVar[int]
+    REPLACE_FIELD_NUMBER: _ClassVar[int]
     model_handle: str
     path: str
     merge: bool
     model_card: str
-    def __init__(self, model_handle: _Optional[str] = ..., path: _Optional[str] = ..., merge: _Optional[bool] = ..., model_card: _Optional[str] = ...) -> None: ...
+    replace: bool
+    def __init__(self, model_handle: _Optional[str] = ..., path: _Optional[str] = ..., merge: _Optional[bool] = ..., model_card: _Optional[str] = ..., replace: _Optional[bool] = ...) -> None: ...
 
 class ExportResponse(_message.Message):
     __slots__ = ("progress", "exported")

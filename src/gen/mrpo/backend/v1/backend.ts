@@ -586,6 +586,8 @@ export interface ExportRequest {
   merge: boolean;
   /** README.md text */
   modelCard: string;
+  /** the path may hold an earlier export, which goes when the new one is complete */
+  replace: boolean;
 }
 
 export interface ExportResponse {
@@ -5487,7 +5489,7 @@ export const LoadCheckpointResponse_Loaded: MessageFns<LoadCheckpointResponse_Lo
 };
 
 function createBaseExportRequest(): ExportRequest {
-  return { modelHandle: "", path: "", merge: false, modelCard: "" };
+  return { modelHandle: "", path: "", merge: false, modelCard: "", replace: false };
 }
 
 export const ExportRequest: MessageFns<ExportRequest> = {
@@ -5503,6 +5505,9 @@ export const ExportRequest: MessageFns<ExportRequest> = {
     }
     if (message.modelCard !== "") {
       writer.uint32(34).string(message.modelCard);
+    }
+    if (message.replace !== false) {
+      writer.uint32(40).bool(message.replace);
     }
     return writer;
   },
@@ -5552,6 +5557,14 @@ export const ExportRequest: MessageFns<ExportRequest> = {
             message.modelCard = reader.string();
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.replace = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5573,6 +5586,7 @@ export const ExportRequest: MessageFns<ExportRequest> = {
     message.path = object.path ?? "";
     message.merge = object.merge ?? false;
     message.modelCard = object.modelCard ?? "";
+    message.replace = object.replace ?? false;
     return message;
   },
 };
@@ -6014,7 +6028,10 @@ export const BackendServiceDefinition = {
       responseStream: true,
       options: {},
     },
-    /** Writes the adapter in PEFT format, or the merged model, into a folder that must not exist or must be empty. */
+    /**
+     * Writes the adapter in PEFT format, or the merged model, into a folder that must not exist or must be empty,
+     * unless it is to be replaced.
+     */
     export: {
       name: "Export",
       requestType: ExportRequest as typeof ExportRequest,
@@ -6184,7 +6201,10 @@ export const BackendServiceService = {
       Buffer.from(LoadCheckpointResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): LoadCheckpointResponse => LoadCheckpointResponse.decode(value),
   },
-  /** Writes the adapter in PEFT format, or the merged model, into a folder that must not exist or must be empty. */
+  /**
+   * Writes the adapter in PEFT format, or the merged model, into a folder that must not exist or must be empty,
+   * unless it is to be replaced.
+   */
   export: {
     path: "/mrpo.backend.v1.BackendService/Export" as const,
     requestStream: false as const,
@@ -6249,7 +6269,10 @@ export interface BackendServiceServer extends UntypedServiceImplementation {
    * CHECKPOINT_INVALID and changes nothing.
    */
   loadCheckpoint: handleBidiStreamingCall<LoadCheckpointRequest, LoadCheckpointResponse>;
-  /** Writes the adapter in PEFT format, or the merged model, into a folder that must not exist or must be empty. */
+  /**
+   * Writes the adapter in PEFT format, or the merged model, into a folder that must not exist or must be empty,
+   * unless it is to be replaced.
+   */
   export: handleServerStreamingCall<ExportRequest, ExportResponse>;
   /** Rows of a hub dataset as JSON lines, so that the control plane's own readers understand them. */
   readDataset: handleServerStreamingCall<ReadDatasetRequest, ReadDatasetResponse>;
@@ -6397,7 +6420,10 @@ export interface BackendServiceClient extends Client {
     metadata: Metadata,
     options?: Partial<CallOptions>,
   ): ClientDuplexStream<LoadCheckpointRequest, LoadCheckpointResponse>;
-  /** Writes the adapter in PEFT format, or the merged model, into a folder that must not exist or must be empty. */
+  /**
+   * Writes the adapter in PEFT format, or the merged model, into a folder that must not exist or must be empty,
+   * unless it is to be replaced.
+   */
   export(request: ExportRequest, options?: Partial<CallOptions>): ClientReadableStream<ExportResponse>;
   export(
     request: ExportRequest,

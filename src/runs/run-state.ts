@@ -1,0 +1,54 @@
+/** A run at a step boundary, as `state.json` of a checkpoint keeps it beside the trainer's own files. */
+import { MrpoError } from '../core/errors.js';
+import type { Evaluation } from '../training/evaluate.js';
+import type { KeptStart } from '../training/policy-start.js';
+import type { TrainingState } from '../training/state.js';
+import type { MetricsWindowState } from './metrics.js';
+import type { RunIdentity } from './run-identity.js';
+
+export interface RunState {
+  /** Versions that only add fields keep the number. */
+  readonly format: 1;
+  readonly identity: RunIdentity;
+  readonly training: TrainingState;
+  readonly recording: RecordingState;
+  /** Of activations, as in force: `auto` must not choose anew. */
+  readonly checkpointing: 'off' | 'selective' | 'full';
+  /** The policy's own log-probs as a reference, where they are not the cached ones. */
+  readonly policyStart: KeptStart;
+  /** Length of samples.jsonl with the answers before training. */
+  readonly samplesBytes: number;
+  /** What divergences have left of the learning rate. */
+  readonly rateFactor: number;
+}
+
+/** What the recorder of a training has seen. */
+export interface RecordingState {
+  /** Length of metrics.jsonl. */
+  readonly metricsBytes: number;
+  readonly window: MetricsWindowState;
+  readonly before: Evaluation | undefined;
+  readonly after: Evaluation | undefined;
+  readonly afterStep: number;
+  readonly best: BestEvaluation | undefined;
+  /** Evaluations since the best one. */
+  readonly worseSince: number;
+  readonly skippedSteps: number;
+  readonly peakMemoryBytes: number;
+}
+
+export interface BestEvaluation {
+  readonly step: number;
+  readonly metric: string;
+  readonly value: number;
+}
+
+/** @throws MrpoError `data` for a state of a later format. */
+export function asRunState(value: unknown, path: string): RunState {
+  const { format } = value as { format?: unknown };
+  if (format === 1) return value as RunState;
+  throw new MrpoError(
+    'data',
+    `checkpoint ${path}: got state format ${String(format)}, expected 1: it was written by a later mrpo`,
+  );
+}

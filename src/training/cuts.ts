@@ -1,0 +1,38 @@
+/** Connections that break off while the backend lives: what can be asked again is, after growing pauses. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Reopened, Trainer } from '../backend/backend.js';
+import { BackendFault, type FaultReason } from '../backend/fault.js';
+import { abortError, throwIfAborted } from '../core/abort.js';
+
+/** Together about as long as a network or a sleeping machine needs to be back; then a checkpoint is the way on. */
+const PAUSES_MS = [100, 300, 1000, 2000, 4000, 8000, 15_000];
+
+const CUT: readonly FaultReason[] = ['stream_ended', 'unreachable'];
+
+/** Whether a call failed because of the way to the backend, and not because of the backend. */
+export const isCut = (thrown: unknown): boolean => thrown instanceof BackendFault && CUT.includes(thrown.reason);
+
+/** Does work that changes nothing until it is answered; a cut in the middle starts it again. */
+export async function againAfterCuts<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+  for (const pause of PAUSES_MS) {
+    throwIfAborted(signal);
+    try {
+      return await work();
+    } catch (thrown) {
+      if (!isCut(thrown)) throw thrown;
+      await pauseFor(pause, signal);
+    }
+  }
+  return work();
+}
+
+/** Opens the training stream again. Fails as `unknown_handle` if the backend no longer has the trainer. */
+export const reopenTrainer = (trainer: Trainer): Promise<Reopened> => againAfterCuts(() => trainer.reopen());
+
+export async function pauseFor(milliseconds: number, signal?: AbortSignal): Promise<void> {
+  try {
+    await sleep(milliseconds, undefined, { signal });
+  } catch {
+    throw abortError(signal);
+  }
+}

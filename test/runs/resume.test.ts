@@ -1,0 +1,248 @@
+/** Going on with a run, on the in-memory backend: what comes out is what would have come out. */
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import type { Backend, Trainer } from '../../src/backend/backend.js';
+import { BackendFault } from '../../src/backend/fault.js';
+import { createMemoryBackend } from '../../src/backend/memory.js';
+import { loadConfig, type LoadedConfig, type RunConfigInput } from '../../src/config/index.js';
+import { type MrpoError } from '../../src/core/errors.js';
+import { readRun, resumeRun, RUN_FILES, type StartOptions } from '../../src/runs/index.js';
+import { listCheckpoints } from '../../src/store/checkpoints.js';
+import { follow, notesOf, runToEnd, temporaryCache, temporaryFolder, toyConfig, writePairs } from './support.js';
+
+const TRAINING = {
+  learning_rate: 0.02,
+  batch_size: 4,
+  epochs: 2,
+  save_steps: 3,
+  eval_steps: 4,
+  logging_steps: 2,
+} as const;
+
+function config(folder: string, changes: Partial<RunConfigInput> = {}): LoadedConfig {
+  return toyConfig(folder, { training: TRAINING, objective: { weights: 'tsw' }, ...changes });
+}
+
+/** The run's own configuration, as `mrpo resume` reads it. */
+const ownConfig = (run: string, set: readonly string[] = []): LoadedConfig =>
+  loadConfig({ file: join(run, RUN_FILES.config), set, env: {}, cwd: run });
+
+const resume = (run: string, loaded = ownConfig(run), options: StartOptions = {}) =>
+  follow(resumeRun(run, loaded, { backend: createMemoryBackend(), cache: temporaryCache(), ...options }));
+
+/** Everything of a run folder that must not depend on how often it was interrupted. */
+function resultOf(run: string): Record<string, unknown> {
+  const lines = (file: string): unknown[] =>
+    readFileSync(join(run, file), 'utf8')
+      .replaceAll(/\/[^"]*pairs\.jsonl/g, 'pairs.jsonl')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line, (key, value: unknown) => (/second/.test(key) ? 0 : value)) as unknown);
+  return {
+    adapter: readFileSync(join(run, 'adapter/toy-adapter.json'), 'utf8'),
+    metrics: lines('metrics.jsonl'),
+    heldOut: lines('held-out.jsonl'),
+    samples: lines('samples.jsonl'),
+  };
+}
+
+async function undisturbed(): Promise<Record<string, unknown>> {
+  const folder = temporaryFolder();
+  writePairs(folder);
+  const { run, error } = await runToEnd(config(folder));
+  expect(error).toBeUndefined();
+  return resultOf(run.folder);
+}
+
+/** A trainer that throws before the given call of a method. */
+function failingBackend(fail: (trainer: Trainer) => Partial<Trainer>): Backend {
+  const inner = createMemoryBackend();
+  return {
+    ...inner,
+    async createTrainer(...given) {
+      const trainer = await inner.createTrainer(...given);
+      return { ...trainer, ...fail(trainer) };
+    },
+  };
+}
+
+const diesAtCommit = (step: number, reason: 'died' | 'failed' = 'died', times = Infinity): Backend => {
+  let left = times;
+  return failingBackend((trainer) => ({
+    commit: async (request) => {
+      if (request.step !== step || left <= 0) return trainer.commit(request);
+      left -= 1;
+      throw new BackendFault(reason, `the backend has failed at step ${step}`);
+    },
+  }));
+};
+
+describe('a run that is gone on with', () => {
+  it.each([1, 4, 5, 8, 16])('has the result of one that was never interrupted (stopped at step %i)', async (at) => {
+    const folder = temporaryFolder();
+    writePairs(folder);
+    const { run, result } = await runToEnd(config(folder), {
+      onEvent: (event, { stop }) => {
+        if (event.type === 'step' && event.step === at) stop();
+      },
+    });
+    const stopped = await readRun(run.folder);
+    if (result?.status === 'cancelled') {
+      expect((await listCheckpoints(stopped.folder))[0]?.step).toBe(stopped.record.training?.steps);
+      const again = await resume(run.folder);
+      expect(again.error).toBeUndefined();
+      const { record } = await readRun(run.folder);
+      expect(record.attempts).toMatchObject([
+        { kind: 'start', fromStep: 0 },
+        { kind: 'resume', fromStep: stopped.record.training?.steps, lostSteps: 0, reason: 'stopped on request' },
+      ]);
+    }
+    expect(resultOf(run.folder)).toEqual(await undisturbed());
+  });
+
+  it('replaces what was written behind the checkpoint, and says what was lost', async () => {
+    const folder = temporaryFolder();
+    writePairs(folder);
+    const { run, error } = await runToEnd(config(folder), { backend: diesAtCommit(12) });
+    expect((error as BackendFault).reason).toBe('died');
+    const again = await resume(run.folder);
+    expect(again.result?.status).toBe('succeeded');
+    expect(resultOf(run.folder)).toEqual(await undisturbed());
+    const { record } = await readRun(run.folder);
+    expect(record.attempts[1]).toMatchObject({ kind: 'resume', fromStep: 9, lostSteps: 1 }); // logged every 2nd step
+    expect(record.reason).toBeUndefined();
+    expect(readFileSync(join(run.folder, 'report.html'), 'utf8')).toContain('went on');
+  });
+
+  it('begins again where there is no checkpoint, or none that is as it was written', async () => {
+    const folder = temporaryFolder();
+    writePairs(folder);
+    const { run } = await runToEnd(config(folder), { backend: diesAtCommit(6) });
+    const [only] = await listCheckpoints((await readRun(run.folder)).folder);
+    writeFileSync(join(only?.path ?? '', 'toy-trainer.json'), '{}');
+    const again = await resume(run.folder);
+    expect(notesOf(again.events).join('\n')).toContain('toy-trainer.json has 2 bytes');
+    expect(resultOf(run.folder)).toEqual(await undisturbed());
+  });
+
+  it('may lie in another folder by then', async () => {
+    const folder = temporaryFolder();
+    writePairs(folder);
+    const { run } = await runToEnd(config(folder), { backend: diesAtCommit(7) });
+    const moved = join(temporaryFolder(), 'moved');
+    cpSync(run.folder, moved, { recursive: true });
+    rmSync(run.folder, { recursive: true });
+    expect((await resume(moved)).result?.status).toBe('succeeded');
+    expect(resultOf(moved)).toEqual(await undisturbed());
+    expect(existsSync(run.folder)).toBe(false);
+  });
+
+  it('keeps as many checkpoints as it was told to, and nothing else of them', async () => {
+    const folder = temporaryFolder();
+    writePairs(folder);
+    const { run } = await runToEnd(config(folder));
+    expect(readdirSync(join(run.folder, 'checkpoints')).sort()).toEqual(['step-00000015', 'step-00000016']);
+    expect(readdirSync(run.folder).filter((name) => name.startsWith('.'))).toEqual([]);
+  });
+
+  it('can be trained further when it is finished', async () => {
+    const folder = temporaryFolder();
+    writePairs(folder);
+    const constant = { ...TRAINING, lr_scheduler_type: 'constant' as const };
+    const { run } = await runToEnd(config(folder, { training: { ...constant, max_steps: 10 } }));
+    await expect(resumeRun(run.folder, ownConfig(run.folder))).rejects.toThrow('is finished');
+    const longer = await resume(run.folder, ownConfig(run.folder, ['training.max_steps=16']));
+    expect(longer.result?.status).toBe('succeeded');
+    const whole = temporaryFolder();
+    writePairs(whole);
+    const { run: other } = await runToEnd(config(whole, { training: constant }));
+    expect(resultOf(run.folder)['adapter']).toEqual(resultOf(other.folder)['adapter']);
+  });
+});
+
+describe('what is another run', () => {
+  const refused = async (change: (folder: string) => LoadedConfig | undefined): Promise<string> => {
+    const folder = temporaryFolder();
+    writePairs(folder);
+    const { run } = await runToEnd(config(folder), { backend: diesAtCommit(7) });
+    const changed = change(folder) ?? ownConfig(run.folder);
+    const started = resumeRun(run.folder, changed, { backend: createMemoryBackend(), cache: temporaryCache() });
+    const message = await started.then(
+      (again) => again.result.then(String, (thrown: unknown) => (thrown as MrpoError).message),
+      (thrown: unknown) => (thrown as MrpoError).message,
+    );
+    return message;
+  };
+
+  it.each([
+    ['objective.beta', { objective: { weights: 'tsw', beta: 0.2 } }, 'objective.beta: the checkpoint has 0.1, now 0.2'],
+    ['learning rate', { training: { ...TRAINING, learning_rate: 1 } }, 'training.learning_rate: the checkpoint has 0.02'],
+    ['adapter', { policy: { model: 'toy:policy', lora: { r: 2 } } }, 'policy.lora.r: the checkpoint has 8, now 2'],
+  ] as const)('%s is refused by its name, before anything is changed', async (_name, change, expected) => {
+    const folder = temporaryFolder();
+    writePairs(folder);
+    const { run } = await runToEnd(config(folder), { backend: diesAtCommit(7) });
+    const before = readFileSync(join(run.folder, 'config.yaml'), 'utf8');
+    const other = config(folder, change);
+    await expect(resumeRun(run.folder, other, { cache: temporaryCache() })).rejects.toThrow(expected);
+    expect(readFileSync(join(run.folder, 'config.yaml'), 'utf8')).toBe(before);
+    expect((await resume(run.folder)).result?.status).toBe('succeeded');
+  });
+
+  it('another policy, reference or pair is refused by its name', async () => {
+    const models = (policy: string, other: string) => (folder: string) =>
+      config(folder, { policy: { model: policy }, references: [{ name: 'self', model: 'policy' }, { name: 'other', model: other }] });
+    expect(await refused(models('toy:another', 'toy:other'))).toContain('policy: another weights');
+    expect(await refused(models('toy:policy', 'toy:third'))).toContain('reference other: another weights');
+    expect(
+      await refused((folder) => {
+        const file = join(folder, 'pairs.jsonl');
+        writeFileSync(file, readFileSync(file, 'utf8').replace('What is 5 plus two?', 'What is five?'));
+        return undefined;
+      }),
+    ).toMatch(/data: other (training|held-out) pairs \(of the same number\)/);
+  });
+
+  it('a run that another process works on is left to it', async () => {
+    const folder = temporaryFolder();
+    writePairs(folder);
+    const attempts: Promise<unknown>[] = [];
+    const { run } = await runToEnd(config(folder), {
+      onEvent: (event, { folder: path }) => {
+        if (event.type === 'step' && event.step === 2) {
+          attempts.push(resumeRun(path, ownConfig(path)).catch((thrown: unknown) => (thrown as MrpoError).message));
+        }
+      },
+    });
+    expect(await attempts[0]).toContain('works on this run');
+    expect(resultOf(run.folder)).toEqual(await undisturbed());
+  });
+});
+
+describe('a backend that fails in the middle', () => {
+  it('is recovered from by the run itself, told and recorded', async () => {
+    const folder = temporaryFolder();
+    writePairs(folder);
+    const { run, result, events } = await runToEnd(config(folder), { backend: diesAtCommit(8, 'failed', 2) });
+    expect(result?.status).toBe('succeeded');
+    expect(resultOf(run.folder)).toEqual(await undisturbed());
+    expect(events.filter(({ type }) => type === 'recovery')).toMatchObject([{ pauseSeconds: 1 }, { pauseSeconds: 2 }]);
+    const { record } = await readRun(run.folder);
+    expect(record.attempts.map(({ kind, fromStep }) => [kind, fromStep])).toEqual([
+      ['start', 0],
+      ['recovery', 6],
+      ['recovery', 6],
+    ]);
+  }, 20_000);
+
+  it('ends the run when it fails at the same step again and again', async () => {
+    const folder = temporaryFolder();
+    writePairs(folder);
+    const { error, events, run } = await runToEnd(config(folder), { backend: diesAtCommit(8, 'failed') });
+    expect((error as MrpoError).message).toContain('failed at step 8');
+    expect(notesOf(events).join('\n')).toContain('it has failed 3 times after step 7');
+    expect((await resume(run.folder)).result?.status).toBe('succeeded');
+    expect(resultOf(run.folder)).toEqual(await undisturbed());
+  }, 20_000);
+});

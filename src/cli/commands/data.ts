@@ -5,9 +5,9 @@ import { InvalidArgumentError, Option, type Command } from 'commander';
 
 import type { Backend, TokenRule } from '../../backend/backend.js';
 import { MrpoError } from '../../core/errors.js';
-import { largest } from '../../core/extremes.js';
 import { COLUMN_ROLES } from '../../config/column-roles.js';
 import { explainFormat } from '../../data/explain-format.js';
+import { formatList } from '../../data/formats/document.js';
 import { formatNames, FORMATS, type PreferencePair, type ReadOptions } from '../../data/index.js';
 import { KEPT_DROPS } from '../../data/drop-ledger.js';
 import { summariseData, type DataSummary } from '../../data/summarise.js';
@@ -248,10 +248,15 @@ const isTemplated = ({ prompt, chosen, rejected }: PreferencePair): boolean =>
 function listFormats(io: CliIo, json: boolean): void {
   if (json)
     return printJson(io, {
-      formats: FORMATS.map(({ name, summary, sources, flags }) => ({ name, summary, sources, flags })),
+      formats: FORMATS.map(({ name, summary, sources, flags, examples }) => ({
+        name,
+        summary,
+        sources,
+        flags,
+        examples,
+      })),
     });
-  const width = largest(formatNames().map((name) => name.length));
-  for (const { name, summary } of FORMATS) io.out(`${name.padEnd(width)}  ${summary}\n`);
+  io.out(formatList());
 }
 
 const parseColumns = (text: string): Readonly<Record<string, string>> =>

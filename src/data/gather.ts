@@ -38,7 +38,10 @@ export function createGatherer(pairUp: (scored: ScoredAnswers) => readonly PairD
         const { prompt, tools } = first;
         yield {
           at,
-          pairs: () => pairUp({ prompt, plain: false, answers: list, ...(tools !== undefined && { tools }) }),
+          pairs: () => {
+            if (list.length < 2) throw new RowProblem(UNPAIRED);
+            return pairUp({ prompt, plain: false, answers: list, ...(tools !== undefined && { tools }) });
+          },
         };
       }
       for (const [parent, replies] of repliesByParent(messages.values())) {
@@ -51,6 +54,8 @@ export function createGatherer(pairUp: (scored: ScoredAnswers) => readonly PairD
     },
   };
 }
+
+const UNPAIRED = 'unpaired: the only answer to its prompt; a pair needs a better and a worse answer to the same prompt';
 
 type KnownMessage = TreeMessage & { readonly at: RowAt };
 

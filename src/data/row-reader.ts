@@ -34,12 +34,13 @@ const REMEMBERED = 500;
 export function createRowReader(main: Format, others: readonly Format[], context: FormatContext): RowReader {
   const plans = new Map<string, Plan | undefined>();
   let [lastKey, lastPlan]: [string | undefined, Plan | undefined] = [undefined, undefined];
+  const guesses = mostlyGuessed(main, context);
   const planOf = (row: Row): Plan | undefined => {
     const key = shapeKey(row);
     if (key === lastKey) return lastPlan;
     if (!plans.has(key)) {
       if (plans.size >= REMEMBERED) plans.clear();
-      plans.set(key, planFor(shapeOf(row), main, others, context));
+      plans.set(key, planFor(shapeOf(row), main, others, guesses, context));
     }
     [lastKey, lastPlan] = [key, plans.get(key)];
     return lastPlan;
@@ -50,7 +51,7 @@ export function createRowReader(main: Format, others: readonly Format[], context
       const plan = planOf(row);
       if (plan === undefined) {
         const match = matchFormat(main, shapeOf(row), context, false);
-        throw new RowProblem(isReading(match) ? 'cannot be read' : match.mismatch);
+        throw new RowProblem(isReading(match) ? UNLIKE : match.mismatch);
       }
       const { tally } = context;
       const concern = plan.unread.concerns.find(({ isExcused }) => !isExcused(row));
@@ -67,16 +68,32 @@ export function createRowReader(main: Format, others: readonly Format[], context
   };
 }
 
-function planFor(shape: RowShape, main: Format, others: readonly Format[], context: FormatContext): Plan | undefined {
+const UNLIKE = 'chosen, rejected: texts without a prompt, among rows that are no such texts';
+
+/** Whether most of the first rows of the main format can only be read by a guess; then the others are read by it too. */
+function mostlyGuessed(main: Format, context: FormatContext): boolean {
+  const readings = context.sample
+    .map((row) => matchFormat(main, shapeOf(row), context, !context.named))
+    .filter(isReading);
+  return readings.filter(({ guesses }) => guesses === true).length * 2 > readings.length;
+}
+
+function planFor(
+  shape: RowShape,
+  main: Format,
+  others: readonly Format[],
+  guesses: boolean,
+  context: FormatContext,
+): Plan | undefined {
   const own = matchFormat(main, shape, context, !context.named);
-  if (isReading(own)) return plan(main, own, shape, context);
+  if (isReading(own) && (own.guesses !== true || guesses)) return plan(main, own, shape, context);
   for (const format of others) {
     if (format === main || format.gathers === true) continue;
     const match = matchFormat(format, shape, context, true);
     if (isReading(match) && match.guesses !== true) return plan(format, match, shape, context);
   }
   const anyhow = matchFormat(main, shape, context, false);
-  return isReading(anyhow) ? plan(main, anyhow, shape, context) : undefined;
+  return isReading(anyhow) && (anyhow.guesses !== true || guesses) ? plan(main, anyhow, shape, context) : undefined;
 }
 
 function plan(format: Format, reading: Reading, shape: RowShape, context: FormatContext): Plan {

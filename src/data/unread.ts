@@ -23,6 +23,9 @@ export interface Unread {
   readonly concerns: readonly Concern[];
 }
 
+/** Part of an answer in a column of its own, which no role reads. */
+const ANSWER_BEGINNING = 'beginning of the answer';
+
 /** What a text of this name may be, by its words, and the role in which it is read. */
 const ROLES: readonly (readonly [role: string, words: readonly string[]])[] = [
   ['system', ['system', 'persona', 'sys']],
@@ -50,7 +53,8 @@ const ROLES: readonly (readonly [role: string, words: readonly string[]])[] = [
     ],
   ],
   ['tools', ['tools', 'functions']],
-  ['prompt', ['prompt', 'question', 'query', 'instruction', 'instructions', 'problem', 'steps']],
+  ['prompt', ['prompt', 'question', 'query', 'instruction', 'instructions', 'problem']],
+  [ANSWER_BEGINNING, ['steps', 'prefix', 'prefill']],
 ];
 const VERDICTS = new Set(['winner', 'preference', 'preferred', 'choice', 'verdict', 'better']);
 /** Words of what was said about the pair, not in it. */
@@ -151,7 +155,7 @@ function concernOf(column: Column, columns: ColumnMapping, textsOf: (row: Row) =
   return [
     {
       path: column.path,
-      flag: `--columns ${role}=${column.path}`,
+      flag: flagOf(role, column),
       isExcused(row) {
         const own: string[] = [];
         collectTexts(at(row), own);
@@ -161,6 +165,13 @@ function concernOf(column: Column, columns: ColumnMapping, textsOf: (row: Row) =
       },
     },
   ];
+}
+
+/** The option that reads a column in its role. */
+function flagOf(role: string, { path, kind }: Column): string {
+  if (role === ANSWER_BEGINNING) return 'write it into the prompt or into both answers of the file';
+  // Earlier turns as one text are nothing but text.
+  return `--columns ${role === 'history' && kind === 'text' ? 'input' : role}=${path}`;
 }
 
 /** A few letters are inside nearly every text and say nothing. */

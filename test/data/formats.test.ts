@@ -99,7 +99,7 @@ describe('every format is recognised and read', () => {
     expect(data.format).toBe('helpsteer');
     expect(data.pairs.map(shape)).toEqual([chat(['user: p'], 'best', 'bad')]);
     expect(data.dropped).toEqual([
-      { line: 2, reason: 'expected at least 2 answers to the prompt, got 1' },
+      { line: 2, reason: expect.stringContaining('unpaired: the only answer to its prompt') },
       { line: 5, reason: expect.stringContaining('all 2 answers score the same') },
     ]);
     expect(data.counts).toEqual({ rows: 6, pairs: 1, dropped: 2 });

@@ -6,7 +6,7 @@ import { plainName } from '../names.js';
 import { RowProblem } from '../row-problem.js';
 import { directionOf, isRank } from '../verdict/direction.js';
 import { goodnessOf, isNumeric } from '../verdict/goodness.js';
-import { goodnessOfWord } from '../verdict/words.js';
+import { goodnessOfWord, isGrade } from '../verdict/words.js';
 import type { FormatContext } from './format.js';
 import { describesRow } from './other-texts.js';
 
@@ -32,6 +32,14 @@ const FLAGS = new Set([
   'is_winner',
   'liked',
 ]);
+
+/** Fields in which a yes is praise; of another field (`contains_error: yes`) nobody knows. */
+const LABELS = new Set(['label', 'preference', 'feedback', 'vote', 'thumbs', 'verdict', 'preference_label']);
+
+/** Keys of the text inside an answer. */
+export const TEXT_KEYS: readonly string[] = [
+  ...['text', 'content', 'response', 'answer', 'completion', 'output', 'generation', 'message', 'messages'],
+];
 
 /** Lists of a row that say nothing about its answers, whatever their length. */
 const OTHER_LISTS = new Set(['prompt', 'tools', 'history', 'messages']);
@@ -109,21 +117,34 @@ const scoresAnswers = (key: string, value: unknown, answers: readonly unknown[])
   isList(value)
     ? value.length === answers.length || KNOWN_LISTS.has(plainName(key))
     : KNOWN_LISTS.has(plainName(key)) && !isNumeric(value);
+/** Names of a number or word that picks one of the answers. */
+const INDEX_NAMES = new Set([
+  'chosen',
+  'choice',
+  'best',
+  'best_index',
+  'chosen_index',
+  'preference',
+  'preferred',
+  'winner',
+  'label',
+]);
 const KNOWN_LISTS = new Set(['scores', 'ratings', 'rewards', 'ranks']);
 
 function isScoreField(key: string, answers: readonly unknown[]): boolean {
+  if (TEXT_KEYS.includes(key)) return false;
   const values = answers.map((answer) => (isRow(answer) ? answer[key] : undefined));
   const present = values.filter(isThere);
   if (present.length === 0) return false;
   const word = plainName(key);
-  if (FLAGS.has(word) && present.every((value) => typeof value === 'boolean')) return true;
-  if (
-    present.length === answers.length &&
-    present.every((value) => isText(value) && goodnessOfWord(value) !== undefined)
-  )
-    return true;
+  if (FLAGS.has(word) && present.every((value) => typeof value === 'boolean' || isZeroOrOne(value))) return true;
+  const words = present.filter(isText);
+  if (words.length === answers.length && words.every((text) => goodnessOfWord(text) !== undefined))
+    return words.every(isGrade) || FLAGS.has(word) || LABELS.has(word);
   return directionOf(key) === 'higher' || isRank(key);
 }
+
+const isZeroOrOne = (value: unknown): boolean => isNumeric(value) && [0, 1].includes(Number(value));
 
 interface Found {
   readonly value: unknown;
@@ -191,6 +212,12 @@ function refuseUnknown(row: Row, name: string, answers: readonly unknown[]): nev
     throw new RowProblem(`${name}[].${field}: may be a score; name it if it is (${scoreFlag(field)}), or ${bestFirst}`);
   if (empty !== undefined)
     throw new RowProblem(`${empty}: expected a list of scores, got ${describeValue(null)}; or name ${bestFirst}`);
+  const index = Object.keys(row).find((key) => INDEX_NAMES.has(plainName(key)) && isThere(row[key]));
+  if (index !== undefined && answers.length === 2) {
+    throw new RowProblem(
+      `${index}: may say which of the two ${name} is better (--columns a=${name}.0,b=${name}.1,verdict=${index} --verdict VALUE=a,VALUE=b)`,
+    );
+  }
   throw new RowProblem(`${name}: nothing says which of the ${answers.length} answers is better; name ${bestFirst}`);
 }
 

@@ -191,6 +191,8 @@ export const scoredAnswer: Format = {
 function conversationMatch(finder: Finder, measure: Measure, context: FormatContext): Reading | Mismatch {
   const whole = finder.need('prompt', ['prompt', ...CHAT_PROMPT_NAMES], ['messages']);
   if (whole === undefined) return finder.mismatch() ?? finder.refuse('');
+  if (whole.kind !== 'messages')
+    return finder.refuse(`${whole.path}: expected a conversation, or a completion beside it`);
   const promptOf = createPromptReader(takePromptParts(finder, whole, context), context);
   return gathering(finder, context, (row) => {
     const { tools, ...prompt } = promptOf(row);
@@ -239,6 +241,13 @@ function measureColumn(shape: RowShape, { score }: FormatContext, finder: Finder
       keys.length === 1 && kind !== 'boolean' && (directionOf(path) === 'higher' || isRank(path)),
   );
   const [first, second] = [...labels, ...scores];
+  const lower = scalars.find(
+    ({ path, keys, kind }) => keys.length === 1 && kind === 'number' && directionOf(path) === 'lower',
+  );
+  if (first === undefined && lower !== undefined)
+    return finder.refuse(
+      `${lower.path}: may score the answer; name it if it does (--score ${lower.path} --lower-is-better if less is better)`,
+    );
   if (second === undefined) return first;
   return finder.refuse(
     `${first?.path} and ${second.path} both score the answer; name the one that counts (--score ${first?.path})`,

@@ -58,7 +58,7 @@ const VERDICT_WORDS = new Set([
     'judgement',
     'selected',
   ],
-  ...['chosen', 'label', 'labels', 'result', 'annotation', 'pick', 'win'],
+  ...['chosen', 'label', 'labels', 'result', 'annotation', 'pick', 'win', 'overall'],
 ]);
 const NO_VERDICT = new Set([
   'reason',
@@ -113,7 +113,9 @@ function takeAnswers(finder: Finder, shape: RowShape, context: FormatContext): A
   if (context.columns.a !== undefined || context.columns.b !== undefined) {
     const [a, b] = [finder.need('a', ['a'], ANSWER), finder.need('b', ['b'], ANSWER)];
     if (a === undefined || b === undefined) return finder.mismatch() ?? finder.refuse('a, b: missing');
-    return { a, b, markers: markersOf(a.name, b.name) };
+    // A place in a list is no name that the file gives: its verdict may count from 1.
+    const isPlace = (column: Column): boolean => /^\d+$/.test(column.keys.at(-1) ?? '');
+    return { a, b, markers: isPlace(a) || isPlace(b) ? undefined : markersOf(a.name, b.name) };
   }
   const pairs = answerPairs(shape);
   const [only] = pairs;

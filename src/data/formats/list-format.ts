@@ -6,7 +6,7 @@ import type { ChatMessage } from '../pair.js';
 import type { ScoredAnswer } from '../pairing.js';
 import { RowProblem } from '../row-problem.js';
 import { isMessageLike, valueAt, type Column, type ValueKind } from '../shape.js';
-import { answerScores, listIn, type AnswerScore } from './answer-scores.js';
+import { answerScores, listIn, TEXT_KEYS, type AnswerScore } from './answer-scores.js';
 import { createFinder } from './finder.js';
 import type { Format, FormatContext } from './format.js';
 import type { ColumnSpec } from './pair-format.js';
@@ -89,18 +89,6 @@ function missingList(row: Row, path: string, value: unknown): RowProblem {
   );
 }
 
-const TEXT_KEYS = [
-  'text',
-  'content',
-  'response',
-  'answer',
-  'completion',
-  'output',
-  'generation',
-  'message',
-  'messages',
-];
-
 /** An answer as text, as an object that holds one, or as messages. */
 export function answerOf(
   entry: unknown,
@@ -110,7 +98,8 @@ export function answerOf(
 ): ChatMessage[] {
   if (isText(entry)) return [assistant(entry)];
   if (isList(entry)) return messagesOf(entry, where, context);
-  if (isMessageLike(entry)) return responseOf(entry, where, context);
+  // Its further keys are scores as a rule; whether they are read is said elsewhere.
+  if (isMessageLike(entry)) return responseOf(entry, where, { messages: context.messages });
   if (!isRow(entry))
     throw new RowProblem(`${where}: expected text or an object {text, score}, got ${describeValue(entry)}`);
   const name =

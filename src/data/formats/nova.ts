@@ -33,7 +33,7 @@ export const nova: Format = {
     const system = finder.take('system', ['system'], ['objects', 'text']);
     finder.aside('schema_version');
     if (messages === undefined) return finder.mismatch() ?? finder.refuse('');
-    if (strict && candidatesOf(messages.sample) === undefined)
+    if (!context.named && candidatesOf(messages.sample) === undefined)
       return finder.refuse('messages: the last one has no candidates');
     return {
       roles: finder.roles(),

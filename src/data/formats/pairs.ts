@@ -146,7 +146,7 @@ export const trlStandard = pairFormat({
   manner: { plain: true },
   refuses: (shape) => (has(shape, 'system') ? 'system: has no place in texts that are used as they are' : undefined),
   note: (shape) =>
-    looksLikeTranscript(textAt(shape, 'prompt'))
+    looksLikeTranscript(textAt(shape, 'prompt')) || has(shape, 'history')
       ? undefined
       : "text is used as it is, without a chat template (TRL's standard format), but for rows with a system text; " +
         'format "question" puts it into the chat template instead',

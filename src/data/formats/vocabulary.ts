@@ -40,6 +40,7 @@ export const PROMPT_NAMES = [
   'input_text',
   'problem_statement',
   'post',
+  'x',
   'input',
 ];
 
@@ -65,6 +66,7 @@ export const CHAT_PROMPT_NAMES = [
 
 /** Words for an answer that stand beside better and worse, or beside a and b. */
 export const ANSWER_WORDS = new Set([
+  'y',
   'response',
   'responses',
   'answer',
@@ -115,6 +117,8 @@ const GOOD = new Set([
   'favored',
   'favoured',
   'j',
+  'correct',
+  'w',
 ]);
 const BAD = new Set([
   'rejected',
@@ -133,6 +137,9 @@ const BAD = new Set([
   'disliked',
   'discarded',
   'k',
+  'incorrect',
+  'wrong',
+  'l',
 ]);
 const NOT = new Set(['non', 'not', 'un', 'dis']);
 

@@ -1,6 +1,7 @@
 /** Files that are one JSON object with the rows somewhere inside: under a key, or as pandas writes tables. */
 import { MrpoError } from '../../core/errors.js';
-import { isList, isRow } from '../fields.js';
+import { commandFor, isDatasetInfo } from '../dataset-info.js';
+import { isList, isRow, type Row } from '../fields.js';
 import type { DataBytes } from './bytes.js';
 import { collectBytes } from './in-memory.js';
 import { jsonList } from './json-list.js';
@@ -116,12 +117,15 @@ async function wholeTable(bytes: DataBytes, skipBytes: number): Promise<RowSourc
   if ('problem' in parsed)
     throw new MrpoError('data', `${bytes.path}: one JSON object over all of the file: ${parsed.problem}`);
   const table = Object.entries(parsed.value as Readonly<Record<string, unknown>>);
-  if (isFileIndex(table.map(([, value]) => value)))
+  if (isDatasetInfo(table.map(([, value]) => value)))
     throw new MrpoError(
       'data',
       `${bytes.path}: an index of data files (dataset_info.json of LLaMA-Factory), not rows`,
       {
-        hint: 'Name the file that it lists, and its columns with data.columns.',
+        hint: `Its entries are read so: ${table
+          .slice(0, 5)
+          .map(([name, entry]) => `${name}: mrpo data ${commandFor(entry as Row)}`)
+          .join('; ')}.`,
       },
     );
   const rows = rowsOf(table);
@@ -151,11 +155,6 @@ function rowsOf(
   }
   return { kind: 'JSON object of rows', values: table.map(([, row]) => row) };
 }
-
-const isFileIndex = (values: readonly unknown[]): boolean =>
-  values.every(
-    (value) => isRow(value) && ['file_name', 'hf_hub_url', 'ms_hub_url', 'script_url'].some((key) => key in value),
-  );
 
 async function* limited(bytes: DataBytes): AsyncGenerator<Buffer> {
   let total = 0;

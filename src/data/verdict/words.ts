@@ -73,6 +73,12 @@ const WORSE = new Set([
   'no',
 ]);
 
+/** Words that say how good something is, whatever is called so. */
+const GRADES = new Set([
+  ...['good', 'better', 'best', 'chosen', 'preferred', 'accepted', 'selected', 'winner'],
+  ...['bad', 'worse', 'worst', 'rejected', 'dispreferred', 'non_preferred', 'not_preferred', 'unpreferred', 'loser'],
+]);
+
 const THUMBS: Readonly<Record<string, number>> = { '👍': 1, '👎': 0 };
 
 const joined = (text: string): string => wordsOf(text).join('_');
@@ -97,6 +103,9 @@ const MARKERS: readonly (readonly [string, string])[] = [
   ['first', 'second'],
   ['one', 'two'],
 ];
+
+/** Whether a word grades an answer by itself, as `good` does and `yes` does not. */
+export const isGrade = (text: string): boolean => GRADES.has(joined(text));
 
 export type Markers = readonly [string, string];
 export const markerPairs = (): readonly Markers[] => MARKERS;

@@ -137,6 +137,12 @@ class Backend:
         check: Callable[[], None],
     ) -> None:
         held = self.registry.model(handle)
+        context = getattr(held.loaded.base.config.get_text_config(), "max_position_embeddings", None)
+        if context and sampling.max_new_tokens > context:
+            raise Fault(
+                "UNSUPPORTED",
+                f"max_new_tokens: got {sampling.max_new_tokens}, the model's context has {context} tokens",
+            )
         with_adapter(held.policy, adapter_off, lambda: generate(held.loaded, held.encoder, ids, sampling, give, check))
 
     def create_trainer(self, handle: str, spec: TrainerSpec) -> CreatedTrainer:

@@ -39,6 +39,7 @@ TRUNCATIONS = {
     pb.TRUNCATION_KEEP_END_OF_PROMPT: "keep_end_of_prompt",
 }
 NAMES = {dict: "a JSON object", list: "a JSON list"}
+MOST_RANK = 8192
 CHECKPOINTING = ("off", "selective", "full", "auto")
 
 
@@ -210,10 +211,10 @@ def trainer_spec(message: pb.CreateTrainerRequest) -> TrainerSpec:
 
 def _lora(message: pb.LoraSpec) -> LoraSpec:
     """A scale of 0 would train nothing and say nothing, so it is refused."""
-    if message.r < 1 or not 0 < message.alpha < math.inf or not 0 <= message.dropout < 1:
+    if not 1 <= message.r <= MOST_RANK or not 0 < message.alpha < math.inf or not 0 <= message.dropout < 1:
         raise Fault(
             "UNSUPPORTED",
-            f"lora: expected r >= 1, alpha > 0 and 0 <= dropout < 1, "
+            f"lora: expected 1 <= r <= {MOST_RANK}, alpha > 0 and 0 <= dropout < 1, "
             f"got r {message.r}, alpha {message.alpha}, dropout {message.dropout}",
         )
     return LoraSpec(message.r, message.alpha, message.dropout, tuple(message.target_modules))

@@ -1,4 +1,6 @@
-"""Thousands of hostile calls on one real backend: `python -m py_backend.tests.hostile_round [CALLS] [SEED]`.
+"""Thousands of hostile calls on one real backend:
+
+    PYTHONPATH=test/support python -m py_backend.tests.hostile_round [CALLS] [SEED]
 
 Prints what was answered, whether a call without the token was let in, and the backend's memory on the way. Exit code 0:
 nobody got in, nothing was left unanswered, no answer was a defect (INTERNAL, UNKNOWN), memory stayed where it was.
@@ -9,6 +11,7 @@ from __future__ import annotations
 import collections
 import contextlib
 import random
+import shutil
 import socket
 import sys
 import tempfile
@@ -20,7 +23,8 @@ import psutil
 from google.protobuf.message_factory import GetMessageClass
 
 from py_backend.gen.mrpo.backend.v1 import backend_pb2 as pb
-from py_backend.tests.client import SERVICE, Client, spawn
+from py_backend.tests.client import SERVICE, Client, pair, spawn
+from tiny_models import tiny_model
 
 TOKEN = "right"
 RIGHT, WRONG = ("authorization", f"Bearer {TOKEN}"), ("authorization", "Bearer wrong")
@@ -38,7 +42,9 @@ PATHS = (
     "organisation/none",
     "x.gguf",
 )
-NUMBERS = (0, 1, -1, 2**31 - 1, 2**63 - 1)
+WORDS = ("", "é" * 50, "{{ 1/0 }}", "chat", "adamw", "q_proj", "user", "assistant")
+HANDLES: list[str] = []
+NUMBERS = (0, 1, 1, 2, -1, 2**31 - 1, 2**63 - 1)
 
 
 def main(calls: int, seed: int) -> int:
@@ -48,10 +54,23 @@ def main(calls: int, seed: int) -> int:
             "--address", "127.0.0.1:0", "--token-env", "T", "--roots", root, T=TOKEN, HF_HUB_OFFLINE="1"
         )
         try:
+            prepare(ready["address"], root)
             return attack(ready["address"], psutil.Process(process.pid), root, calls, chance)
         finally:
             process.kill()
             process.communicate()
+
+
+def prepare(address: str, root: str) -> None:
+    """A model and rows, so that hostile calls get further than an unknown handle."""
+    shutil.copytree(tiny_model("llama"), f"{root}/llama")
+    client = Client(grpc.insecure_channel(address), (RIGHT,))
+    for _ in range(2):
+        model = client.load(f"{root}/llama").model_handle
+        HANDLES.append(model)
+        HANDLES.append(client.register(model, [pair("Hello", "the sea", "the cat")])[0])
+    settings = {"lora": pb.LoraSpec(r=2, alpha=4, target_modules=["q_proj"])}
+    HANDLES.append(client.trainer(HANDLES[0], **settings).trainer_handle)
 
 
 def attack(address: str, backend: psutil.Process, root: str, calls: int, chance: random.Random) -> int:
@@ -125,7 +144,9 @@ def fill(message: Any, chance: random.Random, depth: int) -> None:
         if chance.random() < 0.4:
             continue
         value: Callable[[], Any] = {
-            "string": lambda: chance.choice((*PATHS, "", "é" * 50, "model-1", "rows-1", "{{ 1/0 }}", "chat")),
+            "string": lambda: chance.choice(
+                (*PATHS, *HANDLES, *HANDLES, "", "é" * 50, "{{ 1/0 }}", "chat", "adamw", "q_proj")
+            ),
             "bytes": lambda: chance.randbytes(20),
             "bool": lambda: chance.random() < 0.5,
             "double": lambda: chance.choice((0.0, -1.0, 1e308, float("nan"), float("inf"))),
@@ -147,8 +168,8 @@ def fill(message: Any, chance: random.Random, depth: int) -> None:
 
 
 def kind_of(field: Any) -> str:
-    return {field.TYPE_STRING: "string", field.TYPE_BYTES: "bytes", field.TYPE_BOOL: "bool", field.TYPE_DOUBLE: "double",
-            field.TYPE_FLOAT: "double"}.get(field.type, "number")  # fmt: skip
+    names = {"STRING": "string", "BYTES": "bytes", "BOOL": "bool", "DOUBLE": "double", "FLOAT": "double"}
+    return {getattr(field, f"TYPE_{name}"): kind for name, kind in names.items()}.get(field.type, "number")
 
 
 if __name__ == "__main__":

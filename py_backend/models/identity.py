@@ -15,6 +15,7 @@ import torch
 
 from ..progress import Report
 from .file_hashes import hash_file, hash_files
+from .gguf_bos import wants_bos
 from .source import Source
 from .spec import ModelSpec
 
@@ -73,7 +74,8 @@ def _weights_digest(source: Source, report: Report) -> str:
 
 def _tokenizer_digest(source: Source) -> str:
     if source.gguf is not None:
-        return _join(["gguf", hash_file(source.folder / source.gguf)])
+        path = source.folder / source.gguf
+        return _join(["gguf", hash_file(path), *(["begins with BOS"] if wants_bos(path) else [])])
     parts = []
     for path in source.tokenizer_files():
         is_config = path.name == "tokenizer_config.json"

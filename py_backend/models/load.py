@@ -16,6 +16,7 @@ from torch import nn
 
 from ..faults import Fault
 from ..sandbox import check_patterns
+from .gguf_bos import add_bos
 from .limits import check_counts, check_size, check_tokenizer, names_of, strings
 from .source import Source
 from .spec import ATTENTION, DTYPES, ModelSpec
@@ -57,6 +58,8 @@ def load_tokenizer(spec: ModelSpec, source: Source) -> PreTrainedTokenizerBase:
         tokenizer = AutoTokenizer.from_pretrained(
             str(source.folder), local_files_only=True, trust_remote_code=False, **options
         )
+        if source.gguf:
+            add_bos(tokenizer, source.folder / source.gguf)
     except Exception as error:
         raise Fault(
             "MODEL_INVALID", f"model {source.name}: its tokenizer cannot be read: {first_line(error)}"

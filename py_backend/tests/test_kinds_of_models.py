@@ -140,6 +140,29 @@ def test_a_gguf_file_scores_as_the_folder_it_was_made_of(client: Client, gguf: t
         assert found[1][row] == pytest.approx(values, abs=NATS)
 
 
+@pytest.mark.parametrize(
+    ("add_bos", "pre", "begins"),
+    [(True, "qwen2", True), (False, "llama-bpe", False), (None, "llama-bpe", True), (None, "qwen2", False)],
+)
+def test_plain_text_begins_with_bos_where_a_gguf_file_asks_for_it(
+    client: Client, gguf: tuple[Path, Path], tmp_path: Path, add_bos: bool | None, pre: str, begins: bool
+) -> None:
+    """As llama.cpp has it; the right log-probs are plain transformers' on the folder, with BOS put in front here."""
+    write_gguf(gguf[0], tmp_path / "bos.gguf", add_bos, pre)
+    loaded = client.load(tmp_path / "bos.gguf")
+    row_set, facts = client.register(loaded.model_handle, rows(plain=True)[:1], return_tokens=True)
+    got = client.score(row_set)[0]
+    client.UnloadModel(pb.UnloadModelRequest(model_handle=loaded.model_handle))
+    model, tokenizer = AutoModelForCausalLM.from_pretrained(gguf[0]), AutoTokenizer.from_pretrained(gguf[0])
+    bos = [tokenizer.eos_token_id] if begins else []
+    assert facts[0].prompt_pieces[:1] == ([tokenizer.eos_token] if begins else facts[0].prompt_pieces[:1])
+    prompt, *responses = PAIRS[0]
+    for logp, response in zip(got, responses, strict=True):
+        ids = [*bos, *sequence(tokenizer, prompt, response, plain=True)]
+        count = len(ids) - len(bos) - len(tokenizer(prompt)["input_ids"])
+        assert logp == pytest.approx(response_logp(model, ids, count), abs=NATS)
+
+
 def test_a_policy_can_start_from_a_gguf_file(client: Client, gguf: tuple[Path, Path], tmp_path: Path) -> None:
     setup = Setup(client, gguf[1])
     stream = setup.train(lora=LORA)

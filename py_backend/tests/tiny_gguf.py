@@ -43,7 +43,8 @@ def make_folder(folder: Path, tokenizer_from: Path) -> None:
     tokenizer.save_pretrained(folder)
 
 
-def write_gguf(folder: Path, target: Path) -> None:
+def write_gguf(folder: Path, target: Path, add_bos: bool | None = None, pre: str = "qwen2") -> None:
+    """add_bos: whether the file asks for BOS in front of texts (its end-of-sequence token serves); None = it is silent."""
     model, tokenizer = AutoModelForCausalLM.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
     config = model.config
     writer = GGUFWriter(str(target), "qwen2")
@@ -56,7 +57,10 @@ def write_gguf(folder: Path, target: Path) -> None:
     writer.add_rope_freq_base(config.rope_parameters["rope_theta"])
     writer.add_layer_norm_rms_eps(config.rms_norm_eps)
     writer.add_vocab_size(config.vocab_size)
-    add_tokenizer(writer, json.loads((folder / "tokenizer.json").read_text()), tokenizer)
+    add_tokenizer(writer, json.loads((folder / "tokenizer.json").read_text()), tokenizer, pre)
+    writer.add_bos_token_id(tokenizer.eos_token_id)
+    if add_bos is not None:
+        writer.add_add_bos_token(add_bos)
     for name, weight in model.state_dict().items():
         writer.add_tensor(gguf_name(name), weight.float().numpy())
     writer.write_header_to_file()
@@ -65,12 +69,12 @@ def write_gguf(folder: Path, target: Path) -> None:
     writer.close()
 
 
-def add_tokenizer(writer: GGUFWriter, state: dict, tokenizer: object) -> None:
+def add_tokenizer(writer: GGUFWriter, state: dict, tokenizer: object, pre: str) -> None:
     vocabulary = state["model"]["vocab"]
     special = {token["content"] for token in state["added_tokens"] if token["special"]}
     tokens = sorted(vocabulary, key=vocabulary.get)
     writer.add_tokenizer_model("gpt2")
-    writer.add_tokenizer_pre("qwen2")
+    writer.add_tokenizer_pre(pre)
     writer.add_token_list(tokens)
     writer.add_token_types([3 if token in special else 1 for token in tokens])
     writer.add_token_merges([" ".join(merge) for merge in state["model"]["merges"]])

@@ -16,8 +16,9 @@ from . import info
 from .engine import OutOfMemory, UnsupportedModel, build_engine
 from .export import export
 from .faults import Fault
-from .generation import Generation, Prompt, Sampling, encode_prompts, generate
+from .generation import EncodedPrompt, Generation, Prompt, Sampling, encode_prompts, generate
 from .memory import release_memory
+from .models.context import context_length
 from .models.identity import ModelIdentity, identify
 from .models.load import chat_template_of, embeddings, load_model, load_tokenizer
 from .models.source import find_source
@@ -84,9 +85,16 @@ class Backend:
         release_memory()
 
     def open_rows(self, model_handle: str, rule: TokenRule) -> str:
-        self.registry.model(model_handle)
+        held = self.registry.model(model_handle)
         if rule.max_length < 2:
             raise Fault("ROW_INVALID", f"max_length: expected at least 2 tokens, got {rule.max_length}")
+        context = context_length(held.loaded.base.config)
+        if 0 < context < rule.max_length:
+            raise Fault(
+                "ROW_INVALID",
+                f"max_length: got {rule.max_length}; {held.loaded.spec.source} reads at most {context} tokens",
+                f"Set data.max_length to {context} or less: past its last position a model's numbers mean nothing.",
+            )
         return self.registry.add_row_set(RowSet(model_handle, rule))
 
     def tokenize(self, row_set: str, pairs: list[PairText], check: Callable[[], None]) -> list[RowFacts]:
@@ -124,26 +132,28 @@ class Backend:
 
         with_adapter(held.policy, adapter_off, run)
 
-    def encode_prompts(self, handle: str, prompts: list[Prompt], check: Callable[[], None]) -> list[list[int]]:
-        return encode_prompts(self.registry.model(handle).encoder, prompts, check)
+    def encode_prompts(self, handle: str, prompts: list[Prompt], check: Callable[[], None]) -> list[EncodedPrompt]:
+        held = self.registry.model(handle)
+        return encode_prompts(held.encoder, prompts, context_length(held.loaded.base.config), check)
 
     def generate(
         self,
         handle: str,
-        ids: list[list[int]],
+        prompts: list[EncodedPrompt],
         sampling: Sampling,
         adapter_off: bool,
         give: Callable[[Generation], None],
         check: Callable[[], None],
     ) -> None:
         held = self.registry.model(handle)
-        context = getattr(held.loaded.base.config.get_text_config(), "max_position_embeddings", None)
-        if context and sampling.max_new_tokens > context:
+        context = context_length(held.loaded.base.config)
+        if 0 < context < sampling.max_new_tokens:
             raise Fault(
                 "UNSUPPORTED",
                 f"max_new_tokens: got {sampling.max_new_tokens}, the model's context has {context} tokens",
             )
-        with_adapter(held.policy, adapter_off, lambda: generate(held.loaded, held.encoder, ids, sampling, give, check))
+        run = lambda: generate(held.loaded, held.encoder, prompts, sampling, give, check)  # noqa: E731
+        with_adapter(held.policy, adapter_off, run)
 
     def create_trainer(self, handle: str, spec: TrainerSpec) -> CreatedTrainer:
         """One trainer per model; a policy that an earlier, closed trainer left on the model is taken off."""

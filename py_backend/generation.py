@@ -7,8 +7,10 @@ used; what is asked for is what is done.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import itertools
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -16,12 +18,14 @@ from transformers import GenerationConfig, LogitsProcessor, StoppingCriteria
 
 from .faults import Fault
 from .models.load import Loaded, first_line
-from .tokens.chat import TemplateRefused, render_prompt
+from .tokens.chat import TemplateRefused, render, render_prompt
 from .tokens.encode import TextEncoder
 from .tokens.pair_text import Message
 from .training.seeds import derived_seed
 
 BATCH = 8
+REPLY = "quokka"
+"""A text that no template writes by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,28 +55,71 @@ class Generation:
     finished: bool
 
 
-def encode_prompts(encoder: TextEncoder, prompts: Sequence[Prompt], check: Callable[[], None]) -> list[list[int]]:
-    """Token ids of every prompt; needs no device. `check` is called between prompts and may raise to stop."""
+@dataclass(frozen=True, slots=True)
+class EncodedPrompt:
+    """ends: tokens that end a turn under the chat template, beside those that end every text. room: tokens that the
+    model's context leaves for the answer."""
+
+    ids: list[int]
+    ends: tuple[int, ...]
+    room: float
+
+
+def encode_prompts(
+    encoder: TextEncoder, prompts: Sequence[Prompt], context: int, check: Callable[[], None]
+) -> list[EncodedPrompt]:
+    """Needs no device. context: tokens that the model can read, 0 = any number. `check` is called between prompts and
+    may raise to stop. Raises ROW_INVALID."""
+    ends = () if all(prompt.plain for prompt in prompts) else ends_of_turn(encoder)
     found = []
     for index, prompt in enumerate(prompts):
         check()
-        found.append(prompt_ids(encoder, prompt, index))
+        ids = prompt_ids(encoder, prompt, index)
+        if 0 < context <= len(ids):
+            raise Fault("ROW_INVALID", f"prompt {index}: {len(ids)} tokens leave no room in a context of {context}")
+        found.append(EncodedPrompt(ids, () if prompt.plain else ends, context - len(ids) if context else math.inf))
     return found
+
+
+def ends_of_turn(encoder: TextEncoder) -> tuple[int, ...]:
+    """The token that the chat template writes behind a finished reply, where it is one of the added tokens: a model
+    that was tuned with this template ends its turns so, whatever its configuration calls the end."""
+    try:
+        text = render(encoder.tokenizer, [Message("user", REPLY), Message("assistant", REPLY)], generation=False)
+    except TemplateRefused:
+        return ()
+    behind = text.rpartition(REPLY)[2].lstrip()
+    first = encoder.ids(behind)[:1] if behind else []
+    return tuple(token for token in first if token in encoder.tokenizer.added_tokens_decoder)
 
 
 def generate(
     loaded: Loaded,
     encoder: TextEncoder,
-    ids: Sequence[list[int]],
+    prompts: Sequence[EncodedPrompt],
     sampling: Sampling,
     give: Callable[[Generation], None],
     check: Callable[[], None],
 ) -> None:
-    """Calls `give` for every prompt (`encode_prompts`); `check` is called between tokens and may raise to stop."""
-    ordered = sorted(range(len(ids)), key=lambda index: (len(ids[index]), index))
+    """Calls `give` for every prompt; `check` is called between tokens and may raise to stop. An answer ends unfinished
+    where the model's context does."""
     loaded.model.eval()
-    for start in range(0, len(ordered), BATCH):
-        _generate_batch(loaded, encoder, ordered[start : start + BATCH], ids, sampling, give, check)
+    for ends, limit, batch in _batches(prompts, sampling.max_new_tokens):
+        ids = {index: prompts[index].ids for index in batch}
+        _generate_batch(loaded, encoder, batch, ids, replace(sampling, max_new_tokens=limit), ends, give, check)
+
+
+def _batches(prompts: Sequence[EncodedPrompt], max_new_tokens: int) -> Iterator[tuple[tuple[int, ...], int, list[int]]]:
+    """Prompts that end alike and may go on for as many tokens, of similar lengths."""
+
+    def kind(index: int) -> tuple[tuple[int, ...], int]:
+        return prompts[index].ends, int(min(max_new_tokens, prompts[index].room))
+
+    ordered = sorted(range(len(prompts)), key=lambda index: (kind(index), len(prompts[index].ids), index))
+    for (ends, limit), alike in itertools.groupby(ordered, key=kind):
+        indices = list(alike)
+        for start in range(0, len(indices), BATCH):
+            yield ends, limit, indices[start : start + BATCH]
 
 
 def prompt_ids(encoder: TextEncoder, prompt: Prompt, index: int) -> list[int]:
@@ -94,12 +141,13 @@ def _generate_batch(
     loaded: Loaded,
     encoder: TextEncoder,
     batch: list[int],
-    ids: Sequence[list[int]],
+    ids: Mapping[int, list[int]],
     sampling: Sampling,
+    ends_of_turn: tuple[int, ...],
     give: Callable[[Generation], None],
     check: Callable[[], None],
 ) -> None:
-    ends = end_tokens(loaded)
+    ends = list(dict.fromkeys([*end_tokens(loaded), *ends_of_turn]))
     pad = loaded.tokenizer.pad_token_id if loaded.tokenizer.pad_token_id is not None else ends[0] if ends else 0
     width = max(len(ids[index]) for index in batch)
     tokens = torch.tensor([[pad] * (width - len(ids[index])) + ids[index] for index in batch], device=loaded.device)
@@ -141,7 +189,7 @@ def _finished(encoder: TextEncoder, index: int, row: list[int], ends: list[int])
 
 
 def end_tokens(loaded: Loaded) -> list[int]:
-    """Every token that ends a reply: the tokenizer's and the model's own."""
+    """Every token that ends a text: the tokenizer's and the model's own."""
     configured = getattr(loaded.base.generation_config, "eos_token_id", None)
     listed = configured if isinstance(configured, list) else [configured]
     return list(dict.fromkeys(end for end in [loaded.tokenizer.eos_token_id, *listed] if end is not None))

@@ -10,6 +10,7 @@ import torch
 from . import __version__, info
 from .engine import Engine
 from .memory import device_memory, peak_memory_bytes
+from .models.context import context_length
 from .models.identity import ModelIdentity
 from .models.load import Loaded, chat_template_of
 from .training.optimizers import OptimizerSpec
@@ -79,7 +80,7 @@ class LoadedModel:
             hidden_size=config.hidden_size,
             has_chat_template=bool(chat_template_of(loaded.tokenizer)),
             memory_bytes=base.get_memory_footprint(return_buffers=False),
-            context_length=getattr(config, "max_position_embeddings", None) or 0,
+            context_length=context_length(base.config),
             layout=engine.layout,
             layout_note=engine.layout_note,
             dtype=str(base.dtype).removeprefix("torch."),

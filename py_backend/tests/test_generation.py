@@ -99,6 +99,54 @@ def test_a_chat_prompt_goes_through_the_template(client: Client, model_folder: F
     assert response.text == tokenizer.decode(ids[-6:], skip_special_tokens=True)
 
 
+@pytest.fixture(scope="module")
+def one_word(tmp_path_factory: pytest.TempPathFactory, model_folder: Folder) -> Path:
+    """A model that always writes token 0, an added token that is not its end of text."""
+    folder = tmp_path_factory.mktemp("one-word")
+    model, tokenizer = (kind.from_pretrained(model_folder("llama")) for kind in (AutoModelForCausalLM, AutoTokenizer))
+    torch.nn.init.zeros_(model.lm_head.weight)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    assert tokenizer.eos_token_id != 0 and 0 in tokenizer.added_tokens_decoder
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("end", "tokens"), [("<|pad|>\n", 1), (" <|pad|>", 1), ("<|im_start|>", 9), ("\n### ", 9), ("", 9)]
+)
+def test_a_reply_ends_where_the_template_ends_a_turn(client: Client, one_word: Path, end: str, tokens: int) -> None:
+    """LLaMA-Factory#7454: a base model that was tuned with a template whose end of turn is not its end of text."""
+    template = "{% for m in messages %}<{{ m.role }}>{{ m.content }}" + end + "{% endfor %}<assistant>"
+    model = client.load(one_word, chat_template=template).model_handle
+    chat, plain = (
+        pb.GenerateRequest.Prompt(messages=[pb.Message(role="user", content="Hello")], plain=plain)
+        for plain in (False, True)
+    )
+    request = pb.GenerateRequest(model_handle=model, prompts=[plain, chat, plain], max_new_tokens=9)
+    answers = sorted(client.Generate(request), key=lambda answer: answer.index)
+    client.UnloadModel(pb.UnloadModelRequest(model_handle=model))
+    assert [(answer.tokens, answer.finished) for answer in answers] == [(9, False), (tokens, tokens == 1), (9, False)]
+
+
+@pytest.mark.parametrize("name", ["gpt2", "llama"])
+def test_an_answer_ends_with_the_context_of_the_model(client: Client, model_folder: Folder, name: str) -> None:
+    """Learned positions end with a crash there and rotary ones with noise; a prompt in company is not cut for it."""
+    tokenizer = AutoTokenizer.from_pretrained(model_folder(name))
+    long = "a " * 700
+    while len(tokenizer(long)["input_ids"]) > 508:
+        long = long[2:]
+    room = 512 - len(tokenizer(long)["input_ids"])
+    model = client.load(model_folder(name)).model_handle
+    alone = generate(client, model, ["The cat"])
+    together = generate(client, model, [long, "The cat", long])
+    assert together[1].text == alone[0].text
+    for answer in (together[0], together[2]):
+        assert answer.tokens <= room and (answer.finished or answer.tokens == room)
+    with pytest.raises(grpc.RpcError) as caught:
+        generate(client, model, ["fine", long + "a " * 600])
+    assert reason(caught.value) == "ROW_INVALID" and "prompt 1: " in caught.value.details()
+
+
 @pytest.mark.parametrize(
     ("options", "wanted"), [({"max_new_tokens": 0}, "UNSUPPORTED"), ({"temperature": -1.0}, "UNSUPPORTED")]
 )

@@ -6,17 +6,24 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 
+import grpc
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from transformers import BloomConfig, LlamaConfig
 
 from py_backend.faults import Fault
+from py_backend.gen.mrpo.backend.v1 import backend_pb2 as pb
+from py_backend.models.context import context_length
+from py_backend.tests.client import Client, reason
+from py_backend.tests.client import pair as wire_pair
 from py_backend.tokens.chat import render_prompt
 from py_backend.tokens.encode import TextEncoder
 from py_backend.tokens.pair_text import Message, PairText, TokenRule
 from py_backend.tokens.prompt_response import PromptResponse
 from py_backend.tokens.rows import TokenizedRow, build_row
 from py_backend.tokens.truncation import RULES
+from tiny_models import tiny_model
 
 Encoders = Callable[[str], TextEncoder]
 RULE = TokenRule(max_length=256, truncation="keep_start", template="chat", return_tokens=True)
@@ -329,3 +336,33 @@ def test_the_paper_rule_shares_the_limit_in_proportion(prompt: int, response: in
     room = max(math.floor(share), 1)
     assert len(kept[0].response) == min(response, room)
     assert len(kept[0].prompt) == min(prompt, limit - room)
+
+
+# ------------------------------------------------------------------------------------------------------- context
+
+
+@pytest.mark.parametrize("name", ["gpt2", "llama"])
+def test_a_limit_beyond_the_context_of_the_model_is_refused(client: Client, name: str) -> None:
+    loaded = client.load(tiny_model(name))
+    row = wire_pair("Hello", "the sea", "the cat", plain=True)
+    assert len(client.register(loaded.model_handle, [row], max_length=loaded.context_length)[1]) == 1
+    with pytest.raises(grpc.RpcError) as caught:
+        client.register(loaded.model_handle, [row], max_length=loaded.context_length + 1)
+    client.UnloadModel(pb.UnloadModelRequest(model_handle=loaded.model_handle))
+    assert reason(caught.value) == "ROW_INVALID"
+    assert "max_length: got 513" in caught.value.details() and "at most 512 tokens" in caught.value.details()
+
+
+@pytest.mark.parametrize(
+    ("rope", "limit"),
+    [
+        (None, 512),
+        ({"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 512}, 2048),
+        ({"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 128}, 512),
+        ({"rope_type": "default"}, 512),
+    ],
+)
+def test_the_context_reaches_as_far_as_stretched_positions_do(rope: dict[str, object] | None, limit: int) -> None:
+    more = {} if rope is None else {"rope_parameters": {"rope_theta": 1e4, **rope}}
+    assert context_length(LlamaConfig(max_position_embeddings=512, **more)) == limit
+    assert context_length(BloomConfig()) == 0

@@ -44,7 +44,7 @@ def make_folder(folder: Path, tokenizer_from: Path) -> None:
 
 
 def write_gguf(folder: Path, target: Path, add_bos: bool | None = None, pre: str = "qwen2") -> None:
-    """add_bos: whether the file asks for BOS in front of texts (its end-of-sequence token serves); None = it is silent."""
+    """add_bos: whether the file asks for BOS in front of texts (its EOS serves as one); None = it is silent."""
     model, tokenizer = AutoModelForCausalLM.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
     config = model.config
     writer = GGUFWriter(str(target), "qwen2")

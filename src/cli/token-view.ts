@@ -28,16 +28,22 @@ function countOf(words: readonly string[]): Record<string, number> {
   return Object.fromEntries(counts);
 }
 
+/** Without a limit of its own, that of configurations or of the model. */
+export type ViewRule = Omit<TokenRule, 'maxLength'> & { readonly maxLength?: number | undefined };
+
+const DEFAULT_MAX_LENGTH = 1024;
+
 /** Tokenises pairs with a model of the backend; the model is unloaded again. */
 export async function viewTokens(
   backend: Backend,
   model: ModelSpec,
   pairs: readonly PreferencePair[],
-  rule: TokenRule,
+  asked: ViewRule,
   samples: number,
   signal: AbortSignal,
 ): Promise<TokenView> {
-  const { handle } = await backend.loadModel(model, { signal });
+  const { handle, contextLength } = await backend.loadModel(model, { signal });
+  const rule = { ...asked, maxLength: asked.maxLength ?? Math.min(DEFAULT_MAX_LENGTH, contextLength || Infinity) };
   try {
     const { rows } = await backend.registerRows(handle, pairs, rule, { signal });
     const shown = await backend.registerRows(

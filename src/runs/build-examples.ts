@@ -33,8 +33,8 @@ export interface BuildOptions {
 export interface BuiltExamples {
   readonly train: Examples;
   readonly heldOut: Examples;
-  /** Pairs of the held-out examples, in their order. */
-  readonly heldOutPairs: readonly PreferencePair[];
+  /** Held-out pairs whose prompt the policy reads whole, in order: answers to others would be to another question. */
+  readonly wholePrompts: readonly PreferencePair[];
   /** "too_long under the policy": 3. */
   readonly dropped: Readonly<Record<string, number>>;
   readonly truncated: number;
@@ -60,7 +60,9 @@ export function buildExamples(options: BuildOptions): BuiltExamples {
   return {
     train: examplesOf(options, training),
     heldOut: examplesOf(options, heldOut),
-    heldOutPairs: heldOut.map((index) => pairs[index] as PreferencePair),
+    wholePrompts: heldOut
+      .filter((index) => policyRows[index]?.truncatedPrompt !== true)
+      .map((index) => pairs[index] as PreferencePair),
     dropped: Object.fromEntries(counts.map(({ why, count }) => [why, count])),
     truncated: cut,
     notes: [

@@ -211,7 +211,7 @@ const evaluationProgress = (done: number, total: number): RunEvent => ({
 async function sample(context: RunContext, prepared: PreparedRun, lines: JsonLinesWriter, step: number): Promise<void> {
   const { loaded, signal } = context;
   const { samples, max_new_tokens } = loaded.config.generate;
-  const pairs = samplePairs(prepared.examples.heldOutPairs, samples);
+  const pairs = samplePairs(prepared.examples.wholePrompts, samples);
   const options = { step, maxNewTokens: max_new_tokens, nameOf: prepared.nameOf, signal };
   for (const answer of await answerSamples(prepared.backend, prepared.policy.model.handle, pairs, options)) {
     await lines.append({ ...answer });

@@ -15,7 +15,7 @@ import type { VerdictValues } from '../../data/verdict/sides.js';
 import { explanationText } from '../explanation-text.js';
 import { printJson, type CliIo } from '../command.js';
 import { dataReport } from '../data-report.js';
-import { viewTokens, type TokenView } from '../token-view.js';
+import { viewTokens, type TokenView, type ViewRule } from '../token-view.js';
 
 interface DataOptions {
   readonly split?: string;
@@ -35,7 +35,7 @@ interface DataOptions {
   readonly model?: string;
   readonly revision?: string;
   readonly chatTemplate?: string;
-  readonly maxLength: number;
+  readonly maxLength?: number;
   readonly truncation: TokenRule['truncation'];
   readonly template: TokenRule['template'];
   readonly scoreTurns: TokenRule['scoreTurns'];
@@ -87,7 +87,11 @@ export function registerData(program: Command, io: CliIo): void {
     .option('--model <model>', 'folder, hub id or .gguf file: also count its tokens and show samples as it sees them')
     .option('--revision <name>', 'branch, tag or commit of a hub id')
     .option('--chat-template <file>', "Jinja template in place of the tokenizer's own")
-    .option('--max-length <tokens>', 'limit of prompt + response, at least 2', tokenLimit, 1024)
+    .option(
+      '--max-length <tokens>',
+      'limit of prompt + response, at least 2; default: 1024, or what the model reads',
+      tokenLimit,
+    )
     .addOption(
       new Option('--truncation <rule>', 'for pairs over the limit')
         .choices(['keep_start', 'drop', 'paper', 'keep_end_of_prompt'])
@@ -213,7 +217,7 @@ function readView(
   backend: Backend,
 ): Promise<TokenView> {
   const { maxLength, truncation, template, scoreTurns } = options;
-  const rule: TokenRule = { maxLength, truncation, template, scoreTurns };
+  const rule: ViewRule = { maxLength, truncation, template, scoreTurns };
   const spec = {
     source: existsSync(resolve(io.cwd, model)) ? resolve(io.cwd, model) : model,
     revision: options.revision,

@@ -8,13 +8,14 @@ import os
 import secrets
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from . import info
 from .engine import OutOfMemory, UnsupportedModel, build_engine
-from .export import export
+from .export import Exported, ExportSpec, export
 from .faults import Fault
 from .generation import EncodedPrompt, Generation, Prompt, Sampling, encode_prompts, generate
 from .memory import release_memory
@@ -33,6 +34,7 @@ from .tokens.rows import RowFacts, build_row
 from .training.checkpoint import Snapshot, read_snapshot
 from .training.ledger import conflict
 from .training.policy import Policy, check_policy, create_policy, remove_policy
+from .training.raw_weights import read_raw
 from .training.trainer import StepDone, Trainer
 from .values import CreatedTrainer, Forwarded, LoadedModel, OpenedTrainer, ServerInfo, TrainerClient, TrainerSpec
 
@@ -259,21 +261,15 @@ class Backend:
         trainer.restore(snapshot)
         return snapshot.step
 
-    def export(
-        self, handle: str, path: str, merge: bool, model_card: str, replace: bool, report: Report
-    ) -> tuple[str, list[str]]:
+    def export(self, handle: str, spec: ExportSpec, raw_folder: str, report: Report) -> Exported:
+        """raw_folder: where an earlier export left trained weights, which become this model's policy."""
         held = self.registry.model(handle)
-        target, files = export(
-            held.loaded,
-            held.policy,
-            path,
-            merge=merge,
-            model_card=model_card,
-            replace=replace,
-            roots=self.roots,
-            report=report,
-        )
-        return str(target), files
+        if raw_folder:
+            if held.policy is not None:
+                raise Fault("UNSUPPORTED", f"model {handle!r} has a policy already", "Load the model again.")
+            held.policy = read_raw(held.loaded, self.roots.check(Path(raw_folder), "kept weights"))
+        pairs = self.registry.pairs_of(handle)
+        return export(held.loaded, held.policy, replace(spec, pairs=pairs), self.roots, report)
 
     @property
     def process_id(self) -> int:

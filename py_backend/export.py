@@ -1,67 +1,100 @@
 """Writes what was trained: the adapter in PEFT format, or a whole model with the adapter merged in.
 
 A folder appears complete or not at all (temporary folder beside it, flushed, renamed) and nothing is ever overwritten.
-Merging reloads the base unquantised on the CPU: merging into quantised weights would round the update away.
+Before it gets its name, what was written is opened again and compared with the policy in memory (see training/proof).
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import torch
 from safetensors import SafetensorError
 
+from .engine import TokenPair
 from .faults import Fault
-from .models.load import START, Loaded, load_model
+from .models.load import Loaded
 from .progress import Progress, Report
 from .roots import Roots
 from .scratch import scratch_folder
-from .training.policy import POLICY, Policy, activate
+from .training.policy import Policy
+from .training.policy_files import (
+    check_whole,
+    own_generation_settings,
+    require_trained,
+    whole_bytes,
+    write_adapter,
+    write_whole,
+    writes_adapter,
+)
+from .training.proof import prove_adapter, prove_whole
+from .training.raw_weights import SETTINGS as RAW_SETTINGS
+from .training.raw_weights import write_raw
 
-if TYPE_CHECKING:
-    from peft import PeftModel
-
-COMBINED = "combined"
+SPARE_BYTES = 64 << 20
 
 
-def export(
-    loaded: Loaded,
-    policy: Policy | None,
-    path: str,
-    *,
-    merge: bool,
-    model_card: str,
-    replace: bool,
-    roots: Roots,
-    report: Report,
-) -> tuple[Path, list[str]]:
-    """The folder and the files in it. Raises PATH_REFUSED for a folder that holds something, UNSUPPORTED for a model
-    of which nothing was trained (unless its whole weights are asked for)."""
-    target = check_target(path, roots, replace)
-    try:
-        with scratch_folder(target.parent, target.name) as scratch:
-            content = scratch / "content"
-            content.mkdir()
-            report(Progress("write", 0, 0, "bytes"))
-            write_weights(loaded, policy, content, merge)
-            loaded.tokenizer.save_pretrained(str(content))
-            if model_card:
-                (content / "README.md").write_text(model_card, encoding="utf-8")
-            share(content)
-            flush(content)
-            if replace and target.exists():
-                os.rename(target, scratch / "replaced")
-            os.rename(content, target)
-    except (OSError, SafetensorError) as error:
-        raise Fault("PATH_REFUSED", f"export to {target}: {getattr(error, 'strerror', None) or error}") from error
-    files = sorted(str(file.relative_to(target)) for file in target.rglob("*") if file.is_file())
-    size = sum((target / file).stat().st_size for file in files)
+@dataclass(frozen=True, slots=True)
+class ExportSpec:
+    """merge: a whole model and no adapter. pairs: some are compared. replace: the path may hold an earlier export.
+    raw: the trained weights alone, as they are. rehearse: all that can be refused is tried, nothing stays."""
+
+    path: str
+    merge: bool = False
+    model_card: str = ""
+    replace: bool = False
+    raw: bool = False
+    rehearse: bool = False
+    pairs: Sequence[TokenPair] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """difference: of a sequence's log-prob between files and memory, the largest, in nats; None = not compared."""
+
+    path: Path
+    files: list[str]
+    difference: float | None
+
+
+def export(loaded: Loaded, policy: Policy | None, spec: ExportSpec, roots: Roots, report: Report) -> Exported:
+    """Raises PATH_REFUSED for a folder that holds something or cannot be written, UNSUPPORTED for a model of which
+    nothing was trained (unless its whole weights are asked for), EXPORT_DIFFERS."""
+    target = check_target(spec.path, roots, spec.replace)
+    with new_folder(target, keep=not spec.rehearse) as scratch:
+        report(Progress("write", 0, 0, "bytes"))
+        difference = _write(loaded, policy, spec, scratch)
+        if not spec.raw:
+            loaded.tokenizer.save_pretrained(str(scratch))
+        if spec.model_card:
+            (scratch / "README.md").write_text(spec.model_card, encoding="utf-8")
+        files = sorted(str(file.relative_to(scratch)) for file in scratch.rglob("*") if file.is_file())
+        size = sum((scratch / file).stat().st_size for file in files)
+        _require_space(target, scratch, 0)
     report(Progress("write", size, size, "bytes"))
-    return target, files
+    return Exported(target, files, difference)
+
+
+def _write(loaded: Loaded, policy: Policy | None, spec: ExportSpec, folder: Path) -> float | None:
+    if spec.raw:
+        write_raw(require_trained(policy), folder)
+        return None
+    if writes_adapter(policy, spec.merge):
+        trained = require_trained(policy)
+        write_adapter(loaded, trained, folder)
+        return prove_adapter(loaded, trained, folder, spec.pairs)
+    if spec.rehearse:
+        check_whole(loaded, policy, folder)
+        with own_generation_settings(loaded.base, loaded, folder):
+            pass
+        _require_space(folder.parent, folder, whole_bytes(loaded))
+        return None
+    write_whole(loaded, policy, folder)
+    return prove_whole(loaded, policy, folder, spec.pairs)
 
 
 def check_target(path: str, roots: Roots, replace: bool) -> Path:
@@ -80,65 +113,35 @@ def may_take(target: Path, replace: bool) -> bool:
     if not target.is_dir():
         return False
     names = {path.name for path in target.iterdir()}
-    return not names or (replace and not names.isdisjoint({"adapter_config.json", "config.json"}))
+    return not names or (replace and not names.isdisjoint({"adapter_config.json", "config.json", RAW_SETTINGS}))
 
 
-def write_weights(loaded: Loaded, policy: Policy | None, folder: Path, merge: bool) -> None:
-    if policy is not None and policy.lora is None:
-        loaded.base.save_pretrained(str(folder))
-    elif not merge:
-        if policy is None:
-            raise Fault("UNSUPPORTED", "export of an adapter: this model has no trained adapter", "Train it first.")
-        write_adapter(loaded, policy, folder)
-    else:
-        merged_model(loaded, policy, folder.parent).save_pretrained(str(folder))
-
-
-def write_adapter(loaded: Loaded, policy: Policy, folder: Path) -> None:
-    """One adapter on the original base; with a START adapter underneath, the sum of both as one of added ranks."""
-    model: PeftModel = policy.model  # type: ignore[assignment]
-    name = COMBINED if policy.has_start else POLICY
-    if policy.has_start:
-        model.add_weighted_adapter([START, POLICY], [1.0, 1.0], COMBINED, combination_type="cat")
+@contextmanager
+def new_folder(target: Path, *, keep: bool) -> Iterator[Path]:
+    """A folder that takes the target's name at the end, or goes. Beside it is room for scratch files."""
     try:
-        config = model.peft_config[name]
-        config.base_model_name_or_path = base_name(loaded)
-        config.revision = loaded.source.revision or None
-        model.save_pretrained(str(folder), selected_adapters=[name], save_embedding_layers=False)
-    finally:
-        if policy.has_start:
-            model.delete_adapter(COMBINED)
-            activate(model, policy.has_start)
-    written = folder / name
-    if written.is_dir():
-        for file in written.iterdir():
-            shutil.move(str(file), str(folder / file.name))
-        written.rmdir()
+        with scratch_folder(target.parent, target.name) as scratch:
+            content = scratch / "content"
+            content.mkdir()
+            yield content
+            share(content)
+            flush(content)
+            if keep:
+                if target.exists() and any(target.iterdir()):
+                    os.rename(target, scratch / "replaced")
+                os.rename(content, target)
+    except (OSError, SafetensorError) as error:
+        raise Fault("PATH_REFUSED", f"export to {target}: {getattr(error, 'strerror', None) or error}") from error
 
 
-def base_name(loaded: Loaded) -> str:
-    """What PeftModel.from_pretrained is to open: the hub id, or the folder as an absolute path."""
-    source = loaded.source
-    if source.revision:
-        return source.name
-    return str(source.folder / source.gguf) if source.gguf else str(source.folder)
-
-
-def merged_model(loaded: Loaded, policy: Policy | None, scratch: Path) -> torch.nn.Module:
-    """A second, unquantised copy of the base with every adapter merged into it, the trained one by way of `scratch`."""
-    from peft import PeftModel
-
-    spec = replace(loaded.spec, quantization="none", dtype=loaded.spec.dtype_name(loaded.device))
-    fresh = load_model(
-        spec, replace(loaded.source, adapter=None if policy else loaded.source.adapter), torch.device("cpu")
-    )
-    model = fresh.model
-    if policy is not None:
-        adapter = scratch / "adapter"
-        adapter.mkdir()
-        write_adapter(loaded, policy, adapter)
-        model = PeftModel.from_pretrained(model, str(adapter))
-    return model.merge_and_unload() if isinstance(model, PeftModel) else model
+def _require_space(target: Path, folder: Path, size: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if free < size + (SPARE_BYTES if size else 0):
+        raise Fault(
+            "PATH_REFUSED",
+            f"export to {target}: the model needs {size >> 20} MiB and the disk has {free >> 20} MiB left",
+            "Make room, or write to another disk.",
+        )
 
 
 def share(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import itertools
 from dataclasses import dataclass, field
 
@@ -86,6 +87,13 @@ class Registry:
 
     def row_set(self, handle: str) -> RowSet:
         return self._row_sets.get(handle) or _unknown("row set", handle)
+
+    def pairs_of(self, model_handle: str) -> list[TokenPair]:
+        """The shortest few pairs of a model's row sets."""
+        sets = [rows for rows in self._row_sets.values() if rows.model_handle == model_handle]
+        rows = [each.rows[index] for each in sets for index in each.usable()]
+        shortest = heapq.nsmallest(3, rows, key=lambda row: len(row.prefix) + len(row.chosen) + len(row.rejected))
+        return [row.pair() for row in shortest]
 
     def add_trainer(self, model: HeldModel, trainer: Trainer) -> str:
         model.trainer = self.new_handle("trainer")

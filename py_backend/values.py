@@ -65,6 +65,7 @@ class LoadedModel:
     layout: str
     layout_note: str
     dtype: str
+    notes: tuple[str, ...]
 
     @staticmethod
     def of(handle: str, loaded: Loaded, identity: ModelIdentity, engine: Engine) -> LoadedModel:
@@ -84,6 +85,7 @@ class LoadedModel:
             layout=engine.layout,
             layout_note=engine.layout_note,
             dtype=str(base.dtype).removeprefix("torch."),
+            notes=loaded.notes,
         )
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 
 from ..progress import Report
+from .checkpoint import checkpoint, index_adds_nothing
 from .file_hashes import hash_file, hash_files
 from .gguf_bos import wants_bos
 from .source import Source
@@ -66,6 +67,9 @@ def _weights_digest(source: Source, report: Report) -> str:
     files = source.weight_files()
     if source.gguf is None:
         parts.append(_json_digest(source.folder / "config.json", SILENT_CONFIG_KEYS))
+        found = checkpoint(source.folder)
+        if not index_adds_nothing(found):
+            parts.append(hashlib.sha256(json.dumps(found.weight_map, sort_keys=True).encode()).hexdigest())
     if source.adapter is not None:
         files = [*files, *sorted(source.adapter.glob("adapter_model*.safetensors"))]
         parts.append(_json_digest(source.adapter / "adapter_config.json", SILENT_ADAPTER_KEYS))

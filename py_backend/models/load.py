@@ -1,15 +1,17 @@
 """Brings a model into memory: base weights as the spec says, a PEFT adapter on top where it names one, a tokenizer.
 
-The adapter of a spec stays a frozen adapter of its own (named START): merging it would requantise a quantised base,
-and so "the policy with its trainable adapter off" is exactly the model that was loaded.
+The low-rank parts of a spec's adapter stay a frozen adapter of their own (named START): merging them would requantise a
+quantised base, and so "the policy with its trainable adapter off" is exactly the model that was loaded.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -17,20 +19,23 @@ from torch import nn
 from ..faults import Fault
 from ..sandbox import check_patterns
 from .gguf_bos import add_bos
+from .gguf_weights import unread_gguf
 from .limits import check_counts, check_size, check_tokenizer, names_of, strings
 from .source import Source
 from .spec import ATTENTION, DTYPES, ModelSpec
+from .start_adapter import StartAdapter, open_adapter
+from .weight_report import WeightReport
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
-START = "start"
 log = logging.getLogger("mrpo")
 
 
 @dataclass(slots=True)
 class Loaded:
     """model: the transformers model, wrapped by PEFT when it has a START adapter. Weights are frozen, mode is eval.
+    start: what came from the spec's adapter, or None. notes: what a user should know of where its parts come from.
     adaptable_modules: by name of each of the model's own modules, whether an adapter can be put on it."""
 
     spec: ModelSpec
@@ -39,19 +44,32 @@ class Loaded:
     tokenizer: PreTrainedTokenizerBase
     base: PreTrainedModel = field(repr=False)
     adaptable_modules: dict[str, bool] = field(repr=False)
+    start: StartAdapter | None = field(default=None, repr=False)
+    notes: tuple[str, ...] = ()
 
     @property
     def device(self) -> torch.device:
         return next(self.base.parameters()).device
 
+    @property
+    def quantised(self) -> str:
+        """How, in words: by the spec, or stored so. Empty for plain weights."""
+        if self.spec.quantization != "none":
+            return f"in {self.spec.quantization}"
+        return "stored in few bits" if getattr(self.base, "hf_quantizer", None) is not None else ""
+
 
 def load_tokenizer(spec: ModelSpec, source: Source) -> PreTrainedTokenizerBase:
-    """The model's own tokenizer or the one it is given, with the spec's chat template when it has one. Raises
-    MODEL_INVALID."""
+    """The model's own tokenizer, the one in its adapter's folder, or the one it is given, with the spec's chat template
+    when it has one. Raises MODEL_INVALID."""
     from transformers import AutoTokenizer
 
-    source = source.words or source
+    own_template = None if source.words else template_beside(source.adapter)
     check_counts(source)
+    if source.words is not None:
+        source = source.words
+        if source.gguf or (source.folder / "config.json").is_file():  # an adapter's folder has none
+            check_counts(source)
     check_tokenizer(source)
     options = {"gguf_file": source.gguf} if source.gguf else {}
     try:
@@ -64,9 +82,16 @@ def load_tokenizer(spec: ModelSpec, source: Source) -> PreTrainedTokenizerBase:
         raise Fault(
             "MODEL_INVALID", f"model {source.name}: its tokenizer cannot be read: {first_line(error)}"
         ) from error
-    if spec.chat_template:
-        tokenizer.chat_template = spec.chat_template
+    template = spec.chat_template or own_template
+    if template:
+        tokenizer.chat_template = template
     return tokenizer
+
+
+def template_beside(adapter: Path | None) -> str | None:
+    """The chat template in an adapter's folder that holds no tokenizer."""
+    file = adapter / "chat_template.jinja" if adapter else None
+    return file.read_text(encoding="utf-8") if file and file.is_file() else None
 
 
 def chat_template_of(tokenizer: PreTrainedTokenizerBase) -> str:
@@ -88,12 +113,42 @@ def load_model(spec: ModelSpec, source: Source, device: torch.device) -> Loaded:
     base = _load_base(spec, source, device)
     base.config.use_cache = True
     adaptable_modules = {name: can_adapt(module) for name, module in base.named_modules()}
-    model = _with_start_adapter(base, source) if source.adapter is not None else base
+    model: nn.Module = base
+    start = None
+    if source.adapter is not None:
+        model, start = _with_start_adapter(base, source)
     model.requires_grad_(False)
     model.eval()
     return Loaded(
-        spec=spec, source=source, model=model, tokenizer=tokenizer, base=base, adaptable_modules=adaptable_modules
+        spec=spec,
+        source=source,
+        model=model,
+        tokenizer=tokenizer,
+        base=base,
+        adaptable_modules=adaptable_modules,
+        start=start,
+        notes=(*_notes_on_places(spec, source), *_notes_on_sizes(base, tokenizer)),
     )
+
+
+def _notes_on_sizes(base: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> list[str]:
+    known, rows = len(tokenizer), base.get_input_embeddings().weight.shape[0]
+    if known <= rows:
+        return []
+    return [
+        f"its tokenizer knows {known} tokens and the model has embeddings for {rows}: rows with others are left out"
+    ]
+
+
+def _notes_on_places(spec: ModelSpec, source: Source) -> list[str]:
+    if source.adapter is None or spec.tokenizer:
+        return []
+    if source.words is not None:
+        parts = "the tokenizer is the one" if spec.chat_template else "tokenizer and chat template are those"
+        return [f"{parts} in the folder of its adapter {spec.adapter}"]
+    if not spec.chat_template and template_beside(source.adapter):
+        return [f"the chat template is the one in the folder of its adapter {spec.adapter}"]
+    return []
 
 
 def can_adapt(module: nn.Module) -> bool:
@@ -130,11 +185,13 @@ def _load_base(spec: ModelSpec, source: Source, device: torch.device) -> PreTrai
         options["quantization_config"] = quantization_config(spec, device)
     failure: str
     try:
-        model, info = AutoModelForCausalLM.from_pretrained(str(source.folder), output_loading_info=True, **options)
-        if not info["missing_keys"]:
+        model, info = AutoModelForCausalLM.from_pretrained(
+            str(source.folder), output_loading_info=True, ignore_mismatched_sizes=True, **options
+        )
+        report = str(_loading_report(model, info, source))
+        if not report:
             return plain_if_gguf(model, source)
-        missing = sorted(info["missing_keys"])
-        failure = f"MODEL_INVALID:{len(missing)} weights are not in its files, the first is {missing[0]}"
+        failure = f"MODEL_INVALID:its weights do not fit its configuration: {report}"
     except (torch.OutOfMemoryError, MemoryError) as error:
         failure = f"OUT_OF_MEMORY:{first_line(error)}"
     except Exception as error:  # noqa: BLE001 - transformers raises many kinds
@@ -152,6 +209,25 @@ def _config(source: Source) -> PretrainedConfig:
         return AutoConfig.from_pretrained(str(source.folder), local_files_only=True, trust_remote_code=False, **options)
     except Exception as error:
         raise Fault("MODEL_INVALID", f"model {source.name}: config.json: {first_line(error)}") from error
+
+
+def _loading_report(model: PreTrainedModel, info: dict[str, Any], source: Source) -> WeightReport:
+    """What transformers only warns of: it starts missing weights anew and leaves others unread."""
+    own = model.state_dict()
+    unexpected = dict.fromkeys(info["unexpected_keys"])
+    if source.gguf:
+        unexpected |= unread_gguf(model, source.folder / source.gguf)
+    return WeightReport(
+        missing={name: own[name].shape if name in own else None for name in info["missing_keys"]},
+        unexpected={name: size for name, size in unexpected.items() if not _OF_OTHER_PARTS.search(name)},
+        resized={name: (got, expected) for name, got, expected in info["mismatched_keys"]},
+    )
+
+
+_OF_OTHER_PARTS = re.compile(
+    r"rotary_emb\.inv_freq$|\.(masked_)?bias_mask$|(^|\.)(mtp|visual|vision_(tower|model)|audio_tower|multi_modal_projector|score)\."
+)
+"""Weights that text generation does not use: buffers of older files, other modalities, further prediction heads."""
 
 
 def plain_if_gguf(model: PreTrainedModel, source: Source) -> PreTrainedModel:
@@ -174,16 +250,15 @@ def quantization_config(spec: ModelSpec, device: torch.device) -> object:
     )
 
 
-def _with_start_adapter(base: PreTrainedModel, source: Source) -> nn.Module:
-    from peft import PeftModel
-
+def _with_start_adapter(base: PreTrainedModel, source: Source) -> tuple[nn.Module, StartAdapter]:
     check_adapter_patterns(base, source)
+    name = str(source.adapter)
     try:
-        return PeftModel.from_pretrained(base, str(source.adapter), adapter_name=START, is_trainable=False)
+        return open_adapter(base, source.adapter, name)
+    except Fault:
+        raise
     except Exception as error:
-        raise Fault(
-            "MODEL_INVALID", f"adapter {source.adapter}: it does not fit {source.name}: {first_line(error)}"
-        ) from error
+        raise Fault("MODEL_INVALID", f"adapter {name}: it does not fit {source.name}: {first_line(error)}") from error
 
 
 PATTERNS = (

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from ..faults import Fault
 from ..roots import Roots, is_there
+from .adapter_rules import check_adapter
+from .checkpoint import INDEX, checkpoint
 from .hub import HUB_ID, snapshot
 from .spec import ModelSpec
 
@@ -30,13 +32,15 @@ TOKENIZER_FILES = (
     "special_tokens_map.json",
     "added_tokens.json",
 )
+OTHER_TOKENIZER_FILES = re.compile(r"tokenizer\..+|vocab.*|dict\.txt|.+\.(model|spm|bpe|codes|tiktoken)")
+"""Of versioned tokenizers (tokenizer.4.0.0.json) and of families with names of their own."""
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
     """folder: where the files lie; gguf: name of the file in it, or None; adapter: folder of the PEFT adapter, or None;
-    revision: resolved commit of a hub id, else empty; name: what the user wrote; words: the other model whose tokenizer
-    it is given, or None."""
+    revision: resolved commit of a hub id, else empty; name: what the user wrote; words: where its tokenizer comes from
+    when that is not its own folder (another model, or the adapter's folder), or None."""
 
     name: str
     folder: Path
@@ -46,18 +50,33 @@ class Source:
     words: Source | None = None
 
     def weight_files(self) -> list[Path]:
-        return [self.folder / self.gguf] if self.gguf else sorted(self.folder.glob("*.safetensors"))
+        return [self.folder / self.gguf] if self.gguf else checkpoint(self.folder).files
 
     def tokenizer_files(self) -> list[Path]:
-        return [path for name in TOKENIZER_FILES if (path := self.folder / name).is_file()]
+        usual = [path for name in TOKENIZER_FILES if (path := self.folder / name).is_file()]
+        others = [
+            path for path in self.folder.iterdir() if OTHER_TOKENIZER_FILES.fullmatch(path.name) and path.is_file()
+        ]
+        return [*usual, *sorted(path for path in others if path.name not in TOKENIZER_FILES)]
 
 
 def find_source(spec: ModelSpec, roots: Roots) -> Source:
     """Raises MODEL_NOT_FOUND, MODEL_INVALID or PATH_REFUSED."""
     folder, gguf, revision = _find_model(spec, roots)
     adapter = _find_adapter(spec.adapter, roots) if spec.adapter else None
-    words = find_source(ModelSpec(spec.tokenizer, spec.tokenizer_revision), roots) if spec.tokenizer else None
+    words = None
+    if adapter is not None:
+        stored = gguf is None and "quantization_config" in _read_config(folder, spec.source)
+        check_adapter(adapter, spec.adapter, quantised=stored or spec.quantization != "none")
+        if has_tokenizer(adapter):
+            words = Source(spec.adapter, adapter, None, None, "")
+    if spec.tokenizer:
+        words = find_source(ModelSpec(spec.tokenizer, spec.tokenizer_revision), roots)
     return Source(spec.source, folder, gguf, adapter, revision, words)
+
+
+def has_tokenizer(folder: Path) -> bool:
+    return any((folder / file).is_file() for file in VOCABULARY_FILES)
 
 
 def _find_model(spec: ModelSpec, roots: Roots) -> tuple[Path, str | None, str]:
@@ -147,14 +166,22 @@ def check_model_folder(folder: Path, name: str) -> None:
             hint = "This is a PEFT adapter: give its base as the model and this folder as the adapter."
         raise Fault("MODEL_INVALID", f"model {name}: expected a Hugging Face folder, got one without config.json", hint)
     config = _read_config(folder, name)
-    if not any(folder.glob("*.safetensors")):
+    if (folder / "adapter_config.json").is_file():
+        raise Fault(
+            "MODEL_INVALID",
+            f"model {name}: expected a model, got a folder with config.json and adapter_config.json: transformers "
+            "would load the adapter's base from elsewhere",
+            "For the adapter: give its base as the model and this folder as the adapter. For the model: move "
+            "adapter_config.json away.",
+        )
+    if not any(folder.glob("*.safetensors")) and not (folder / INDEX).is_file():
         got = "only .bin files" if any(folder.glob("*.bin")) else "no weights"
         raise Fault(
             "MODEL_INVALID",
             f"model {name}: expected weights as .safetensors, got {got}",
             "Pickled weights can run code and are refused; save the model again with save_pretrained.",
         )
-    if not any((folder / file).is_file() for file in VOCABULARY_FILES):
+    if not has_tokenizer(folder):
         raise Fault(
             "MODEL_INVALID",
             f"model {name}: expected a tokenizer in the folder, got none",

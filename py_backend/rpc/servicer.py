@@ -157,18 +157,17 @@ class BackendServicer:
         yield pb.LoadCheckpointResponse(loaded=pb.LoadCheckpointResponse.Loaded(committed_step=step))
 
     async def Export(self, request: pb.ExportRequest) -> AsyncIterator[pb.ExportResponse]:
-        last = LastProgress("write", "bytes")
+        spec, last = wire.export_spec(request), LastProgress("write", "bytes")
 
         def work(send: Send) -> None:
             report = last.reporter(send)
-            asked = (request.model_handle, request.path, request.merge, request.model_card, request.replace)
-            send(self._backend.export(*asked, report))
+            send(self._backend.export(request.model_handle, spec, request.raw_folder, report))
 
         async for event in stream(self._device.submit, work, idle=lambda: last.value):
             if isinstance(event, Progress):
                 yield pb.ExportResponse(progress=wire.progress(event))
             else:
-                yield pb.ExportResponse(exported=pb.ExportResponse.Exported(path=event[0], files=event[1]))
+                yield pb.ExportResponse(exported=wire.exported(event))
 
     async def ReadDataset(self, request: pb.ReadDatasetRequest) -> AsyncIterator[pb.ReadDatasetResponse]:
         ask = (request.dataset, request.split, request.revision, request.configuration, request.limit)

@@ -28,6 +28,7 @@ CODES: dict[str, grpc.StatusCode] = {
     "DATASET_NOT_FOUND": grpc.StatusCode.NOT_FOUND,
     "CHECKPOINT_INVALID": grpc.StatusCode.FAILED_PRECONDITION,
     "TRAINER_LOST": grpc.StatusCode.ABORTED,
+    "EXPORT_DIFFERS": grpc.StatusCode.DATA_LOSS,
 }
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from py_backend.gen.mrpo.backend.v1 import backend_pb2 as pb
 
 from ..backend import Backend
+from ..export import Exported, ExportSpec
 from ..faults import Fault
 from ..generation import Generation, Prompt, Sampling
 from ..models.identity import ModelIdentity
@@ -246,6 +247,21 @@ def forward_result(frame: pb.TrainRequest.Forward, value: Forwarded) -> pb.Train
         rejected_logps=value.rejected_logps,
         seconds=value.seconds,
     )
+
+
+def export_spec(message: pb.ExportRequest) -> ExportSpec:
+    return ExportSpec(
+        path=message.path,
+        merge=message.merge,
+        model_card=message.model_card,
+        replace=message.replace,
+        raw=message.raw,
+        rehearse=message.rehearse,
+    )
+
+
+def exported(value: Exported) -> pb.ExportResponse.Exported:
+    return pb.ExportResponse.Exported(path=str(value.path), files=value.files, difference=value.difference)
 
 
 def step_done(step: int, done: StepDone) -> pb.TrainResponse.StepDone:

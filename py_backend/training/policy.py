@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING
 from torch import nn
 
 from ..faults import Fault
-from ..models.load import START, Loaded, first_line
+from ..models.load import Loaded, first_line
+from ..models.merge import check_merge, merge
+from ..models.start_adapter import START, carries, lora_layers
 from .seeds import seeded
 
 if TYPE_CHECKING:
@@ -53,8 +55,7 @@ class Policy:
     def trained_modules(self) -> list[str]:
         if self.lora is None:
             return ["all"]
-        modules = self.model.named_modules()
-        return [clean_name(name) for name, module in modules if POLICY in getattr(module, "lora_A", ())]
+        return [name for name, layer in lora_layers(self.model).items() if carries(layer, POLICY)]
 
     @contextmanager
     def off(self) -> Iterator[None]:
@@ -68,9 +69,9 @@ class Policy:
                 )
             yield
             return
-        layers = _tuner_layers(self.model)
+        layers = lora_layers(self.model).values()
         for layer in layers:
-            if self.has_start and START in layer.lora_A:
+            if self.has_start and carries(layer, START):
                 layer.set_adapter([START])
             else:
                 layer.enable_adapters(False)
@@ -86,25 +87,27 @@ def check_policy(loaded: Loaded, lora: LoraSpec | None) -> None:
     """Raises TARGET_MODULES_UNMATCHED or UNSUPPORTED for a policy that cannot be made; changes nothing."""
     if lora is not None:
         check_targets(loaded, lora.target_modules)
-        if loaded.source.adapter is not None:
-            _check_start(loaded)
-    elif loaded.spec.quantization != "none":
+    elif loaded.quantised:
         raise Fault(
             "UNSUPPORTED",
-            f"full fine-tuning of a model in {loaded.spec.quantization}: quantised weights cannot be trained",
+            f"full fine-tuning of a model {loaded.quantised}: quantised weights cannot be trained",
             "Train an adapter (lora), or load the model without quantization.",
         )
+    else:
+        check_merge(loaded.model)
 
 
 def create_policy(loaded: Loaded, lora: LoraSpec | None, seed: int) -> Policy:
     """Puts a policy that `check_policy` accepted on the model."""
-    has_start = loaded.source.adapter is not None
+    has_start = loaded.model is not loaded.base
     if lora is None:
         return Policy(_all_weights(loaded), None, has_start)
     with seeded(loaded.device, seed, "adapter"):
         model = _with_adapter(loaded, lora, has_start)
     activate(model, has_start)
-    return Policy(model, lora, has_start)
+    policy = Policy(model, lora, has_start)
+    _check_replaced(loaded, policy)
+    return policy
 
 
 def remove_policy(loaded: Loaded, policy: Policy) -> None:
@@ -121,8 +124,8 @@ def remove_policy(loaded: Loaded, policy: Policy) -> None:
 
 
 def _all_weights(loaded: Loaded) -> nn.Module:
-    if loaded.source.adapter is not None:
-        loaded.model = loaded.base = loaded.model.merge_and_unload()  # type: ignore[operator]
+    if loaded.model is not loaded.base:
+        loaded.model = loaded.base = merge(loaded.model)
     loaded.model.requires_grad_(True)
     return loaded.model
 
@@ -154,30 +157,26 @@ def _with_adapter(loaded: Loaded, lora: LoraSpec, has_start: bool) -> nn.Module:
         ) from error
 
 
-def _check_start(loaded: Loaded) -> None:
-    config = loaded.model.peft_config[START]  # type: ignore[index,union-attr]
-    plain = config.peft_type == "LORA" and not config.use_dora and config.bias == "none" and not config.modules_to_save
-    if not plain:
+def _check_replaced(loaded: Loaded, policy: Policy) -> None:
+    """A module that the start adapter holds as a whole cannot also carry low ranks in one PEFT folder."""
+    whole = loaded.start.replacements.whole_modules(loaded.base) if loaded.start else set()
+    taken = [name for name in policy.trained_modules() if any(f"{name}.".startswith(f"{each}.") for each in whole)]
+    if taken:
+        remove_policy(loaded, policy)
         raise Fault(
             "UNSUPPORTED",
-            f"adapter {loaded.source.adapter}: only a plain LoRA adapter can carry a further one",
-            "Merge it into its base first (peft's merge_and_unload) and train on the merged model.",
+            f"target_modules: got {', '.join(taken)}, which the start adapter {loaded.source.adapter} holds as a whole "
+            "(modules_to_save or trainable_token_indices): one adapter folder cannot have both",
+            "Name other modules, or merge the start adapter into its base first (peft's merge_and_unload).",
         )
 
 
 def activate(model: nn.Module, has_start: bool) -> None:
     """Both adapters compute, only the policy's is trained."""
-    for layer in _tuner_layers(model):
-        names = [name for name in (START, POLICY) if name in layer.lora_A and (has_start or name == POLICY)]
-        layer.set_adapter(names)
+    for layer in lora_layers(model).values():
+        layer.set_adapter([name for name in (START, POLICY) if carries(layer, name) and (has_start or name == POLICY)])
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(f".{POLICY}." in f"{name}." and "lora_" in name)
-
-
-def _tuner_layers(model: nn.Module) -> list[nn.Module]:
-    from peft.tuners.tuners_utils import BaseTunerLayer
-
-    return [module for module in model.modules() if isinstance(module, BaseTunerLayer)]
 
 
 def check_targets(loaded: Loaded, targets: tuple[str, ...]) -> None:
@@ -200,14 +199,10 @@ def check_targets(loaded: Loaded, targets: tuple[str, ...]) -> None:
 
 def all_adaptable(adaptable_modules: dict[str, bool], target: str) -> bool:
     """PEFT's rule for a name: a whole module name, or the end of one after a dot."""
-    matches = [carries for name, carries in adaptable_modules.items() if name == target or name.endswith(f".{target}")]
+    matches = [able for name, able in adaptable_modules.items() if name == target or name.endswith(f".{target}")]
     return bool(matches) and all(matches)
 
 
 def adaptable_names(loaded: Loaded) -> list[str]:
     """Last parts of the names of modules that can carry an adapter, in order of appearance."""
-    return list(dict.fromkeys(name.rpartition(".")[2] for name, carries in loaded.adaptable_modules.items() if carries))
-
-
-def clean_name(name: str) -> str:
-    return name.removeprefix("base_model.model.")
+    return list(dict.fromkeys(name.rpartition(".")[2] for name, able in loaded.adaptable_modules.items() if able))

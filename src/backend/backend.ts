@@ -86,6 +86,8 @@ export interface LoadedModel {
   readonly layoutNote: string;
   /** Number format that it computes in: "float32", "bfloat16", ... */
   readonly dtype: string;
+  /** What a user should know of it, such as where its tokenizer comes from. */
+  readonly notes: readonly string[];
 }
 
 export interface Message {
@@ -286,6 +288,20 @@ export interface Reopened {
   readonly lastCommit: CommitResult | undefined;
 }
 
+export interface ExportOptions {
+  /** The whole model, unquantised, with the adapter merged in; otherwise the adapter. */
+  readonly merge: boolean;
+  readonly modelCard: string;
+  /** The path may hold an earlier export, which goes when the new one is complete. Default false. */
+  readonly replace?: boolean | undefined;
+  /** Try everything that this export can refuse, and leave nothing behind. */
+  readonly rehearse?: boolean | undefined;
+  /** Only the trained weights, as they are, for a later export. */
+  readonly raw?: boolean | undefined;
+  /** A folder that `raw` wrote: export its weights, put on this model, which has no trainer. */
+  readonly rawFolder?: string | undefined;
+}
+
 export interface Backend {
   info(options?: CallOptions): Promise<ServerInfo>;
   identifyModel(model: ModelSpec, options?: CallOptions): Promise<ModelIdentity>;
@@ -304,16 +320,11 @@ export interface Backend {
   ): AsyncIterable<ScoreChunk>;
   generate(modelHandle: string, prompts: readonly PromptText[], options: GenerateOptions): AsyncIterable<Generation>;
   createTrainer(modelHandle: string, rowSet: string, spec: TrainerSpec, options?: CallOptions): Promise<Trainer>;
-  exportModel(
-    modelHandle: string,
-    path: string,
-    options: CallOptions & {
-      readonly merge: boolean;
-      readonly modelCard: string;
-      /** The path may hold an earlier export, which goes when the new one is complete. Default false. */
-      readonly replace?: boolean | undefined;
-    },
-  ): Promise<readonly string[]>;
+  /**
+   * Writes what was trained into a new or empty folder; gives the names of its files.
+   * @throws BackendFault `export_differs` when what was written, opened again, is not the policy in memory.
+   */
+  exportModel(modelHandle: string, path: string, options: CallOptions & ExportOptions): Promise<readonly string[]>;
   readDataset(
     dataset: string,
     options?: CallOptions & {

@@ -14,6 +14,7 @@ export type FaultReason =
   | 'path_refused'
   | 'dataset_not_found'
   | 'checkpoint_invalid' // damaged, or of another policy; nothing was loaded
+  | 'export_differs' // what was written is not the policy in memory; it was not kept
   | 'trainer_lost' // an update failed half-way: only a checkpoint helps
   | 'stream_ended' // the training stream broke off; the trainer may still be there: reopen it
   | 'unreachable' // no backend answers at the address

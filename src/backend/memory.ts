@@ -274,8 +274,7 @@ export function createMemoryBackend(options: MemoryBackendOptions = {}): Backend
       enter(call);
       const toy = toyOf(model);
       const content = { name: toy.name, base: toy.weights, adapter: toy.adapter };
-      const { merge, modelCard, replace = false } = call;
-      return writeToy(path, { ...content, merge, modelCard, replace });
+      return writeToy(path, { ...content, ...call });
     },
     async *readDataset(dataset, call) {
       enter(call);
@@ -333,6 +332,7 @@ function describe(handle: string, toy: Toy): LoadedModel {
     layout: 'shared',
     layoutNote: '',
     dtype: 'float64',
+    notes: [],
   };
 }
 

@@ -18,6 +18,7 @@ export type ScoringEvent =
       readonly parameters: number;
       readonly layout: string;
       readonly layoutNote: string;
+      readonly notes: readonly string[];
     }
   /** `done` of `total` pairs of this model are in the cache. */
   | { readonly kind: 'scored'; readonly model: string; readonly done: number; readonly total: number };

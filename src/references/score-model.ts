@@ -131,8 +131,8 @@ async function computeScores(
   });
   try {
     requireSameModel(name, key, model);
-    const { parameters, layout, layoutNote } = model;
-    onEvent?.({ kind: 'loaded', model: name, parameters, layout, layoutNote });
+    const { parameters, layout, layoutNote, notes } = model;
+    onEvent?.({ kind: 'loaded', model: name, parameters, layout, layoutNote, notes });
     await streamScores(options, key, positions, claim, computed, model.handle);
   } finally {
     await release(backend, model.handle);

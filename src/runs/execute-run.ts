@@ -63,7 +63,7 @@ async function attempt(
   point: ResumePoint | undefined,
   onStep: (step: number) => void,
 ): Promise<{ readonly stopped: boolean }> {
-  const { loaded, folder, runRecord } = context;
+  const { runRecord } = context;
   const prepared = await prepareRun(context, point?.state.checkpointing);
   try {
     if (point !== undefined) await goOnFrom(context, prepared, point);
@@ -76,7 +76,7 @@ async function attempt(
       if (before !== undefined && after !== undefined) {
         await keepEvaluations(context, heldOut, prepared.referenceNames, { before, after, afterStep });
       }
-      await runStage(context, 'export', () => exportPolicy(loaded, folder, prepared, trained));
+      await runStage(context, 'export', () => exportPolicy(context, prepared, trained));
       await runRecord.update({ training: trainingFacts(prepared.trainer, trained) });
       if (!trained.stopped) await runStage(context, 'samples', () => sample(context, prepared, samples, trained.steps));
       const { peakMemoryBytes } = await prepared.backend.info();

@@ -1,10 +1,11 @@
 /** What a run trained, in a folder of its own: the adapter, or the whole model with the adapter merged in. */
-import { cp, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { access, cp, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { Progress } from '../backend/backend.js';
+import { policyModelSpec } from '../config/index.js';
 import { MrpoError } from '../core/errors.js';
 import { makeScratchFolder } from '../core/scratch-folder.js';
-import { readRun } from '../store/run-folder.js';
+import { readRun, type StoredRun } from '../store/run-folder.js';
 import { trainedModel } from './run-model.js';
 import { withBackend, type BackendChoice } from './with-backend.js';
 
@@ -22,9 +23,10 @@ export async function exportRun(
   request: ExportRequest,
 ): Promise<{ readonly folder: string; readonly files: readonly string[] }> {
   const run = await readRun(request.run);
-  const spec = await trainedModel(run);
   const folder = resolve(request.to);
   await requireEmpty(folder);
+  await finishExport(run, request);
+  const spec = await trainedModel(run);
   const full = run.config.policy.lora === 'off';
   if (request.merge !== true || full) {
     await copyWhole(full ? spec.source : run.folder.file('adapter'), folder);
@@ -34,7 +36,7 @@ export async function exportRun(
   const { signal, onProgress } = request;
   return withBackend(request, async (open) => {
     const backend = await open();
-    const { handle } = await backend.loadModel({ ...spec, quantization: 'none' }, { signal, onProgress });
+    const { handle } = await backend.loadModel(spec, { signal, onProgress });
     try {
       return {
         folder,
@@ -50,6 +52,31 @@ export async function exportRun(
     }
   });
 }
+
+/** Makes up for an export that has failed at the end of the run, from the weights that were kept then. */
+async function finishExport(run: StoredRun, request: ExportRequest): Promise<void> {
+  const { keptWeights } = run.record;
+  const merge = run.config.policy.lora === 'off';
+  const path = run.folder.file(merge ? 'model' : 'adapter');
+  if (keptWeights === undefined || (await exists(path))) return;
+  const { signal, onProgress } = request;
+  const modelCard = await readFile(join(keptWeights, 'README.md'), 'utf8');
+  await withBackend(request, async (open) => {
+    const backend = await open();
+    const { handle } = await backend.loadModel(policyModelSpec(run.config), { signal, onProgress });
+    try {
+      await backend.exportModel(handle, path, { merge, modelCard, rawFolder: keptWeights, signal, onProgress });
+    } finally {
+      await backend.unloadModel(handle).catch(() => undefined);
+    }
+  });
+}
+
+const exists = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  );
 
 async function requireEmpty(folder: string): Promise<void> {
   const present = await readdir(folder).catch((thrown: NodeJS.ErrnoException) => {

@@ -54,6 +54,7 @@ function tell(event: ScoringEvent, emit: (event: RunEvent) => void): void {
         unit: '',
       });
     case 'loaded':
+      event.notes.forEach(note);
       return event.layout === 'plain' ? note(event.layoutNote) : undefined;
     case 'scored':
       return emit({

@@ -6,6 +6,7 @@ import { createObjective } from '../objectives/create-objective.js';
 import type { Objective } from '../objectives/objective.js';
 import { buildExamples, longerIsChosen, type BuiltExamples } from './build-examples.js';
 import { createPolicyTrainer, loadPolicy, unloadedOnFailure, type LoadedPolicy } from './load-policy.js';
+import { rehearseExport } from './export-policy.js';
 import { planFacts } from './plan-facts.js';
 import { preparePairs } from './prepare-data.js';
 import { policyAmong, prepareReferences, referenceFacts } from './prepare-references.js';
@@ -72,6 +73,7 @@ export async function prepareRun(context: RunContext, checkpointing?: TrainerSpe
         references,
       });
       examples.notes.forEach(note);
+      policy.model.notes.forEach((text) => note(`policy: ${text}`));
       if (policy.model.layout === 'plain') note(`policy: ${policy.model.layoutNote}`);
       const { handle: _, ...modelFacts } = policy.model;
       await runRecord.update({
@@ -87,6 +89,7 @@ export async function prepareRun(context: RunContext, checkpointing?: TrainerSpe
         },
       });
       const trainer = await createPolicyTrainer(backend, config, policy, { checkpointing, signal, onProgress });
+      await rehearseExport(backend, context, policy);
       return {
         backend,
         policy,

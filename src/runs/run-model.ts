@@ -19,7 +19,10 @@ export async function trainedModel(run: StoredRun): Promise<ModelSpec> {
       'usage',
       `run ${run.folder.path} has no trained model: its status is ${run.record.status}${run.record.reason === undefined ? '' : ` (${run.record.reason})`}`,
       {
-        hint: 'Only a run that got as far as training leaves one.',
+        hint:
+          run.record.keptWeights === undefined
+            ? 'Only a run that got as far as training leaves one.'
+            : `Its weights are kept in ${run.record.keptWeights}: mrpo export ${run.folder.path} --to FOLDER`,
       },
     );
   }

@@ -10,6 +10,7 @@
  * | checkpoints/    | states that the run can go on from                                                   |
  * | samples.jsonl   | answers to held-out prompts before and after training                                |
  * | adapter/        | the adapter in PEFT format with a model card (`model/` after full fine-tuning)       |
+ * | weights/        | the trained weights as they are, where the export of a run has failed                |
  * | report.html     | everything above on one page                                                         |
  */
 import { randomUUID } from 'node:crypto';
@@ -35,6 +36,7 @@ export const RUN_FILES = {
   checkpoints: 'checkpoints',
   adapter: 'adapter',
   model: 'model',
+  weights: 'weights',
 } as const;
 
 export interface RunFolder {

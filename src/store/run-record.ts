@@ -35,6 +35,8 @@ export interface RunRecord {
   readonly references?: readonly ReferenceFacts[] | undefined;
   readonly data?: DataFacts | undefined;
   readonly training?: TrainingFacts | undefined;
+  /** Where the trained weights are kept when the export has failed; absent otherwise. */
+  readonly keptWeights?: string | undefined;
   /** Held-out pairs before the first update and at the last evaluation; `lengthBaseline` and the like are in `data`. */
   readonly evaluation?: { readonly before: Metrics; readonly after: Metrics; readonly afterStep: number } | undefined;
   /** Wall time of each finished stage, seconds. */

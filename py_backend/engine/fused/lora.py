@@ -59,27 +59,41 @@ class LinearWithLowRank(torch.autograd.Function):
 
 
 def forward(self: nn.Module, x: torch.Tensor, *args: object, **kwargs: object) -> torch.Tensor:
-    """For peft's LoRA layers with one plain adapter in force; anything else takes peft's own way."""
-    adapter = _single_plain_adapter(self)
-    if adapter is None or args or kwargs:
+    """For peft's LoRA layers with plain adapters in force; anything else takes peft's own way.
+
+    Adapters are added one after the other, so that one that is still zero changes no bit of what is below it.
+    """
+    adapters = _plain_adapters(self)
+    if not adapters or args or kwargs:
         return type(self).forward(self, x, *args, **kwargs)
-    A, B = self.lora_A[adapter].weight, self.lora_B[adapter].weight
-    dropout, scale = self.lora_dropout[adapter], self.scaling[adapter]
-    base = self.base_layer
     flat = x.reshape(-1, x.shape[-1])
-    weight = plain_weight(base)
-    whole = weight is not None and weight.dtype == A.dtype == x.dtype
-    if whole and (isinstance(dropout, nn.Identity) or not dropout.training):
-        y = LinearWithLowRank.apply(flat, weight, base.bias, A, B, scale)
-    else:
-        # peft drops out the input after its cast to the adapter's dtype; the masks are the same either way.
-        y = AddLowRank.apply(base(flat), dropout(flat.to(A.dtype)), A, B, scale)
+    y = _lowest(self, flat, adapters[0])
+    for name in adapters[1:]:
+        y = _add(self, y, flat, name)
     return y.view(*x.shape[:-1], y.shape[-1])
 
 
-def _single_plain_adapter(layer: nn.Module) -> str | None:
-    if layer.disable_adapters or layer.merged or len(layer.active_adapters) != 1:
-        return None
-    name = layer.active_adapters[0]
-    plain = name in layer.lora_A and name not in layer.lora_variant and layer.lora_B[name].bias is None
-    return name if plain else None
+def _lowest(layer: nn.Module, flat: torch.Tensor, name: str) -> torch.Tensor:
+    """The base layer with one adapter."""
+    A, B = layer.lora_A[name].weight, layer.lora_B[name].weight
+    dropout, base = layer.lora_dropout[name], layer.base_layer
+    weight = plain_weight(base)
+    whole = weight is not None and weight.dtype == A.dtype == flat.dtype
+    if whole and (isinstance(dropout, nn.Identity) or not dropout.training):
+        return LinearWithLowRank.apply(flat, weight, base.bias, A, B, layer.scaling[name])
+    return _add(layer, base(flat), flat, name)
+
+
+def _add(layer: nn.Module, y: torch.Tensor, flat: torch.Tensor, name: str) -> torch.Tensor:
+    # peft drops out the input after its cast to the adapter's dtype; the masks are the same either way.
+    A, B = layer.lora_A[name].weight, layer.lora_B[name].weight
+    return AddLowRank.apply(y, layer.lora_dropout[name](flat.to(A.dtype)), A, B, layer.scaling[name])
+
+
+def _plain_adapters(layer: nn.Module) -> list[str]:
+    """The adapters in force; none where one of them is more than two matrices."""
+    if layer.disable_adapters or layer.merged:
+        return []
+    names = [name for name in layer.active_adapters if name in layer.lora_A]
+    plain = all(name not in layer.lora_variant and layer.lora_B[name].bias is None for name in names)
+    return names if plain else []

@@ -127,8 +127,10 @@ function backendOn(connection: BackendConnection, infoTimeoutMs: number, close: 
       }
     },
     createTrainer: (modelHandle, rowSet, spec, call = {}) => createTrainer(connection, modelHandle, rowSet, spec, call),
-    async exportModel(modelHandle, path, { merge, modelCard, replace = false, ...call }) {
-      const open = () => client.export({ modelHandle, path, merge, modelCard, replace }, metadata);
+    async exportModel(modelHandle, path, call) {
+      const { merge, modelCard, replace = false, rehearse = false, raw = false, rawFolder = '' } = call;
+      const request = { modelHandle, path, merge, modelCard, replace, rehearse, raw, rawFolder };
+      const open = () => client.export(request, metadata);
       return (await lastOf(connection, 'export', open, 'exported', call)).files;
     },
     async *readDataset(dataset, call = {}) {

@@ -1,6 +1,7 @@
 /** Toys on disk: an exported adapter or merged model is one JSON file beside its model card. */
 import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { ExportOptions } from '../backend.js';
 import { BackendFault } from '../fault.js';
 import { PARAMETERS, namedWeights } from './toy-model.js';
 import { effectiveWeights, type ToyAdapter } from './toy-trainer.js';
@@ -29,22 +30,18 @@ export async function readToyAdapter(folder: string): Promise<Float64Array> {
 /** Writes into a folder that must not exist or must be empty; returns the names of the files. */
 export async function writeToy(
   folder: string,
-  content: {
-    name: string;
-    base: Float64Array;
-    adapter: ToyAdapter | undefined;
-    merge: boolean;
-    modelCard: string;
-    replace: boolean;
-  },
+  content: ExportOptions & { name: string; base: Float64Array; adapter: ToyAdapter | undefined },
 ): Promise<readonly string[]> {
-  if (content.replace) await rm(folder, { recursive: true, force: true });
-  await mkdir(folder, { recursive: true });
-  if ((await readdir(folder)).length > 0) {
+  if (content.replace === true && content.rehearse !== true) await rm(folder, { recursive: true, force: true });
+  if (content.replace !== true && (await readdir(folder).catch(() => [])).length > 0) {
     throw new BackendFault('path_refused', `export: ${folder} is not empty`, { hint: 'Name a new folder.' });
   }
+  if (content.rehearse === true) return [];
+  await mkdir(folder, { recursive: true });
   const weights = content.adapter === undefined ? content.base : effectiveWeights(content.adapter);
-  const values = content.merge ? weights : weights.map((weight, i) => weight - (content.base[i] ?? 0));
+  const delta = weights.map((weight, i) => weight - (content.base[i] ?? 0));
+  const added = content.rawFolder ? await readToyAdapter(content.rawFolder) : delta;
+  const values = content.merge ? content.base.map((weight, i) => weight + (added[i] ?? 0)) : added;
   const name = content.merge ? MODEL_FILE : ADAPTER_FILE;
   const file: ToyFile = { name: content.name, values: [...values] };
   await writeFile(join(folder, name), JSON.stringify(file));

@@ -131,7 +131,7 @@ function handlersOf(backend: Backend, token: string | undefined): BackendService
         const onProgress = (value: { stage: string; done: number; total: number; unit: string }): void =>
           write({ event: { $case: 'progress', value } });
         const { handle, ...facts } = await backend.loadModel(specOf(call.request.model), { onProgress });
-        write({ event: { $case: 'loaded', value: { ...facts, modelHandle: handle } } });
+        write({ event: { $case: 'loaded', value: { ...facts, notes: [...facts.notes], modelHandle: handle } } });
       }),
     registerRows: (call) =>
       void stream(call as never, (write: (message: RegisterRowsResponse) => void) => registerAll(backend, call, write)),
@@ -164,8 +164,8 @@ function handlersOf(backend: Backend, token: string | undefined): BackendService
       }),
     export: (call) =>
       void stream(call, async (write) => {
-        const { modelHandle, path, merge, modelCard, replace } = call.request;
-        const files = await backend.exportModel(modelHandle, path, { merge, modelCard, replace });
+        const { modelHandle, path, ...options } = call.request;
+        const files = await backend.exportModel(modelHandle, path, options);
         write({ event: { $case: 'exported', value: { path, files: [...files] } } });
       }),
     readDataset: (call) =>

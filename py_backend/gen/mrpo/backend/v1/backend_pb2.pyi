@@ -23,6 +23,7 @@ class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ERROR_REASON_DATASET_NOT_FOUND: _ClassVar[ErrorReason]
     ERROR_REASON_CHECKPOINT_INVALID: _ClassVar[ErrorReason]
     ERROR_REASON_TRAINER_LOST: _ClassVar[ErrorReason]
+    ERROR_REASON_EXPORT_DIFFERS: _ClassVar[ErrorReason]
 
 class Quantization(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -51,6 +52,7 @@ ERROR_REASON_PATH_REFUSED: ErrorReason
 ERROR_REASON_DATASET_NOT_FOUND: ErrorReason
 ERROR_REASON_CHECKPOINT_INVALID: ErrorReason
 ERROR_REASON_TRAINER_LOST: ErrorReason
+ERROR_REASON_EXPORT_DIFFERS: ErrorReason
 QUANTIZATION_UNSPECIFIED: Quantization
 QUANTIZATION_NF4: Quantization
 QUANTIZATION_INT8: Quantization
@@ -178,7 +180,7 @@ class LoadModelResponse(_message.Message):
     def __init__(self, progress: _Optional[_Union[Progress, _Mapping]] = ..., loaded: _Optional[_Union[LoadedModel, _Mapping]] = ...) -> None: ...
 
 class LoadedModel(_message.Message):
-    __slots__ = ("model_handle", "identity", "architecture", "parameters", "vocabulary", "layers", "hidden_size", "has_chat_template", "memory_bytes", "context_length", "layout", "layout_note", "dtype")
+    __slots__ = ("model_handle", "identity", "architecture", "parameters", "vocabulary", "layers", "hidden_size", "has_chat_template", "memory_bytes", "context_length", "layout", "layout_note", "dtype", "notes")
     MODEL_HANDLE_FIELD_NUMBER: _ClassVar[int]
     IDENTITY_FIELD_NUMBER: _ClassVar[int]
     ARCHITECTURE_FIELD_NUMBER: _ClassVar[int]
@@ -192,6 +194,7 @@ class LoadedModel(_message.Message):
     LAYOUT_FIELD_NUMBER: _ClassVar[int]
     LAYOUT_NOTE_FIELD_NUMBER: _ClassVar[int]
     DTYPE_FIELD_NUMBER: _ClassVar[int]
+    NOTES_FIELD_NUMBER: _ClassVar[int]
     model_handle: str
     identity: ModelIdentity
     architecture: str
@@ -205,7 +208,8 @@ class LoadedModel(_message.Message):
     layout: str
     layout_note: str
     dtype: str
-    def __init__(self, model_handle: _Optional[str] = ..., identity: _Optional[_Union[ModelIdentity, _Mapping]] = ..., architecture: _Optional[str] = ..., parameters: _Optional[int] = ..., vocabulary: _Optional[int] = ..., layers: _Optional[int] = ..., hidden_size: _Optional[int] = ..., has_chat_template: _Optional[bool] = ..., memory_bytes: _Optional[int] = ..., context_length: _Optional[int] = ..., layout: _Optional[str] = ..., layout_note: _Optional[str] = ..., dtype: _Optional[str] = ...) -> None: ...
+    notes: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, model_handle: _Optional[str] = ..., identity: _Optional[_Union[ModelIdentity, _Mapping]] = ..., architecture: _Optional[str] = ..., parameters: _Optional[int] = ..., vocabulary: _Optional[int] = ..., layers: _Optional[int] = ..., hidden_size: _Optional[int] = ..., has_chat_template: _Optional[bool] = ..., memory_bytes: _Optional[int] = ..., context_length: _Optional[int] = ..., layout: _Optional[str] = ..., layout_note: _Optional[str] = ..., dtype: _Optional[str] = ..., notes: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class UnloadModelRequest(_message.Message):
     __slots__ = ("model_handle",)
@@ -628,28 +632,36 @@ class LoadCheckpointResponse(_message.Message):
     def __init__(self, progress: _Optional[_Union[Progress, _Mapping]] = ..., loaded: _Optional[_Union[LoadCheckpointResponse.Loaded, _Mapping]] = ...) -> None: ...
 
 class ExportRequest(_message.Message):
-    __slots__ = ("model_handle", "path", "merge", "model_card", "replace")
+    __slots__ = ("model_handle", "path", "merge", "model_card", "replace", "rehearse", "raw", "raw_folder")
     MODEL_HANDLE_FIELD_NUMBER: _ClassVar[int]
     PATH_FIELD_NUMBER: _ClassVar[int]
     MERGE_FIELD_NUMBER: _ClassVar[int]
     MODEL_CARD_FIELD_NUMBER: _ClassVar[int]
     REPLACE_FIELD_NUMBER: _ClassVar[int]
+    REHEARSE_FIELD_NUMBER: _ClassVar[int]
+    RAW_FIELD_NUMBER: _ClassVar[int]
+    RAW_FOLDER_FIELD_NUMBER: _ClassVar[int]
     model_handle: str
     path: str
     merge: bool
     model_card: str
     replace: bool
-    def __init__(self, model_handle: _Optional[str] = ..., path: _Optional[str] = ..., merge: _Optional[bool] = ..., model_card: _Optional[str] = ..., replace: _Optional[bool] = ...) -> None: ...
+    rehearse: bool
+    raw: bool
+    raw_folder: str
+    def __init__(self, model_handle: _Optional[str] = ..., path: _Optional[str] = ..., merge: _Optional[bool] = ..., model_card: _Optional[str] = ..., replace: _Optional[bool] = ..., rehearse: _Optional[bool] = ..., raw: _Optional[bool] = ..., raw_folder: _Optional[str] = ...) -> None: ...
 
 class ExportResponse(_message.Message):
     __slots__ = ("progress", "exported")
     class Exported(_message.Message):
-        __slots__ = ("path", "files")
+        __slots__ = ("path", "files", "difference")
         PATH_FIELD_NUMBER: _ClassVar[int]
         FILES_FIELD_NUMBER: _ClassVar[int]
+        DIFFERENCE_FIELD_NUMBER: _ClassVar[int]
         path: str
         files: _containers.RepeatedScalarFieldContainer[str]
-        def __init__(self, path: _Optional[str] = ..., files: _Optional[_Iterable[str]] = ...) -> None: ...
+        difference: float
+        def __init__(self, path: _Optional[str] = ..., files: _Optional[_Iterable[str]] = ..., difference: _Optional[float] = ...) -> None: ...
     PROGRESS_FIELD_NUMBER: _ClassVar[int]
     EXPORTED_FIELD_NUMBER: _ClassVar[int]
     progress: Progress

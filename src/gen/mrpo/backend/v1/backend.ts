@@ -56,6 +56,8 @@ export const ErrorReason = {
   ERROR_REASON_CHECKPOINT_INVALID: 12,
   /** ERROR_REASON_TRAINER_LOST - an update failed half-way: load a checkpoint into the trainer, or make a new one */
   ERROR_REASON_TRAINER_LOST: 13,
+  /** ERROR_REASON_EXPORT_DIFFERS - what was written does not give the log-probs of the policy in memory */
+  ERROR_REASON_EXPORT_DIFFERS: 14,
 } as const;
 
 export type ErrorReason = typeof ErrorReason[keyof typeof ErrorReason];
@@ -75,6 +77,7 @@ export namespace ErrorReason {
   export type ERROR_REASON_DATASET_NOT_FOUND = typeof ErrorReason.ERROR_REASON_DATASET_NOT_FOUND;
   export type ERROR_REASON_CHECKPOINT_INVALID = typeof ErrorReason.ERROR_REASON_CHECKPOINT_INVALID;
   export type ERROR_REASON_TRAINER_LOST = typeof ErrorReason.ERROR_REASON_TRAINER_LOST;
+  export type ERROR_REASON_EXPORT_DIFFERS = typeof ErrorReason.ERROR_REASON_EXPORT_DIFFERS;
 }
 
 export const Quantization = {
@@ -237,6 +240,8 @@ export interface LoadedModel {
   layoutNote: string;
   /** number format it computes in: "float32", "bfloat16", "float16" */
   dtype: string;
+  /** what a user should know of it, such as where its tokenizer comes from */
+  notes: string[];
 }
 
 export interface UnloadModelRequest {
@@ -582,12 +587,18 @@ export interface ExportRequest {
   /** its trainer's adapter */
   modelHandle: string;
   path: string;
-  /** write the whole model with the adapter merged in */
+  /** write the whole model, unquantised, with the adapter merged in */
   merge: boolean;
   /** README.md text */
   modelCard: string;
   /** the path may hold an earlier export, which goes when the new one is complete */
   replace: boolean;
+  /** try everything that this export can refuse, and leave nothing behind */
+  rehearse: boolean;
+  /** write the trained weights alone, as they are, for a later export; nothing else is asked of them */
+  raw: boolean;
+  /** a folder that `raw` wrote: export its weights, put on this model, which has no trainer */
+  rawFolder: string;
 }
 
 export interface ExportResponse {
@@ -597,6 +608,8 @@ export interface ExportResponse {
 export interface ExportResponse_Exported {
   path: string;
   files: string[];
+  /** Largest difference of a sequence's log-prob, in nats, between what was written and the policy in memory. */
+  difference?: number | undefined;
 }
 
 export interface ReadDatasetRequest {
@@ -1594,6 +1607,7 @@ function createBaseLoadedModel(): LoadedModel {
     layout: "",
     layoutNote: "",
     dtype: "",
+    notes: [],
   };
 }
 
@@ -1637,6 +1651,9 @@ export const LoadedModel: MessageFns<LoadedModel> = {
     }
     if (message.dtype !== "") {
       writer.uint32(106).string(message.dtype);
+    }
+    for (const v of message.notes) {
+      writer.uint32(114).string(v!);
     }
     return writer;
   },
@@ -1758,6 +1775,14 @@ export const LoadedModel: MessageFns<LoadedModel> = {
             message.dtype = reader.string();
             continue;
           }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.notes.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1790,6 +1815,7 @@ export const LoadedModel: MessageFns<LoadedModel> = {
     message.layout = object.layout ?? "";
     message.layoutNote = object.layoutNote ?? "";
     message.dtype = object.dtype ?? "";
+    message.notes = object.notes?.map((e) => e) || [];
     return message;
   },
 };
@@ -5489,7 +5515,16 @@ export const LoadCheckpointResponse_Loaded: MessageFns<LoadCheckpointResponse_Lo
 };
 
 function createBaseExportRequest(): ExportRequest {
-  return { modelHandle: "", path: "", merge: false, modelCard: "", replace: false };
+  return {
+    modelHandle: "",
+    path: "",
+    merge: false,
+    modelCard: "",
+    replace: false,
+    rehearse: false,
+    raw: false,
+    rawFolder: "",
+  };
 }
 
 export const ExportRequest: MessageFns<ExportRequest> = {
@@ -5508,6 +5543,15 @@ export const ExportRequest: MessageFns<ExportRequest> = {
     }
     if (message.replace !== false) {
       writer.uint32(40).bool(message.replace);
+    }
+    if (message.rehearse !== false) {
+      writer.uint32(48).bool(message.rehearse);
+    }
+    if (message.raw !== false) {
+      writer.uint32(56).bool(message.raw);
+    }
+    if (message.rawFolder !== "") {
+      writer.uint32(66).string(message.rawFolder);
     }
     return writer;
   },
@@ -5565,6 +5609,30 @@ export const ExportRequest: MessageFns<ExportRequest> = {
             message.replace = reader.bool();
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.rehearse = reader.bool();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.raw = reader.bool();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.rawFolder = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5587,6 +5655,9 @@ export const ExportRequest: MessageFns<ExportRequest> = {
     message.merge = object.merge ?? false;
     message.modelCard = object.modelCard ?? "";
     message.replace = object.replace ?? false;
+    message.rehearse = object.rehearse ?? false;
+    message.raw = object.raw ?? false;
+    message.rawFolder = object.rawFolder ?? "";
     return message;
   },
 };
@@ -5673,7 +5744,7 @@ export const ExportResponse: MessageFns<ExportResponse> = {
 };
 
 function createBaseExportResponse_Exported(): ExportResponse_Exported {
-  return { path: "", files: [] };
+  return { path: "", files: [], difference: undefined };
 }
 
 export const ExportResponse_Exported: MessageFns<ExportResponse_Exported> = {
@@ -5683,6 +5754,9 @@ export const ExportResponse_Exported: MessageFns<ExportResponse_Exported> = {
     }
     for (const v of message.files) {
       writer.uint32(18).string(v!);
+    }
+    if (message.difference !== undefined) {
+      writer.uint32(25).double(message.difference);
     }
     return writer;
   },
@@ -5716,6 +5790,14 @@ export const ExportResponse_Exported: MessageFns<ExportResponse_Exported> = {
             message.files.push(reader.string());
             continue;
           }
+          case 3: {
+            if (tag !== 25) {
+              break;
+            }
+
+            message.difference = reader.double();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5735,6 +5817,7 @@ export const ExportResponse_Exported: MessageFns<ExportResponse_Exported> = {
     const message = createBaseExportResponse_Exported();
     message.path = object.path ?? "";
     message.files = object.files?.map((e) => e) || [];
+    message.difference = object.difference ?? undefined;
     return message;
   },
 };
@@ -6029,8 +6112,8 @@ export const BackendServiceDefinition = {
       options: {},
     },
     /**
-     * Writes the adapter in PEFT format, or the merged model, into a folder that must not exist or must be empty,
-     * unless it is to be replaced.
+     * Writes the adapter in PEFT format, or the merged model, into a folder that must not exist or must be empty, unless it
+     * is to be replaced. What was written is opened again and must give the log-probs of the policy in memory (EXPORT_DIFFERS).
      */
     export: {
       name: "Export",
@@ -6202,8 +6285,8 @@ export const BackendServiceService = {
     responseDeserialize: (value: Buffer): LoadCheckpointResponse => LoadCheckpointResponse.decode(value),
   },
   /**
-   * Writes the adapter in PEFT format, or the merged model, into a folder that must not exist or must be empty,
-   * unless it is to be replaced.
+   * Writes the adapter in PEFT format, or the merged model, into a folder that must not exist or must be empty, unless it
+   * is to be replaced. What was written is opened again and must give the log-probs of the policy in memory (EXPORT_DIFFERS).
    */
   export: {
     path: "/mrpo.backend.v1.BackendService/Export" as const,
@@ -6270,8 +6353,8 @@ export interface BackendServiceServer extends UntypedServiceImplementation {
    */
   loadCheckpoint: handleBidiStreamingCall<LoadCheckpointRequest, LoadCheckpointResponse>;
   /**
-   * Writes the adapter in PEFT format, or the merged model, into a folder that must not exist or must be empty,
-   * unless it is to be replaced.
+   * Writes the adapter in PEFT format, or the merged model, into a folder that must not exist or must be empty, unless it
+   * is to be replaced. What was written is opened again and must give the log-probs of the policy in memory (EXPORT_DIFFERS).
    */
   export: handleServerStreamingCall<ExportRequest, ExportResponse>;
   /** Rows of a hub dataset as JSON lines, so that the control plane's own readers understand them. */
@@ -6421,8 +6504,8 @@ export interface BackendServiceClient extends Client {
     options?: Partial<CallOptions>,
   ): ClientDuplexStream<LoadCheckpointRequest, LoadCheckpointResponse>;
   /**
-   * Writes the adapter in PEFT format, or the merged model, into a folder that must not exist or must be empty,
-   * unless it is to be replaced.
+   * Writes the adapter in PEFT format, or the merged model, into a folder that must not exist or must be empty, unless it
+   * is to be replaced. What was written is opened again and must give the log-probs of the policy in memory (EXPORT_DIFFERS).
    */
   export(request: ExportRequest, options?: Partial<CallOptions>): ClientReadableStream<ExportResponse>;
   export(

@@ -43,12 +43,7 @@ try {
     template: 'chat',
   });
   const trainer = await backend.createTrainer(model.handle, handle, {
-    lora: { r: 8, alpha: 16, dropout: 0, targetModules: [] },
-    seed: 0,
-    optimizer: 'adamw',
-    adamBeta1: 0.9,
-    adamBeta2: 0.999,
-    adamEpsilon: 1e-8,
+    lora: { r: 8, alpha: 16 },
     checkpointing: 'off',
   });
   const column = (valueOf: (row: number) => number): Float64Array => Float64Array.from(texts, (_, row) => valueOf(row));

@@ -33,7 +33,7 @@ export async function train(config: ConfigSource, options: StartOptions = {}): P
   }
   // Rejects if the run failed; run.json and report.html in the folder say why.
   const { run: finished } = await run.result;
-  console.log(`report: ${finished.folder.file('report')}`);
+  console.log(`report: ${run.reportPath}`);
   return finished;
 }
 

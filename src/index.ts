@@ -17,6 +17,7 @@ export {
   evaluateRun,
   exportRun,
   generate,
+  prepareTraining,
   readRun,
   resumeRun,
   startRun,
@@ -34,8 +35,11 @@ export {
   type RunResult,
   type RunStage,
   type RunStatus,
+  type SessionOptions,
+  type SessionStep,
   type StartOptions,
   type StoredRun,
+  type TrainingSession,
 } from './sdk/index.js';
 
 // Data.

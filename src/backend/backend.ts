@@ -176,22 +176,49 @@ export interface Generation {
 }
 
 export interface LoraSpec {
+  /** Rank, at least 1. */
   readonly r: number;
+  /** The adapter's output is scaled by alpha / r. */
   readonly alpha: number;
-  readonly dropout: number;
-  /** Empty = PEFT's default for the architecture. */
-  readonly targetModules: readonly string[];
+  /** Share in [0, 1). Default 0. */
+  readonly dropout?: number;
+  /** Names of modules, or the ends of their names. Default (empty): PEFT's choice for the architecture. */
+  readonly targetModules?: readonly string[];
 }
 
 export interface TrainerSpec {
-  /** `undefined` = full fine-tuning. */
-  readonly lora: LoraSpec | undefined;
-  readonly seed: number;
-  readonly optimizer: 'adamw' | 'paged_adamw_8bit';
-  readonly adamBeta1: number;
-  readonly adamBeta2: number;
-  readonly adamEpsilon: number;
-  readonly checkpointing: 'off' | 'selective' | 'full' | 'auto';
+  /** Absent = full fine-tuning. */
+  readonly lora?: LoraSpec | undefined;
+  /** Of the adapter's start and of dropout. Default 0. */
+  readonly seed?: number | undefined;
+  /** Default adamw. */
+  readonly optimizer?: 'adamw' | 'paged_adamw_8bit' | undefined;
+  /** Default 0.9. */
+  readonly adamBeta1?: number | undefined;
+  /** Default 0.999. */
+  readonly adamBeta2?: number | undefined;
+  /** Default 1e-8. */
+  readonly adamEpsilon?: number | undefined;
+  /** Activations that are computed again in the backward pass. Default auto: as free memory asks for. */
+  readonly checkpointing?: 'off' | 'selective' | 'full' | 'auto' | undefined;
+}
+
+/** A specification with every default applied. */
+export type CompleteTrainerSpec = {
+  readonly [Key in Exclude<keyof TrainerSpec, 'lora'>]-?: NonNullable<TrainerSpec[Key]>;
+} & { readonly lora: Required<LoraSpec> | undefined };
+
+/** Applies the defaults. */
+export function completeTrainerSpec({ lora, ...spec }: TrainerSpec): CompleteTrainerSpec {
+  return {
+    lora: lora && { r: lora.r, alpha: lora.alpha, dropout: lora.dropout ?? 0, targetModules: lora.targetModules ?? [] },
+    seed: spec.seed ?? 0,
+    optimizer: spec.optimizer ?? 'adamw',
+    adamBeta1: spec.adamBeta1 ?? 0.9,
+    adamBeta2: spec.adamBeta2 ?? 0.999,
+    adamEpsilon: spec.adamEpsilon ?? 1e-8,
+    checkpointing: spec.checkpointing ?? 'auto',
+  };
 }
 
 export interface ForwardRequest {

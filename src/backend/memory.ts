@@ -10,6 +10,7 @@ import { contentHash, sha256 } from '../core/hash.js';
 import { eachSide } from '../core/sides.js';
 import {
   PROTOCOL_VERSION,
+  completeTrainerSpec,
   type Backend,
   type CallOptions,
   type CommitResult,
@@ -152,7 +153,13 @@ export function createMemoryBackend(options: MemoryBackendOptions = {}): Backend
     }
   }
 
-  async function createTrainer(model: string, rowSet: string, spec: TrainerSpec, call?: CallOptions): Promise<Trainer> {
+  async function createTrainer(
+    model: string,
+    rowSet: string,
+    given: TrainerSpec,
+    call?: CallOptions,
+  ): Promise<Trainer> {
+    const spec = completeTrainerSpec(given);
     enter(call);
     const toy = toyOf(model);
     if (rowSetOf(rowSet).model !== model) {

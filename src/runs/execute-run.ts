@@ -19,7 +19,7 @@ import { trainPolicy } from '../training/train.js';
 import { createCheckpointWriter } from './checkpoint-writer.js';
 import { exportPolicy } from './export-policy.js';
 import { heldOutLines } from './held-out.js';
-import { prepareRun, type PreparedRun } from './prepare-run.js';
+import { prepareRun, releaseRun, type PreparedRun } from './prepare-run.js';
 import { recordTraining, type StepBoundary, type TrainingRecord } from './record-training.js';
 import { createRecovery } from './recovery.js';
 import { runStage, type RunContext } from './run-context.js';
@@ -86,7 +86,7 @@ async function attempt(
       await samples.close();
     }
   } finally {
-    await release(prepared);
+    await releaseRun(prepared);
   }
 }
 
@@ -244,9 +244,3 @@ const trainingFacts = (
   checkpointing: trainer.checkpointing,
   microBatchTokens: trainer.microBatchTokens,
 });
-
-/** Frees the policy, for a backend that goes on. One that is gone has nothing to free, and the run's own error counts. */
-async function release({ backend, policy, trainer }: PreparedRun): Promise<void> {
-  await trainer.close().catch(() => undefined);
-  await backend.unloadModel(policy.model.handle).catch(() => undefined);
-}

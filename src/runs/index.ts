@@ -16,5 +16,11 @@ export type {
   TrainingFacts,
 } from '../store/run-record.js';
 export type { Sample } from './samples.js';
+export {
+  openTrainingSession,
+  type SessionOptions,
+  type SessionStep,
+  type TrainingSession,
+} from './training-session.js';
 export { resumeRun, startRun, type Run, type RunResult, type StartOptions } from './start-run.js';
 export { writeComparison, writeRunReport } from './write-run-report.js';

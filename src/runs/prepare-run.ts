@@ -11,7 +11,7 @@ import { planFacts } from './plan-facts.js';
 import { preparePairs } from './prepare-data.js';
 import { policyAmong, prepareReferences, referenceFacts } from './prepare-references.js';
 import { runIdentity, type RunIdentity } from './run-identity.js';
-import { runStage, type RunContext } from './run-context.js';
+import { runStage, type PrepareContext } from './run-context.js';
 
 export interface PreparedRun {
   readonly backend: Backend;
@@ -27,7 +27,10 @@ export interface PreparedRun {
 }
 
 /** @param checkpointing Of activations, where a checkpoint says what was in force. Default: as configured. */
-export async function prepareRun(context: RunContext, checkpointing?: TrainerSpec['checkpointing']): Promise<PreparedRun> {
+export async function prepareRun(
+  context: PrepareContext,
+  checkpointing?: TrainerSpec['checkpointing'],
+): Promise<PreparedRun> {
   const { loaded, runRecord, open, emit, signal } = context;
   const { config } = loaded;
   const note = (message: string): void => emit({ type: 'note', message });
@@ -103,4 +106,10 @@ export async function prepareRun(context: RunContext, checkpointing?: TrainerSpe
       };
     });
   });
+}
+
+/** Frees the policy, for a backend that goes on. One that is gone has nothing to free, and the run's own error counts. */
+export async function releaseRun({ backend, policy, trainer }: PreparedRun): Promise<void> {
+  await trainer.close().catch(() => undefined);
+  await backend.unloadModel(policy.model.handle).catch(() => undefined);
 }

@@ -14,17 +14,22 @@ export interface CacheChoice {
   readonly cache?: LogpCache | undefined;
 }
 
-export interface RunContext extends CacheChoice, LossChoice {
+/** What the preparation of training needs, with a run folder or without. */
+export interface PrepareContext extends CacheChoice, LossChoice {
   readonly loaded: LoadedConfig;
-  readonly folder: RunFolder;
-  readonly runRecord: RunRecordWriter;
+  readonly runRecord: Pick<RunRecordWriter, 'update' | 'stage'>;
   readonly open: OpenBackend;
-  readonly renew: RenewBackend | undefined;
-  /** Whether the folder is that of a run that goes on. */
-  readonly resumed: boolean;
   readonly emit: (event: RunEvent) => void;
   /** Fired: before training the run ends at once, in training at the next step boundary with a usable adapter. */
   readonly signal: AbortSignal;
+}
+
+export interface RunContext extends PrepareContext {
+  readonly folder: RunFolder;
+  readonly runRecord: RunRecordWriter;
+  readonly renew: RenewBackend | undefined;
+  /** Whether the folder is that of a run that goes on. */
+  readonly resumed: boolean;
 }
 
 /** Makes a progress listener for one model or file. */
@@ -32,7 +37,7 @@ export type ProgressOf = (what: string) => (progress: Progress) => void;
 
 /** Runs one part of the run. */
 export async function runStage<T>(
-  { runRecord, emit }: RunContext,
+  { runRecord, emit }: PrepareContext,
   stage: RunStage,
   run: (progressOf: ProgressOf) => Promise<T>,
 ): Promise<T> {

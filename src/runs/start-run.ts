@@ -32,6 +32,8 @@ export interface Run {
   readonly id: string;
   /** Absolute path of the run folder. */
   readonly folder: string;
+  /** Absolute path of the page that shows the run; it is written when the run ends. */
+  readonly reportPath: string;
   /**
    * What happens, from the start whenever one begins to listen; of more than 2000 steps the oldest may be missing then
    * (metrics.jsonl has them all). Ends with the run and never throws.
@@ -118,7 +120,7 @@ function begin(taken: TakenRun, options: StartOptions): Run {
     log.end();
   });
   result.catch(() => undefined); // who only listens to the events has been told there
-  return { id, folder: folder.path, events: log.events, result, stop: () => stop.abort(abortError()) };
+  return { id, folder: folder.path, reportPath: folder.file('report'), events: log.events, result, stop: () => stop.abort(abortError()) };
 }
 
 /** A stop that the configuration asks for. */

@@ -20,21 +20,33 @@ export type OpenBackend = () => Promise<Backend>;
 /** Lets go of a backend that has failed: the next call opens another one. Absent where the backend was given. */
 export type RenewBackend = () => Promise<void>;
 
+export interface ChosenBackend {
+  readonly open: OpenBackend;
+  /** Closes a backend that was opened here, and the next `open` starts another; the caller's own stays open. */
+  close(): Promise<void>;
+}
+
+/** The caller's backend, or one that starts when `open` is first called. */
+export function chooseBackend({ backend, backendAddress: address, env, signal }: BackendChoice): ChosenBackend {
+  let opened: Promise<Backend> | undefined;
+  return {
+    open: async () => backend ?? (await (opened ??= openBackend({ address, env, signal }))),
+    async close() {
+      const own = opened;
+      opened = undefined;
+      // One that never opened or died has nothing to close, and the work's own error is the one that matters.
+      await own?.then((it) => it.close()).catch(() => undefined);
+    },
+  };
+}
+
 export async function withBackend<T>(
   choice: BackendChoice,
   work: (open: OpenBackend, renew: RenewBackend | undefined) => Promise<T>,
 ): Promise<T> {
-  const { backend, backendAddress: address, env, signal } = choice;
-  if (backend !== undefined) return work(async () => backend, undefined);
-  let opened: Promise<Backend> | undefined;
-  // One that never opened or died has nothing to close, and the work's own error is the one that matters.
-  const close = async (): Promise<void> => {
-    const own = opened;
-    opened = undefined;
-    await own?.then((it) => it.close()).catch(() => undefined);
-  };
+  const { open, close } = chooseBackend(choice);
   try {
-    return await work(() => (opened ??= openBackend({ address, env, signal })), close);
+    return await work(open, choice.backend === undefined ? close : undefined);
   } finally {
     await close();
   }

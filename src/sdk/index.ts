@@ -20,11 +20,15 @@ export type {
   RunResult,
   RunStage,
   RunStatus,
+  SessionOptions,
+  SessionStep,
   StartOptions,
   StoredRun,
+  TrainingSession,
 } from '../runs/index.js';
 export type { Metrics } from '../objectives/metrics.js';
 export { evaluate, evaluateModel, evaluateRun, type EvaluateOptions } from './evaluate.js';
 export { loadAny, type ConfigSource } from './load-any.js';
+export { prepareTraining } from './prepare-training.js';
 export { resumeRun, type ResumeOptions } from './resume-run.js';
 export { startRun } from './start-run.js';

@@ -48,7 +48,7 @@ it('custom-loss.ts trains with a function, and by path from a configuration, to 
 });
 
 it('own-loop.ts starts at ln 2 and lowers the loss in every step', async () => {
-  const losses = await ownLoop(createMemoryBackend(), 'toy:policy');
+  const losses = await ownLoop(createMemoryBackend(), 'toy:policy', { cache: temporaryCache() });
   expect(losses[0]).toBe(Math.LN2);
   losses.slice(1).forEach((loss, i) => expect(loss).toBeLessThan(losses[i] ?? NaN));
 });

@@ -83,12 +83,7 @@ export async function toyTraining(
   };
   const calls: ToyTraining['calls'] = { forwards: [], gradients: new Map(), commits: [], aborts: [] };
   const trainer = await backend.createTrainer(policy.handle, rowSet, {
-    lora: { r: 4, alpha: 8, dropout: 0, targetModules: [] },
-    seed: 0,
-    optimizer: 'adamw',
-    adamBeta1: 0.9,
-    adamBeta2: 0.999,
-    adamEpsilon: 1e-8,
+    lora: { r: 4, alpha: 8 },
     checkpointing: 'off',
   });
   return {

@@ -2,25 +2,26 @@
  * The seam's values as protocol messages and back: the only converter. Absent values of the seam are empty fields on
  * the wire, as the comments in backend.proto say.
  */
-import type {
-  CommitRequest,
-  CommitResult,
-  ForwardRequest,
-  ForwardResult,
-  GenerateOptions,
-  Generation,
-  LoadedModel,
-  Message,
-  ModelIdentity,
-  ModelSpec,
-  PairText,
-  Progress,
-  PromptText,
-  RowFacts,
-  ScoreChunk,
-  ServerInfo,
-  TokenRule,
-  TrainerSpec,
+import {
+  completeTrainerSpec,
+  type CommitRequest,
+  type CommitResult,
+  type ForwardRequest,
+  type ForwardResult,
+  type GenerateOptions,
+  type Generation,
+  type LoadedModel,
+  type Message,
+  type ModelIdentity,
+  type ModelSpec,
+  type PairText,
+  type Progress,
+  type PromptText,
+  type RowFacts,
+  type ScoreChunk,
+  type ServerInfo,
+  type TokenRule,
+  type TrainerSpec,
 } from '../backend.js';
 import type { Sides } from '../../core/sides.js';
 import type { FaultReason } from '../fault.js';
@@ -121,7 +122,7 @@ export function toGenerateRequest(
 }
 
 export function toCreateTrainerRequest(modelHandle: string, spec: TrainerSpec): proto.CreateTrainerRequest {
-  const { lora, ...rest } = spec;
+  const { lora, ...rest } = completeTrainerSpec(spec);
   return {
     modelHandle,
     lora: lora === undefined ? undefined : { ...lora, targetModules: [...lora.targetModules] },

@@ -1,7 +1,7 @@
 /** Training of a toy: held forwards, closed-form backward, one AdamW update per commit. */
 import { seededRandom } from '../../core/random.js';
 import { eachSide, type Sides } from '../../core/sides.js';
-import type { CommitRequest, CommitResult, ForwardRequest, ForwardResult, TrainerSpec } from '../backend.js';
+import type { CommitRequest, CommitResult, ForwardRequest, ForwardResult, CompleteTrainerSpec } from '../backend.js';
 import { BackendFault } from '../fault.js';
 import { createAdamW, type AdamWState } from './adamw.js';
 import { createStepLedger } from './step-ledger.js';
@@ -38,7 +38,7 @@ export interface ToyTrainerState {
 }
 
 /** An adapter at its start: it changes nothing yet. */
-export function createAdapter(base: Float64Array, spec: TrainerSpec): ToyAdapter {
+export function createAdapter(base: Float64Array, spec: CompleteTrainerSpec): ToyAdapter {
   if (spec.lora === undefined) {
     return { base, trained: base.slice(), scale: undefined, modules: Object.keys(MODULES), updates: 0 };
   }
@@ -64,7 +64,7 @@ export function effectiveWeights(adapter: ToyAdapter, keep?: Float64Array): Floa
 /** A trainer of `adapter` on rows. `rowsFor` refuses rows that do not exist or cannot be scored. */
 export function createToyTrainer(
   adapter: ToyAdapter,
-  spec: TrainerSpec,
+  spec: CompleteTrainerSpec,
   rowsFor: (rows: readonly number[]) => readonly ToyRow[],
 ): ToyTrainer {
   const trains = (index: number): boolean =>

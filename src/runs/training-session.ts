@@ -1,0 +1,168 @@
+/** Training step by step, for a loop of one's own: everything that a run prepares, and no run folder. */
+import { resolve } from 'node:path';
+import type { LoadedConfig, TrainingConfig } from '../config/index.js';
+import { throwIfAborted } from '../core/abort.js';
+import { MrpoError } from '../core/errors.js';
+import type { RunEvent } from '../store/events.js';
+import { planTraining } from '../training/batches.js';
+import { evaluatePolicy, type Evaluation } from '../training/evaluate.js';
+import { fitWeights, startReward } from '../training/learning-weights.js';
+import { policyStart } from '../training/policy-start.js';
+import { createSchedule, learningRateAt } from '../training/schedule.js';
+import { createStepRunner, type StepOutcome } from '../training/step.js';
+import { withCustomLoss, type LossChoice } from './custom-loss.js';
+import { prepareRun, releaseRun, type PreparedRun } from './prepare-run.js';
+import type { CacheChoice } from './run-context.js';
+import { chooseBackend, type BackendChoice } from './with-backend.js';
+
+export interface SessionOptions extends BackendChoice, CacheChoice, LossChoice {
+  /** Learning rate of a step, counted from 1. Default: the schedule of the configuration. */
+  readonly learningRate?: ((step: number, totalSteps: number) => number) | undefined;
+  /** Hears of stages, progress and notes while the session is prepared. */
+  readonly onEvent?: ((event: RunEvent) => void) | undefined;
+}
+
+/** What one optimizer step did. */
+export interface SessionStep extends Pick<StepOutcome, 'measures' | 'microBatches' | 'tokens'> {
+  /** Counted from 1. */
+  readonly step: number;
+  readonly epoch: number;
+  readonly learningRate: number;
+  /** Before clipping. */
+  readonly gradNorm: number;
+  /** The gradient was not finite and the step changed nothing. */
+  readonly skipped: boolean;
+}
+
+export interface TrainingSession {
+  /** Steps of the configuration's epochs. */
+  readonly totalSteps: number;
+  /** Notes of the preparation: dropped rows, fallbacks. */
+  readonly notes: readonly string[];
+  /** The next optimizer step: forward, loss, backward, commit. @throws MrpoError `usage` after the last. */
+  step(): Promise<SessionStep>;
+  /** Metrics and log-probs of the current policy on the held-out pairs. */
+  evaluate(): Promise<Evaluation>;
+  /** Writes the adapter (PEFT format) or, after full fine-tuning, the model to a new folder. */
+  save(folder: string): Promise<void>;
+  /** Frees the policy, and the backend if it was opened for the session. */
+  close(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** Reads the pairs, scores the references, loads the policy and its trainer. See `prepareTraining` of the SDK. */
+export async function openTrainingSession(
+  given: LoadedConfig,
+  options: SessionOptions = {},
+): Promise<TrainingSession> {
+  const loaded = withCustomLoss(given, options);
+  const signal = options.signal ?? new AbortController().signal;
+  const notes: string[] = [];
+  const emit = (event: RunEvent): void => {
+    if (event.type === 'note') notes.push(event.message);
+    options.onEvent?.(event);
+  };
+  const backend = chooseBackend(options);
+  try {
+    const prepared = await prepareRun({
+      loaded,
+      emit,
+      signal,
+      open: backend.open,
+      cache: options.cache,
+      customLoss: options.customLoss,
+      runRecord: { update: async () => undefined, stage: (_, work) => work() },
+    });
+    try {
+      return await sessionOn(prepared, loaded.config.training, { ...options, signal, notes, close: backend.close });
+    } catch (thrown) {
+      await releaseRun(prepared);
+      throw thrown;
+    }
+  } catch (thrown) {
+    await backend.close();
+    throw thrown;
+  }
+}
+
+async function sessionOn(
+  prepared: PreparedRun,
+  training: TrainingConfig,
+  options: SessionOptions & {
+    readonly signal: AbortSignal;
+    readonly notes: readonly string[];
+    readonly close: () => Promise<void>;
+  },
+): Promise<TrainingSession> {
+  const { backend, policy, trainer, objective, referenceNames, policyReferences } = prepared;
+  const { signal } = options;
+  const scoring = { backend, rowSet: policy.rowSet, signal };
+  const { train: examples, heldOut } = await policyStart(prepared.examples, policyReferences, scoring);
+  const evaluate = (_: AbortSignal | undefined, only?: readonly number[]): Promise<Evaluation> =>
+    evaluatePolicy({ ...scoring, objective, referenceNames, examples: heldOut, only });
+  const learning = { objective, heldOut, evaluate };
+  fitWeights(learning);
+  const plan = planTraining({
+    pairs: examples.size,
+    batchSize: training.batch_size,
+    epochs: training.epochs,
+    maxSteps: training.max_steps,
+    seed: training.seed,
+  });
+  const { totalSteps } = plan;
+  const schedule = createSchedule(
+    training.lr_scheduler_type,
+    training.learning_rate,
+    training.warmup_ratio,
+    totalSteps,
+  );
+  const rateOf = options.learningRate ?? ((step: number): number => learningRateAt(schedule, step));
+  const steps = createStepRunner({
+    trainer,
+    objective,
+    examples,
+    referenceNames,
+    policyReferences,
+    seed: training.seed,
+    weightDecay: training.weight_decay,
+    maxGradNorm: training.max_grad_norm,
+    signal,
+  });
+  let tokenBudget = training.micro_batch_tokens ?? trainer.microBatchTokens;
+  let done = 0;
+  let closed: Promise<void> | undefined;
+  const close = async (): Promise<void> => {
+    await steps.end();
+    await releaseRun(prepared);
+    await options.close();
+  };
+  const closeOnce = (): Promise<void> => (closed ??= close());
+  return {
+    totalSteps,
+    notes: options.notes,
+    async step() {
+      throwIfAborted(signal);
+      const now = plan.step(done + 1);
+      if (done >= totalSteps || now === undefined) {
+        throw new MrpoError('usage', `step ${done + 1}: the training has ${totalSteps} steps`, {
+          hint: 'Set training.epochs or training.max_steps higher.',
+        });
+      }
+      const learningRate = rateOf(now.step, totalSteps);
+      const reward = await startReward(learning, training.seed, now.step, signal);
+      const outcome = await steps.run({ plan: now, learningRate, tokenBudget });
+      await reward?.();
+      tokenBudget = outcome.tokenBudget;
+      done = now.step;
+      const { measures, microBatches, tokens } = outcome;
+      const { gradNorm, skipped } = outcome.commit;
+      return { step: now.step, epoch: now.epoch, learningRate, measures, microBatches, tokens, gradNorm, skipped };
+    },
+    evaluate: () => evaluate(signal),
+    async save(folder) {
+      await backend.exportModel(policy.model.handle, resolve(folder), { merge: false, modelCard: '' });
+    },
+    close: closeOnce,
+    [Symbol.asyncDispose]: closeOnce,
+  };
+}

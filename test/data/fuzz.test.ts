@@ -1,4 +1,5 @@
 /** Whatever the bytes: pairs, counted drops, or one error that says where. Never a crash, never a row that vanishes. */
+import { readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { parquetWriteBuffer } from 'hyparquet-writer';
@@ -7,6 +8,7 @@ import { describe, expect, it } from 'vitest';
 import { MrpoError } from '../../src/core/errors.js';
 import { FORMATS, readPreferenceData, type PreferenceData } from '../../src/data/index.js';
 import { dataFolder, goodRow, lines } from './support.js';
+import { ANY_SHAPE, FLAT } from './writers.js';
 
 const folder = dataFolder();
 
@@ -115,6 +117,11 @@ describe('fuzz', () => {
   const csv = Buffer.from(
     `prompt,chosen,rejected\n${Array.from({ length: 20 }, (_, i) => `"q ${i}",a ${i},"b, ""${i}"""`).join('\n')}\n`,
   );
+  const table = Array.from({ length: 20 }, (_, i) => ({
+    prompt: [{ role: 'user', content: `q ${i} é中` }],
+    chosen: [{ role: 'assistant', content: `a ${i}` }],
+    rejected: [{ role: 'assistant', content: `b "${i}"` }],
+  }));
   const damage = fc.array(fc.tuple(fc.nat(100_000), fc.nat(255)), { minLength: 1, maxLength: 6 });
 
   it.each([
@@ -124,6 +131,14 @@ describe('fuzz', () => {
     ['a.parquet', parquet],
     ['a.jsonl.gz', gzipSync(text)],
     ['a.parquet.gz', gzipSync(parquet)],
+    ...['table.arrow', 'stream.arrow', 'book.xlsx', 'utf16.txt', 'excel.csv', 'python.csv'].map(
+      (file) => [file, Buffer.from(FLAT[file]?.(table) ?? '')] as const,
+    ),
+    ...['lines.zip', 'lines.jsonl.zst', 'objects.json', 'train.json', 'split.json', 'cells.json', 'encoded.jsonl'].map(
+      (file) => [file, Buffer.from(ANY_SHAPE[file]?.(table) ?? '')] as const,
+    ),
+    ['lz4.feather', readFileSync(new URL('fixtures/lz4.feather', import.meta.url))],
+    ['zstd.feather', readFileSync(new URL('fixtures/zstd.feather', import.meta.url))],
   ])('damaged bytes and cut ends: %s', async (name, good) => {
     await fc.assert(
       fc.asyncProperty(damage, fc.nat(100_000), fc.boolean(), async (changes, cut, cutEnd) => {
@@ -136,7 +151,19 @@ describe('fuzz', () => {
   });
 
   it('any bytes at all', async () => {
-    const name = fc.constantFrom('a.jsonl', 'a.json', 'a.csv', 'a.parquet', 'a.gz', 'a');
+    const name = fc.constantFrom(
+      'a.jsonl',
+      'a.json',
+      'a.csv',
+      'a.txt',
+      'a.parquet',
+      'a.arrow',
+      'a.xlsx',
+      'a.zip',
+      'a.zst',
+      'a.gz',
+      'a',
+    );
     await fc.assert(
       fc.asyncProperty(fc.uint8Array({ maxLength: 300 }), name, async (bytes, file) =>
         expectNothingLost(await readOrRefuse(file, bytes)),

@@ -235,4 +235,6 @@ const flatValue = (value: unknown): unknown =>
   typeof value === 'object' && value !== null ? JSON.stringify(value) : value;
 
 const areMessages = (value: unknown): boolean =>
-  Array.isArray(value) && value.length > 0 && value.every((entry) => typeof entry === 'object' && entry !== null);
+  Array.isArray(value) &&
+  value.length > 0 &&
+  value.every((entry) => typeof entry === 'object' && entry !== null && ('role' in entry || 'from' in entry));

@@ -51,10 +51,10 @@ export const oasstMessages: Format = {
         context.gathered.message(
           {
             id: id as string,
-            parent: isText(parent) ? parent : undefined,
+            parent: isText(parent) && parent !== '' ? parent : undefined,
             role: role as string,
             text: text as string,
-            rank: rank === null || rank === undefined ? undefined : numberOf(rank, 'rank'),
+            rank: rank === null || rank === undefined || rank === '' ? undefined : numberOf(rank, 'rank'),
           },
           at,
         );

@@ -11,7 +11,7 @@ import type { RawRow, RowSource, SourceOptions } from './source.js';
 
 /** Names under which rows are kept. Any other name can be said. */
 const ROW_LISTS =
-  /^(?:data|rows|dataset|train|training|test|testing|valid|validation|val|dev|eval|evaluation|examples|records|items|instances|samples|entries|results|annotations|pairs|preferences|comparisons|rankings)$/i;
+  /^(?:data|rows|dataset|train|training|test|testing|valid|validation|val|dev|eval|evaluation|examples|records|items|instances|samples|entries|results|pairs|preferences|comparisons|rankings)$/i;
 /** Keys of a row: an object that has one is a row, whatever its other keys are called. */
 const ROW_KEYS = /^(?:prompt|question|instruction|input|messages|conversations?|chosen|rejected)$/i;
 /** Tables by columns are turned in memory. */

@@ -31,7 +31,9 @@ async function readOrRefuse(
 
 function expectNothingLost(data: PreferenceData | undefined): void {
   if (data === undefined) return;
-  expect(data.counts.pairs + data.counts.dropped).toBe(data.counts.rows);
+  // A row of several answers may give several pairs; answers that are gathered over the rows are another matter.
+  const gathers = FORMATS.find(({ name }) => name === data.format)?.gathers === true;
+  if (!gathers) expect(data.counts.pairs + data.counts.dropped).toBeGreaterThanOrEqual(data.counts.rows);
   for (const { line, reason } of data.dropped) {
     expect(line).toBeGreaterThan(0);
     expect(reason).not.toBe('');
@@ -92,14 +94,14 @@ describe('fuzz', () => {
     );
   });
 
-  it.each(FORMATS.filter((format) => 'toPairs' in format).map(({ name }) => name))(
+  it.each(FORMATS.filter(({ gathers }) => gathers !== true).map(({ name }) => name))(
     'rows that are nearly right, read as %s',
     async (format) => {
       await fc.assert(
         fc.asyncProperty(rows, async (table) =>
           expectNothingLost(await readOrRefuse('fuzz.jsonl', lines(...table), { format })),
         ),
-        { numRuns: 40 },
+        { numRuns: 15 },
       );
     },
   );
@@ -124,7 +126,7 @@ describe('fuzz', () => {
   }));
   const damage = fc.array(fc.tuple(fc.nat(100_000), fc.nat(255)), { minLength: 1, maxLength: 6 });
 
-  it.each([
+  const files: readonly (readonly [name: string, content: Buffer])[] = [
     ['a.jsonl', text],
     ['a.json', list],
     ['a.csv', csv],
@@ -139,7 +141,9 @@ describe('fuzz', () => {
     ),
     ['lz4.feather', readFileSync(new URL('fixtures/lz4.feather', import.meta.url))],
     ['zstd.feather', readFileSync(new URL('fixtures/zstd.feather', import.meta.url))],
-  ])('damaged bytes and cut ends: %s', async (name, good) => {
+  ];
+
+  it.each(files)('damaged bytes and cut ends: %s', async (name, good) => {
     await fc.assert(
       fc.asyncProperty(damage, fc.nat(100_000), fc.boolean(), async (changes, cut, cutEnd) => {
         const bytes = Buffer.from(good);

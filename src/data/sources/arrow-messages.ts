@@ -3,6 +3,8 @@
  * the stream between a mark and a footer, so both are read the same way, in the memory of one message.
  */
 
+import { checkMetadata } from './arrow-checks.js';
+
 /** A mark, then zeros up to 8 bytes. */
 const FILE_MARK = Buffer.from('ARROW1\0\0');
 const CONTINUATION = 0xffffffff;
@@ -51,6 +53,7 @@ async function* messagesOf(reader: ByteReader, maxBytes: number): AsyncGenerator
     if (described.length < length) throw new Error('the file ends inside a message');
     const { type, bodyBytes } = describe(described);
     if (bodyBytes < 0 || bodyBytes > maxBytes) throw new Error(`a message of ${bodyBytes} bytes`);
+    checkMetadata(described, bodyBytes, maxBytes);
     const body = await reader.take(bodyBytes);
     if (body.length < bodyBytes) throw new Error('the file ends inside a message');
     head = Buffer.alloc(8);

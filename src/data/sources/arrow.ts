@@ -5,6 +5,7 @@ import { decompress as unpackZstd } from 'fzstd';
 
 import { throwIfAborted } from '../../core/abort.js';
 import { MrpoError } from '../../core/errors.js';
+import { checkColumn } from './arrow-checks.js';
 import { arrowMessages } from './arrow-messages.js';
 import type { DataBytes } from './bytes.js';
 import { unpackLz4Frame } from './lz4-frame.js';
@@ -32,6 +33,7 @@ async function* arrowRows(bytes: DataBytes, options: SourceOptions): AsyncGenera
       }
       const table = decode([...before, message], limit);
       const columns = Array.from({ length: table.numCols }, (_, index) => table.getChildAt<unknown>(index));
+      for (const column of columns) column.data.forEach((batch) => checkColumn(batch));
       const doubtful = columns.map((column) => column.data.some(holdsOtherText));
       for (let start = 0; start < table.numRows; start += BATCH_ROWS) {
         throwIfAborted(options.signal);

@@ -64,7 +64,8 @@ const CARRIED = new Set([
 /** One message: `{role, content}` (OpenAI, TRL), `{from, value}` (ShareGPT), `{role, parts}` (Gemini) and the like. */
 export function messageOf(value: unknown, where: string, context: MessageContext = {}): ChatMessage {
   if (!isRow(value)) throw new RowProblem(`${where}: expected a message {role, content}, got ${describeValue(value)}`);
-  const roleKey = context.messages?.role ?? ROLE_KEYS.find((key) => key in value) ?? 'role';
+  const roleKey =
+    context.messages?.role ?? ('role' in value ? 'role' : (ROLE_KEYS.find((key) => key in value) ?? 'role'));
   const contentKey = context.messages?.content ?? contentKeyOf(value, roleKey);
   const role = roleOf(value[roleKey], `${where}.${roleKey}`, roleKey, context.messages?.roles);
   const extra = extraOf(value, roleKey, contentKey, context.tally);
@@ -89,7 +90,9 @@ export function responseOf(value: unknown, where: string, context?: MessageConte
 }
 
 const contentKeyOf = (message: Row, roleKey: string): string =>
-  CONTENT_KEYS.find((key) => key in message) ?? (roleKey === 'from' ? 'value' : 'content');
+  'content' in message
+    ? 'content'
+    : (CONTENT_KEYS.find((key) => key in message) ?? (roleKey === 'from' ? 'value' : 'content'));
 
 function roleOf(role: unknown, where: string, key: string, named: MessageKeys['roles']): string {
   if (!isText(role) || role === '') {

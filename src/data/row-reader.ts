@@ -5,7 +5,7 @@ import { isReading, type Format, type FormatContext, type Mismatch, type Reading
 import type { PairDraft } from './make-pair.js';
 import type { RowAt } from './sources/source.js';
 import { RowProblem } from './row-problem.js';
-import { shapeKey, shapeOf, type RowShape } from './shape.js';
+import { kindOf, shapeKey, shapeOf, type RowShape, type ValueKind } from './shape.js';
 import { unreadColumns, type Unread } from './unread.js';
 
 /** How rows of one shape are read. */
@@ -24,6 +24,15 @@ export interface RowReader {
   planOf(row: Row): Plan | undefined;
 }
 
+function isAlike(row: Row, names: readonly string[], kinds: readonly ValueKind[]): boolean {
+  let index = 0;
+  for (const name in row) {
+    if (name !== names[index] || kindOf(row[name]) !== kinds[index]) return false;
+    index++;
+  }
+  return index === names.length;
+}
+
 /** Shapes that are remembered; of files where every row has columns of its own there is no end of them. */
 const REMEMBERED = 500;
 
@@ -33,17 +42,23 @@ const REMEMBERED = 500;
  */
 export function createRowReader(main: Format, others: readonly Format[], context: FormatContext): RowReader {
   const plans = new Map<string, Plan | undefined>();
-  let [lastKey, lastPlan]: [string | undefined, Plan | undefined] = [undefined, undefined];
   const guesses = mostlyGuessed(main, context);
+  let last:
+    | { readonly names: readonly string[]; readonly kinds: readonly ValueKind[]; readonly plan: Plan | undefined }
+    | undefined;
   const planOf = (row: Row): Plan | undefined => {
+    // Nearly every row has the shape of the one before it; to see that costs less than to spell the shape out.
+    if (last !== undefined && isAlike(row, last.names, last.kinds)) return last.plan;
     const key = shapeKey(row);
-    if (key === lastKey) return lastPlan;
     if (!plans.has(key)) {
       if (plans.size >= REMEMBERED) plans.clear();
       plans.set(key, planFor(shapeOf(row), main, others, guesses, context));
     }
-    [lastKey, lastPlan] = [key, plans.get(key)];
-    return lastPlan;
+    const kinds = Object.values(row).map(kindOf);
+    const plan = plans.get(key);
+    // What is inside an object is part of the shape too.
+    last = kinds.includes('object') ? undefined : { names: Object.keys(row), kinds, plan };
+    return plan;
   };
   return {
     planOf,

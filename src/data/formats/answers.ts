@@ -46,7 +46,7 @@ function gathering(
   finder: Finder,
   context: FormatContext,
   answerOfRow: (row: Row) => {
-    prompt: ChatMessage[];
+    prompt: readonly ChatMessage[];
     messages: ChatMessage[];
     score: number;
     shown: string;

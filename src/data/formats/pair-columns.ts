@@ -184,21 +184,24 @@ function chatPair(
 ): PairDraft {
   const asked = wholePrompt(parts);
   const { chosen, rejected } = sides;
-  const cut = (turns: readonly ChatMessage[]): ChatMessage[] => {
-    const kept = withoutLastAsking(turns);
-    if (kept.length < turns.length) context.tally.add('turns after the last answer', '');
-    return kept;
-  };
   const draft = (
     prompt: readonly ChatMessage[],
     good: readonly ChatMessage[],
     bad: readonly ChatMessage[],
   ): PairDraft => ({
     plain: false,
-    prompt: [...prompt],
-    chosen: cut(good),
-    rejected: cut(bad),
+    prompt,
+    chosen: upToLastAnswer(good, context),
+    rejected: upToLastAnswer(bad, context),
   });
+  // By far the most frequent: a prompt, and two answers alone.
+  if (
+    asked[0] !== undefined &&
+    asked[0].role !== 'assistant' &&
+    chosen[0]?.role === 'assistant' &&
+    rejected[0]?.role === 'assistant'
+  )
+    return draft(withoutOwnAnswer(asked, chosen), chosen, rejected);
   if (asked.length > 0 && [chosen, rejected].every((turns) => startsWith(turns, asked))) {
     return draft(asked, chosen.slice(asked.length), rejected.slice(asked.length));
   }
@@ -258,13 +261,20 @@ const startsWith = (turns: readonly ChatMessage[], beginning: readonly ChatMessa
   beginning.every(({ role, content }, index) => turns[index]?.role === role && turns[index].content === content);
 
 /** A prompt that ends with the chosen answer itself, without it. */
-function withoutOwnAnswer(prompt: readonly ChatMessage[], chosen: readonly ChatMessage[]): ChatMessage[] {
+function withoutOwnAnswer(prompt: readonly ChatMessage[], chosen: readonly ChatMessage[]): readonly ChatMessage[] {
+  if (prompt.at(-1)?.role !== 'assistant' || chosen.length === 0) return prompt;
   const own = prompt.slice(-chosen.length);
   const same =
-    chosen.length > 0 &&
     own.length === chosen.length &&
     own.every(({ role, content }, index) => role === chosen[index]?.role && content === chosen[index].content);
-  return same ? prompt.slice(0, -chosen.length) : [...prompt];
+  return same ? prompt.slice(0, -chosen.length) : prompt;
+}
+
+function upToLastAnswer(turns: readonly ChatMessage[], context: FormatContext): readonly ChatMessage[] {
+  if (turns.at(-1)?.role !== 'user') return turns;
+  const kept = withoutLastAsking(turns);
+  if (kept.length < turns.length) context.tally.add('turns after the last answer', '');
+  return kept;
 }
 
 /** Turns up to the last one that is not the user's: what comes after it answers nothing. */

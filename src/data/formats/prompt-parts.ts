@@ -87,28 +87,29 @@ export function createPromptReader(
     const systemText = systemOf(system(row), columns.system?.path ?? 'system');
     const offered = toolsOf(tools(row));
     if (offered !== undefined) context.tally.add('carried message key', columns.tools?.path ?? 'tools');
-    const base = { system: systemText, tools: offered };
-    if (value === undefined && columns.prompt === undefined) return { ...base, asked: earlier, marks: undefined };
+    const parts = (turns: readonly ChatMessage[], marks?: string): PromptParts => ({
+      system: systemText,
+      tools: offered,
+      asked: earlier.length === 0 ? turns : [...earlier, ...turns],
+      marks,
+    });
+    if (value === undefined && columns.prompt === undefined) return parts([]);
     requireKind(value, where, kinds);
     if (!isText(value)) {
       const messages = isMessageLike(value) ? [value] : value;
-      return { ...base, asked: [...earlier, ...messagesOf(messages, where, context)], marks: undefined };
+      return parts(messagesOf(messages, where, context));
     }
     const marked = turns === 'none' ? undefined : markedTurns(value, turns === 'all');
     if (marked !== undefined) {
       context.tally.add('marks turned into turns', marked.marks);
-      return { ...base, asked: [...earlier, ...marked.turns], marks: marked.marks };
+      return parts(marked.turns, marked.marks);
     }
     const mark = turns === 'all' ? renderedMark(value) : undefined;
     if (mark !== undefined)
       throw new RowProblem(
         `${where}: holds ${mark}, the mark of a chat template, and would be put into another one; name the format that uses text as it is (--format trl-standard)`,
       );
-    return {
-      ...base,
-      asked: [...earlier, user(joined(value, inputOf(input(row), columns.input?.path ?? 'input')))],
-      marks: undefined,
-    };
+    return parts([user(joined(value, inputOf(input(row), columns.input?.path ?? 'input')))]);
   };
 }
 
@@ -185,4 +186,5 @@ function parsedJson(text: string): JsonValue {
 }
 
 /** Prompt with its system text in front. */
-export const wholePrompt = ({ asked, system }: PromptParts): ChatMessage[] => withSystem(system, asked);
+export const wholePrompt = ({ asked, system }: PromptParts): readonly ChatMessage[] =>
+  system === '' ? asked : withSystem(system, asked);

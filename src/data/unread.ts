@@ -56,6 +56,8 @@ const ROLES: readonly (readonly [role: string, words: readonly string[]])[] = [
   ['prompt', ['prompt', 'question', 'query', 'instruction', 'instructions', 'problem']],
   [ANSWER_BEGINNING, ['steps', 'prefix', 'prefill']],
 ];
+/** A mark that a row's answers stand the other way round. */
+const EXCHANGES = new Set(['swapped', 'flipped', 'reversed', 'inverted', 'switched']);
 const VERDICTS = new Set(['winner', 'preference', 'preferred', 'choice', 'verdict', 'better']);
 /** Words of what was said about the pair, not in it. */
 const ABOUT = new Set([
@@ -185,8 +187,10 @@ const isRendering = (text: string, inside: string): boolean =>
 const isVerdict = ({ path, kind, keys }: Column): boolean =>
   keys.length === 1 &&
   ['text', 'number', 'boolean'].includes(kind) &&
-  VERDICTS.has(wordsOf(path).at(-1) ?? '') &&
+  (VERDICTS.has(wordsOf(path).at(-1) ?? '') || isExchange(path)) &&
   !wordsOf(path).some((word) => word === 'model' || word === 'reason');
+
+const isExchange = (path: string): boolean => EXCHANGES.has(wordsOf(path).at(-1) ?? '');
 
 function verdictConcern({ path, keys }: Column): Concern {
   const at = valueAt(keys);
@@ -199,6 +203,7 @@ function verdictConcern({ path, keys }: Column): Concern {
         value === null ||
         value === undefined ||
         value === '' ||
+        (isExchange(path) && [false, 0, 'false', '0', 'no'].some((not) => not === value)) ||
         (isText(value) && (isTieWord(value) || ['chosen', 'good'].includes(value)))
       );
     },

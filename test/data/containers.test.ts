@@ -276,3 +276,12 @@ describe('what unpacks to too much is refused', () => {
     expect(error.message).toContain('a batch unpacks to more than 0.00005 GB');
   });
 });
+
+describe('a mark that answers stand the other way round', () => {
+  it('stops the reading until the user says what it is', async () => {
+    const rows = (swapped: unknown) => lines({ ...goodRow(1), swapped: false }, { ...goodRow(2), swapped });
+    expect((await read('x.jsonl', rows(false))).counts.pairs).toBe(2);
+    expect((await failureOf(read('x.jsonl', rows(true)))).message).toContain('swapped (in 1 of the first 2 rows)');
+    expect((await read('x.jsonl', rows(true), { ignore: ['swapped'] })).counts.pairs).toBe(2);
+  });
+});

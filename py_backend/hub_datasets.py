@@ -9,7 +9,6 @@ from collections.abc import Callable
 
 from .faults import Fault
 from .models.hub import require_reachable_dataset
-from .models.load import first_line
 
 CHUNK_ROWS = 256
 CHUNK_BYTES = 1 << 20
@@ -33,7 +32,7 @@ def read_dataset(
             name, configuration or None, split=split or "train", revision=revision or None, streaming=True
         )
     except Exception as error:
-        raise Fault("DATASET_NOT_FOUND", f"dataset {name}: it cannot be read: {first_line(error)}") from error
+        raise Fault("DATASET_NOT_FOUND", f"dataset {name}: it cannot be read: {one_line(error)}") from error
     chunk: list[str] = []
     size = 0
     for index, row in enumerate(rows):
@@ -46,6 +45,11 @@ def read_dataset(
             chunk, size = [], 0
     if chunk:
         give(chunk)
+
+
+def one_line(error: Exception) -> str:
+    """The whole message: the names of configurations and splits to choose from stand behind its first line."""
+    return " ".join(str(error).split())[:500]
 
 
 def without_nan(value: object) -> object:

@@ -109,10 +109,6 @@ class Engine:
 
     # ------------------------------------------------------------------------------------------------ micro-batches
 
-    def order(self, pairs: Sequence[TokenPair]) -> list[int]:
-        """Indices of pairs, longest first: neighbours have similar lengths, and what does not fit shows at once."""
-        return sorted(range(len(pairs)), key=lambda index: (-pairs[index].tokens, index))
-
     def micro_batch_tokens(self) -> int:
         """Advice: prompt + chosen + rejected tokens whose graphs are held together, by free memory. At least 1."""
         fitting = self._fitting_tokens()

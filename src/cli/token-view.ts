@@ -1,6 +1,6 @@
 /** How one model sees preference pairs: token counts, what is cut or cannot be used, and the text with its special tokens. */
 import type { Backend, ModelSpec, RowFacts, TokenRule } from '../backend/backend.js';
-import { dropReasons } from '../data/drop-ledger.js';
+import { dropReasons } from '../data/drop-counter.js';
 import type { PreferencePair } from '../data/pair.js';
 import { quantilesOf, type Quantiles } from '../data/quantiles.js';
 

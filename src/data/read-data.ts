@@ -1,7 +1,7 @@
 /** A whole preference file in memory, with counts of everything that was dropped, doubled or contradicted. */
 import { MrpoError } from '../core/errors.js';
-import { dropReasons } from './drop-ledger.js';
-import { createPairLedger } from './pair-ledger.js';
+import { dropReasons } from './drop-counter.js';
+import { createPairCounter } from './pair-counter.js';
 import type { PreferencePair } from './pair.js';
 import { readPairs, type DroppedRow, type ReadOptions } from './read-pairs.js';
 import type { ReadReport } from './read-report.js';
@@ -35,12 +35,12 @@ export async function readPreferenceData(source: string, options: ReadOptions = 
   const stream = await readPairs(source, options);
   const pairs: PreferencePair[] = [];
   const dropped: DroppedRow[] = [];
-  const ledger = createPairLedger();
+  const counter = createPairCounter();
   let rows = 0;
   for await (const batch of stream.batches) {
     rows += batch.rows;
     for (const pair of batch.pairs) {
-      ledger.add(pair);
+      counter.add(pair);
       pairs.push(pair);
     }
     for (const drop of batch.dropped) dropped.push(drop);
@@ -54,8 +54,8 @@ export async function readPreferenceData(source: string, options: ReadOptions = 
     pairs,
     dropped,
     counts: { rows, pairs: pairs.length, dropped: dropped.length },
-    duplicates: ledger.duplicates(),
-    contradictions: ledger.contradictions(),
+    duplicates: counter.duplicates(),
+    contradictions: counter.contradictions(),
     notes: [...stream.notes],
     report: stream.report(),
   };

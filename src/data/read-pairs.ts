@@ -26,7 +26,7 @@ export interface DroppedRow {
   readonly reason: string;
 }
 
-export interface PairBatch {
+export interface PairChunk {
   /** Rows of the file that this batch is made from. */
   readonly rows: number;
   readonly pairs: readonly PreferencePair[];
@@ -42,7 +42,7 @@ export interface PairStream {
   readonly format: string;
   /** What the user should know; grows until the last batch is read. */
   readonly notes: readonly string[];
-  readonly batches: AsyncIterable<PairBatch>;
+  readonly batches: AsyncIterable<PairChunk>;
   /** What was read as what, and what was not; of the rows read so far. */
   report(): ReadReport;
 }
@@ -130,10 +130,10 @@ async function* pairBatches(
   rest: AsyncIterable<readonly RawRow[]>,
   reading: FileReading,
   strict: boolean,
-): AsyncGenerator<PairBatch> {
+): AsyncGenerator<PairChunk> {
   const { reader, tally, gatherer, notes } = reading;
   const refuse = strict ? strictly(origin) : undefined;
-  const readBatch = (rows: readonly RawRow[]): PairBatch => {
+  const readBatch = (rows: readonly RawRow[]): PairChunk => {
     const collector = createCollector(rows.length, origin, refuse);
     for (const raw of rows) {
       tally.nextRow();
@@ -148,7 +148,7 @@ async function* pairBatches(
   for (const note of reportNotes(createReadReport(tally, reading.roles), tally)) notes.push(note);
 }
 
-function gatheredPairs(gatherer: Gatherer, origin: RowOrigin, refuse: Refusal | undefined): PairBatch {
+function gatheredPairs(gatherer: Gatherer, origin: RowOrigin, refuse: Refusal | undefined): PairChunk {
   const collector = createCollector(0, origin, refuse);
   for (const group of gatherer.groups()) collector.attempt(group.at, () => group.pairs());
   return collector.batch;

@@ -1,6 +1,6 @@
 /** What is in a preference file, without keeping its texts: a file of any size is summarised in the memory of its lengths. */
-import { createDropLedger, type DropReason } from './drop-ledger.js';
-import { createPairLedger } from './pair-ledger.js';
+import { createDropCounter, type DropReason } from './drop-counter.js';
+import { createPairCounter } from './pair-counter.js';
 import type { ChatMessage, PreferencePair } from './pair.js';
 import { quantilesOf, type Quantiles } from './quantiles.js';
 import { readPairs, type DroppedRow, type ReadOptions } from './read-pairs.js';
@@ -49,8 +49,8 @@ export interface SummariseOptions extends ReadOptions {
 /** Reads the whole source. A file without one usable row gives a summary too: of what was dropped. */
 export async function summariseData(source: string, options: SummariseOptions): Promise<DataSummary> {
   const stream = await readPairs(source, options);
-  const ledger = createPairLedger();
-  const drops = createDropLedger();
+  const counter = createPairCounter();
+  const drops = createDropCounter();
   const first: PreferencePair[] = [];
   const characters: Record<PairPart, number[]> = { prompt: [], chosen: [], rejected: [] };
   const bytes: Record<PairPart, number[]> = { prompt: [], chosen: [], rejected: [] };
@@ -59,7 +59,7 @@ export async function summariseData(source: string, options: SummariseOptions): 
     rows += batch.rows;
     for (const drop of batch.dropped) drops.add(drop);
     for (const pair of batch.pairs) {
-      ledger.add(pair);
+      counter.add(pair);
       if (first.length < options.keepFirst) first.push(pair);
       for (const part of PARTS) {
         characters[part].push(total(pair[part], (text) => text.length));
@@ -81,9 +81,9 @@ export async function summariseData(source: string, options: SummariseOptions): 
     kind: stream.kind,
     place: stream.place,
     format: stream.format,
-    counts: { rows, pairs, dropped: drops.count(), prompts: ledger.prompts() },
-    duplicates: ledger.duplicates(),
-    contradictions: ledger.contradictions(),
+    counts: { rows, pairs, dropped: drops.count(), prompts: counter.prompts() },
+    duplicates: counter.duplicates(),
+    contradictions: counter.contradictions(),
     lengths: { prompt: lengthsOf('prompt'), chosen: lengthsOf('chosen'), rejected: lengthsOf('rejected') },
     chosenLonger: pairs === 0 ? 0 : longer / pairs,
     equallyLong: pairs === 0 ? 0 : equal / pairs,

@@ -6,7 +6,7 @@ import type { RowFacts } from '../backend/backend.js';
 import { wayThrough } from '../backend/unusable.js';
 import { MrpoError } from '../core/errors.js';
 import { eachSide } from '../core/sides.js';
-import { kindOfReason } from '../data/drop-ledger.js';
+import { kindOfReason } from '../data/drop-counter.js';
 import type { PreferencePair } from '../data/index.js';
 import { responseBytes } from '../data/response-bytes.js';
 import { FLAG } from '../references/index.js';

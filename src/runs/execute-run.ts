@@ -17,7 +17,7 @@ import type { Examples } from '../training/examples.js';
 import { policyStart, resumedStart, type KeptStart } from '../training/policy-start.js';
 import { trainPolicy } from '../training/train.js';
 import { createCheckpointWriter } from './checkpoint-writer.js';
-import { exportPolicy } from './export-policy.js';
+import { exportPolicy, rehearseExport } from './export-policy.js';
 import { heldOutLines } from './held-out.js';
 import { prepareRun, releaseRun, type PreparedRun } from './prepare-run.js';
 import { recordTraining, type StepBoundary, type TrainingRecord } from './record-training.js';
@@ -66,6 +66,7 @@ async function attempt(
   const { runRecord } = context;
   const prepared = await prepareRun(context, point?.state.checkpointing);
   try {
+    await rehearseExport(prepared.backend, context, prepared.policy);
     if (point !== undefined) await goOnFrom(context, prepared, point);
     const samples = await openSamples(context, point);
     try {

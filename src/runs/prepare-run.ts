@@ -6,7 +6,6 @@ import { createObjective } from '../objectives/create-objective.js';
 import type { Objective } from '../objectives/objective.js';
 import { buildExamples, longerIsChosen, type BuiltExamples } from './build-examples.js';
 import { createPolicyTrainer, loadPolicy, unloadedOnFailure, type LoadedPolicy } from './load-policy.js';
-import { rehearseExport } from './export-policy.js';
 import { planFacts } from './plan-facts.js';
 import { preparePairs } from './prepare-data.js';
 import { policyAmong, prepareReferences, referenceFacts } from './prepare-references.js';
@@ -92,7 +91,6 @@ export async function prepareRun(
         },
       });
       const trainer = await createPolicyTrainer(backend, config, policy, { checkpointing, signal, onProgress });
-      await rehearseExport(backend, context, policy);
       return {
         backend,
         policy,

@@ -9,7 +9,7 @@ import { COLUMN_ROLES } from '../../config/column-roles.js';
 import { explainFormat } from '../../data/explain-format.js';
 import { formatList } from '../../data/formats/document.js';
 import { formatNames, FORMATS, type PreferencePair, type ReadOptions } from '../../data/index.js';
-import { KEPT_DROPS } from '../../data/drop-ledger.js';
+import { KEPT_DROPS } from '../../data/drop-counter.js';
 import { summariseData, type DataSummary } from '../../data/summarise.js';
 import type { VerdictValues } from '../../data/verdict/sides.js';
 import { explanationText } from '../explanation-text.js';

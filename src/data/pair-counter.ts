@@ -3,7 +3,7 @@ import { oppositeId } from './make-pair.js';
 import { createMarkSet } from './mark-set.js';
 import type { PreferencePair } from './pair.js';
 
-export interface PairLedger {
+export interface PairCounter {
   add(pair: PreferencePair): void;
   /** Pairs whose text was added before. */
   duplicates(): number;
@@ -13,7 +13,7 @@ export interface PairLedger {
   prompts(): number;
 }
 
-export function createPairLedger(): PairLedger {
+export function createPairCounter(): PairCounter {
   const seen = createMarkSet();
   const prompts = createMarkSet();
   let duplicates = 0;

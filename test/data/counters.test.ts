@@ -1,21 +1,21 @@
 /** Counting without keeping: what makes a file of any size fit into memory. */
 import { describe, expect, it } from 'vitest';
-import { createDropLedger, dropReasons, KEPT_DROPS } from '../../src/data/drop-ledger.js';
+import { createDropCounter, dropReasons, KEPT_DROPS } from '../../src/data/drop-counter.js';
 import { createMarkSet } from '../../src/data/mark-set.js';
 
 describe('dropped rows', () => {
   it('are all counted by reason, and the first of them kept', () => {
-    const ledger = createDropLedger();
+    const counter = createDropCounter();
     for (let line = 1; line <= KEPT_DROPS + 500; line++) {
-      ledger.add({
+      counter.add({
         line,
         reason: line % 3 === 0 ? 'chosen: missing' : `column "c${line}": expected text, got ${line}`,
       });
     }
-    expect(ledger.count()).toBe(KEPT_DROPS + 500);
-    expect(ledger.first()).toHaveLength(KEPT_DROPS);
-    expect(ledger.first().at(-1)?.line).toBe(KEPT_DROPS);
-    expect(ledger.reasons()).toEqual([
+    expect(counter.count()).toBe(KEPT_DROPS + 500);
+    expect(counter.first()).toHaveLength(KEPT_DROPS);
+    expect(counter.first().at(-1)?.line).toBe(KEPT_DROPS);
+    expect(counter.reasons()).toEqual([
       { reason: 'column "c1": expected text, got 1', count: 7000, firstLine: 1 },
       { reason: 'chosen: missing', count: 3500, firstLine: 3 },
     ]);

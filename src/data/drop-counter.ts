@@ -8,7 +8,7 @@ export interface DropReason {
   readonly firstLine: number;
 }
 
-export interface DropLedger {
+export interface DropCounter {
   add(drop: DroppedRow): void;
   count(): number;
   /** The first rows, in order; at most `KEPT_DROPS`. */
@@ -24,7 +24,7 @@ export const KEPT_DROPS = 10_000;
 export const kindOfReason = (reason: string): string =>
   reason.replace(/"(?:[^"\\]|\\.)*"/g, '"..."').replace(/\d+/g, '#');
 
-export function createDropLedger(): DropLedger {
+export function createDropCounter(): DropCounter {
   const first: DroppedRow[] = [];
   const reasons = new Map<string, { reason: string; count: number; firstLine: number }>();
   let count = 0;
@@ -45,7 +45,7 @@ export function createDropLedger(): DropLedger {
 
 /** How often each reason occurred, most frequent first. */
 export function dropReasons(dropped: readonly DroppedRow[]): readonly DropReason[] {
-  const ledger = createDropLedger();
-  for (const drop of dropped) ledger.add(drop);
-  return ledger.reasons();
+  const counter = createDropCounter();
+  for (const drop of dropped) counter.add(drop);
+  return counter.reasons();
 }

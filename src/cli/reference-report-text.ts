@@ -25,6 +25,7 @@ export function referenceReportText(report: ReferenceReport): string {
         nllPerByte.toFixed(3),
       ]),
     ),
+    ...swapWarning(references, report.usable),
     `What each does under ${report.objective}`,
     textTable(
       ['', 'weight', 'spread', 'decides', 'clipped', 'prefers longer', 'cut', 'unusable'],
@@ -56,6 +57,24 @@ export function referenceReportText(report: ReferenceReport): string {
     '',
   ];
   return sections.join('\n');
+}
+
+/** Of fewer pairs, all may lean one way by chance. */
+const ENOUGH_PAIRS = 20;
+const NEARLY_NONE = 0.05;
+
+/** References that find the chosen response less likely in nearly all pairs: more likely, the pairs are the wrong way round. */
+export function swapWarning(
+  references: readonly Pick<ReferenceEntry, 'name' | 'accuracy'>[],
+  pairs: number,
+): readonly string[] {
+  if (pairs < ENOUGH_PAIRS) return [];
+  return references
+    .filter(({ accuracy }) => accuracy.sum.share < NEARLY_NONE && accuracy.token.share < NEARLY_NONE)
+    .map(
+      ({ name, accuracy }) =>
+        `warning: ${name} finds the rejected response likelier in ${percent(1 - accuracy.token.share)} of the pairs; see whether good and bad are swapped (mrpo data FILE)\n`,
+    );
 }
 
 function healthText({ name, health, sameAs, missing, isPolicy }: ReferenceEntry): string {

@@ -19,7 +19,7 @@ from .device_thread import DeviceThread
 from .doorkeeper import Doorkeeper, room_for_connections
 from .grpc_service import SERVICE, service_handler
 from .guard import Guard
-from .security import AddressRefused, TlsFiles, TokenInterceptor, check_access
+from .security import AddressRefused, TlsFiles, TokenInterceptor, check_access, is_loopback
 from .servicer import BackendServicer
 from .wire import MAX_MESSAGE_BYTES
 
@@ -29,12 +29,18 @@ OPTIONS = [
     # Clients ping through long silent work; grpc's default would end their connection for it.
     ("grpc.http2.max_ping_strikes", 0),
     ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
-    ("grpc.keepalive_permit_without_calls", 1),
-    ("grpc.keepalive_time_ms", 60_000),
-    ("grpc.keepalive_timeout_ms", 20_000),
     ("grpc.so_reuseport", 0),  # a second server on the same port is an error and not a surprise
     ("grpc.server_handshake_timeout_ms", 20_000),
     ("grpc.max_connection_idle_ms", 600_000),  # without a call; a client that comes back connects again by itself
+]
+
+
+# Find a client on another machine that vanished without a word. Of this machine's own the system tells every end, and
+# one that only sleeps (a laptop's lid, a paused container) must find its calls open when it wakes.
+KEEPALIVE = [
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.keepalive_time_ms", 60_000),
+    ("grpc.keepalive_timeout_ms", 20_000),
 ]
 
 
@@ -83,7 +89,8 @@ async def start_server(config: ServerConfig) -> RunningServer:
         interceptors.insert(0, TokenInterceptor(config.token))
     quiet_libraries()
     room = ("grpc.max_allowed_incoming_connections", room_for_connections())
-    server = grpc.aio.server(interceptors=interceptors, options=[*OPTIONS, room])
+    options = [*OPTIONS, *([] if is_local(config.address) else KEEPALIVE), room]
+    server = grpc.aio.server(interceptors=interceptors, options=options)
     server.add_generic_rpc_handlers((service_handler(BackendServicer(Backend(config.roots), DeviceThread())),))
     checks = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(checks, server)
@@ -94,6 +101,10 @@ async def start_server(config: ServerConfig) -> RunningServer:
     for name in ("", SERVICE.full_name):
         await checks.set(name, health_pb2.HealthCheckResponse.SERVING)
     return RunningServer(server, address, checks, doorkeeper)
+
+
+def is_local(address: str) -> bool:
+    return address.startswith("unix:") or is_loopback(address.rpartition(":")[0].strip("[]"))
 
 
 def bind(server: grpc.aio.Server, config: ServerConfig, credentials: grpc.ServerCredentials | None) -> str:

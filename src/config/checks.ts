@@ -12,6 +12,7 @@ export function crossFieldProblems(config: RunConfig): CheckProblem[] {
     ...policyReferences(config),
     ...objectiveProblems(config.objective, config.references.length),
     ...dataSettings(config),
+    ...checkpoints(config),
   ];
 }
 
@@ -101,6 +102,18 @@ function policyReferences(config: RunConfig): CheckProblem[] {
         message: `this reference is the policy itself (${String(config.policy[key] ?? 'not set')}); leave ${key} out, or name the model by its path`,
       }));
   });
+}
+
+function checkpoints({ training }: RunConfig): CheckProblem[] {
+  if (training.save_steps !== 'off') return [];
+  const needed = [
+    ...(training.load_best_model_at_end ? ['load_best_model_at_end'] : []),
+    ...(training.on_divergence === 'restore' ? ['on_divergence'] : []),
+  ];
+  return needed.map((key) => ({
+    path: ['training', key],
+    message: 'needs checkpoints, and training.save_steps is off',
+  }));
 }
 
 function dataSettings(config: RunConfig): CheckProblem[] {

@@ -45,6 +45,12 @@ export function processExists(id: number): boolean {
   }
 }
 
+/** Whether a process of this machine stands still until it is told to go on (SIGSTOP, a debugger). Linux only. */
+export function isStopped(id: number): boolean {
+  const [state] = textOf(`/proc/${id}/stat`).split(') ').at(-1)?.split(' ') ?? [];
+  return state === 'T' || state === 't';
+}
+
 /** Field 22 of /proc/ID/stat; the name in field 2 may hold anything but ends with the last bracket. */
 function startOf(id: number): string {
   const fields = textOf(`/proc/${id}/stat`).split(') ').at(-1)?.split(' ') ?? [];

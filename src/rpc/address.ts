@@ -33,3 +33,6 @@ function badAddress(address: string, expected: string): MrpoError {
     hint: 'For example 127.0.0.1:50051 or unix:/tmp/mrpo.sock.',
   });
 }
+
+/** Whether the peer is a process of this machine. */
+export const isLocal = (address: Address): boolean => address.kind === 'unix' || address.loopback;

@@ -3,7 +3,7 @@ import { X509Certificate, createPrivateKey } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { Metadata, credentials, type ChannelCredentials, type ClientOptions } from '@grpc/grpc-js';
 import { MrpoError } from '../core/errors.js';
-import type { Address } from './address.js';
+import { isLocal, type Address } from './address.js';
 import { checkToken } from './token.js';
 
 /** Largest message, on both ends. Senders chunk far below it. */
@@ -20,21 +20,30 @@ export interface TlsFiles {
   readonly serverName?: string | undefined;
 }
 
-/** Pings find a peer that vanished without a word; the server takes them every 10 s and oftener. */
 export const CHANNEL_OPTIONS: ClientOptions = {
-  'grpc.keepalive_time_ms': 25_000,
-  'grpc.keepalive_timeout_ms': 10_000,
-  'grpc.keepalive_permit_without_calls': 1,
   'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
   'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
   'grpc.initial_reconnect_backoff_ms': 200,
   'grpc.max_reconnect_backoff_ms': 5_000,
 };
 
+/**
+ * Pings find a peer on another machine that vanished without a word; the server takes them every 10 s and oftener. On this
+ * machine the system itself tells of every end, and a peer that only sleeps must not be taken for one that is gone.
+ */
+const KEEPALIVE: ClientOptions = {
+  'grpc.keepalive_time_ms': 25_000,
+  'grpc.keepalive_timeout_ms': 10_000,
+  'grpc.keepalive_permit_without_calls': 1,
+};
+
 /** Options of one channel: with `serverName`, that is the name the server's certificate must carry. */
-export function channelOptions(tls: TlsFiles | undefined): ClientOptions {
-  if (tls?.serverName === undefined) return CHANNEL_OPTIONS;
-  return { ...CHANNEL_OPTIONS, 'grpc.ssl_target_name_override': tls.serverName };
+export function channelOptions(address: Address, tls: TlsFiles | undefined): ClientOptions {
+  return {
+    ...CHANNEL_OPTIONS,
+    ...(isLocal(address) ? {} : KEEPALIVE),
+    ...(tls?.serverName !== undefined && { 'grpc.ssl_target_name_override': tls.serverName }),
+  };
 }
 
 /** TLS where files are given, plain text elsewhere. A token never leaves the machine in plain text. */

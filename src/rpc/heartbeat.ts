@@ -11,12 +11,16 @@ export interface Heartbeat {
   watch(silent: (fault: MrpoError) => void): { touch(): void; end(): void };
 }
 
-/** `ask` must settle by itself; `silenceMs` without any sign of life is the end. Asks four times within that span. */
+/**
+ * `ask` must settle by itself; `silenceMs` without any sign of life is the end. Asks four times within that span.
+ * @param asleep Whether the peer is known to stand still and to go on later: then its silence means nothing.
+ */
 export function createHeartbeat(
   ask: () => Promise<unknown>,
   silenceMs: number,
   service: RpcService,
   address: string,
+  asleep: () => boolean = () => false,
 ): Heartbeat {
   const watchers = new Set<(fault: MrpoError) => void>();
   let lastSign = 0;
@@ -28,7 +32,7 @@ export function createHeartbeat(
   const beat = (): void => {
     const now = performance.now();
     // This process itself has stood still (Ctrl-Z, a sleeping laptop): what came meanwhile has not been read yet.
-    if (now - lastBeat > silenceMs / 2) touch();
+    if (now - lastBeat > silenceMs / 2 || asleep()) touch();
     lastBeat = now;
     const quietMs = now - lastSign;
     if (quietMs >= silenceMs) {

@@ -15,7 +15,7 @@ import { pauseFor } from '../training/cuts.js';
 import { evaluatePolicy, type Evaluation } from '../training/evaluate.js';
 import type { Examples } from '../training/examples.js';
 import { policyStart, resumedStart, type KeptStart } from '../training/policy-start.js';
-import { trainPolicy } from '../training/train.js';
+import { DivergenceError, trainPolicy } from '../training/train.js';
 import { createCheckpointWriter } from './checkpoint-writer.js';
 import { exportPolicy, rehearseExport } from './export-policy.js';
 import { heldOutLines } from './held-out.js';
@@ -32,12 +32,19 @@ import { answerSamples, samplePairs } from './samples.js';
 export async function executeRun(context: RunContext): Promise<{ readonly stopped: boolean }> {
   const recovery = createRecovery(context.renew !== undefined);
   let lastStep = 0;
+  let rateFactor: number | undefined;
   const onStep = (step: number): void => void (lastStep = step);
   for (let resumed = context.resumed; ; resumed = true) {
     const point = resumed ? await newestCheckpoint(context.folder, (message) => context.emit({ type: 'note', message })) : undefined;
     try {
-      return await attempt(context, point, onStep);
+      return await attempt(context, point && { ...point, state: { ...point.state, rateFactor: rateFactor ?? point.state.rateFactor } }, rateFactor ?? 1, onStep);
     } catch (thrown) {
+      const slower = slowerAfter(thrown, context, rateFactor ?? point?.state.rateFactor ?? 1);
+      if (slower !== undefined) {
+        rateFactor = slower;
+        await recover(context, `${toMrpoError(thrown).message}; the learning rate goes on at ${slower} of the schedule's`, 0, lastStep);
+        continue;
+      }
       const verdict = recovery.after(thrown, lastStep);
       if (context.signal.aborted || 'giveUp' in verdict) {
         const why = 'giveUp' in verdict ? verdict.giveUp : undefined;
@@ -47,6 +54,15 @@ export async function executeRun(context: RunContext): Promise<{ readonly stoppe
       await recover(context, toMrpoError(thrown).message, verdict.pauseSeconds, lastStep);
     }
   }
+}
+
+/** At less than that a smaller rate will not help either. */
+const LEAST_RATE_FACTOR = 1 / 8;
+
+/** What to multiply the learning rate with after training has diverged, if the configuration wants to go on then. */
+function slowerAfter(thrown: unknown, { loaded }: RunContext, factor: number): number | undefined {
+  const wanted = thrown instanceof DivergenceError && loaded.config.training.on_divergence === 'restore';
+  return wanted && factor / 2 >= LEAST_RATE_FACTOR ? factor / 2 : undefined;
 }
 
 /** Lets go of what has failed, tells it, and waits. */
@@ -61,6 +77,7 @@ async function recover(context: RunContext, reason: string, pauseSeconds: number
 async function attempt(
   context: RunContext,
   point: ResumePoint | undefined,
+  rateFactor: number,
   onStep: (step: number) => void,
 ): Promise<{ readonly stopped: boolean }> {
   const { runRecord } = context;
@@ -72,7 +89,7 @@ async function attempt(
     try {
       if (point === undefined) await runStage(context, 'samples', () => sample(context, prepared, samples, 0));
       const samplesBytes = await samples.sync();
-      const trained = await runStage(context, 'train', () => train(context, prepared, point, samplesBytes, onStep));
+      const trained = await runStage(context, 'train', () => train(context, prepared, point, { samplesBytes, rateFactor }, onStep));
       const { before, after, afterStep, heldOut } = trained;
       if (before !== undefined && after !== undefined) {
         await keepEvaluations(context, heldOut, prepared.referenceNames, { before, after, afterStep });
@@ -115,13 +132,15 @@ async function train(
   context: RunContext,
   prepared: PreparedRun,
   point: ResumePoint | undefined,
-  samplesBytes: number,
+  start: Pick<RunState, 'samplesBytes' | 'rateFactor'>,
   onStep: (step: number) => void,
 ): Promise<TrainingRecord & { readonly heldOut: Examples }> {
   const { loaded, folder, emit, signal } = context;
   const { backend, policy, trainer, objective, examples, referenceNames, policyReferences, identity } = prepared;
   const { training } = loaded.config;
   const state = point?.state;
+  const { samplesBytes } = start;
+  const rateFactor = state?.rateFactor ?? start.rateFactor;
   const onProgress = (done: number, total: number): void => emit(evaluationProgress(done, total));
   const scoring = { backend, rowSet: policy.rowSet, onProgress };
   let { heldOut } = examples;
@@ -136,7 +155,7 @@ async function train(
     policyReferences,
     training,
     resume: state?.training,
-    rateFactor: state?.rateFactor,
+    rateFactor,
     start: async (abort) => {
       if (state !== undefined) {
         const pairs = resumedStart(examples, policyReferences, kept);
@@ -170,7 +189,7 @@ async function train(
     checkpointing: trainer.checkpointing as RunState['checkpointing'],
     policyStart: kept,
     samplesBytes,
-    rateFactor: state?.rateFactor ?? 1,
+    rateFactor,
   });
   if (state === undefined) await rm(folder.file('metrics'), { force: true });
   const metrics = await (state === undefined
@@ -184,15 +203,38 @@ async function train(
       resume: state?.recording,
       onBoundary: async (boundary) => {
         onStep(boundary.step);
-        await checkpoints.boundary(boundary.step, boundary.isBest, () => stateAt(boundary));
+        // A run that is to go back to its last good checkpoint needs one from before things went wrong.
+        const good = training.on_divergence === 'stop' || boundary.training.skippedInARow === 0;
+        if (good) await checkpoints.boundary(boundary.step, boundary.isBest, () => stateAt(boundary));
       },
     });
     await checkpoints.last(() => stateAt({ training: trained.state, recording: async () => trained.recording }));
-    return { ...trained, heldOut };
+    return { ...(await withBest(context, prepared, trained)), heldOut };
   } finally {
     await checkpoints.settle();
     await metrics.close();
   }
+}
+
+/** Puts the policy of the best evaluation on the trainer, where that is to be the result. */
+async function withBest(
+  { loaded, folder, emit }: RunContext,
+  { trainer }: PreparedRun,
+  trained: TrainingRecord,
+): Promise<TrainingRecord> {
+  const { best, stopped, steps } = trained;
+  if (!loaded.config.training.load_best_model_at_end || stopped || best === undefined || best.step === steps) {
+    return trained;
+  }
+  const note = (message: string): void => emit({ type: 'note', message });
+  const point = await newestCheckpoint(folder, note, (state) => state.training.step === best.step);
+  if (point === undefined) {
+    note(`the checkpoint of step ${best.step}, the best by ${best.metric}, cannot be read: the result is the last step's`);
+    return trained;
+  }
+  await trainer.loadCheckpoint(checkpointPieces(point.checkpoint));
+  note(`the result is the policy of step ${best.step}, the best by ${best.metric} (${best.value.toPrecision(4)})`);
+  return { ...trained, after: point.state.recording.after, afterStep: best.step };
 }
 
 const scoredAgain = (off: number): string =>

@@ -1,5 +1,6 @@
 /** The training of a run: follows the loop, writes its lines, tells its events, and keeps what later stages need. */
 import type { TrainingConfig } from '../config/index.js';
+import { MrpoError } from '../core/errors.js';
 import { createEta } from './eta.js';
 import { createMetricsWindow, evaluationLine } from './metrics.js';
 import type { BestEvaluation, RecordingState } from './run-state.js';
@@ -24,7 +25,7 @@ export interface TrainingRecord extends TrainingEnd {
 }
 
 export interface RecordOptions {
-  readonly training: Pick<TrainingConfig, 'logging_steps' | 'metric_for_best_model' | 'early_stopping_patience'>;
+  readonly training: TrainingConfig;
   readonly metrics: JsonLinesWriter;
   readonly emit: (event: RunEvent) => void;
   /** Called between two steps. */
@@ -92,6 +93,7 @@ export async function recordTraining(
         const { measures } = evaluation;
         before ??= evaluation;
         [after, afterStep] = [evaluation, step];
+        requireMetric(metric, measures, training);
         if (step > 0) {
           const value = (measures as Readonly<Record<string, number | undefined>>)[metric];
           if (value !== undefined && isBetter(metric, value, best?.value)) {
@@ -122,6 +124,16 @@ export async function recordTraining(
         break;
     }
   }
+}
+
+/** @throws MrpoError `config` if what decides about the best evaluation is not measured. */
+function requireMetric(metric: string, measures: Evaluation['measures'], training: TrainingConfig): void {
+  const names = Object.keys(measures);
+  const decides = training.load_best_model_at_end || training.early_stopping_patience !== undefined;
+  if (!decides || names.length === 0 || names.includes(metric)) return;
+  throw new MrpoError('config', `training.metric_for_best_model: ${metric} is not measured`, {
+    hint: `Measured are ${names.join(', ')}.`,
+  });
 }
 
 /** A loss is better when it is less, any other measure when it is more. The first evaluation is the best so far. */

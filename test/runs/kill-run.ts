@@ -5,7 +5,6 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
 import { testPython, tinyModel } from '../support/tiny-models.js';
-import { pairRows } from './support.js';
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '../..');
 
@@ -24,9 +23,7 @@ export function writeKillRun(folder: string, { steps, saveSteps, weights }: Kill
   mkdirSync(join(folder, 'tmp'), { recursive: true });
   writeFileSync(
     join(folder, 'pairs.jsonl'),
-    pairRows(24)
-      .map((row) => `${JSON.stringify(row)}\n`)
-      .join(''),
+    Array.from({ length: 24 }, (_, i) => `${JSON.stringify(pairRow(i))}\n`).join(''),
   );
   const config = {
     policy: { model: tinyModel('llama'), lora: { r: 4, dropout: 0.1 } },
@@ -52,6 +49,12 @@ export function writeKillRun(folder: string, { steps, saveSteps, weights }: Kill
   };
   writeFileSync(join(folder, 'run.yaml'), stringify(config));
 }
+
+const pairRow = (i: number): object => ({
+  prompt: [{ role: 'user', content: `What is ${i} plus two?` }],
+  chosen: [{ role: 'assistant', content: `It is ${i + 2}.` }],
+  rejected: [{ role: 'assistant', content: `No idea, perhaps ${i}, ask again${' later'.repeat(i % 3)}.` }],
+});
 
 export interface Attempt {
   readonly process: ChildProcess;

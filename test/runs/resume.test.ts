@@ -246,3 +246,63 @@ describe('a backend that fails in the middle', () => {
     expect(resultOf(run.folder)).toEqual(await undisturbed());
   }, 20_000);
 });
+
+describe('the best evaluation', () => {
+  it('is the result where that is wanted, and ends a run that gets no better', async () => {
+    const folder = temporaryFolder();
+    writePairs(folder);
+    const rising = { ...TRAINING, learning_rate: 2, epochs: 4, eval_steps: 1, load_best_model_at_end: true } as const;
+    const training = { ...rising, lr_scheduler_type: 'constant', early_stopping_patience: 3, save_steps: 100, metric_for_best_model: 'accuracies/per_token' } as const;
+    const { run, events, error } = await runToEnd(config(folder, { training, objective: { weights: 'uniform' } }));
+    expect(error).toBeUndefined();
+    const shares = events.flatMap((event) =>
+      event.type === 'evaluation' ? [event.measures['accuracies/per_token'] ?? NaN] : [],
+    );
+    const best = shares.slice(1).indexOf(Math.max(...shares.slice(1))) + 1;
+    expect(shares).toHaveLength(1 + best + 3);
+    const { record } = await readRun(run.folder);
+    expect(record.evaluation?.afterStep).toBe(best);
+    expect(record.evaluation?.after['accuracies/per_token']).toBe(shares[best]);
+    expect(notesOf(events).join('\n')).toContain('stopped early');
+  });
+
+  it('must be one that is measured', async () => {
+    const folder = temporaryFolder();
+    writePairs(folder);
+    const training = { ...TRAINING, early_stopping_patience: 1, metric_for_best_model: 'accuracy' };
+    const { error } = await runToEnd(config(folder, { training }));
+    expect((error as MrpoError).message).toContain('accuracy is not measured');
+  });
+});
+
+it('a run that diverges goes back to its last good checkpoint with half the learning rate', async () => {
+  const folder = temporaryFolder();
+  writePairs(folder);
+  const rates: number[] = [];
+  const diverging = failingBackend((trainer) => ({
+    commit: async (request) => {
+      const done = await trainer.commit(request);
+      rates[request.step] = request.learningRate;
+      return request.step >= 7 && request.learningRate > 0.015 ? { ...done, skipped: true } : done;
+    },
+  }));
+  const training = { ...TRAINING, lr_scheduler_type: 'constant', on_divergence: 'restore' } as const;
+  const { result, events } = await runToEnd(config(folder, { training }), { backend: diverging });
+  expect(result?.status).toBe('succeeded');
+  expect(events.filter(({ type }) => type === 'resumed' || type === 'recovery')).toMatchObject([
+    { type: 'recovery', reason: expect.stringContaining('diverged') as string },
+    { type: 'resumed', step: 6 },
+  ]);
+  expect(rates.slice(5)).toEqual([0.02, 0.02, ...new Array<number>(10).fill(0.01)]);
+});
+
+it('a run whose time is over stops with a checkpoint', async () => {
+  const folder = temporaryFolder();
+  writePairs(folder);
+  const training = { ...TRAINING, epochs: 2000, max_seconds: '1s' };
+  const { result, run } = await runToEnd(config(folder, { training }));
+  const { record, folder: stored } = await readRun(run.folder);
+  expect(result?.status).toBe('cancelled');
+  expect(record.reason).toBe('training.max_seconds (1s) is over');
+  expect((await listCheckpoints(stored))[0]?.step ?? 0).toBe(record.training?.steps ?? 0);
+});

@@ -29,7 +29,7 @@ export async function* callMethod(
   for (const request of requests) service.checkRequest(service.method(method), request);
   const address = parseAddress(options.address);
   const credentials = channelCredentials(address, options.tls, options.token);
-  const client = new Client(address.target, credentials, channelOptions(options.tls));
+  const client = new Client(address.target, credentials, channelOptions(address, options.tls));
   // On the wire every kind of call is a stream each way, so one kind of client call serves them all.
   const call: ClientDuplexStream<object, object> = client.makeBidiStreamRequest(
     path,

@@ -7,7 +7,8 @@ import type { ClientReadableStream } from '@grpc/grpc-js';
 import { BackendServiceClient } from '../../gen/mrpo/backend/v1/backend.js';
 import { PROTOCOL_VERSION, type Backend, type CallOptions, type Progress } from '../backend.js';
 import { BackendFault } from '../fault.js';
-import { parseAddress } from '../../rpc/address.js';
+import { isStopped } from '../../core/process-owner.js';
+import { isLocal, parseAddress } from '../../rpc/address.js';
 import { callMetadata, channelCredentials, channelOptions, type TlsFiles } from '../../rpc/channel.js';
 import { createHeartbeat } from '../../rpc/heartbeat.js';
 import { registerRows } from './register-rows.js';
@@ -40,13 +41,15 @@ const DEFAULT_SILENCE_MS = 60_000;
 /** Dials and asks who answers. Throws `unreachable`, `unauthenticated`, or `protocol` for another protocol version. */
 export async function connectBackend(options: ConnectOptions): Promise<Backend> {
   const closing = new AbortController();
-  const connection = dial(options, closing.signal);
+  const server: KnownServer = { processId: -1 };
+  const connection = dial(options, closing.signal, server);
   const backend = backendOn(connection, options.answerMs ?? INFO_TIMEOUT_MS, () => {
     closing.abort(new BackendFault('unreachable', `the connection to ${options.address} is closed`));
     connection.client.close();
   });
   try {
     const info = await backend.info({ signal: options.signal });
+    server.processId = info.processId;
     if (info.protocolVersion !== PROTOCOL_VERSION) {
       throw new BackendFault(
         'protocol',
@@ -62,10 +65,14 @@ export async function connectBackend(options: ConnectOptions): Promise<Backend> 
   }
 }
 
-function dial(options: ConnectOptions, closed: AbortSignal): BackendConnection {
+interface KnownServer {
+  processId: number;
+}
+
+function dial(options: ConnectOptions, closed: AbortSignal, server: KnownServer): BackendConnection {
   const address = parseAddress(options.address);
   const credentials = channelCredentials(address, options.tls, options.token);
-  const client = new BackendServiceClient(address.target, credentials, channelOptions(options.tls));
+  const client = new BackendServiceClient(address.target, credentials, channelOptions(address, options.tls));
   const metadata = callMetadata(options.token);
   const ask = (): Promise<void> =>
     new Promise((resolve, reject) => {
@@ -74,7 +81,9 @@ function dial(options: ConnectOptions, closed: AbortSignal): BackendConnection {
         else reject(error);
       });
     });
-  const heartbeat = createHeartbeat(ask, options.silenceMs ?? DEFAULT_SILENCE_MS, BACKEND_SERVICE, options.address);
+  const asleep = (): boolean => isLocal(address) && isStopped(server.processId);
+  const silenceMs = options.silenceMs ?? DEFAULT_SILENCE_MS;
+  const heartbeat = createHeartbeat(ask, silenceMs, BACKEND_SERVICE, options.address, asleep);
   return {
     service: BACKEND_SERVICE,
     client,

@@ -137,13 +137,13 @@ def reason(error: grpc.RpcError) -> str:
 
 
 def spawn(*arguments: str, **environment: str) -> tuple[subprocess.Popen[str], dict[str, Any]]:
-    """A backend process and its ready line."""
+    """A backend process and its ready line. Its log goes where this process's does: a pipe that nobody reads would be
+    full one day, and stop it."""
     process = subprocess.Popen(
         [sys.executable, "-m", "py_backend", "--threads", "1", *arguments],
         cwd=ROOT,
         env={**os.environ, **environment},
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
         text=True,
     )
     assert process.stdout is not None

@@ -68,6 +68,6 @@ def unreachable(name: str, what: str, error: Exception) -> Fault:
     first_line = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
     return Fault(
         "MODEL_NOT_FOUND",
-        f"{what} {name}: no such folder, and as a hub id it cannot be had: {type(error).__name__}: {first_line}",
+        f"{what} {name}: no such folder, and as a hub id it cannot be downloaded: {type(error).__name__}: {first_line}",
         "Give the path of a folder; or check the id, the network, and HF_TOKEN for gated models.",
     )

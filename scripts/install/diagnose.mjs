@@ -1,4 +1,4 @@
-/** Turns the last words of npm or pip into one message and one hint. */
+/** Turns the last log lines of npm or pip into one message and one hint. */
 import { InstallProblem } from './problem.mjs';
 
 const DISK_FULL = /no space left on device|ENOSPC|errno 28\b|disk quota exceeded|EDQUOT/i;
@@ -56,7 +56,7 @@ export function diagnose(what, where, output) {
   return new InstallProblem(
     missing
       ? `installing ${what} failed: ${missing[0]}`
-      : `installing ${what} into ${where} failed; its last words:\n    ${lastWords}`,
+      : `installing ${what} into ${where} failed; its last log lines:\n    ${lastWords}`,
     missing
       ? 'The configured package index does not offer this release for this Python and platform; see PIP_INDEX_URL, or try another Python (3.10 to 3.13).'
       : 'Run the same command again; if it fails the same way, delete node_modules and .venv first.',

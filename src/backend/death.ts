@@ -26,7 +26,7 @@ export function deathFault(
   kills: number | undefined = memoryKills(),
 ): BackendFault {
   const how = signal === null ? `exit code ${code ?? 'unknown'}` : `signal ${signal}`;
-  const said = lastWords === '' ? 'It said nothing.' : `Its last words:\n${lastWords}`;
+  const said = lastWords === '' ? 'It said nothing.' : `Its last log lines:\n${lastWords}`;
   const byMemory = signal === 'SIGKILL' && kills !== undefined && killsBefore !== undefined && kills > killsBefore;
   const why = byMemory ? ', by the out-of-memory killer of the system' : '';
   return new BackendFault('died', `the Python backend has ended (${how}${why}). ${said}`, {

@@ -20,7 +20,7 @@ export type FaultReason =
   | 'unreachable' // no backend answers at the address
   | 'unauthenticated'
   | 'protocol' // another protocol version, or frames that make no sense
-  | 'died' // the backend process ended; the message holds its last words
+  | 'died' // the backend process ended; the message holds its last log lines
   | 'failed'; // anything else that went wrong over there
 
 /** Reasons that are the user's input and not a failure of the machine. */

@@ -29,7 +29,7 @@ const END_GRACE_MS = 200;
 
 /**
  * Starts Python and connects to it. `close()` of the result ends the process and removes its folder; so does the end
- * of this process, whatever way. Throws code `environment` without Python, `died` with its last words if it fails.
+ * of this process, whatever way. Throws code `environment` without Python, `died` with its last log lines if it fails.
  */
 export async function launchBackend(options: LaunchOptions = {}): Promise<Backend> {
   throwIfAborted(options.signal);

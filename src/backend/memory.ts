@@ -114,7 +114,7 @@ export function createMemoryBackend(options: MemoryBackendOptions = {}): Backend
     });
   }
 
-  /** The policy of now, or its start. */
+  /** The current policy, or its start. */
   function weightsOf(toy: Toy, adapterOff: boolean): Float64Array {
     if (toy.adapter === undefined) return toy.weights;
     if (!adapterOff) return effectiveWeights(toy.adapter);

@@ -28,7 +28,7 @@ export const CHANNEL_OPTIONS: ClientOptions = {
 };
 
 /**
- * Pings find a peer on another machine that vanished without a word; the server takes them every 10 s and oftener. On this
+ * Pings find a peer on another machine that vanished silently; the server takes them every 10 s and oftener. On this
  * machine the system itself tells of every end, and a peer that only sleeps must not be taken for one that is gone.
  */
 const KEEPALIVE: ClientOptions = {

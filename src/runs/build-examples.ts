@@ -1,6 +1,6 @@
 /**
  * Pairs, the policy's view of them and the references' scores, joined into columns. A pair that any of the models
- * cannot take is left out for all, counted, and dropNotes.
+ * cannot take is dropped for all models, counted and reported.
  */
 import type { RowFacts } from '../backend/backend.js';
 import { wayThrough } from '../backend/unusable.js';

@@ -250,7 +250,7 @@ const evaluationProgress = (done: number, total: number): RunEvent => ({
   unit: 'pairs',
 });
 
-/** Answers of the policy of now. A stop while they are written leaves the rest unwritten. */
+/** Answers of the current policy. A stop while they are written leaves the rest unwritten. */
 async function sample(context: RunContext, prepared: PreparedRun, lines: JsonLinesWriter, step: number): Promise<void> {
   const { loaded, signal } = context;
   const { samples, max_new_tokens } = loaded.config.generate;

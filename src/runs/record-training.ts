@@ -35,7 +35,7 @@ export interface RecordOptions {
 
 export interface StepBoundary {
   readonly step: number;
-  /** Whether the policy of now has been evaluated, better than ever before. */
+  /** Whether the current policy has been evaluated, better than ever before. */
   readonly isBest: boolean;
   readonly training: TrainingState;
   readonly recording: () => Promise<RecordingState>;

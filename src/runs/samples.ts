@@ -21,7 +21,7 @@ export function samplePairs(pairs: readonly PreferencePair[], count: number): re
   return pairs.filter(({ promptId }) => !seen.has(promptId) && seen.add(promptId)).slice(0, count);
 }
 
-/** Greedy answers of the policy of now. */
+/** Greedy answers of the current policy. */
 export async function answerSamples(
   backend: Backend,
   modelHandle: string,

@@ -163,7 +163,7 @@ function noteLostProcess(record: RunRecord): RunRecord {
   return {
     ...record,
     status: 'failed',
-    reason: `process ${record.machine.processId} ended without a word while at: ${record.stage}`,
+    reason: `process ${record.machine.processId} exited without recording a status while at: ${record.stage}`,
   };
 }
 

@@ -1,4 +1,4 @@
-/** Keeps `run.json` in step with the run: every change is written whole, and the last word is said whatever happens. */
+/** Keeps `run.json` in step with the run: every change is written whole, and a final status is written even on abrupt exit. */
 import { hostname } from 'node:os';
 import type { MrpoError } from '../core/errors.js';
 import { VERSION } from '../core/version.js';

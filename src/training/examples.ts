@@ -42,7 +42,7 @@ export function pairNoise(examples: Examples, index: number): number {
 export const everyPair = ({ size }: Examples): number[] => Array.from({ length: size }, (_, index) => index);
 
 /**
- * The batch an objective sees: pairs `indices` of `examples` with the policy's log-probs of now.
+ * The batch an objective sees: pairs `indices` of `examples` with the policy's current log-probs.
  * @param policyLogps Columns as long as `indices`, nats.
  */
 export function batchOf(examples: Examples, indices: readonly number[], policyLogps: Sides<Float64Array>): PairBatch {

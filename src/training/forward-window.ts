@@ -1,5 +1,5 @@
 /**
- * Forwards that are sent and whose gradients are not. Two of them at once, where the graphs of both fit in memory, so that
+ * Forward passes awaiting gradients. Two of them at once, where the graphs of both fit in memory, so that
  * the device has work while a gradient is on its way.
  */
 import type { ForwardResult } from '../backend/backend.js';

@@ -10,7 +10,7 @@ import { seedFor } from './seeds.js';
 export interface LearningContext {
   readonly objective: Objective;
   readonly heldOut: Examples;
-  /** Evaluates the policy of now on the held-out pairs, or on some of them. */
+  /** Evaluates the current policy on the held-out pairs, or on some of them. */
   readonly evaluate: (signal: AbortSignal | undefined, only?: readonly number[]) => Promise<Evaluation>;
 }
 

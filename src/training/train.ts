@@ -83,7 +83,7 @@ export interface TrainingEnd {
 /** Training that a smaller learning rate may save. */
 export class DivergenceError extends MrpoError {}
 
-/** So many steps in a row with a gradient that is not finite are no accident. */
+/** Stop after this many consecutive non-finite gradients. */
 const MAX_SKIPPED_IN_A_ROW = 5;
 
 /** Trains; the generator's return value says how it ended. */

@@ -10,7 +10,7 @@ const killed = { code: null, signal: 'SIGKILL', lastWords: 'loaded', killsBefore
 describe('the end of a Python process', () => {
   it('is put down to memory when the system has ended a process for it meanwhile', () => {
     const fault = deathFault(killed, 4);
-    expect(fault.message).toMatch(/signal SIGKILL, by the out-of-memory killer.*last words:\nloaded/s);
+    expect(fault.message).toMatch(/signal SIGKILL, by the out-of-memory killer.*last log lines:\nloaded/s);
     expect(fault.hint).toMatch(/^Memory ran out/);
   });
 

@@ -74,7 +74,7 @@ describe('a program that cannot start Python', () => {
     await expect(attempt).rejects.toThrow('no-python');
   });
 
-  it('hears the last words of one that ends at once', async () => {
+  it('hears the last log lines of one that ends at once', async () => {
     const python = fakePython('dying-python', 'echo "ImportError: no torch here" >&2; exit 3');
     const attempt = launchBackend({ python });
     await expect(attempt).rejects.toMatchObject({ reason: 'died', code: 'backend' });
@@ -137,7 +137,7 @@ describe('an embedded backend', () => {
     await expect.poll(() => lines.some((line) => line.includes('loaded')), { timeout: 20_000 }).toBe(true);
   });
 
-  it('fails calls at once with its last words when it is killed, and leaves the other one alone', async () => {
+  it('fails calls at once with its last log lines when it is killed, and leaves the other one alone', async () => {
     const [backend, other] = both();
     const { processId } = await backend.info();
     const { handle } = await backend.loadModel({ source: tinyModel('llama') });
@@ -152,7 +152,7 @@ describe('an embedded backend', () => {
     await expect(scoring).rejects.toMatchObject({ reason: 'died' });
     expect(performance.now() - killedAt).toBeLessThan(20_000);
     await expect(scoring).rejects.toThrow(/signal SIGKILL/);
-    await expect(scoring).rejects.toThrow(/last words:\n(.*\n)*.*loaded/);
+    await expect(scoring).rejects.toThrow(/last log lines:\n(.*\n)*.*loaded/);
     await expect(backend.info()).rejects.toMatchObject({ reason: 'died' });
     await expect(scoresOf(backend, rows.handle)).rejects.toMatchObject({ reason: 'died' });
     expect((await other.info()).protocolVersion).toBe(PROTOCOL_VERSION);

@@ -42,7 +42,7 @@ describe('diagnose', () => {
       'ERROR: No matching distribution found for torch==99.0',
       /No matching distribution found for torch==99\.0/,
     ],
-    ['anything else', 'something odd\nhappened here', /its last words:\n {4}something odd\n {4}happened here/],
+    ['anything else', 'something odd\nhappened here', /its last log lines:\n {4}something odd\n {4}happened here/],
   ])('names %s, and what to do', (_case, output, expected) => {
     const problem = diagnose('Python packages', '/srv/x', output);
     expect(problem.message).toMatch(expected);

@@ -12,7 +12,7 @@ import { notesOf, pairRows, runToEnd, temporaryFolder, toyConfig, writePairs } f
 function dyingBackend(atStep: number): Backend {
   const inner = createMemoryBackend();
   const dead = (): never => {
-    throw new BackendFault('died', 'the Python backend ended (signal SIGKILL); its last words: torch: out of luck');
+    throw new BackendFault('died', 'the Python backend ended (signal SIGKILL); its last log lines: torch: out of luck');
   };
   return {
     ...inner,
@@ -28,7 +28,7 @@ function dyingBackend(atStep: number): Backend {
 }
 
 describe('a run that fails in the middle', () => {
-  it('is marked failed with the last words, and what it wrote stays readable', async () => {
+  it('is marked failed with the last log lines, and what it wrote stays readable', async () => {
     const folder = temporaryFolder();
     writePairs(folder);
     const { error, run, events } = await runToEnd(toyConfig(folder), { backend: dyingBackend(4) });

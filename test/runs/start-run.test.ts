@@ -287,7 +287,7 @@ describe('a run folder', () => {
     );
     expect((await readRun(run.folder)).record).toMatchObject({
       status: 'failed',
-      reason: 'process 4194305 ended without a word while at: train',
+      reason: 'process 4194305 exited without recording a status while at: train',
     });
   });
 

@@ -1,4 +1,4 @@
-/** A file system without hard links cannot be had everywhere, so the one call that would fail there fails here. */
+/** A file system without hard links cannot be downloaded everywhere, so the one call that would fail there fails here. */
 import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

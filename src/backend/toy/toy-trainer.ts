@@ -54,7 +54,7 @@ export function createAdapter(base: Float64Array, spec: CompleteTrainerSpec): To
   return { base, trained: new Float64Array(PARAMETERS), scale: spec.lora.alpha / spec.lora.r, modules, updates: 0 };
 }
 
-/** The weights that the policy of now computes with. `keep` = dropout factors of the adapter, 1 where absent. */
+/** The weights that the current policy computes with. `keep` = dropout factors of the adapter, 1 where absent. */
 export function effectiveWeights(adapter: ToyAdapter, keep?: Float64Array): Float64Array {
   const { base, trained, scale } = adapter;
   if (scale === undefined) return trained;

@@ -1,5 +1,15 @@
-import { copyFileSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { homedir } from 'node:os';
+import { spawnSync } from 'node:child_process';
+import {
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'libsql';
 import fc from 'fast-check';
@@ -284,4 +294,34 @@ test('a copy of the file taken with its write-ahead log is a whole cache', () =>
   copyFileSync(path, copy);
   if (existsSync(`${path}-wal`)) copyFileSync(`${path}-wal`, `${copy}-wal`);
   expect(openAt(copy).count(key())).toBe(100);
+});
+
+const mayMount = process.platform === 'linux' && process.getuid?.() === 0 && tryMount();
+
+function tryMount(): boolean {
+  const folder = mkdtempSync(join(tmpdir(), 'mount-'));
+  const works = spawnSync('mount', ['-t', 'tmpfs', 'tmpfs', folder]).status === 0;
+  if (works) spawnSync('umount', [folder]);
+  rmSync(folder, { recursive: true, force: true });
+  return works;
+}
+
+test.runIf(mayMount)('a full cache on a read-only disk is read; what needs writing says why it cannot', () => {
+  const [folder, mounted] = [temporaryFolder(), temporaryFolder()];
+  const written = join(temporaryFolder(), 'logps.sqlite');
+  const writer = openLogpCache({ path: written });
+  writer.write(key(), 'model', [usable(1)]);
+  const raw = new Database(written);
+  raw.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+  raw.close();
+  writer.close();
+  copyFileSync(written, join(folder, 'a #1?.sqlite'));
+  spawnSync('mount', ['--bind', folder, mounted]);
+  onTestFinished(() => void spawnSync('umount', ['-l', mounted]));
+  expect(spawnSync('mount', ['-o', 'remount,ro,bind', mounted]).status).toBe(0);
+  const cache = openLogpCache({ path: join(mounted, 'a #1?.sqlite') });
+  onTestFinished(() => cache.close());
+  expect(cache.count(key())).toBe(1);
+  cache.touch(key(), 'model');
+  expect(() => cache.write(key(), 'model', [usable(2)])).toThrow(/readonly/);
 });

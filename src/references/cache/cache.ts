@@ -59,7 +59,7 @@ export interface CacheOptions {
 export function openLogpCache(options: CacheOptions = {}): LogpCache {
   const path = options.path ?? cacheFile();
   const timing = { ...DEFAULT_TIMING, ...options.timing };
-  const database = openDatabase(path);
+  const { database, readOnly } = openDatabase(path);
   const find = (key: ScoringKey): number | undefined => findScoring(database, key);
   const cache: LogpCache = {
     path,
@@ -68,7 +68,7 @@ export function openLogpCache(options: CacheOptions = {}): LogpCache {
       const scoring = find(key);
       return scoring === undefined ? 0 : countScores(database, scoring);
     },
-    touch: (key, label) => void touchScoring(database, key, label),
+    touch: (key, label) => void (readOnly || touchScoring(database, key, label)),
     claim: (key, label) => tryClaim(database, touchScoring(database, key, label), timing),
     write: (key, label, scores) =>
       inTransaction(database, () => insertScores(database, ensureScoring(database, key, label, false), scores)),
@@ -81,7 +81,7 @@ export function openLogpCache(options: CacheOptions = {}): LogpCache {
           0,
         );
       }),
-    remember: (model) => inTransaction(database, () => rememberModel(database, model, false)),
+    remember: (model) => void (readOnly || inTransaction(database, () => rememberModel(database, model, false))),
     recall: (spec, files) => recallModel(database, spec, files),
     importedModels: () => importedModels(database),
     importedTwins: (key) => importedTwins(database, key),

@@ -2,12 +2,18 @@
  * The SQLite file under the cache: opened, checked and brought to the current layout. Write-ahead log, one transaction
  * per change: a process killed at any moment leaves whole rows or none.
  */
-import { mkdirSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Database from 'libsql';
 import { MrpoError } from '../../core/errors.js';
 
 export type CacheDatabase = Database.Database;
+
+export interface OpenedDatabase {
+  readonly database: CacheDatabase;
+  /** Nothing can be written: the file lies on a read-only disk. */
+  readonly readOnly: boolean;
+}
 
 /** "mrpo" in ASCII: SQLite's mark of whose file it is. */
 const APPLICATION_ID = 0x6d72706f;
@@ -53,9 +59,15 @@ const LAYOUT = `
  * Opens or makes the cache file at `path` (or `:memory:`).
  * @throws MrpoError `environment` if it cannot be opened, is not a cache of this package, or is of a newer layout.
  */
-export function openDatabase(path: string): CacheDatabase {
+export function openDatabase(path: string): OpenedDatabase {
   let database: CacheDatabase | undefined;
   try {
+    if (isReadOnly(path)) {
+      database = new Database(`file:${encodeURI(path).replaceAll('?', '%3f').replaceAll('#', '%23')}?immutable=1`);
+      requireOwnFile(database, path);
+      requireLayout(database, path);
+      return { database, readOnly: true };
+    }
     if (path !== ':memory:') mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     database = new Database(path);
     database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
@@ -63,11 +75,25 @@ export function openDatabase(path: string): CacheDatabase {
     database.exec('PRAGMA journal_mode = WAL');
     database.exec('PRAGMA synchronous = NORMAL');
     ensureLayout(database, path);
-    return database;
+    return { database, readOnly: false };
   } catch (cause) {
     database?.close();
     if (cause instanceof MrpoError) throw cause;
     throw cacheError(path, cause);
+  }
+}
+
+/** Whether there is a cache in a place that nothing can be written to: what it holds can be read all the same. */
+function isReadOnly(path: string): boolean {
+  if (path === ':memory:' || !existsSync(path)) return false;
+  try {
+    accessSync(dirname(path), constants.W_OK);
+    return false;
+  } catch {
+    if (!existsSync(`${path}-wal`) || statSync(`${path}-wal`).size === 0) return true;
+    throw new MrpoError('environment', `log-prob cache ${path}: it lies on a read-only disk and is not complete`, {
+      hint: 'Its last rows are in the write-ahead log beside it: open it once where it can be written to.',
+    });
   }
 }
 
@@ -113,6 +139,10 @@ function ensureLayout(database: CacheDatabase, path: string): void {
       database.exec(`PRAGMA user_version = ${LAYOUT_VERSION}`);
     });
   }
+  requireLayout(database, path);
+}
+
+function requireLayout(database: CacheDatabase, path: string): void {
   const version = integer(database, 'PRAGMA user_version');
   if (version === LAYOUT_VERSION) return;
   throw new MrpoError('environment', `log-prob cache ${path}: got layout ${version}, expected ${LAYOUT_VERSION}`, {

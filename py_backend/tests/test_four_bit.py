@@ -3,6 +3,8 @@ evaluation and generation, with weights written out once or in every pass."""
 
 from __future__ import annotations
 
+import math
+
 import bitsandbytes as bnb
 import pytest
 import torch
@@ -11,7 +13,7 @@ from transformers import AutoModelForCausalLM
 
 from py_backend.engine import TokenPair, UnsupportedModel, build_engine, four_bit_kernel
 from py_backend.engine.fused import dequantised, has_packed_weights
-from py_backend.generation import Sampling, generate
+from py_backend.generation import EncodedPrompt, Sampling, generate
 from py_backend.models.load import Loaded, load_model
 from py_backend.models.source import find_source
 from py_backend.models.spec import ModelSpec
@@ -109,7 +111,7 @@ def test_every_number_is_that_of_the_dequantised_weights(
 def texts(loaded: Loaded) -> list[str]:
     found: dict[int, str] = {}
     encoder = TextEncoder(loaded.tokenizer)
-    prompts = [loaded.tokenizer(text)["input_ids"] for text in TEXTS]
+    prompts = [EncodedPrompt(loaded.tokenizer(text)["input_ids"], ends=(), room=math.inf) for text in TEXTS]
     sampling = Sampling(max_new_tokens=8, temperature=0.0, top_p=1.0, seed=0)
     generate(loaded, encoder, prompts, sampling, lambda one: found.update({one.index: one.text}), lambda: None)
     return [found[index] for index in range(len(TEXTS))]

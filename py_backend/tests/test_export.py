@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,9 +13,10 @@ import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from py_backend.gen.mrpo.backend.v1 import backend_pb2 as pb
 from py_backend.tests.client import Client, reason
 from py_backend.tests.test_scoring import PAIRS, response_logp, rows, sequence
-from py_backend.tests.test_training import Setup, step
+from py_backend.tests.test_training import LORA, Setup, step
 
 NATS = 1e-4
 Folder = Callable[[str], Path]
@@ -147,3 +149,58 @@ def test_a_policy_outlives_its_trainer(client: Client, model_folder: Folder, tmp
     setup.leave()
     assert setup.scores() == now
     assert "adapter_model.safetensors" in client.export(setup.model, tmp_path / "late").files
+
+
+@pytest.mark.parametrize("lora", [LORA, None], ids=["adapter", "all-weights"])
+def test_a_rehearsal_says_what_an_export_would_and_leaves_nothing(
+    client: Client, model_folder: Folder, tmp_path: Path, lora: pb.LoraSpec | None
+) -> None:
+    setup = Setup(client, model_folder("qwen2"), rows(plain=False))
+    setup.train(lora=lora)
+    target, taken = tmp_path / "new" / "target", tmp_path / "taken"
+    client.export(setup.model, target, merge=lora is None, replace=True, rehearse=True)
+    assert list((tmp_path / "new").iterdir()) == []
+    taken.mkdir()
+    (taken / "file").write_text("precious")
+    with pytest.raises(grpc.RpcError) as caught:
+        client.export(setup.model, taken, merge=lora is None, replace=True, rehearse=True)
+    assert reason(caught.value) == "PATH_REFUSED"
+    setup.leave()
+
+
+@pytest.mark.parametrize("lora", [LORA, None], ids=["adapter", "all-weights"])
+def test_kept_weights_are_exported_later_as_they_would_have_been(
+    client: Client, model_folder: Folder, tmp_path: Path, lora: pb.LoraSpec | None
+) -> None:
+    setup = Setup(client, model_folder("qwen2"), rows(plain=False))
+    step(setup.train(lora=lora), 1)
+    kept = client.export(setup.model, tmp_path / "kept", raw=True)
+    assert sorted(kept.files) == ["policy.json", "weights.safetensors"]
+    usual = client.export(setup.model, tmp_path / "usual", merge=lora is None)
+    later = client.load(model_folder("qwen2")).model_handle
+    again = client.export(later, tmp_path / "again", merge=lora is None, raw_folder=kept.path)
+    assert again.files == usual.files
+    weights = "model.safetensors" if lora is None else "adapter_model.safetensors"
+    assert (tmp_path / "again" / weights).read_bytes() == (tmp_path / "usual" / weights).read_bytes()
+    with pytest.raises(grpc.RpcError) as caught:  # of another model
+        client.export(client.load(model_folder("mistral")).model_handle, tmp_path / "wrong", raw_folder=kept.path)
+    assert reason(caught.value) == "MODEL_INVALID" and "do not fit the model" in caught.value.details()
+    assert not (tmp_path / "wrong").exists()
+    setup.leave()
+
+
+def test_sampling_settings_that_transformers_reads_and_will_not_write_are_kept(
+    client: Client, model_folder: Folder, tmp_path: Path
+) -> None:
+    base = Path(shutil.copytree(model_folder("qwen2"), tmp_path / "base"))
+    settings = {"temperature": 0.9, "top_p": 0.6}  # without do_sample
+    (base / "generation_config.json").write_text(json.dumps(settings))
+    setup = Setup(client, base, rows(plain=False))
+    step(setup.train(), 1)
+    merged = client.export(setup.model, tmp_path / "merged", merge=True)
+    step(setup.train(lora=None), 1)
+    whole = client.export(setup.model, tmp_path / "whole", merge=True)
+    for exported in (merged, whole):
+        assert json.loads((Path(exported.path) / "generation_config.json").read_text()) == settings
+        AutoModelForCausalLM.from_pretrained(exported.path)
+    setup.leave()

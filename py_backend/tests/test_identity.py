@@ -14,6 +14,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from py_backend.backend import Backend
+from py_backend.faults import Fault
 from py_backend.models import file_hashes
 from py_backend.models.identity import ModelIdentity
 from py_backend.models.spec import ModelSpec
@@ -121,6 +122,27 @@ def test_a_models_configuration_is_part_of_its_weights(model: Path) -> None:
     before = identity(model)
     edit_json(model / "config.json", rms_norm_eps=1e-3)
     assert identity(model).weights != before.weights
+
+
+def test_shards_in_a_subfolder_are_part_of_the_weights(model: Path) -> None:
+    """transformers reads them there too; so do what an index says and which of two shards holds a tensor."""
+    weights = load_file(model / "model.safetensors")
+    name = sorted(weights)[0]
+    (model / "model.safetensors").rename(model / "rest.safetensors")
+    (model / "parts").mkdir()
+    shard, index = model / "parts" / "first.safetensors", model / "model.safetensors.index.json"
+    save_file({name: weights[name]}, shard, metadata={"format": "pt"})
+    in_the_shard = dict.fromkeys(weights, "rest.safetensors") | {name: "parts/first.safetensors"}
+    index.write_text(json.dumps({"weight_map": in_the_shard}))
+    before = identity(model)
+    save_file({name: weights[name] + 1}, shard, metadata={"format": "pt"})
+    after = identity(model)
+    assert after.weights != before.weights
+    index.write_text(json.dumps({"weight_map": dict.fromkeys(weights, "rest.safetensors")}))
+    assert identity(model).weights not in (before.weights, after.weights)
+    index.write_text(json.dumps({"weight_map": in_the_shard | {name: "parts/none.safetensors"}}))
+    with pytest.raises(Fault, match="parts/none.safetensors, which is not there"):
+        identity(model)
 
 
 def test_an_adapter_is_part_of_the_weights_and_its_dropout_is_not(model: Path, tmp_path: Path) -> None:

@@ -63,13 +63,25 @@ async function finishExport(run: StoredRun, request: ExportRequest): Promise<voi
   const modelCard = await readFile(join(keptWeights, 'README.md'), 'utf8');
   await withBackend(request, async (open) => {
     const backend = await open();
-    const { handle } = await backend.loadModel(policyModelSpec(run.config), { signal, onProgress });
+    const { handle, identity } = await backend.loadModel(policyModelSpec(run.config), { signal, onProgress });
     try {
+      requireStartOf(run, identity.weights);
       await backend.exportModel(handle, path, { merge, modelCard, rawFolder: keptWeights, signal, onProgress });
     } finally {
       await backend.unloadModel(handle).catch(() => undefined);
     }
   });
+}
+
+/** Kept weights are those of an adapter on the run's start; on another model of the same sizes they mean nothing. */
+function requireStartOf(run: StoredRun, weights: string): void {
+  const started = run.record.policy?.identity.weights;
+  if (started === undefined || started === weights) return;
+  throw new MrpoError(
+    'usage',
+    `run ${run.folder.path}: ${run.config.policy.model} has other weights now than when it was trained (sha256 ${weights}, expected ${started})`,
+    { hint: 'Put the model, and the adapter it started from, back as they were.' },
+  );
 }
 
 const exists = (path: string): Promise<boolean> =>

@@ -55,7 +55,7 @@ describe('connecting', () => {
     };
     const attempt = connected({ overrides });
     await expect(attempt).rejects.toMatchObject({ reason: 'protocol', code: 'backend' });
-    await expect(attempt).rejects.toThrow(/protocol version 2.*version 1/);
+    await expect(attempt).rejects.toThrow(/protocol version 3.*version 2/);
   });
 
   it('refuses a server that is no backend', async () => {

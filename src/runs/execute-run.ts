@@ -27,9 +27,18 @@ import { requireSameRun } from './run-identity.js';
 import { newestCheckpoint, type ResumePoint } from './resume-point.js';
 import type { RunState } from './run-state.js';
 import { answerSamples, samplePairs } from './samples.js';
+import type { OpenBackend } from './with-backend.js';
 
 /** @returns whether the run was stopped on the way; then the adapter is that of the last finished step. */
-export async function executeRun(context: RunContext): Promise<{ readonly stopped: boolean }> {
+export async function executeRun(given: RunContext): Promise<{ readonly stopped: boolean }> {
+  // An address where nobody has ever answered is a mistake to tell, and no fault to wait for.
+  let answered = false;
+  const open = async (): ReturnType<OpenBackend> => {
+    const backend = await given.open();
+    answered = true;
+    return backend;
+  };
+  const context = { ...given, open };
   const recovery = createRecovery(context.renew !== undefined);
   let lastStep = 0;
   let rateFactor: number | undefined;
@@ -46,7 +55,7 @@ export async function executeRun(context: RunContext): Promise<{ readonly stoppe
         continue;
       }
       const verdict = recovery.after(thrown, lastStep);
-      if (context.signal.aborted || 'giveUp' in verdict) {
+      if (context.signal.aborted || !answered || 'giveUp' in verdict) {
         const why = 'giveUp' in verdict ? verdict.giveUp : undefined;
         if (why !== undefined) context.emit({ type: 'note', message: `the run does not go on: ${why}` });
         throw thrown;

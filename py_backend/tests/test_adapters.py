@@ -3,7 +3,9 @@ what is exported after two updates is what was trained, read by PEFT and transfo
 
 from __future__ import annotations
 
+import json
 import math
+import shutil
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
@@ -207,6 +209,19 @@ def test_embeddings_and_head_are_trained_like_other_modules(
     exported = export(loaded, policy, ExportSpec(str(tmp_path / "adapter"), pairs=PAIRS), Roots(), silent)
     assert log_probs(peft_alone(KINDS[0], base, exported.path), PAIRS) == pytest.approx(trained, abs=NATS)
     merged = export(loaded, policy, ExportSpec(str(tmp_path / "merged"), merge=True, pairs=PAIRS), Roots(), silent)
+    assert log_probs(whole_model(merged.path), PAIRS) == pytest.approx(trained, abs=NATS)
+
+
+def test_a_base_that_is_stored_in_4_bits_is_merged_as_it_was_trained(made: Maker, tmp_path: Path) -> None:
+    base, adapter = made(KINDS[0], True)
+    stored = Path(shutil.copytree(base, tmp_path / "stored", ignore=shutil.ignore_patterns("*.safetensors")))
+    AutoModelForCausalLM.from_pretrained(base, **NF4).save_pretrained(stored)
+    loaded = load(stored, adapter)
+    policy, engine = start_policy(loaded, LORA)
+    train(policy, engine)
+    trained = log_probs(policy.model, PAIRS)
+    merged = export(loaded, policy, ExportSpec(str(tmp_path / "merged"), merge=True, pairs=PAIRS), Roots(), silent)
+    assert "quantization_config" not in json.loads((merged.path / "config.json").read_text())
     assert log_probs(whole_model(merged.path), PAIRS) == pytest.approx(trained, abs=NATS)
 
 

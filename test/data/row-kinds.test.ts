@@ -246,7 +246,14 @@ describe('lists and single answers', () => {
     ],
     [{ prompt: 'q', responses: ['x', 'y'], ranks: ['1st', '2nd'] }, {}, 'expected a number, got text "1st"'],
     [{ prompt: 'q', completions: ['x', 'y'], labels: [true, false] }, {}, 'labels: may score the completions'],
-    [{ prompt: 'q', responses: ['x', 'y'], chosen: 1 }, {}, 'chosen: may say which of the two responses is better'],
+    [
+      { prompt: 'q', responses: ['x', 'y'], chosen: 1 },
+      {},
+      'chosen: may say which of the 2 responses is better or worse',
+    ],
+    // The order of the answers is not taken while something else may say which is better, named format or not.
+    [{ prompt: 'q', responses: ['x', 'y'], worst_index: 0 }, { format: 'scored-list' }, 'worst_index: may say which'],
+    [{ prompt: 'q', responses: ['x', 'y', 'z'], best: 2 }, {}, 'only if the answers stand best first'],
     [
       {
         prompt: 'q',

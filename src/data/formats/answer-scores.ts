@@ -2,11 +2,11 @@
 import { describeValue } from '../../core/describe-value.js';
 import { MrpoError } from '../../core/errors.js';
 import { isList, isRow, isText, type Row } from '../fields.js';
-import { plainName } from '../names.js';
+import { plainName, wordsOf } from '../names.js';
 import { RowProblem } from '../row-problem.js';
 import { directionOf, isRank } from '../verdict/direction.js';
 import { goodnessOf, isNumeric } from '../verdict/goodness.js';
-import { goodnessOfWord, isGrade } from '../verdict/words.js';
+import { goodnessOfWord, isGrade, isTieWord } from '../verdict/words.js';
 import type { FormatContext } from './format.js';
 import { describesRow } from './other-texts.js';
 
@@ -61,6 +61,7 @@ export function answerScores(
   const source =
     context.score === undefined ? onlySource(row, name, answers) : namedSource(row, answers, context.score);
   if (source === undefined) {
+    refusePointer(row, name, answers, context.ignore);
     if (!context.named) refuseUnknown(row, name, answers);
     return answers.map((_, index) => ({ score: -index, shown: `place ${index + 1}` }));
   }
@@ -117,18 +118,6 @@ const scoresAnswers = (key: string, value: unknown, answers: readonly unknown[])
   isList(value)
     ? value.length === answers.length || KNOWN_LISTS.has(plainName(key))
     : KNOWN_LISTS.has(plainName(key)) && !isNumeric(value);
-/** Names of a number or word that picks one of the answers. */
-const INDEX_NAMES = new Set([
-  'chosen',
-  'choice',
-  'best',
-  'best_index',
-  'chosen_index',
-  'preference',
-  'preferred',
-  'winner',
-  'label',
-]);
 const KNOWN_LISTS = new Set(['scores', 'ratings', 'rewards', 'ranks']);
 
 function isScoreField(key: string, answers: readonly unknown[]): boolean {
@@ -188,6 +177,48 @@ function ownScores(answers: readonly unknown[], source: string, name: string): F
   });
 }
 
+/** Words of a column that points at one of the answers, as good or as bad. */
+const POINTING = new Set([
+  ...[
+    'chosen',
+    'choice',
+    'best',
+    'preference',
+    'preferred',
+    'winner',
+    'winning',
+    'selected',
+    'gold',
+    'correct',
+    'better',
+  ],
+  ...['label', 'worst', 'rejected', 'loser', 'losing', 'worse'],
+]);
+/** What may stand beside such a word: of other names (`label_model`) nobody knows. */
+const POINTER_PARTS = new Set([
+  ...['index', 'idx', 'id', 'position', 'pos', 'number', 'no', 'num', 'answer', 'response', 'completion', 'output'],
+]);
+
+/** @throws RowProblem for a number or word that may pick one of the answers: their order alone would pass over it. */
+function refusePointer(row: Row, name: string, answers: readonly unknown[], ignore: readonly string[]): void {
+  const pointer = Object.keys(row).find((key) => {
+    const words = wordsOf(key);
+    return (
+      key !== name &&
+      !ignore.includes(key) &&
+      words.some((word) => POINTING.has(word)) &&
+      words.every((word) => POINTING.has(word) || POINTER_PARTS.has(word)) &&
+      (isNumeric(row[key]) || (isText(row[key]) && !isTieWord(row[key])))
+    );
+  });
+  if (pointer === undefined) return;
+  const way =
+    answers.length === 2
+      ? `--columns a=${name}.0,b=${name}.1,verdict=${pointer} --verdict VALUE=a,VALUE=b`
+      : `leave it out with --ignore ${pointer} only if the answers stand best first`;
+  throw new RowProblem(`${pointer}: may say which of the ${answers.length} ${name} is better or worse (${way})`);
+}
+
 function refuseUnknown(row: Row, name: string, answers: readonly unknown[]): never {
   const bestFirst = `the format if the answers stand best first (--format scored-list)`;
   const empty = [...KNOWN_LISTS].find((known) => row[known] === null);
@@ -212,12 +243,6 @@ function refuseUnknown(row: Row, name: string, answers: readonly unknown[]): nev
     throw new RowProblem(`${name}[].${field}: may be a score; name it if it is (${scoreFlag(field)}), or ${bestFirst}`);
   if (empty !== undefined)
     throw new RowProblem(`${empty}: expected a list of scores, got ${describeValue(null)}; or name ${bestFirst}`);
-  const index = Object.keys(row).find((key) => INDEX_NAMES.has(plainName(key)) && isThere(row[key]));
-  if (index !== undefined && answers.length === 2) {
-    throw new RowProblem(
-      `${index}: may say which of the two ${name} is better (--columns a=${name}.0,b=${name}.1,verdict=${index} --verdict VALUE=a,VALUE=b)`,
-    );
-  }
   throw new RowProblem(`${name}: nothing says which of the ${answers.length} answers is better; name ${bestFirst}`);
 }
 

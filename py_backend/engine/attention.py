@@ -69,6 +69,9 @@ def _attention(
     **kwargs: Any,
 ) -> tuple[torch.Tensor, None]:
     """query [B, H, T, D], key and value [B, H_kv, T, D] -> [B, T, H, D]."""
+    if value.dtype != query.dtype:  # see `float32_stream`
+        shared = isinstance(attention_mask, Visibility)
+        query, key, value = (part.to(query.dtype if shared else value.dtype) for part in (query, key, value))
     if not isinstance(attention_mask, Visibility):
         if softcap is None:
             return sdpa_attention_forward(

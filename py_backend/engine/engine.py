@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from . import attention, last_layer, pair_dropout
+from . import attention, float32_stream, last_layer, pair_dropout
 from .architecture import Parts, device_of, find_parts, silence_base_dropout
 from .checkpointing import MODES, decoder_layers, layers_for, set_checkpointed
 from .errors import OutOfMemory
@@ -161,6 +161,7 @@ def build_engine(
     silence_base_dropout(model)
     compute_as_in_training(model)
     pair_dropout.install(model)
+    float32_stream.uninstall(parts)
     last_layer.uninstall(decoder_layers(parts.backbone))  # an engine built before the adapter came has put them in
     with evaluation_mode(model):
         pair = made_up_pair(_vocabulary(parts))
@@ -170,6 +171,8 @@ def build_engine(
         _install_fused(model, parts, pair, own, free_bytes(device_of(model)) if write_out else 0)
         _skip_unscored(parts, pair, own)
         shared, note = (False, "plain layout was asked for") if layout == "plain" else _try_shared(parts, pair, own)
+        if shared and float32_stream.fits(parts):
+            _keep_float32_between(parts, pair, own)
     own_head = not head_off <= head_tolerance
     if own_head:
         note += f"; logits differ by {head_off:.1e} from the model's own, whose forward is used: they exist unchunked"
@@ -220,6 +223,19 @@ def _try_shared(parts: Parts, pair: TokenPair, own: torch.Tensor) -> tuple[bool,
         return True, f"self-check: relative difference {difference:.1e} from the model's own forward"
     parts.causal.set_attn_implementation(before)
     return False, problem
+
+
+def _keep_float32_between(parts: Parts, pair: TokenPair, own: torch.Tensor) -> None:
+    """float32 between the products of a bfloat16 model, if it stays within the rounding of its own forward."""
+    float32_stream.install(parts)
+    try:
+        difference = shared_difference(lambda row: run_backbone(parts, row), pair, own)
+        problem = "" if difference <= TOLERANCE[own.dtype] else f"hidden states differ by {difference:.1e}"
+    except Exception as error:  # any architecture may refuse, each in its own way
+        problem = f"{type(error).__name__}: {error}"
+    if problem:
+        float32_stream.uninstall(parts)
+        log.warning("%s: bfloat16 throughout: %s", type(parts.causal).__name__, problem)
 
 
 def _attention_softcap(parts: Parts) -> float | None:

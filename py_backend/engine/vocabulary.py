@@ -14,6 +14,7 @@ from __future__ import annotations
 import torch
 
 from .architecture import LogitRule
+from .float32_stream import has_units
 
 CPU_TILE, CUDA_TILE = 4096, 16384
 """Vocabulary entries at once: on a CPU what stays in cache together with its weights, on CUDA what fills the device."""
@@ -111,11 +112,14 @@ def _product(h_ND: torch.Tensor, W_tD: torch.Tensor) -> torch.Tensor:
 
 
 def _add_product(total_ND: torch.Tensor, p_Nt: torch.Tensor, W_tD: torch.Tensor) -> None:
-    """total += p W; on CUDA p is rounded to the dtype of W, as autograd rounds the gradient of logits."""
+    """total += p W; on CUDA and in bfloat16 units p is rounded to the dtype of W, as autograd rounds the gradient of
+    logits."""
     if p_Nt.dtype == W_tD.dtype:
         total_ND.addmm_(p_Nt, W_tD)
     elif p_Nt.is_cuda:
         total_ND.add_(torch.mm(p_Nt.to(W_tD.dtype), W_tD, out_dtype=total_ND.dtype))
+    elif W_tD.dtype == torch.bfloat16 and has_units():
+        total_ND.add_(p_Nt.to(W_tD.dtype) @ W_tD)
     else:
         total_ND.addmm_(p_Nt, W_tD.to(p_Nt.dtype))
 

@@ -59,7 +59,8 @@ def identify(spec: ModelSpec, source: Source, template: str, device: torch.devic
 def numeric_path(spec: ModelSpec, device: torch.device) -> str:
     """Readable, e.g. "cpu float32 nf4-double-2 sdpa head-float32 sum-float64 layout-2"."""
     quantization = {"none": "unquantized", "nf4": "nf4-double-2", "int8": "int8"}[spec.quantization]
-    return f"{device.type} {spec.dtype_name(device)} {quantization} {spec.attention_name()} {NUMERICS}"
+    between = " stream-float32" if device.type == "cpu" and spec.dtype_name(device) == "bfloat16" else ""
+    return f"{device.type} {spec.dtype_name(device)}{between} {quantization} {spec.attention_name()} {NUMERICS}"
 
 
 def _weights_digest(source: Source, report: Report) -> str:

@@ -10,14 +10,17 @@ from torch import nn
 
 
 class RmsNorm(torch.autograd.Function):
-    """x [..., D], gain [D] -> [..., D]. late_cast: the gain comes before the return to x's dtype (Gemma)."""
+    """x [..., D], gain [D] -> [..., D]. late_cast: the gain comes before the return to x's dtype (Gemma).
+    narrows: the result has the gain's dtype, rounded once."""
 
     @staticmethod
-    def forward(ctx, x, gain, eps, late_cast):
+    def forward(ctx, x, gain, eps, late_cast, narrows=False):
         wide = x if x.dtype == torch.float64 else x.float()
         inverse = (wide.square().mean(-1, keepdim=True) + eps).rsqrt_()
         ctx.save_for_backward(x, gain, inverse)
         y = wide * inverse
+        if narrows:
+            return y.mul_(gain).to(gain.dtype)
         if late_cast:
             return y.mul_(gain).to(x.dtype)
         return y.to(x.dtype).mul_(gain) if x.dtype == gain.dtype else y.to(x.dtype) * gain
@@ -34,12 +37,12 @@ class RmsNorm(torch.autograd.Function):
         scaled = scaled * gain
         # d x = (g - n * mean(g * n)) / rms, with g the gradient behind the gain and n the normalised input
         along = (scaled * normal).mean(-1, keepdim=True)
-        return scaled.sub_(normal.mul_(along)).mul_(inverse).to(x.dtype), gain_grad, None, None
+        return scaled.sub_(normal.mul_(along)).mul_(inverse).to(x.dtype), gain_grad, None, None, None
 
 
 def llama_forward(self: nn.Module, hidden_states: torch.Tensor) -> torch.Tensor:
     """Gain is the weight; multiplied after the result is back in the model's dtype."""
-    return RmsNorm.apply(hidden_states, self.weight, self.variance_epsilon, False)
+    return RmsNorm.apply(hidden_states, self.weight, self.variance_epsilon, False, getattr(self, "narrows", False))
 
 
 def gemma_forward(self: nn.Module, x: torch.Tensor) -> torch.Tensor:

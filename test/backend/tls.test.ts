@@ -1,4 +1,5 @@
 /** A backend that asks for certificates, and what callers hear who have none, the wrong one, or no TLS at all. */
+import { PROTOCOL_VERSION } from '../../src/backend/backend.js';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { connectBackend } from '../../src/backend/grpc/client.js';
@@ -26,7 +27,7 @@ describe('a backend with a client authority', START, () => {
 
   it('lets in who shows a certificate of it', async () => {
     const backend = await dial(mine);
-    expect((await backend.info()).protocolVersion).toBe(1);
+    expect((await backend.info()).protocolVersion).toBe(PROTOCOL_VERSION);
     await backend.close();
   });
 

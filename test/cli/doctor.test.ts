@@ -39,7 +39,7 @@ describe('mrpo doctor', () => {
       'backend',
       'device',
     ]);
-    expect(findings.find(({ check }) => check === 'backend')?.found).toMatch(/protocol 1; can .*train/);
+    expect(findings.find(({ check }) => check === 'backend')?.found).toMatch(/protocol 2; can .*train/);
   });
 
   it('says what to do without a usable Python, and leaves out what would fail for the same reason', async () => {

@@ -11,6 +11,10 @@ const BATCH_ROWS = 1024;
 /** A workbook is read as a whole, at many times its size: a larger one is better saved as CSV. */
 const MAX_XML_BYTES = 5e8;
 
+/** The reader of workbooks never answers for some damaged ones: so long is waited, and longer for each byte of XML. */
+const PATIENCE_MS = 10_000;
+const PATIENCE_MS_PER_BYTE = 1e-3;
+
 /** Whether names inside a zip archive are those of a workbook. */
 export const isWorkbook = (names: readonly string[]): boolean => names.includes('xl/workbook.xml');
 
@@ -35,7 +39,7 @@ export async function openWorkbook(path: string, unpackedBytes: number, options:
         hint: 'Save the sheet as CSV (UTF-8) and name that file.',
       },
     );
-  const sheets = await readSheets(path);
+  const sheets = await readSheets(path, PATIENCE_MS + PATIENCE_MS_PER_BYTE * unpackedBytes);
   const { sheet, data } = chosenSheet(path, sheets, options.split);
   const top = data.findIndex((cells) => cells.some(isFilled));
   const header = checkedHeader(
@@ -47,15 +51,24 @@ export async function openWorkbook(path: string, unpackedBytes: number, options:
   return { kind: 'Excel workbook', place: 'row', notes, batches: sheetRows(header, data, top + 1) };
 }
 
-async function readSheets(path: string): Promise<Sheet[]> {
+async function readSheets(path: string, patienceMs: number): Promise<Sheet[]> {
+  let timer: NodeJS.Timeout | undefined;
+  const tooLong = new Promise<never>((_, fail) => {
+    timer = setTimeout(
+      () => fail(new Error(`it could not be read within ${Math.round(patienceMs / 1000)} s`)),
+      patienceMs,
+    );
+  });
   try {
-    return await readWorkbook(await readFile(path), { trim: false });
+    return await Promise.race([readWorkbook(await readFile(path), { trim: false }), tooLong]);
   } catch (cause) {
     const message = cause instanceof Error ? cause.message : String(cause);
     throw new MrpoError('data', `${path}: damaged Excel workbook: ${message}`, {
       cause,
       hint: 'Open it in a spreadsheet program and save it again, as .xlsx or as CSV (UTF-8).',
     });
+  } finally {
+    clearTimeout(timer);
   }
 }
 

@@ -1,11 +1,12 @@
 /** Excel workbooks (.xlsx): the one sheet with rows, or the one that is named; its first row names the columns. */
 import { readFile } from 'node:fs/promises';
-import readWorkbook, { type CellValue, type Sheet } from 'read-excel-file/node';
+import type { CellValue, Sheet } from 'read-excel-file/node';
 
 import { MrpoError } from '../../core/errors.js';
 import { checkedHeader } from './header.js';
 import { DEFAULT_MAX_UNPACKED_BYTES, type RawRow, type RowSource, type SourceOptions } from './source.js';
 import { gigabytes, tooMuch } from './unpack.js';
+import { readSheetsApart } from './workbook-worker.js';
 
 const BATCH_ROWS = 1024;
 /** A workbook is read as a whole, at many times its size: a larger one is better saved as CSV. */
@@ -52,23 +53,14 @@ export async function openWorkbook(path: string, unpackedBytes: number, options:
 }
 
 async function readSheets(path: string, patienceMs: number): Promise<Sheet[]> {
-  let timer: NodeJS.Timeout | undefined;
-  const tooLong = new Promise<never>((_, fail) => {
-    timer = setTimeout(
-      () => fail(new Error(`it could not be read within ${Math.round(patienceMs / 1000)} s`)),
-      patienceMs,
-    );
-  });
   try {
-    return await Promise.race([readWorkbook(await readFile(path), { trim: false }), tooLong]);
+    return await readSheetsApart(await readFile(path), patienceMs);
   } catch (cause) {
     const message = cause instanceof Error ? cause.message : String(cause);
     throw new MrpoError('data', `${path}: damaged Excel workbook: ${message}`, {
       cause,
       hint: 'Open it in a spreadsheet program and save it again, as .xlsx or as CSV (UTF-8).',
     });
-  } finally {
-    clearTimeout(timer);
   }
 }
 

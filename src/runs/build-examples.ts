@@ -68,7 +68,7 @@ export function buildExamples(options: BuildOptions): BuiltExamples {
     notes: [
       ...dropNotes,
       ...(cut > 0 ? [`${cut} of ${kept.length} pairs are cut at data.max_length for the policy`] : []),
-      ...leftOutNotes(options, kept),
+      ...textNotes(options, kept),
     ],
   };
 }
@@ -109,25 +109,32 @@ function countDrops({ pairs, nameOf }: BuildOptions, drops: readonly (Drop | und
   return [...counts.values()];
 }
 
-/** Chat templates leave parts of prompts out (reasoning of earlier turns, a system text): each model's is dropNotes. */
-function leftOutNotes({ pairs, nameOf, policyRows, references }: BuildOptions, kept: readonly number[]): string[] {
-  const note = (model: string, indices: readonly number[], what: readonly string[] = []): string[] => {
+/** What happened to pairs that are kept, by model: parts of prompts that its template leaves out, borders it had to force. */
+function textNotes({ pairs, nameOf, policyRows, references }: BuildOptions, kept: readonly number[]): string[] {
+  const note = (indices: readonly number[], sentence: (share: string) => string): string[] => {
     const first = pairs[indices[0] ?? NaN];
-    if (first === undefined) return [];
-    const named = what.length === 0 ? 'a part' : what.join(', ');
-    return [
-      `${model}: its chat template leaves ${named} of the prompt out in ${indices.length} of ${kept.length} pairs (first: ${nameOf(first)})`,
-    ];
+    return first === undefined ? [] : [sentence(`${indices.length} of ${kept.length} pairs (first: ${nameOf(first)})`)];
   };
+  const leftOut = (model: string, indices: readonly number[], what: readonly string[] = []): string[] =>
+    note(indices, (share) => {
+      const named = what.length === 0 ? 'a part' : what.join(', ');
+      return `${model}: its chat template leaves ${named} of the prompt out in ${share}`;
+    });
+  const split = (model: string, indices: readonly number[]): string[] =>
+    note(indices, (share) => `${model}: its tokenizer joins the end of the prompt with the response in ${share}; the text is split there`);
+  const flagged = (flags: Uint8Array | undefined, flag: number): number[] => kept.filter((index) => ((flags?.[index] ?? 0) & flag) !== 0);
+
   const own = kept.filter((index) => policyRows[index]?.leftOut !== undefined);
   return [
-    ...note('policy', own, [...new Set(own.flatMap((index) => policyRows[index]?.leftOut ?? []))]),
-    ...references.flatMap(({ name, flags }) =>
-      note(
-        `reference ${name}`,
-        kept.filter((index) => ((flags?.[index] ?? 0) & FLAG.leftOut) !== 0),
-      ),
+    ...leftOut('policy', own, [...new Set(own.flatMap((index) => policyRows[index]?.leftOut ?? []))]),
+    ...split(
+      'policy',
+      kept.filter((index) => policyRows[index]?.boundarySplit === true),
     ),
+    ...references.flatMap(({ name, flags }) => [
+      ...leftOut(`reference ${name}`, flagged(flags, FLAG.leftOut)),
+      ...split(`reference ${name}`, flagged(flags, FLAG.boundarySplit)),
+    ]),
   ];
 }
 

@@ -97,6 +97,24 @@ it('what templates leave out of prompts is told, by model', () => {
   ]);
 });
 
+it('a prompt whose last token a tokenizer joins with the response is told, by model', () => {
+  const { notes } = build({
+    policyRows: [facts(), facts(), facts({ boundarySplit: true })],
+    references: [
+      {
+        name: 'other',
+        columns: { chosen: column(), rejected: column() },
+        flags: Uint8Array.of(FLAG.boundarySplit, FLAG.boundarySplit, 0),
+        unusable: [undefined, undefined, undefined],
+      },
+    ],
+  });
+  expect(notes).toEqual([
+    'policy: its tokenizer joins the end of the prompt with the response in 1 of 3 pairs (first: pairs.jsonl row 3); the text is split there',
+    'reference other: its tokenizer joins the end of the prompt with the response in 2 of 3 pairs (first: pairs.jsonl row 1); the text is split there',
+  ]);
+});
+
 it('bytes of a response are those of what is scored', () => {
   expect([...build({}).train.responseBytes.chosen]).toEqual([7, 7, 7]);
   expect([...build({ scoreTurns: 'all' }).train.responseBytes.chosen]).toEqual([12, 12, 12]);

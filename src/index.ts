@@ -93,7 +93,7 @@ export type {
 } from './backend/backend.js';
 export { BackendFault, type FaultReason } from './backend/fault.js';
 export { createMemoryBackend, type MemoryBackendOptions } from './backend/memory.js';
-export { openBackend, type OpenOptions } from './backend/open.js';
+export { openBackend, type OpenBackendOptions } from './backend/open.js';
 
 // What is thrown.
 export { MrpoError, type ErrorCode, type MrpoErrorOptions } from './core/errors.js';

@@ -6,7 +6,7 @@ import { launchBackend, type LaunchOptions } from './launch.js';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-export interface OpenOptions extends LaunchOptions {
+export interface OpenBackendOptions extends LaunchOptions {
   /** `unix:/path` or `host:port`. Default: `MRPO_BACKEND`; with neither, an embedded backend is started. */
   readonly address?: string | undefined;
   /** Where `MRPO_BACKEND`, `MRPO_TOKEN` and `MRPO_TLS_*` are looked up. Default: the process's environment. */
@@ -14,7 +14,7 @@ export interface OpenOptions extends LaunchOptions {
 }
 
 /** Connects or starts. The caller closes the result, whatever it is. */
-export async function openBackend(options: OpenOptions = {}): Promise<Backend> {
+export async function openBackend(options: OpenBackendOptions = {}): Promise<Backend> {
   const env = options.env ?? process.env;
   const address = options.address ?? valueOf(env, 'MRPO_BACKEND');
   if (address === undefined) return launchBackend(options);

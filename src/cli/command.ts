@@ -1,6 +1,6 @@
 /** What every command of the CLI shares: the streams it may use, the signal that stops it, and how it ends. */
 import type { Command } from 'commander';
-import type { Progress } from './progress.js';
+import type { ProgressDisplay } from './progress.js';
 
 /** The world as a command sees it; tests give their own. */
 export interface CliIo {
@@ -13,7 +13,7 @@ export interface CliIo {
   /** Fires at the first Ctrl-C, SIGTERM, SIGHUP or SIGQUIT: stop at the next safe point. A second Ctrl-C ends at once. */
   readonly signal: AbortSignal;
   /** A progress bar on a terminal, plain lines when piped, silence with --quiet; always on stderr. */
-  readonly progress: (title: string) => Progress;
+  readonly progress: (title: string) => ProgressDisplay;
   /** Text of standard input. */
   readonly readStdin: () => Promise<string>;
 }

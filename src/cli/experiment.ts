@@ -15,7 +15,7 @@ import {
 import { cacheFile, openLogpCache } from '../references/index.js';
 import { collect, printJson, type CliIo } from './command.js';
 import { lazyBackend } from './lazy-backend.js';
-import { durationText } from '../reports/numbers.js';
+import { durationText } from '../core/quantities.js';
 
 export interface ExperimentOptions {
   readonly out?: string;

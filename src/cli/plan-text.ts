@@ -1,18 +1,10 @@
 /** A plan as text for a terminal. */
 import type { RunConfig } from '../config/index.js';
+import { bytesText, durationText } from '../core/quantities.js';
 import { BYTES_PER_TOKEN, type Plan } from '../planning/index.js';
 import { textTable } from './text-table.js';
 
-const gigabytes = (bytes: number): string =>
-  bytes < 1e7 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(2)} GB`;
 const count = (value: number): string => Math.round(value).toLocaleString('en-US');
-
-/** 42 s, 12 min, 3.5 h. */
-function duration(seconds: number): string {
-  if (seconds < 1) return `${(1000 * seconds).toPrecision(2)} ms`;
-  if (seconds < 120) return `${seconds.toPrecision(3)} s`;
-  return seconds < 7200 ? `${(seconds / 60).toFixed(1)} min` : `${(seconds / 3600).toFixed(1)} h`;
-}
 
 /** Memory, micro-batches and time, and what they rest on. */
 export function planText(plan: Plan, config: RunConfig): string {
@@ -31,12 +23,12 @@ export function planText(plan: Plan, config: RunConfig): string {
   const phases = [
     ...plan.scoring.map(({ reference, seconds, weightBytes }) => [
       `score ${reference}, once`,
-      duration(seconds),
-      `${gigabytes(weightBytes)} of weights`,
+      durationText(seconds),
+      `${bytesText(weightBytes)} of weights`,
     ]),
-    ['train', duration(plan.trainingSeconds), `${count(plan.steps)} steps of ${duration(plan.secondsPerStep)}`],
-    ['evaluate', duration(plan.evaluationSeconds), `${count(plan.pairs.held)} held-out pairs`],
-    ['total', duration(plan.totalSeconds), ''],
+    ['train', durationText(plan.trainingSeconds), `${count(plan.steps)} steps of ${durationText(plan.secondsPerStep)}`],
+    ['evaluate', durationText(plan.evaluationSeconds), `${count(plan.pairs.held)} held-out pairs`],
+    ['total', durationText(plan.totalSeconds), ''],
   ];
   return `${config.policy.model} on ${device.name}
 ${count(plan.pairs.train)} training pairs, mean ${count(tokens.prompt)} prompt + ${count(tokens.chosen)} chosen + ${count(tokens.rejected)} rejected tokens (estimated)
@@ -44,7 +36,7 @@ ${count(plan.pairs.train)} training pairs, mean ${count(tokens.prompt)} prompt +
 Memory
 ${textTable(
   ['part', ''],
-  parts.map(([name, bytes]) => [name, gigabytes(bytes)]),
+  parts.map(([name, bytes]) => [name, bytesText(bytes)]),
 )}${plan.fits ? '' : `This does not fit on ${device.name}.\n`}
 Training
 ${textTable(

@@ -1,7 +1,8 @@
 /** Progress with an ETA: one bar on a terminal, a plain line every few seconds when piped. Always on stderr. */
 import cliProgress from 'cli-progress';
+import { durationText } from '../core/quantities.js';
 
-export interface Progress {
+export interface ProgressDisplay {
   /** `total` 0 = not known. `detail` is a few words: the current loss, a stage. */
   update(done: number, total: number, detail?: string): void;
   /** Ends the line; later updates start a new one. */
@@ -16,14 +17,14 @@ export interface ProgressStream {
 const PLAIN_LINE_EVERY_MS = 5000;
 
 /** A progress display called `title` on a stream. */
-export function createProgress(title: string, stream: ProgressStream): Progress {
+export function createProgress(title: string, stream: ProgressStream): ProgressDisplay {
   return stream.isTTY === true ? terminalBar(title, stream) : plainLines(title, stream);
 }
 
 /** Shows nothing: for --quiet. */
-export const silentProgress: Progress = { update: () => undefined, stop: () => undefined };
+export const silentProgress: ProgressDisplay = { update: () => undefined, stop: () => undefined };
 
-function terminalBar(title: string, stream: ProgressStream): Progress {
+function terminalBar(title: string, stream: ProgressStream): ProgressDisplay {
   let bar: cliProgress.SingleBar | undefined;
   let [started, first] = [0, 0];
   return {
@@ -51,7 +52,7 @@ function terminalBar(title: string, stream: ProgressStream): Progress {
   };
 }
 
-function plainLines(title: string, stream: ProgressStream): Progress {
+function plainLines(title: string, stream: ProgressStream): ProgressDisplay {
   let started: number | undefined;
   let first = 0;
   let lastLine = 0;
@@ -81,14 +82,4 @@ function plainLines(title: string, stream: ProgressStream): Progress {
 export function remainingText(startedMs: number, done: number, total: number, nowMs = Date.now()): string {
   if (done <= 0 || total <= done) return '';
   return `${durationText((((nowMs - startedMs) / done) * (total - done)) / 1000)} left`;
-}
-
-/** "1h 05m", "3m 20s", "12s". */
-export function durationText(seconds: number): string {
-  const whole = Math.max(0, Math.round(seconds));
-  const [hours, minutes, rest] = [Math.floor(whole / 3600), Math.floor((whole % 3600) / 60), whole % 60];
-  const two = (n: number): string => String(n).padStart(2, '0');
-  if (hours > 0) return `${hours}h ${two(minutes)}m`;
-  if (minutes > 0) return `${minutes}m ${two(rest)}s`;
-  return `${rest}s`;
 }

@@ -1,5 +1,6 @@
 /** The reference report for a terminal. */
 import type { ReferenceEntry, ReferenceReport } from '../references/index.js';
+import { percentText } from '../core/quantities.js';
 import { textTable } from './text-table.js';
 
 /** Text with a line for every finding; ends with a line break. */
@@ -33,10 +34,10 @@ export function referenceReportText(report: ReferenceReport): string {
         reference.name,
         reference.weight.mean.toFixed(3),
         `${reference.weight.low.toFixed(2)}..${reference.weight.high.toFixed(2)}`,
-        percent(reference.dominance),
-        percent(reference.clipShare),
-        percent(reference.prefersLonger.share),
-        percent(reference.truncatedShare),
+        percentText(reference.dominance),
+        percentText(reference.clipShare),
+        percentText(reference.prefersLonger.share),
+        percentText(reference.truncatedShare),
         String(reference.unusable.length + reference.missing),
       ]),
     ),
@@ -45,14 +46,14 @@ export function referenceReportText(report: ReferenceReport): string {
           'Agreement: share of pairs on which two references prefer the same response',
           textTable(
             ['', ...names],
-            report.agreement.map((row, k) => [names[k] ?? '', ...row.map(percent)]),
+            report.agreement.map((row, k) => [names[k] ?? '', ...row.map((share) => percentText(share))]),
           ),
         ]
       : []),
     `The virtual reference itself prefers the chosen response in ${shareText(report.virtualAccuracy)} of the pairs.`,
     stepZero === undefined
       ? "Step 0 is not known: the policy's start is not scored (mrpo score --with-policy)."
-      : `Step 0, before any training: reward accuracy ${shareText(stepZero.accuracy)}${stepZero.ties > 0 ? ` (${percent(stepZero.ties)} ties)` : ''}, ` +
+      : `Step 0, before any training: reward accuracy ${shareText(stepZero.accuracy)}${stepZero.ties > 0 ? ` (${percentText(stepZero.ties)} ties)` : ''}, ` +
         `margin ${signed(stepZero.margin.mean)} on average, spread ${stepZero.margin.sd.toFixed(3)}. Compare trained accuracies with this, not with 50 %.`,
     '',
   ];
@@ -73,7 +74,7 @@ export function swapWarning(
     .filter(({ accuracy }) => accuracy.sum.share < NEARLY_NONE && accuracy.token.share < NEARLY_NONE)
     .map(
       ({ name, accuracy }) =>
-        `warning: ${name} finds the rejected response likelier in ${percent(1 - accuracy.token.share)} of the pairs; see whether good and bad are swapped (mrpo data FILE)\n`,
+        `warning: ${name} finds the rejected response likelier in ${percentText(1 - accuracy.token.share)} of the pairs; see whether good and bad are swapped (mrpo data FILE)\n`,
     );
 }
 
@@ -90,7 +91,6 @@ function healthText({ name, health, sameAs, missing, isPolicy }: ReferenceEntry)
   return `${title}: ${verdict}${health.status === 'ok' ? '' : ', because'}${reasons.join('')}`;
 }
 
-const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 const shareText = ({ share, interval: [low, high] }: { share: number; interval: readonly [number, number] }): string =>
-  `${(100 * share).toFixed(1)} % (${(100 * low).toFixed(0)}-${(100 * high).toFixed(0)})`;
+  `${percentText(share)} (${(100 * low).toFixed(0)}-${(100 * high).toFixed(0)})`;
 const signed = (value: number): string => `${value >= 0 ? '+' : ''}${value.toFixed(3)}`;

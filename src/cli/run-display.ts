@@ -2,7 +2,7 @@
 import type { RunEvent, RunStage } from '../sdk/index.js';
 import type { CliIo } from './command.js';
 import { metricText } from './metric-text.js';
-import type { Progress } from './progress.js';
+import type { ProgressDisplay } from './progress.js';
 
 export interface RunDisplay {
   readonly show: (event: RunEvent) => void;
@@ -22,7 +22,7 @@ const STAGE_TITLES: Readonly<Partial<Record<RunStage, string>>> = {
 
 /** @param quiet Only notes and evaluations, no stages and no progress. */
 export function createRunDisplay(io: CliIo, quiet = false): RunDisplay {
-  let bar: { readonly title: string; readonly progress: Progress } | undefined;
+  let bar: { readonly title: string; readonly progress: ProgressDisplay } | undefined;
   const endBar = (): void => {
     bar?.progress.stop();
     bar = undefined;

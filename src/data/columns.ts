@@ -5,7 +5,7 @@ import type { ColumnRole } from '../config/column-roles.js';
 import { MrpoError } from '../core/errors.js';
 import type { Row } from './fields.js';
 import { plainName } from './names.js';
-import { kindOf, shapeOf, valueAt, type Column, type RowShape } from './shape.js';
+import { kindOf, rowShapeOf, columnReader, type Column, type RowShape } from './shape.js';
 
 /** Column of each role, as a name or a dotted path (`info.post`, `summaries.0.text`). */
 export type ColumnMapping = { readonly [role in ColumnRole]?: string | undefined };
@@ -21,7 +21,7 @@ export function columnAt(shape: RowShape, path: string): Column | undefined {
   const alike = shape.columns.filter(({ name }) => name === plain);
   if (alike.length === 1) return alike[0];
   const keys = path.split('.');
-  const sample = valueAt(keys)(shape.row);
+  const sample = columnReader(keys)(shape.row);
   if (keys.length < 2 || sample === undefined) return undefined;
   return { path, keys, name: plain, kind: kindOf(sample), sample };
 }
@@ -29,7 +29,7 @@ export function columnAt(shape: RowShape, path: string): Column | undefined {
 /** @throws MrpoError `config` if a mapped column is in none of the first rows. */
 export function requireColumns(sample: readonly Row[], columns: ColumnMapping, source: string): void {
   if (sample.length === 0) return;
-  const shapes = sample.map(shapeOf);
+  const shapes = sample.map(rowShapeOf);
   const present = [...new Set(shapes.flatMap((shape) => shape.columns.map(({ path }) => path)))];
   for (const [role, path] of Object.entries(columns)) {
     if (path === undefined || shapes.some((shape) => columnAt(shape, path) !== undefined)) continue;

@@ -2,10 +2,10 @@
 import type { ColumnMapping } from './columns.js';
 import type { MessageKeys } from './messages.js';
 import type { PairingRule } from './pairing.js';
-import type { OpenOptions } from './sources/open-source.js';
+import type { OpenSourceOptions } from './sources/open-source.js';
 import type { VerdictValues } from './verdict/sides.js';
 
-export interface ReadOptions extends OpenOptions {
+export interface ReadOptions extends OpenSourceOptions {
   /** Name of a format, or `auto` (default): recognised from the first rows. */
   readonly format?: string | undefined;
   /** Column of each role, as a name or a dotted path; wins over every name that a format knows. */

@@ -5,7 +5,7 @@ import { MrpoError } from '../core/errors.js';
 import type { Row } from './fields.js';
 import { isReading, type Format, type FormatContext } from './formats/index.js';
 import { matchFormat } from './row-reader.js';
-import { shapeKey, shapeOf, type RowShape } from './shape.js';
+import { shapeKey, rowShapeOf, type RowShape } from './shape.js';
 import { waysThrough } from './ways-through.js';
 
 /**
@@ -51,7 +51,7 @@ export function shapesOf(rows: readonly Row[]): CountedShape[] {
   for (const row of rows) {
     const key = shapeKey(row);
     const known = counted.get(key);
-    if (known === undefined) counted.set(key, { shape: shapeOf(row), rows: 1 });
+    if (known === undefined) counted.set(key, { shape: rowShapeOf(row), rows: 1 });
     else known.rows++;
   }
   return [...counted.values()].sort((a, b) => b.rows - a.rows);

@@ -5,11 +5,11 @@ import { isReading, type Format, type FormatContext, type Mismatch, type Reading
 import type { PairDraft } from './make-pair.js';
 import type { RowAt } from './sources/source.js';
 import { RowProblem } from './row-problem.js';
-import { kindOf, shapeKey, shapeOf, type RowShape, type ValueKind } from './shape.js';
+import { kindOf, shapeKey, rowShapeOf, type RowShape, type ValueKind } from './shape.js';
 import { unreadColumns, type Unread } from './unread.js';
 
 /** How rows of one shape are read. */
-export interface Plan {
+export interface ShapePlan {
   readonly format: Format;
   readonly reading: Reading;
   readonly unread: Unread;
@@ -21,7 +21,7 @@ export interface RowReader {
   /** @throws RowProblem */
   read(row: Row, at: RowAt): readonly PairDraft[];
   /** `undefined` where no format reads rows of this shape. */
-  planOf(row: Row): Plan | undefined;
+  planOf(row: Row): ShapePlan | undefined;
 }
 
 function isAlike(row: Row, names: readonly string[], kinds: readonly ValueKind[]): boolean {
@@ -41,18 +41,18 @@ const REMEMBERED = 500;
  * @param others what a row may be read as where it is plainly not of the main format; none if the user named that.
  */
 export function createRowReader(main: Format, others: readonly Format[], context: FormatContext): RowReader {
-  const plans = new Map<string, Plan | undefined>();
+  const plans = new Map<string, ShapePlan | undefined>();
   const guesses = mostlyGuessed(main, context);
   let last:
-    | { readonly names: readonly string[]; readonly kinds: readonly ValueKind[]; readonly plan: Plan | undefined }
+    | { readonly names: readonly string[]; readonly kinds: readonly ValueKind[]; readonly plan: ShapePlan | undefined }
     | undefined;
-  const planOf = (row: Row): Plan | undefined => {
+  const planOf = (row: Row): ShapePlan | undefined => {
     // Nearly every row has the shape of the one before it; to see that costs less than to spell the shape out.
     if (last !== undefined && isAlike(row, last.names, last.kinds)) return last.plan;
     const key = shapeKey(row);
     if (!plans.has(key)) {
       if (plans.size >= REMEMBERED) plans.clear();
-      plans.set(key, planFor(shapeOf(row), main, others, guesses, context));
+      plans.set(key, planFor(rowShapeOf(row), main, others, guesses, context));
     }
     const kinds = Object.values(row).map(kindOf);
     const plan = plans.get(key);
@@ -65,7 +65,7 @@ export function createRowReader(main: Format, others: readonly Format[], context
     read(row, at) {
       const plan = planOf(row);
       if (plan === undefined) {
-        const match = matchFormat(main, shapeOf(row), context, false);
+        const match = matchFormat(main, rowShapeOf(row), context, false);
         throw new RowProblem(isReading(match) ? UNLIKE : match.mismatch);
       }
       const { tally } = context;
@@ -88,7 +88,7 @@ const UNLIKE = 'chosen, rejected: texts without a prompt, among rows that are no
 /** Whether most of the first rows of the main format can only be read by a guess; then the others are read by it too. */
 function mostlyGuessed(main: Format, context: FormatContext): boolean {
   const readings = context.sample
-    .map((row) => matchFormat(main, shapeOf(row), context, !context.named))
+    .map((row) => matchFormat(main, rowShapeOf(row), context, !context.named))
     .filter(isReading);
   return readings.filter(({ guesses }) => guesses === true).length * 2 > readings.length;
 }
@@ -99,7 +99,7 @@ function planFor(
   others: readonly Format[],
   guesses: boolean,
   context: FormatContext,
-): Plan | undefined {
+): ShapePlan | undefined {
   const own = matchFormat(main, shape, context, !context.named);
   if (isReading(own) && (own.guesses !== true || guesses)) return plan(main, own, shape, context);
   for (const format of others) {
@@ -111,7 +111,7 @@ function planFor(
   return isReading(anyhow) && (anyhow.guesses !== true || guesses) ? plan(main, anyhow, shape, context) : undefined;
 }
 
-function plan(format: Format, reading: Reading, shape: RowShape, context: FormatContext): Plan {
+function plan(format: Format, reading: Reading, shape: RowShape, context: FormatContext): ShapePlan {
   const ignored = context.ignore.flatMap((path) => columnAt(shape, path)?.path ?? []);
   return { format, reading, ignored, unread: unreadColumns(shape, reading, context.columns, new Set(ignored)) };
 }

@@ -111,7 +111,7 @@ export function shapeKey(row: Row, depth = 1): string {
   return key;
 }
 
-export function shapeOf(row: Row): RowShape {
+export function rowShapeOf(row: Row): RowShape {
   const columns: Column[] = [];
   const walk = (inside: Row, before: readonly string[]): void => {
     for (const [key, sample] of Object.entries(inside)) {
@@ -137,7 +137,7 @@ export const isWordy = ({ kind }: Column): boolean =>
   kind === 'texts';
 
 /** A function that takes the value at a path out of a row; entries of lists are named by their number. */
-export function valueAt(keys: readonly string[]): (row: Row) => unknown {
+export function columnReader(keys: readonly string[]): (row: Row) => unknown {
   const [first = '', ...rest] = keys;
   if (rest.length === 0) return (row) => row[first];
   return (row) => {

@@ -5,7 +5,7 @@ import { describesRow } from './formats/other-texts.js';
 import type { Reading } from './formats/format.js';
 import { CHAT_PROMPT_NAMES } from './formats/vocabulary.js';
 import { plainName, wordsOf } from './names.js';
-import { isWordy, valueAt, type Column, type RowShape } from './shape.js';
+import { isWordy, columnReader, type Column, type RowShape } from './shape.js';
 import { isTieWord } from './verdict/words.js';
 
 /** A column that may change what is asked or which answer is better. */
@@ -153,7 +153,7 @@ function concernOf(column: Column, columns: ColumnMapping, textsOf: (row: Row) =
   // Where the user has named the prompt, another column that could be one is known not to be it.
   if (role === undefined || (role === 'prompt' && columns.prompt !== undefined)) return [];
   if (columns.prompt !== undefined && CHAT_PROMPT_NAMES.includes(column.name)) return [];
-  const at = valueAt(column.keys);
+  const at = columnReader(column.keys);
   return [
     {
       path: column.path,
@@ -193,7 +193,7 @@ const isVerdict = ({ path, kind, keys }: Column): boolean =>
 const isExchange = (path: string): boolean => EXCHANGES.has(wordsOf(path).at(-1) ?? '');
 
 function verdictConcern({ path, keys }: Column): Concern {
-  const at = valueAt(keys);
+  const at = columnReader(keys);
   return {
     path,
     flag: `--columns a=...,b=...,verdict=${path}`,
@@ -213,7 +213,7 @@ function verdictConcern({ path, keys }: Column): Concern {
 /** Every text of what is asked: prompt, system text, earlier turns, and conversations that hold them. */
 function askedTexts(reading: Reading): (row: Row) => string[] {
   const readers = Object.values(reading.roles).map((path) => {
-    const nested = valueAt(path.split('.'));
+    const nested = columnReader(path.split('.'));
     return {
       isPrompt: PROMPT_ROLES.some((role) => reading.roles[role] === path),
       at: (row: Row) => row[path] ?? nested(row),

@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises';
 import type { Backend } from '../backend/backend.js';
 import { toMrpoError } from '../core/errors.js';
 import type { LogpCache } from '../references/index.js';
-import { startRun } from '../runs/index.js';
+import { beginRun } from '../runs/index.js';
 import type { Cell } from './cells.js';
 import type { CellStore } from './cell-store.js';
 
@@ -102,7 +102,7 @@ async function runCell(
   const started = Date.now();
   onEvent({ type: 'started', path: cell.path });
   const { config, ...rest } = cell.config;
-  const run = await startRun({ ...rest, config: { ...config, output } }, { backend, cache, signal });
+  const run = await beginRun({ ...rest, config: { ...config, output } }, { backend, cache, signal });
   for await (const event of run.events) {
     if (event.type === 'step') {
       onEvent({ type: 'step', path: cell.path, step: event.step, totalSteps: event.totalSteps });

@@ -44,11 +44,11 @@ export function readModelShape(
   } catch (cause) {
     throw new MrpoError('model', `${path}: expected JSON`, { cause });
   }
-  return shapeOf(parsed as Record<string, unknown>, path);
+  return modelShapeOf(parsed as Record<string, unknown>, path);
 }
 
 /** Shape from a parsed config.json; `where` names it in errors. */
-export function shapeOf(config: Readonly<Record<string, unknown>>, where: string): ModelShape {
+export function modelShapeOf(config: Readonly<Record<string, unknown>>, where: string): ModelShape {
   const text = (config['text_config'] ?? config) as Record<string, unknown>;
   const number = (...names: string[]): number | undefined => {
     const value = names.map((name) => text[name]).find((found) => typeof found === 'number');

@@ -20,11 +20,11 @@ export function attendedPairs({ prompt, chosen, rejected }: PairLength): number 
 }
 
 /** Prompt + chosen + rejected. */
-export const pairTokens = ({ prompt, chosen, rejected }: PairLength): number => prompt + chosen + rejected;
+export const totalTokens = ({ prompt, chosen, rejected }: PairLength): number => prompt + chosen + rejected;
 
 /** Operations to score one pair, without gradients. */
 export function scoringOperations(shape: ModelShape, pair: PairLength): number {
-  const body = 2 * bodyWeights(shape) * pairTokens(pair);
+  const body = 2 * bodyWeights(shape) * totalTokens(pair);
   const head = 2 * shape.vocabulary * shape.width * (pair.chosen + pair.rejected);
   return body + head + 4 * shape.layers * shape.queryWidth * attendedPairs(pair);
 }
@@ -40,7 +40,7 @@ export interface TrainingShape {
 /** Operations of forward and backward of one pair. */
 export function trainingOperations(shape: ModelShape, pair: PairLength, training: TrainingShape): number {
   const { adapterWeights, full, recomputed: k } = training;
-  const tokens = pairTokens(pair);
+  const tokens = totalTokens(pair);
   const body = 2 * bodyWeights(shape) * tokens * (2 + k + (full ? 1 : 0));
   const head = (full ? 8 : 4) * shape.vocabulary * shape.width * (pair.chosen + pair.rejected);
   const attention = 4 * shape.layers * shape.queryWidth * attendedPairs(pair) * (3.5 + k);

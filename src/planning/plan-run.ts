@@ -13,7 +13,7 @@ import {
   type NumberFormat,
 } from './memory-parts.js';
 import { bodyWeights, embeddingWeights, type ModelShape } from './model-shape.js';
-import { attendedPairs, pairTokens, scoringOperations, trainingOperations } from './operations.js';
+import { attendedPairs, totalTokens, scoringOperations, trainingOperations } from './operations.js';
 
 export interface PlanInput {
   readonly config: Pick<RunConfig, 'policy' | 'references' | 'training'>;
@@ -85,10 +85,10 @@ export function planRun(input: PlanInput): Plan {
   const fixed = fixedMemory(shape, config, format, device, trained);
   const { checkpointing, perToken } = chooseCheckpointing(input, device, format, fixed, tokens);
   const fitting = Math.floor((HEADROOM * (device.memoryBytes - fixed)) / perToken);
-  const longest = largest(train.map(pairTokens), 1);
+  const longest = largest(train.map(totalTokens), 1);
   const microBatchTokens =
     config.training.micro_batch_tokens ?? Math.max(1, device.kind === 'cpu' ? Math.min(fitting, CPU_TOKENS) : fitting);
-  const batchTokens = config.training.batch_size * pairTokens(tokens);
+  const batchTokens = config.training.batch_size * totalTokens(tokens);
   const activations = perToken * Math.max(longest, Math.min(microBatchTokens, batchTokens));
   const memory = memoryPlan(shape, config, format, device, trained, activations);
   const rate = device.peakFlops * device.efficiency * (device.kind === 'cuda' && format === 'float32' ? 0.25 : 1);
@@ -209,8 +209,8 @@ function chooseCheckpointing(
         lora === 'off' ||
         lora.target_modules.some((name) => /^(all-linear|o_proj|gate_proj|up_proj|down_proj)$/.test(name)),
       recomputed: RECOMPUTED[mode],
-      seen: attendedPairs(tokens) / pairTokens(tokens),
-      scored: (tokens.chosen + tokens.rejected) / pairTokens(tokens),
+      seen: attendedPairs(tokens) / totalTokens(tokens),
+      scored: (tokens.chosen + tokens.rejected) / totalTokens(tokens),
       keepsProbabilities: device.kind === 'cpu',
     });
   const asked = input.config.policy.gradient_checkpointing;

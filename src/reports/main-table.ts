@@ -1,7 +1,7 @@
 /** Step 0 against the end, for one run or several side by side, with the baselines that belong beside them. */
 import { html, raw, type Html } from './html.js';
 import { METRIC_ROWS, type MetricRow } from './metric-rows.js';
-import { percentText } from './numbers.js';
+import { percentText } from '../core/quantities.js';
 import type { ReportRun } from './report-run.js';
 
 export function mainTable(runs: readonly ReportRun[]): Html {

@@ -1,6 +1,7 @@
 /** The metrics of the main table, in words for somebody who has never read the paper. */
 import type { MetricName } from '../objectives/metrics.js';
-import { numberText, percentText } from './numbers.js';
+import { percentText } from '../core/quantities.js';
+import { numberText } from './numbers.js';
 
 export interface MetricRow {
   readonly name: MetricName;

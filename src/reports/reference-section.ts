@@ -2,7 +2,8 @@
 import type { ReferenceMetric } from '../objectives/metrics.js';
 import { html, raw, type Html } from './html.js';
 import { lineChart, type Line } from './line-chart.js';
-import { numberText, percentText, percentTick } from './numbers.js';
+import { percentText } from '../core/quantities.js';
+import { numberText, percentTick } from './numbers.js';
 import type { ReportRun } from './report-run.js';
 import { curve, smooth, thin } from './series.js';
 

@@ -1,8 +1,6 @@
 /** What a report knows of a run: numbers and words, no files. */
 import type { Metrics } from '../objectives/metrics.js';
-
-/** One line of a metrics file: `step`, `epoch` and measures; evaluations have names that begin with `eval_`. */
-export type MetricsLine = Readonly<Record<string, unknown>>;
+import type { MetricsLine } from '../store/run-folder.js';
 
 export interface ReportRun {
   /** Short: a column title. */

@@ -1,5 +1,5 @@
 /** Curves out of metrics lines. */
-import type { MetricsLine } from './report-run.js';
+import type { MetricsLine } from '../store/run-folder.js';
 
 export interface Point {
   readonly x: number;

@@ -2,7 +2,8 @@
 import { largest } from '../core/extremes.js';
 import { html, type Html } from './html.js';
 import { lineChart, type Line } from './line-chart.js';
-import { percentText, percentTick } from './numbers.js';
+import { percentText } from '../core/quantities.js';
+import { percentTick } from './numbers.js';
 import type { ReportRun } from './report-run.js';
 import { curve, smooth, thin } from './series.js';
 

@@ -16,7 +16,7 @@ export async function* serverStream<Response, Method extends string>(
     throwIfAborted(signal);
     let received = false;
     try {
-      for await (const message of messagesOf(connection, open(), signal)) {
+      for await (const message of watchedMessages(connection, open(), signal)) {
         received = true;
         yield message;
       }
@@ -30,7 +30,7 @@ export async function* serverStream<Response, Method extends string>(
 }
 
 /** The messages of one call, under watch: silence of the server, a stop or its death ends the loop with an error. */
-export async function* messagesOf<Response>(
+export async function* watchedMessages<Response>(
   connection: Connection,
   call: ClientReadableStream<Response>,
   signal: AbortSignal | undefined,

@@ -2,11 +2,12 @@
 import { metricEntries, type MetricName, type Metrics } from '../objectives/metrics.js';
 import type { StepEvent } from '../training/train.js';
 
-export type MetricsLine = Readonly<Record<string, number>>;
+/** `step`, `epoch` and metrics, as they are appended to the file. */
+export type LoggedMetrics = Readonly<Record<string, number>>;
 
 export interface MetricsWindow {
   /** A line when `loggingSteps` steps have come together, or at the last step. */
-  add(event: StepEvent): MetricsLine | undefined;
+  add(event: StepEvent): LoggedMetrics | undefined;
   /** Tokens of all steps so far. */
   readonly tokens: number;
   /** For a checkpoint: give it to {@link createMetricsWindow} to go on. */
@@ -39,7 +40,7 @@ export function createMetricsWindow(loggingSteps: number, resume?: MetricsWindow
   };
 }
 
-function lineOf(steps: readonly StepEvent[], last: StepEvent, tokens: number): MetricsLine {
+function lineOf(steps: readonly StepEvent[], last: StepEvent, tokens: number): LoggedMetrics {
   const seconds = steps.reduce((sum, step) => sum + step.seconds, 0);
   const pairs = steps.reduce((sum, step) => sum + step.pairs, 0);
   const names = new Set(steps.flatMap((step) => metricEntries(step.measures).map(([name]) => name)));
@@ -60,7 +61,7 @@ function lineOf(steps: readonly StepEvent[], last: StepEvent, tokens: number): M
 }
 
 /** The line of an evaluation. */
-export function evaluationLine(step: number, epoch: number, measures: Metrics): MetricsLine {
+export function evaluationLine(step: number, epoch: number, measures: Metrics): LoggedMetrics {
   return {
     step,
     epoch,

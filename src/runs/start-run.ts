@@ -49,7 +49,7 @@ export interface Run {
  * Makes the run folder and starts. Resolves as soon as the folder exists.
  * @throws MrpoError `config` if the output folder is not empty; nothing has been written then.
  */
-export async function startRun(given: LoadedConfig, options: StartOptions = {}): Promise<Run> {
+export async function beginRun(given: LoadedConfig, options: StartOptions = {}): Promise<Run> {
   const loaded = withCustomLoss(given, options);
   const folder = await createRunFolder(loaded.config.output, configText(loaded));
   const lock = await lockRun(folder);
@@ -64,7 +64,7 @@ export async function startRun(given: LoadedConfig, options: StartOptions = {}):
  * @throws MrpoError `usage` if the run is finished or another process works on it, `config` if its checkpoint belongs to
  * another configuration; nothing has been changed then.
  */
-export async function resumeRun(path: string, given: LoadedConfig, options: StartOptions = {}): Promise<Run> {
+export async function continueRun(path: string, given: LoadedConfig, options: StartOptions = {}): Promise<Run> {
   const folder = runFolder(path);
   const loaded = withOutput(withCustomLoss(given, options), folder.path);
   const lock = await lockRun(folder);

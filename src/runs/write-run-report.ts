@@ -1,7 +1,7 @@
 /** A run's folder as the report wants it, and the report files. */
 import { join } from 'node:path';
 import { dataSourceNames } from '../config/index.js';
-import { bytesText } from '../reports/numbers.js';
+import { bytesText } from '../core/quantities.js';
 import type { Fact, Panel, ReportReference, ReportRun, ReportSample } from '../reports/report-run.js';
 import { writeReport } from '../reports/write-report.js';
 import type { AttemptFacts } from '../store/run-record.js';

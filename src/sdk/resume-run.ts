@@ -1,7 +1,7 @@
 /** Going on with a run from a program. */
 import { join, resolve } from 'node:path';
 import { loadConfig } from '../config/index.js';
-import { resumeRun as resume, RUN_FILES, type Run, type StartOptions } from '../runs/index.js';
+import { continueRun as resume, RUN_FILES, type Run, type StartOptions } from '../runs/index.js';
 import { loadAny, type ConfigSource } from './load-any.js';
 
 export interface ResumeOptions extends StartOptions {

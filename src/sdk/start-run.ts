@@ -1,5 +1,5 @@
 /** Starting a run from a program. */
-import { startRun as start, type Run, type StartOptions } from '../runs/index.js';
+import { beginRun as start, type Run, type StartOptions } from '../runs/index.js';
 import { loadAny, type ConfigSource } from './load-any.js';
 
 /**

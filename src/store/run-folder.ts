@@ -45,12 +45,15 @@ export interface RunFolder {
   file(name: keyof typeof RUN_FILES): string;
 }
 
+/** A line of metrics.jsonl as it is read: `step`, `epoch` and metrics; evaluations have names that begin with `eval_`. */
+export type MetricsLine = Readonly<Record<string, unknown>>;
+
 /** A run read back from its folder. */
 export interface StoredRun {
   readonly folder: RunFolder;
   readonly config: RunConfig;
   readonly record: RunRecord;
-  readonly metrics: readonly Readonly<Record<string, unknown>>[];
+  readonly metrics: readonly MetricsLine[];
   readonly heldOut: readonly Readonly<Record<string, unknown>>[];
   readonly samples: readonly Readonly<Record<string, unknown>>[];
 }

@@ -2,7 +2,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import type { Finding } from '../../src/cli/doctor/finding.js';
+import type { CheckResult } from '../../src/cli/doctor/finding.js';
 import { checkCacheFolder, checkDisk, checkMemory, checkNode } from '../../src/cli/doctor/machine.js';
 import { checkPackages, pinnedPackages } from '../../src/cli/doctor/python.js';
 import { runMrpo } from '../support/run-mrpo.js';
@@ -16,7 +16,7 @@ function temporaryFolder(): string {
 
 interface Report {
   readonly healthy: boolean;
-  readonly findings: readonly Finding[];
+  readonly findings: readonly CheckResult[];
 }
 
 describe('mrpo doctor', () => {

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { RowProblem } from '../../src/data/row-problem.js';
 import { directionOf } from '../../src/data/verdict/direction.js';
 import { goodnessOf, tryGoodness } from '../../src/data/verdict/goodness.js';
-import { createVerdictReader, signReader, type Side } from '../../src/data/verdict/sides.js';
+import { createVerdictReader, signReader, type Winner } from '../../src/data/verdict/sides.js';
 
 const AB = { a: 'response_a', b: 'response_b', markers: ['a', 'b'] as const };
 const zeroOne = { a: 'response_0', b: 'response_1', markers: ['0', '1'] as const };
@@ -13,7 +13,7 @@ const models = { ...AB, models: () => ['gpt-4', 'llama'] as const };
 
 describe('a verdict', () => {
   // prettier-ignore
-  const readable: readonly (readonly [what: string, candidates: typeof AB | typeof zeroOne | typeof oneTwo | typeof models, values: readonly unknown[], sides: readonly Side[]])[] = [
+  const readable: readonly (readonly [what: string, candidates: typeof AB | typeof zeroOne | typeof oneTwo | typeof models, values: readonly unknown[], sides: readonly Winner[]])[] = [
     ['names columns', AB, ['response_a', 'Response B'], ['a', 'b']],
     ['names what tells them apart', AB, ['A', 'model_b', '[[A]]', 'Answer b', 'b is better'], ['a', 'b', 'a', 'b', 'b']],
     ['compares', AB, ['A>B', '[[B>>A]]', 'A<B', 'A=B', '[[A>B]]'], ['a', 'b', 'b', 'tie', 'a']],

@@ -4,11 +4,11 @@
  */
 import { describe, expect, it } from 'vitest';
 import { runSchema } from '../../src/config/schema.js';
-import { DEVICES, planRun, shapeOf, type PlanInput } from '../../src/planning/index.js';
+import { DEVICES, planRun, modelShapeOf, type PlanInput } from '../../src/planning/index.js';
 import { bodyWeights } from '../../src/planning/model-shape.js';
 import { adapterWeights, weightBytes } from '../../src/planning/memory-parts.js';
 
-const llama7B = shapeOf(
+const llama7B = modelShapeOf(
   {
     model_type: 'llama',
     architectures: ['LlamaForCausalLM'],
@@ -110,12 +110,12 @@ describe('planRun', () => {
 
 describe('shapeOf', () => {
   it('reads GPT-2 names and a text configuration inside a larger one', () => {
-    const gpt2 = shapeOf(
+    const gpt2 = modelShapeOf(
       { model_type: 'gpt2', n_embd: 768, n_layer: 12, n_head: 12, vocab_size: 50257 },
       'config.json',
     );
     expect(gpt2).toMatchObject({ layers: 12, width: 768, mlpWidth: 3072, gated: false, tied: true });
-    const inside = shapeOf(
+    const inside = modelShapeOf(
       {
         text_config: {
           model_type: 'llama',
@@ -131,7 +131,7 @@ describe('shapeOf', () => {
   });
 
   it('names the size that is missing', () => {
-    expect(() => shapeOf({ hidden_size: 8 }, 'config.json')).toThrow(
+    expect(() => modelShapeOf({ hidden_size: 8 }, 'config.json')).toThrow(
       'config.json: expected a number at num_attention_heads or n_head, got none',
     );
   });

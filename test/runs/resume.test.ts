@@ -7,7 +7,7 @@ import { BackendFault } from '../../src/backend/fault.js';
 import { createMemoryBackend } from '../../src/backend/memory.js';
 import { loadConfig, type LoadedConfig, type RunConfigInput } from '../../src/config/index.js';
 import { type MrpoError } from '../../src/core/errors.js';
-import { readRun, resumeRun, RUN_FILES, type StartOptions } from '../../src/runs/index.js';
+import { readRun, continueRun, RUN_FILES, type StartOptions } from '../../src/runs/index.js';
 import { listCheckpoints } from '../../src/store/checkpoints.js';
 import { follow, notesOf, runToEnd, temporaryCache, temporaryFolder, toyConfig, writePairs } from './support.js';
 
@@ -29,7 +29,7 @@ const ownConfig = (run: string, set: readonly string[] = []): LoadedConfig =>
   loadConfig({ file: join(run, RUN_FILES.config), set, env: {}, cwd: run });
 
 const resume = (run: string, loaded = ownConfig(run), options: StartOptions = {}) =>
-  follow(resumeRun(run, loaded, { backend: createMemoryBackend(), cache: temporaryCache(), ...options }));
+  follow(continueRun(run, loaded, { backend: createMemoryBackend(), cache: temporaryCache(), ...options }));
 
 /** Everything of a run folder that must not depend on how often it was interrupted. */
 function resultOf(run: string): Record<string, unknown> {
@@ -151,7 +151,7 @@ describe('a run that is gone on with', () => {
     writePairs(folder);
     const constant = { ...TRAINING, lr_scheduler_type: 'constant' as const };
     const { run } = await runToEnd(config(folder, { training: { ...constant, max_steps: 10 } }));
-    await expect(resumeRun(run.folder, ownConfig(run.folder))).rejects.toThrow('is finished');
+    await expect(continueRun(run.folder, ownConfig(run.folder))).rejects.toThrow('is finished');
     const longer = await resume(run.folder, ownConfig(run.folder, ['training.max_steps=16']));
     expect(longer.result?.status).toBe('succeeded');
     const whole = temporaryFolder();
@@ -167,7 +167,7 @@ describe('what is another run', () => {
     writePairs(folder);
     const { run } = await runToEnd(config(folder), { backend: diesAtCommit(7) });
     const changed = change(folder) ?? ownConfig(run.folder);
-    const started = resumeRun(run.folder, changed, { backend: createMemoryBackend(), cache: temporaryCache() });
+    const started = continueRun(run.folder, changed, { backend: createMemoryBackend(), cache: temporaryCache() });
     const message = await started.then(
       (again) => again.result.then(String, (thrown: unknown) => (thrown as MrpoError).message),
       (thrown: unknown) => (thrown as MrpoError).message,
@@ -185,7 +185,7 @@ describe('what is another run', () => {
     const { run } = await runToEnd(config(folder), { backend: diesAtCommit(7) });
     const before = readFileSync(join(run.folder, 'config.yaml'), 'utf8');
     const other = config(folder, change);
-    await expect(resumeRun(run.folder, other, { cache: temporaryCache() })).rejects.toThrow(expected);
+    await expect(continueRun(run.folder, other, { cache: temporaryCache() })).rejects.toThrow(expected);
     expect(readFileSync(join(run.folder, 'config.yaml'), 'utf8')).toBe(before);
     expect((await resume(run.folder)).result?.status).toBe('succeeded');
   });
@@ -211,7 +211,7 @@ describe('what is another run', () => {
     const { run } = await runToEnd(config(folder), {
       onEvent: (event, { folder: path }) => {
         if (event.type === 'step' && event.step === 2) {
-          attempts.push(resumeRun(path, ownConfig(path)).catch((thrown: unknown) => (thrown as MrpoError).message));
+          attempts.push(continueRun(path, ownConfig(path)).catch((thrown: unknown) => (thrown as MrpoError).message));
         }
       },
     });

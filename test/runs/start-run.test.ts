@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { createMemoryBackend } from '../../src/backend/memory.js';
 import type { MrpoError } from '../../src/core/errors.js';
-import { readRun, startRun } from '../../src/runs/index.js';
+import { readRun, beginRun } from '../../src/runs/index.js';
 import { createRunFolder } from '../../src/store/run-folder.js';
 import { notesOf, pairRows, runToEnd, temporaryCache, temporaryFolder, toyConfig, writePairs } from './support.js';
 
@@ -218,20 +218,20 @@ describe('a run folder', () => {
     const folder = temporaryFolder();
     writePairs(folder);
     const loaded = toyConfig(folder, { output: folder });
-    await expect(startRun(loaded, { backend: createMemoryBackend() })).rejects.toThrow(
+    await expect(beginRun(loaded, { backend: createMemoryBackend() })).rejects.toThrow(
       /is not empty \(it holds pairs\.jsonl\)/,
     );
     expect(readdirSync(folder)).toEqual(['pairs.jsonl']);
     const finished = toyConfig(folder);
     await runToEnd(finished);
-    await expect(startRun(finished, { backend: createMemoryBackend() })).rejects.toMatchObject({ code: 'config' });
+    await expect(beginRun(finished, { backend: createMemoryBackend() })).rejects.toMatchObject({ code: 'config' });
   });
 
   it('is never a file', async () => {
     const folder = temporaryFolder();
     const file = writePairs(folder);
-    await expect(startRun(toyConfig(folder, { output: file }))).rejects.toThrow(/is a file/);
-    await expect(startRun(toyConfig(folder, { output: join(file, 'below') }))).rejects.toThrow(/lies under one/);
+    await expect(beginRun(toyConfig(folder, { output: file }))).rejects.toThrow(/is a file/);
+    await expect(beginRun(toyConfig(folder, { output: join(file, 'below') }))).rejects.toThrow(/lies under one/);
     expect(readFileSync(file, 'utf8').length).toBeGreaterThan(0);
   });
 

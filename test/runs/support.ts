@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { loadConfig, type LoadedConfig, type RunConfigInput } from '../../src/config/index.js';
 import { openLogpCache, type LogpCache } from '../../src/references/index.js';
-import { startRun, type Run, type RunEvent, type RunResult, type StartOptions } from '../../src/runs/index.js';
+import { beginRun, type Run, type RunEvent, type RunResult, type StartOptions } from '../../src/runs/index.js';
 import { createMemoryBackend } from '../../src/backend/memory.js';
 
 /** A folder that is gone when the test is over. */
@@ -76,7 +76,7 @@ export async function runToEnd(
   options: StartOptions & { readonly onEvent?: (event: RunEvent, run: Run) => void } = {},
 ): Promise<FinishedRun> {
   const { onEvent, ...start } = options;
-  return follow(startRun(loaded, { backend: createMemoryBackend(), cache: temporaryCache(), ...start }), onEvent);
+  return follow(beginRun(loaded, { backend: createMemoryBackend(), cache: temporaryCache(), ...start }), onEvent);
 }
 
 /** Listens to a run until it ends. */

@@ -3,7 +3,7 @@ import { createHash, type Hash } from 'node:crypto';
 import { once } from 'node:events';
 import type { LoadCheckpointResponse } from '../../gen/mrpo/backend/v1/backend.js';
 import { explainFailure } from '../../rpc/connection.js';
-import { messagesOf, serverStream } from '../../rpc/stream.js';
+import { watchedMessages, serverStream } from '../../rpc/stream.js';
 import type { CallOptions, CheckpointCopy, CheckpointPiece } from '../backend.js';
 import { BackendFault } from '../fault.js';
 import type { BackendConnection } from './service.js';
@@ -61,7 +61,7 @@ export async function loadCheckpoint(
   const over = new AbortController();
   const gather = async (): Promise<number | undefined> => {
     let step: number | undefined;
-    for await (const { event } of messagesOf<LoadCheckpointResponse>(connection, call, signal)) {
+    for await (const { event } of watchedMessages<LoadCheckpointResponse>(connection, call, signal)) {
       if (event?.$case === 'loaded') step = event.value.committedStep;
     }
     return step;

@@ -12,7 +12,7 @@ import { fromRowFacts, toOpenRows, toPairText } from './wire.js';
 import { MAX_MESSAGE_BYTES } from '../../rpc/channel.js';
 import { explainFailure } from '../../rpc/connection.js';
 import type { BackendConnection } from './service.js';
-import { messagesOf } from '../../rpc/stream.js';
+import { watchedMessages } from '../../rpc/stream.js';
 
 const CHUNK_BYTES = 1024 * 1024;
 const CHUNK_ROWS = 1024;
@@ -62,7 +62,7 @@ async function gather(
 ): Promise<RowSet> {
   const rows: RowFacts[] = [];
   let handle = '';
-  for await (const answer of messagesOf<RegisterRowsResponse>(connection, call, options.signal)) {
+  for await (const answer of watchedMessages<RegisterRowsResponse>(connection, call, options.signal)) {
     handle = answer.rowSet;
     for (const facts of answer.rows) rows.push(fromRowFacts(facts, rule.returnTokens ?? false));
     options.onProgress?.({ stage: 'tokenize', done: rows.length, total: 0, unit: 'rows' });

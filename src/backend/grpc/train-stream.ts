@@ -9,7 +9,7 @@ import { BackendFault } from '../fault.js';
 import { faultReasonOf } from './wire.js';
 import { explainFailure } from '../../rpc/connection.js';
 import type { BackendConnection } from './service.js';
-import { messagesOf } from '../../rpc/stream.js';
+import { watchedMessages } from '../../rpc/stream.js';
 
 type RequestFrame = NonNullable<TrainRequest['frame']>;
 type ResponseFrame = NonNullable<TrainResponse['frame']>;
@@ -36,7 +36,7 @@ export function openTrainStream(connection: BackendConnection): TrainStream {
   let over: MrpoError | undefined;
 
   const read = async (): Promise<void> => {
-    for await (const { sequence: answered, frame } of messagesOf<TrainResponse>(connection, call, undefined)) {
+    for await (const { sequence: answered, frame } of watchedMessages<TrainResponse>(connection, call, undefined)) {
       const caller = waiting.get(answered);
       if (caller === undefined || frame === undefined) {
         throw new BackendFault('protocol', `the backend answered frame ${answered}, which waits for no answer`);

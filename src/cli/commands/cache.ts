@@ -10,7 +10,7 @@ import {
   type CacheEntry,
   type LogpCache,
 } from '../../references/index.js';
-import { bytesText } from '../../reports/numbers.js';
+import { bytesText } from '../../core/quantities.js';
 import { printJson, type CliIo } from '../command.js';
 
 interface JsonOption {

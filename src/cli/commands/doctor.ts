@@ -4,7 +4,7 @@ import { MrpoError } from '../../core/errors.js';
 import { cacheFolder } from '../../references/cache/location.js';
 import { printJson, type CliIo } from '../command.js';
 import { checkBackend } from '../doctor/backend.js';
-import type { Finding } from '../doctor/finding.js';
+import type { CheckResult } from '../doctor/finding.js';
 import { checkCacheFolder, checkDisk, checkMemory, checkNode } from '../doctor/machine.js';
 import { checkPython } from '../doctor/python.js';
 
@@ -38,7 +38,7 @@ Example:
     });
 }
 
-async function examine(io: CliIo): Promise<readonly Finding[]> {
+async function examine(io: CliIo): Promise<readonly CheckResult[]> {
   const machine = [checkNode(), checkMemory(), checkDisk(io.cwd), checkCacheFolder(cacheFolder(io.env))];
   const elsewhere = (io.env['MRPO_BACKEND'] ?? '') !== '';
   const python = elsewhere ? [] : checkPython(io.env['MRPO_PYTHON']);
@@ -47,7 +47,7 @@ async function examine(io: CliIo): Promise<readonly Finding[]> {
   return [...machine, ...python, ...(unusable ? [] : await checkBackend(io))];
 }
 
-function line({ check, status, found, fix }: Finding): string {
+function line({ check, status, found, fix }: CheckResult): string {
   const first = `${status.padEnd(5)} ${check.padEnd(16)} ${found}\n`;
   return fix === undefined ? first : `${first}      ${''.padEnd(16)} fix: ${fix}\n`;
 }

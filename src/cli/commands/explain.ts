@@ -7,7 +7,7 @@ import { MrpoError } from '../../core/errors.js';
 import { createObjective, explainRow, metricsOf, type Metrics } from '../../objectives/index.js';
 import { printJson, type CliIo } from '../command.js';
 import { addObjectiveFlags, objectiveAssignments, type ObjectiveFlags } from '../explain/objective-flags.js';
-import { PAIR_EXAMPLE, readPairs } from '../explain/read-pairs.js';
+import { PAIR_EXAMPLE, readExplainPairs } from '../explain/read-pairs.js';
 import { pairBlock, summaryLine } from '../explain/table.js';
 
 type ExplainOptions = ObjectiveFlags & {
@@ -54,7 +54,7 @@ export function registerExplain(program: Command, io: CliIo): void {
 }
 
 async function explain(io: CliIo, file: string, options: ExplainOptions): Promise<void> {
-  const batch = readPairs(await readText(io, file), file === '-' ? 'standard input' : file);
+  const batch = readExplainPairs(await readText(io, file), file === '-' ? 'standard input' : file);
   const { config, baseDir } = objectiveOf(io, options, batch.references.length);
   const objective = await createObjective(config.objective, { references: batch.references.length, baseDir });
   objective.fit?.(batch);

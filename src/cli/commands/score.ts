@@ -1,5 +1,6 @@
 /** `mrpo score`: the references of a configuration, scored into the cache. */
 import type { Command } from 'commander';
+import { durationText } from '../../core/quantities.js';
 import { largest } from '../../core/extremes.js';
 import type { PreferencePair } from '../../data/pair.js';
 import {
@@ -10,7 +11,7 @@ import {
   type WorkProgress,
 } from '../../references/index.js';
 import { collect, printJson, type CliIo } from '../command.js';
-import { durationText, type Progress } from '../progress.js';
+import { type ProgressDisplay } from '../progress.js';
 import { withScoringInputs } from '../scoring-inputs.js';
 
 interface ScoreOptions {
@@ -75,7 +76,7 @@ Example:
     );
 }
 
-function showEvent(progress: Progress, event: ScoringEvent, work: WorkProgress | undefined): void {
+function showEvent(progress: ProgressDisplay, event: ScoringEvent, work: WorkProgress | undefined): void {
   switch (event.kind) {
     case 'scored': {
       const { share = event.done / event.total, total = event.total } = work ?? {};

@@ -1,5 +1,6 @@
 /** `mrpo whatif`: what other settings would do, from the cache alone. */
 import { basename, resolve } from 'node:path';
+import { percentText } from '../../core/quantities.js';
 import { writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { MrpoError } from '../../core/errors.js';
@@ -85,7 +86,7 @@ function whatifText(whatif: Whatif): string {
       : [textTable([group, 'step 0', 'virtual', 'offset', 'spread', 'longer', 'weaker', 'stronger'], rows.map(rowOf))];
   });
   return [
-    `${usable} of ${pairs} pairs. Baseline: the longer response is the chosen one in ${percent(longerIsChosen.share)}; DPO at step 0: ${percent(dpoStepZeroAccuracy?.share)} (ties count 0).`,
+    `${usable} of ${pairs} pairs. Baseline: the longer response is the chosen one in ${percentText(longerIsChosen.share)}; DPO at step 0: ${percentText(dpoStepZeroAccuracy?.share)} (ties count 0).`,
     ...(assumed === undefined ? [] : [`Note: ${assumed}.`]),
     '',
     'step 0: reward accuracy before any training. virtual: pairs that the virtual reference ranks right. offset, spread: mean and',
@@ -107,15 +108,12 @@ function rowOf({
 }: SettingResult): string[] {
   return [
     setting.label,
-    percent(stepZeroAccuracy?.share),
-    percent(virtualAccuracy.share),
+    percentText(stepZeroAccuracy?.share),
+    percentText(virtualAccuracy.share),
     `${offset.mean >= 0 ? '+' : ''}${offset.mean.toFixed(3)}`,
     offset.sd.toFixed(3),
-    percent(favoursLonger.share),
-    percent(weakened),
-    percent(strengthened),
+    percentText(favoursLonger.share),
+    percentText(weakened),
+    percentText(strengthened),
   ];
 }
-
-const percent = (share: number | undefined): string =>
-  share === undefined || Number.isNaN(share) ? '-' : `${(100 * share).toFixed(1)} %`;

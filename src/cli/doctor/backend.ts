@@ -1,17 +1,18 @@
 /** Starts the backend, or calls the one that MRPO_BACKEND names, and says what device it works on. */
 import { openBackend } from '../../backend/open.js';
+import { bytesText } from '../../core/quantities.js';
 import { toMrpoError } from '../../core/errors.js';
 import type { CliIo } from '../command.js';
-import { fail, ok, type Finding } from './finding.js';
+import { fail, ok, type CheckResult } from './finding.js';
 
-export async function checkBackend(io: CliIo): Promise<Finding[]> {
+export async function checkBackend(io: CliIo): Promise<CheckResult[]> {
   const address = io.env['MRPO_BACKEND'];
   const check = address === undefined || address === '' ? 'backend' : `backend at ${address}`;
   try {
     const backend = await openBackend({ env: io.env, python: io.env['MRPO_PYTHON'], signal: io.signal });
     try {
       const info = await backend.info({ signal: io.signal });
-      const memory = `${(info.deviceMemoryBytes / 1e9).toFixed(1)} GB, ${(info.deviceMemoryFreeBytes / 1e9).toFixed(1)} GB free`;
+      const memory = `${bytesText(info.deviceMemoryBytes)}, ${bytesText(info.deviceMemoryFreeBytes)} free`;
       return [
         ok(
           check,

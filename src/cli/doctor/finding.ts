@@ -1,6 +1,6 @@
 /** What one check of the machine found. */
 
-export interface Finding {
+export interface CheckResult {
   /** What was looked at: "Node.js", "disk". */
   readonly check: string;
   readonly status: 'ok' | 'warn' | 'fail';
@@ -10,6 +10,6 @@ export interface Finding {
   readonly fix?: string;
 }
 
-export const ok = (check: string, found: string): Finding => ({ check, status: 'ok', found });
-export const warn = (check: string, found: string, fix: string): Finding => ({ check, status: 'warn', found, fix });
-export const fail = (check: string, found: string, fix: string): Finding => ({ check, status: 'fail', found, fix });
+export const ok = (check: string, found: string): CheckResult => ({ check, status: 'ok', found });
+export const warn = (check: string, found: string, fix: string): CheckResult => ({ check, status: 'warn', found, fix });
+export const fail = (check: string, found: string, fix: string): CheckResult => ({ check, status: 'fail', found, fix });

@@ -1,8 +1,9 @@
 /** Node.js, memory, disk and the cache folder of this machine. */
 import { accessSync, constants, existsSync, mkdirSync, statfsSync } from 'node:fs';
+import { bytesText } from '../../core/quantities.js';
 import { freemem, totalmem } from 'node:os';
 import { dirname } from 'node:path';
-import { fail, ok, warn, type Finding } from './finding.js';
+import { fail, ok, warn, type CheckResult } from './finding.js';
 
 const OLDEST_NODE = 20;
 /** The Python packages take 1.3 GB; models and runs want more. */
@@ -10,9 +11,7 @@ const ENOUGH_DISK = 5e9;
 /** Less than this trains only very small models. */
 const ENOUGH_MEMORY = 4e9;
 
-const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;
-
-export function checkNode(version = process.versions.node): Finding {
+export function checkNode(version = process.versions.node): CheckResult {
   const major = Number.parseInt(version, 10);
   if (major >= OLDEST_NODE) return ok('Node.js', version);
   return fail(
@@ -22,24 +21,24 @@ export function checkNode(version = process.versions.node): Finding {
   );
 }
 
-export function checkMemory(total = totalmem(), free = freemem()): Finding {
-  const found = `${gigabytes(total)}, ${gigabytes(free)} unused`;
+export function checkMemory(total = totalmem(), free = freemem()): CheckResult {
+  const found = `${bytesText(total)}, ${bytesText(free)} unused`;
   return total >= ENOUGH_MEMORY
     ? ok('memory', found)
     : warn('memory', found, 'Use small models, quantization: nf4, or a backend on another machine.');
 }
 
 /** @param folder An existing folder of the file system that is meant. */
-export function checkDisk(folder: string): Finding {
+export function checkDisk(folder: string): CheckResult {
   const { bavail, bsize } = statfsSync(folder);
-  const found = `${gigabytes(bavail * bsize)} free at ${folder}`;
+  const found = `${bytesText(bavail * bsize)} free at ${folder}`;
   return bavail * bsize >= ENOUGH_DISK
     ? ok('disk', found)
-    : warn('disk', found, `Free some space: ${gigabytes(ENOUGH_DISK)} are enough for packages and small models.`);
+    : warn('disk', found, `Free some space: ${bytesText(ENOUGH_DISK)} are enough for packages and small models.`);
 }
 
 /** Creates the folder if it is missing: the first run would do the same. */
-export function checkCacheFolder(folder: string): Finding {
+export function checkCacheFolder(folder: string): CheckResult {
   try {
     mkdirSync(folder, { recursive: true });
     accessSync(folder, constants.W_OK);

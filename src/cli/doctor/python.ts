@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PROJECT_ROOT, pythonPath, resolvePython } from '../../backend/python.js';
 import { MrpoError } from '../../core/errors.js';
-import { fail, ok, warn, type Finding } from './finding.js';
+import { fail, ok, warn, type CheckResult } from './finding.js';
 
 const OLDEST_PYTHON = [3, 10] as const;
 const INSTALL = 'Run "npm run quickstart" once: it makes a private environment. Or set MRPO_PYTHON.';
@@ -26,7 +26,7 @@ interface Probed {
 }
 
 /** @param asked `MRPO_PYTHON`. */
-export function checkPython(asked: string | undefined): Finding[] {
+export function checkPython(asked: string | undefined): CheckResult[] {
   let path: string;
   try {
     path = resolvePython(asked);
@@ -65,7 +65,7 @@ export function pinnedPackages(requirements: string): ReadonlyMap<string, readon
   return pins;
 }
 
-export function checkPackages(pins: ReadonlyMap<string, readonly string[]>, found: Probed['packages']): Finding {
+export function checkPackages(pins: ReadonlyMap<string, readonly string[]>, found: Probed['packages']): CheckResult {
   const missing: string[] = [];
   const others: string[] = [];
   for (const [name, releases] of pins) {

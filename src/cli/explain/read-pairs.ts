@@ -26,7 +26,7 @@ export const PAIR_EXAMPLE = '{"policy":[-100,-120],"references":[[-105,-118],[-1
  * @param name What line numbers in messages are prefixed with.
  * @throws MrpoError `data` naming the line.
  */
-export function readPairs(text: string, name: string): PairBatch {
+export function readExplainPairs(text: string, name: string): PairBatch {
   const pairs = text
     .split('\n')
     .map((line, index) => ({ line: line.trim(), where: `${name}:${index + 1}` }))

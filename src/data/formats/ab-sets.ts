@@ -2,7 +2,7 @@
 import { describeValue } from '../../core/describe-value.js';
 import { RowProblem } from '../row-problem.js';
 import { numberInText } from '../verdict/goodness.js';
-import { signReader, type Side, type VerdictReader } from '../verdict/sides.js';
+import { signReader, type Winner, type VerdictReader } from '../verdict/sides.js';
 import { abFormat } from './ab-format.js';
 import { each, said } from './examples.js';
 import { CHAT } from './vocabulary.js';
@@ -11,7 +11,7 @@ import { CHAT } from './vocabulary.js';
 const placed = <T>(good: T, bad: T, index: number): readonly [T, T] => (index % 2 === 0 ? [good, bad] : [bad, good]);
 
 const values =
-  (meaning: Readonly<Record<string, Side>>) =>
+  (meaning: Readonly<Record<string, Winner>>) =>
   (column: string): VerdictReader =>
   (value) => {
     const number = typeof value === 'string' ? numberInText(value) : value;

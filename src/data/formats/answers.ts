@@ -4,7 +4,7 @@ import type { JsonValue } from '../../core/json.js';
 import { isText, numberOf, type Row } from '../fields.js';
 import { wordsOf } from '../names.js';
 import { RowProblem } from '../row-problem.js';
-import { isFilled, valueAt, type Column, type RowShape, type ValueKind } from '../shape.js';
+import { isFilled, columnReader, type Column, type RowShape, type ValueKind } from '../shape.js';
 import { directionOf, isRank } from '../verdict/direction.js';
 import { goodnessOf, saysGoodness } from '../verdict/goodness.js';
 import { lowerIsBetter } from './answer-scores.js';
@@ -30,7 +30,7 @@ function answerReading(
   context: FormatContext,
 ): Reading {
   const promptOf = createPromptReader(takePromptParts(finder, asked, context), context);
-  const answerAt = valueAt(answer.keys);
+  const answerAt = columnReader(answer.keys);
   return gathering(finder, context, (row) => {
     const { tools, ...prompt } = promptOf(row);
     return {
@@ -212,7 +212,7 @@ function takeMeasure(finder: Finder, shape: RowShape, context: FormatContext): M
   const column = measureColumn(shape, context, finder);
   if (column === undefined || 'mismatch' in column) return column;
   finder.use('score', column);
-  const at = valueAt(column.keys);
+  const at = columnReader(column.keys);
   return {
     of: (row) => {
       const value = at(row);
@@ -298,7 +298,7 @@ export const feedbackCollection: Format = {
       'orig_reference_answer',
     ])
       finder.aside(aside);
-    const at = valueAt(score.keys);
+    const at = columnReader(score.keys);
     return answerReading(
       finder,
       asked,
@@ -327,7 +327,7 @@ export const summaryAxis: Format = {
     if (asked === undefined || answer === undefined || score === undefined)
       return finder.mismatch() ?? finder.refuse('');
     for (const aside of ['info', 'summary']) finder.aside(aside);
-    const at = valueAt(score.keys);
+    const at = columnReader(score.keys);
     return answerReading(
       finder,
       asked,

@@ -3,7 +3,7 @@ import { describeValue } from '../../core/describe-value.js';
 import { isList, isText, type Row } from '../fields.js';
 import { RowProblem } from '../row-problem.js';
 import { columnAt } from '../columns.js';
-import { valueAt, type Column } from '../shape.js';
+import { columnReader, type Column } from '../shape.js';
 import { abReading } from './ab-columns.js';
 import { abFormat } from './ab-format.js';
 import { decideByMarks } from './decide.js';
@@ -50,7 +50,7 @@ export const chatbotArena: Format = {
     const turn = columnAt(shape, 'turn');
     if (!isReading(match) || turn === undefined || turn.kind !== 'number') return match;
     const names = [match.roles['a'] ?? '', match.roles['b'] ?? ''];
-    return { ...match, read: (row, at) => match.read(upToTurn(row, names, Number(valueAt(turn.keys)(row))), at) };
+    return { ...match, read: (row, at) => match.read(upToTurn(row, names, Number(columnReader(turn.keys)(row))), at) };
   },
 };
 
@@ -110,7 +110,7 @@ export const arena55k: Format = {
     for (const name of ['model_a', 'model_b']) finder.aside(name);
     const decide = decideByMarks({ a: markA, b: markB, tie });
     const reading = abReading(finder, { ...takePromptParts(finder, undefined, context), a, b }, decide, context);
-    const [promptAt, aAt, bAt] = [valueAt(asked.keys), valueAt(a.keys), valueAt(b.keys)];
+    const [promptAt, aAt, bAt] = [columnReader(asked.keys), columnReader(a.keys), columnReader(b.keys)];
     return {
       ...reading,
       read(row, at) {

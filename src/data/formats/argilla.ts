@@ -3,7 +3,7 @@ import { describeValue } from '../../core/describe-value.js';
 import { isList, isRow, isText, type Row } from '../fields.js';
 import { plainName } from '../names.js';
 import { RowProblem } from '../row-problem.js';
-import { valueAt, type Column, type RowShape } from '../shape.js';
+import { columnReader, type Column, type RowShape } from '../shape.js';
 import { each } from './examples.js';
 import { createFinder } from './finder.js';
 import type { Format, FormatContext, Mismatch, Reading } from './format.js';
@@ -89,11 +89,11 @@ function argillaMatch(
   for (const { path, name } of shape.columns)
     if (name.endsWith('suggestion') || name === 'status' || /responses_(?:users|status)$/.test(name)) used.add(path);
   const promptOf = createPromptReader(takePromptParts(finder, asked, context), context);
-  const preferenceAt = valueAt(column.keys);
+  const preferenceAt = columnReader(column.keys);
   const readers = answers.map((answer) => ({
     name: answer.keys.at(-1) ?? '',
     path: answer.path,
-    at: valueAt(answer.keys),
+    at: columnReader(answer.keys),
   }));
   return {
     roles: finder.roles(),

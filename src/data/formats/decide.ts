@@ -2,14 +2,14 @@
 import { describeValue } from '../../core/describe-value.js';
 import type { Row } from '../fields.js';
 import { RowProblem } from '../row-problem.js';
-import { valueAt, type Column } from '../shape.js';
+import { columnReader, type Column } from '../shape.js';
 import { directionOf } from '../verdict/direction.js';
 import { isNumeric } from '../verdict/goodness.js';
-import { createVerdictReader, type Candidates, type Side, type VerdictReader } from '../verdict/sides.js';
+import { createVerdictReader, type Candidates, type Winner, type VerdictReader } from '../verdict/sides.js';
 import type { FormatContext } from './format.js';
 
 export interface Decision {
-  readonly side: Side;
+  readonly side: Winner;
   /** What decided, in words. */
   readonly why: string;
 }
@@ -24,7 +24,7 @@ export function decideByVerdict(
   context: FormatContext,
   reader?: VerdictReader,
 ): Decide | string {
-  const at = valueAt(column.keys);
+  const at = columnReader(column.keys);
   const samples = context.sample.map((row) => at(row));
   const read =
     context.verdict === undefined
@@ -45,7 +45,7 @@ export function decideByScores(a: Column, b: Column, context: FormatContext): De
   const lower = context.lowerIsBetter ?? { higher: false, lower: undefined, unknown: undefined }[directionOf(a.name)];
   if (lower === undefined)
     return `${a.path} and ${b.path} score the answers, and nothing says whether more is better; say so (--lower-is-better or --higher-is-better)`;
-  const [atA, atB] = [valueAt(a.keys), valueAt(b.keys)];
+  const [atA, atB] = [columnReader(a.keys), columnReader(b.keys)];
   return (row) => {
     const [x, y] = [atA(row), atB(row)];
     for (const [column, value] of [
@@ -80,8 +80,10 @@ function decisionOrNone(decide: Decide, row: Row): Decision | undefined {
 }
 
 /** Exactly one of three columns is 1, as Kaggle's data has it. */
-export function decideByMarks(marks: Readonly<Record<Side, Column>>): Decide {
-  const at = (['a', 'b', 'tie'] as const).map((side) => [side, marks[side].path, valueAt(marks[side].keys)] as const);
+export function decideByMarks(marks: Readonly<Record<Winner, Column>>): Decide {
+  const at = (['a', 'b', 'tie'] as const).map(
+    (side) => [side, marks[side].path, columnReader(marks[side].keys)] as const,
+  );
   return (row) => {
     const set = at.filter(([, , value]) => [1, 1n, '1', true, 'true'].includes(value(row) as number));
     const [only] = set;

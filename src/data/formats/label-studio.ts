@@ -3,7 +3,7 @@ import { describeValue } from '../../core/describe-value.js';
 import { isList, isRow, isText, type Row } from '../fields.js';
 import { plainName } from '../names.js';
 import { RowProblem } from '../row-problem.js';
-import type { Side } from '../verdict/sides.js';
+import type { Winner } from '../verdict/sides.js';
 import { abReading } from './ab-columns.js';
 import type { Decide } from './decide.js';
 import { answerPairs } from './any-ab.js';
@@ -61,7 +61,7 @@ export const labelStudio: Format = {
 };
 
 /** @throws RowProblem if nobody has selected anything. */
-function selectedSides(annotations: unknown, names: readonly [string, string]): Side[] {
+function selectedSides(annotations: unknown, names: readonly [string, string]): Winner[] {
   const sides = (isList(annotations) ? annotations : [])
     .filter((annotation): annotation is Row => isRow(annotation) && annotation['was_cancelled'] !== true)
     .flatMap(({ result }) => (isList(result) ? result.filter(isRow) : []))
@@ -75,7 +75,7 @@ function selectedSides(annotations: unknown, names: readonly [string, string]): 
   return sides;
 }
 
-function sideOf(selected: unknown, [a, b]: readonly [string, string]): Side {
+function sideOf(selected: unknown, [a, b]: readonly [string, string]): Winner {
   const plain = isText(selected) ? plainName(selected) : '';
   if (plain === 'left' || plain === plainName(a)) return 'a';
   if (plain === 'right' || plain === plainName(b)) return 'b';

@@ -5,7 +5,7 @@ import { assistant, messagesOf, responseOf } from '../messages.js';
 import type { ChatMessage } from '../pair.js';
 import type { ScoredAnswer } from '../pairing.js';
 import { RowProblem } from '../row-problem.js';
-import { isMessageLike, valueAt, type Column, type ValueKind } from '../shape.js';
+import { isMessageLike, columnReader, type Column, type ValueKind } from '../shape.js';
 import { answerScores, listIn, TEXT_KEYS, type AnswerScore } from './answer-scores.js';
 import { createFinder } from './finder.js';
 import type { Format, FormatContext } from './format.js';
@@ -53,7 +53,7 @@ export function listFormat(declared: ListDeclaration): Format {
       const parts = takePromptParts(finder, asked, context);
       for (const aside of declared.asides ?? []) finder.aside(aside);
       const promptOf = createPromptReader(parts, context);
-      const answersAt = valueAt(answers.keys);
+      const answersAt = columnReader(answers.keys);
       const score = declared.scores ?? ((row, list, where) => answerScores(row, where, list, context));
       return {
         roles: finder.roles(),

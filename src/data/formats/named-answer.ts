@@ -1,7 +1,7 @@
 import { isText, type Row } from '../fields.js';
 import { plainName } from '../names.js';
 import { RowProblem } from '../row-problem.js';
-import { valueAt, type RowShape } from '../shape.js';
+import { columnReader, type RowShape } from '../shape.js';
 import { each } from './examples.js';
 import { createFinder } from './finder.js';
 import type { Format } from './format.js';
@@ -37,7 +37,7 @@ export const namedAnswer: Format = {
     const used = finder.used();
     for (const { path } of answers)
       if ([chosen.sample, rejected.sample].some((name) => sameName(name, path))) used.add(path);
-    const [chosenAt, rejectedAt] = [valueAt(chosen.keys), valueAt(rejected.keys)];
+    const [chosenAt, rejectedAt] = [columnReader(chosen.keys), columnReader(rejected.keys)];
     return {
       roles: finder.roles(),
       used,

@@ -4,7 +4,7 @@ import type { PairDraft } from '../make-pair.js';
 import { assistant, responseOf } from '../messages.js';
 import type { ChatMessage } from '../pair.js';
 import { RowProblem } from '../row-problem.js';
-import { valueAt } from '../shape.js';
+import { columnReader } from '../shape.js';
 import { each } from './examples.js';
 import { createFinder } from './finder.js';
 import type { Format } from './format.js';
@@ -40,7 +40,7 @@ export const negatives: Format = {
     if (strict && isWords(chosen) !== isWords(rejected))
       return finder.refuse('chosen, rejected: one is text, the other is messages');
     const promptOf = createPromptReader(takePromptParts(finder, asked, context), context);
-    const [chosenAt, rejectedAt] = [valueAt(chosen.keys), valueAt(rejected.keys)];
+    const [chosenAt, rejectedAt] = [columnReader(chosen.keys), columnReader(rejected.keys)];
     return {
       roles: finder.roles(),
       used: finder.used(),

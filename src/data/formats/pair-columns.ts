@@ -6,7 +6,7 @@ import type { PairDraft } from '../make-pair.js';
 import { assistant, responseOf, user, withSystem } from '../messages.js';
 import type { ChatMessage } from '../pair.js';
 import { RowProblem } from '../row-problem.js';
-import { valueAt, type Column, type ValueKind } from '../shape.js';
+import { columnReader, type Column, type ValueKind } from '../shape.js';
 import { looksLikeTranscript, markedTurns, speakerTurns, withoutEndMark } from '../turns.js';
 import { createScoreCheck } from './score-check.js';
 import type { Finder } from './finder.js';
@@ -50,7 +50,7 @@ export function createPairReader(
   context: FormatContext,
   manner: PairManner,
 ): (row: Row) => PairDraft[] {
-  const [chosenAt, rejectedAt] = [valueAt(columns.chosen.keys), valueAt(columns.rejected.keys)];
+  const [chosenAt, rejectedAt] = [columnReader(columns.chosen.keys), columnReader(columns.rejected.keys)];
   const names = { chosen: columns.chosen.path, rejected: columns.rejected.path };
   const promptOf = createPromptReader(columns, context, {
     turns: manner.plain ? (context.named ? 'none' : 'dialogue') : 'all',

@@ -5,7 +5,7 @@ import { isList, isRow, isText, type Row } from '../fields.js';
 import { assistant, contentOf, jsonOf, messagesOf, user, withSystem } from '../messages.js';
 import type { ChatMessage } from '../pair.js';
 import { RowProblem } from '../row-problem.js';
-import { isMessageLike, valueAt, type Column, type ValueKind } from '../shape.js';
+import { isMessageLike, columnReader, type Column, type ValueKind } from '../shape.js';
 import { markedTurns, renderedMark } from '../turns.js';
 import type { Finder } from './finder.js';
 import type { FormatContext } from './format.js';
@@ -66,7 +66,7 @@ export function createPromptReader(
   { turns = 'all', kinds }: PromptManner = {},
 ): (row: Row) => PromptParts {
   const at = (column: Column | undefined): ((row: Row) => unknown) =>
-    column === undefined ? () => undefined : valueAt(column.keys);
+    column === undefined ? () => undefined : columnReader(column.keys);
   const [prompt, system, history, input, tools] = [
     columns.prompt,
     columns.system,

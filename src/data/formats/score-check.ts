@@ -2,7 +2,7 @@
 import { isText, type Row } from '../fields.js';
 import { wordsOf } from '../names.js';
 import { RowProblem } from '../row-problem.js';
-import { valueAt, type Column } from '../shape.js';
+import { columnReader, type Column } from '../shape.js';
 import { directionOf, isRank } from '../verdict/direction.js';
 import { isNumeric } from '../verdict/goodness.js';
 import { isTieWord } from '../verdict/words.js';
@@ -28,8 +28,8 @@ export function createScoreCheck(finder: Finder, _context: FormatContext): Score
     finder.use(`score of rejected`, bad);
   }
   const compare = pairs.map(({ good, bad }) => comparison(good, bad));
-  const ties = verdicts.map((column) => ({ path: column.path, at: valueAt(column.keys) }));
-  const even = lists.map((column) => ({ path: column.path, at: valueAt(column.keys) }));
+  const ties = verdicts.map((column) => ({ path: column.path, at: columnReader(column.keys) }));
+  const even = lists.map((column) => ({ path: column.path, at: columnReader(column.keys) }));
   return (row) => {
     for (const { path, at } of ties) {
       const value = at(row);
@@ -46,7 +46,7 @@ export function createScoreCheck(finder: Finder, _context: FormatContext): Score
 }
 
 function comparison(good: Column, bad: Column): ScoreCheck {
-  const [goodAt, badAt] = [valueAt(good.keys), valueAt(bad.keys)];
+  const [goodAt, badAt] = [columnReader(good.keys), columnReader(bad.keys)];
   const sign = isRank(good.name) ? -1 : 1;
   return (row) => {
     const [own, other] = [goodAt(row), badAt(row)];

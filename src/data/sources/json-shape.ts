@@ -5,11 +5,11 @@
 import { throwIfAborted } from '../../core/abort.js';
 
 /** What a key of the object holds, by its first bytes. */
-export type ValueKind = 'objects' | 'lists' | 'texts' | 'others' | 'empty' | 'object' | 'text' | 'scalar';
+export type JsonKind = 'objects' | 'lists' | 'texts' | 'others' | 'empty' | 'object' | 'text' | 'scalar';
 
 export interface ShapeKey {
   readonly name: string;
-  readonly kind: ValueKind;
+  readonly kind: JsonKind;
   /** Byte of its value's first character. */
   readonly start: number;
   /** Entries of a list. */
@@ -53,7 +53,7 @@ export async function jsonShape(
 
 interface OpenKey {
   name: string;
-  kind: ValueKind;
+  kind: JsonKind;
   start: number;
   entries: number;
 }

@@ -12,7 +12,7 @@ import { openText } from './text.js';
 import { isWorkbook, openWorkbook } from './workbook.js';
 import { isZip, zipContents } from './zip.js';
 
-export interface OpenOptions extends SourceOptions {
+export interface OpenSourceOptions extends SourceOptions {
   /** Needed for `hub:` sources only. */
   readonly hub?: HubReader | undefined;
   /** Part of a hub data set, a folder, a JSON object or a workbook. */
@@ -26,7 +26,7 @@ export interface OpenOptions extends SourceOptions {
  * @param source a file, a folder, a pattern, or `hub:ID[:CONFIG][:SPLIT]`.
  * @throws MrpoError `data` if the source does not exist or is nothing that rows can be read from.
  */
-export async function openSource(source: string, options: OpenOptions): Promise<RowSource> {
+export async function openSource(source: string, options: OpenSourceOptions): Promise<RowSource> {
   const hub = parseHubSource(source, options);
   if (hub !== undefined) return openHub(hub, options.hub);
   const several = await dataFiles(source, options.split);
@@ -35,7 +35,7 @@ export async function openSource(source: string, options: OpenOptions): Promise<
   return shardedSource(several, (file) => openFile(file, { ...options, split: undefined }));
 }
 
-async function openFile(path: string, options: OpenOptions): Promise<RowSource> {
+async function openFile(path: string, options: OpenSourceOptions): Promise<RowSource> {
   const limit = options.maxUnpackedBytes ?? DEFAULT_MAX_UNPACKED_BYTES;
   if (isZip(await magicOf(path))) {
     const { names, unpackedBytes } = await zipContents(path);
@@ -48,7 +48,7 @@ async function openFile(path: string, options: OpenOptions): Promise<RowSource> 
   return bytes.packing === undefined ? opened : { ...opened, kind: `${opened.kind}, ${bytes.packing}` };
 }
 
-function openTable(bytes: DataBytes, options: OpenOptions): Promise<RowSource> | RowSource {
+function openTable(bytes: DataBytes, options: OpenSourceOptions): Promise<RowSource> | RowSource {
   if (isParquet(bytes.head)) return openParquet(bytes, options);
   if (isArrowFile(bytes.head) || isArrowStream(bytes.head)) return openArrow(bytes, options);
   return openText(bytes, options);

@@ -6,10 +6,10 @@ import { RowProblem } from '../row-problem.js';
 import { numberInText } from './goodness.js';
 import { isTieWord } from './words.js';
 
-export type Side = 'a' | 'b' | 'tie';
+export type Winner = 'a' | 'b' | 'tie';
 
 /** What values of a verdict mean; `-` and `+` stand for every negative and positive number. */
-export type VerdictValues = Readonly<Record<string, Side>>;
+export type VerdictValues = Readonly<Record<string, Winner>>;
 
 export interface Candidates {
   /** Columns of the two answers. */
@@ -22,7 +22,7 @@ export interface Candidates {
 }
 
 /** @throws RowProblem for a value that names neither answer. */
-export type VerdictReader = (value: unknown, row: Row) => Side;
+export type VerdictReader = (value: unknown, row: Row) => Winner;
 
 /**
  * @param column name of the verdict, for messages and because it may itself name an answer (`is_response_0_better`).
@@ -48,7 +48,7 @@ export function createVerdictReader(
 }
 
 /** The other side. */
-export const flip = (side: Side): Side => (side === 'a' ? 'b' : side === 'b' ? 'a' : 'tie');
+export const flip = (side: Winner): Winner => (side === 'a' ? 'b' : side === 'b' ? 'a' : 'tie');
 
 function userReader(column: string, values: VerdictValues): VerdictReader {
   return (value) => {
@@ -105,7 +105,7 @@ function booleanReader(column: string, { a, b, markers }: Candidates): VerdictRe
     words.some((word) => ['not', 'worse', 'rejected', 'bad', 'safe', 'unsafe', 'correct'].includes(word))
   )
     return `${column} is true or false, and nothing says whether true prefers ${a} or ${b}`;
-  const yes: Side = named[0] === markers?.[0] ? 'a' : 'b';
+  const yes: Winner = named[0] === markers?.[0] ? 'a' : 'b';
   return (value) => {
     if (value === true || isBooleanText(value, 'true')) return yes;
     if (value === false || isBooleanText(value, 'false')) return flip(yes);
@@ -151,7 +151,7 @@ function comparedSide(
   markers: Candidates['markers'],
   value: string,
   column: string,
-): Side {
+): Winner {
   const [l, r] = [plainName(left), plainName(right)];
   const inOrder = l === markers?.[0] && r === markers[1];
   if (!inOrder && !(l === markers?.[1] && r === markers?.[0]))

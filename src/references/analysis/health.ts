@@ -5,6 +5,7 @@
  */
 
 import { median } from './shares.js';
+import { percentText } from '../../core/quantities.js';
 
 /** What the check looks at. */
 export interface HealthFigures {
@@ -137,4 +138,4 @@ function medianOf(figures: readonly HealthFigures[], value: (of: HealthFigures) 
 
 const nats = (value: number): string => value.toFixed(2);
 const times = (factor: number): string => `${factor.toFixed(1)} times`;
-const percent = (share: number): string => `${(100 * share).toFixed(share < 0.01 ? 2 : 0)} %`;
+const percent = (share: number): string => percentText(share, share < 0.01 ? 2 : 0);

@@ -53,7 +53,7 @@ export interface ReferenceReport {
   readonly letterNatsPerByte: number;
 }
 
-export interface ReportOptions {
+export interface ReferenceReportOptions {
   readonly scores: ReferenceScores;
   readonly pairs: readonly PreferencePair[];
   readonly objective: ObjectiveConfig;
@@ -62,7 +62,7 @@ export interface ReportOptions {
 }
 
 /** @throws MrpoError `data` if no pair is usable, `config` if the objective does not fit the references. */
-export async function createReferenceReport(options: ReportOptions): Promise<ReferenceReport> {
+export async function createReferenceReport(options: ReferenceReportOptions): Promise<ReferenceReport> {
   const { scores, pairs } = options;
   const { references } = scores;
   const { batch, policyKnown, positions } = usableBatch(scores, pairs);
@@ -111,7 +111,7 @@ export async function createReferenceReport(options: ReportOptions): Promise<Ref
 
 /** The configured objective on all pairs; a method without several references is shown as MRPO would use them. */
 async function configuredResult(
-  options: ReportOptions,
+  options: ReferenceReportOptions,
   batch: PairBatch,
 ): Promise<{ name: string; result: ObjectiveResult }> {
   const { loss } = options.objective;
@@ -125,7 +125,10 @@ async function configuredResult(
 }
 
 /** Reward margins under the objective exactly as configured: what its training starts from. */
-async function startMargins({ objective: config, baseDir }: ReportOptions, batch: PairBatch): Promise<Float64Array> {
+async function startMargins(
+  { objective: config, baseDir }: ReferenceReportOptions,
+  batch: PairBatch,
+): Promise<Float64Array> {
   const objective = await createObjective(config, { references: batch.references.length, baseDir });
   objective.fit?.(batch);
   const { rewards } = objective.evaluate(batch);

@@ -1,6 +1,6 @@
 /** Shares against the width of the trust region, one line per pooling: inline SVG, no script. */
 import { html, type Html } from '../html.js';
-import { percentText } from '../numbers.js';
+import { percentText } from '../../core/quantities.js';
 import { niceTicks, paddedRange } from '../ticks.js';
 
 export interface EpsilonLine {

@@ -1,6 +1,6 @@
 /** Shares with their 95 % intervals, one line each, on a common scale with a mark to compare with: inline SVG. */
 import { html, type Html } from '../html.js';
-import { percentText } from '../numbers.js';
+import { percentText } from '../../core/quantities.js';
 
 export interface IntervalBar {
   readonly name: string;

@@ -1,7 +1,8 @@
 /** The what-if sweep as one HTML file: no network, no script, for readers who have never heard of a log-prob. */
 import type { SettingResult, Whatif } from '../../references/index.js';
 import { html, type Html } from '../html.js';
-import { numberText, percentText } from '../numbers.js';
+import { percentText } from '../../core/quantities.js';
+import { numberText } from '../numbers.js';
 import { STYLE } from '../style.js';
 import { epsilonChart, type EpsilonLine } from './epsilon-chart.js';
 import { histogram } from './histogram.js';

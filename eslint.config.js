@@ -16,12 +16,12 @@ const LAYERS = [
   ['store'],
   ['reports'],
   ['runs'],
-  ['sdk', 'experiments'],
+  ['sdk', 'experiments', 'service'],
   ['cli'],
 ];
 
 /** Generated protocol code is for wire code only. */
-const MAY_USE_GEN = ['rpc', 'backend'];
+const MAY_USE_GEN = ['rpc', 'backend', 'service'];
 
 const rooms = readdirSync(new URL('./src', import.meta.url), { withFileTypes: true })
   .filter((entry) => entry.isDirectory())

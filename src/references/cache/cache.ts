@@ -2,7 +2,8 @@
 import type { ModelIdentity, ModelSpec } from '../../backend/backend.js';
 import { MrpoError } from '../../core/errors.js';
 import { DEFAULT_TIMING, tryClaim, type Claim, type ClaimHolder, type ClaimTiming } from './claims.js';
-import { cacheError, inTransaction, openDatabase } from './database.js';
+import { inTransaction } from '../../core/sqlite.js';
+import { cacheError, openDatabase } from './database.js';
 import { bytesOnDisk, listEntries, prune, type CacheEntry, type Pruning, type PruningResult } from './inventory.js';
 import type { ScoringKey } from './key.js';
 import { allKnownModels, importedModels, recallModel, rememberModel, type KnownModel } from './known-models.js';

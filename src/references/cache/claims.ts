@@ -5,7 +5,8 @@
 import { randomUUID } from 'node:crypto';
 import { readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { inTransaction, type CacheDatabase } from './database.js';
+import { inTransaction } from '../../core/sqlite.js';
+import type { CacheDatabase } from './database.js';
 
 export interface ClaimTiming {
   /** A claim whose heartbeat is older than this is over. Default 60000. */

@@ -6,6 +6,7 @@ import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs'
 import { dirname } from 'node:path';
 import Database from 'libsql';
 import { MrpoError } from '../../core/errors.js';
+import { inTransaction, integer } from '../../core/sqlite.js';
 
 export type CacheDatabase = Database.Database;
 
@@ -97,19 +98,6 @@ function isReadOnly(path: string): boolean {
   }
 }
 
-/** Runs a change as one transaction that takes the write lock at once, so that it never has to be retried. */
-export function inTransaction<T>(database: CacheDatabase, change: () => T): T {
-  database.exec('BEGIN IMMEDIATE');
-  try {
-    const result = change();
-    database.exec('COMMIT');
-    return result;
-  } catch (error) {
-    if (database.inTransaction) database.exec('ROLLBACK');
-    throw error;
-  }
-}
-
 /** What SQLite says, as an error of ours. */
 export function cacheError(path: string, cause: unknown): MrpoError {
   const said = cause instanceof Error ? cause.message : String(cause);
@@ -148,8 +136,4 @@ function requireLayout(database: CacheDatabase, path: string): void {
   throw new MrpoError('environment', `log-prob cache ${path}: got layout ${version}, expected ${LAYOUT_VERSION}`, {
     hint: 'It was written by a newer mrpo: update, or set MRPO_CACHE_DIR to another folder.',
   });
-}
-
-function integer(database: CacheDatabase, query: string): number {
-  return Number((database.prepare(query).raw().get() as [number])[0]);
 }

@@ -1,7 +1,8 @@
 /** What lies in a cache, and how to make it smaller. */
 import { existsSync, statSync } from 'node:fs';
 import { claimedScorings } from './claims.js';
-import { inTransaction, type CacheDatabase } from './database.js';
+import { inTransaction } from '../../core/sqlite.js';
+import type { CacheDatabase } from './database.js';
 import type { ScoringKey } from './key.js';
 
 /** One model under one rule. */

@@ -1,5 +1,6 @@
 /** The scorings of a cache: from what a log-prob depends on to the number its rows are stored under. */
-import { inTransaction, type CacheDatabase } from './database.js';
+import { inTransaction } from '../../core/sqlite.js';
+import type { CacheDatabase } from './database.js';
 import type { ScoringKey } from './key.js';
 
 const KEY_COLUMNS = 'weights, tokenizer, chat_template, numeric_path, max_length, truncation, template';

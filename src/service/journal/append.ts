@@ -1,0 +1,44 @@
+/**
+ * Appending to a journal. A line is one write, so that a process killed at any instant has written all of it or nothing.
+ * After a power cut a file may end in the middle of a line: whoever writes next begins a line of its own, and readers
+ * leave the torn one out.
+ */
+import { closeSync, fstatSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs';
+import type { Line } from './line.js';
+
+export interface JournalWriter {
+  /** The line is the system's when this returns: it outlives this process. */
+  append(line: Line): void;
+  close(): void;
+}
+
+export function openJournal(path: string): JournalWriter {
+  const file = openSync(path, 'a+');
+  endTornLine(file);
+  return {
+    append: (line) => void writeSync(file, textOf(line)),
+    close: () => closeSync(file),
+  };
+}
+
+/** One line, brought to the disk. */
+export function appendLine(path: string, line: Line): void {
+  const file = openSync(path, 'a+');
+  try {
+    endTornLine(file);
+    writeSync(file, textOf(line));
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+}
+
+const textOf = (line: Line): string => `${JSON.stringify({ at: Date.now(), ...line })}\n`;
+
+function endTornLine(file: number): void {
+  const { size } = fstatSync(file);
+  if (size === 0) return;
+  const last = Buffer.alloc(1);
+  readSync(file, last, 0, 1, size - 1);
+  if (last.toString() !== '\n') writeSync(file, '\n');
+}

@@ -1,0 +1,29 @@
+/** `order.json`: what was ordered, by whom. Written once, whole, and never changed. */
+import { readFile } from 'node:fs/promises';
+import type { RunConfig, RunConfigInput } from '../config/index.js';
+import { writeNewFile } from '../store/atomic-file.js';
+import type { RunHome } from './home.js';
+
+export interface Order {
+  readonly format: 1;
+  readonly id: string;
+  readonly createdAt: number;
+  readonly priority: number;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly tenant: string;
+  readonly createdBy: string;
+  /** Of the resolved configuration: equal hashes, equal runs. */
+  readonly specHash: string;
+  /** As it was sent. */
+  readonly spec: RunConfigInput;
+  /** Every default applied, paths absolute, output = the run folder. */
+  readonly resolved: RunConfig;
+}
+
+/** @returns false if the run has an order already. */
+export const writeOrder = (home: RunHome, order: Order): Promise<boolean> =>
+  writeNewFile(home.order, `${JSON.stringify(order, undefined, 2)}\n`);
+
+export async function readOrder(home: RunHome): Promise<Order> {
+  return JSON.parse(await readFile(home.order, 'utf8')) as Order;
+}

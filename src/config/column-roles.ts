@@ -16,4 +16,5 @@ export const COLUMN_ROLES = {
   tools: 'Definitions of tools, for the chat template.',
 } as const;
 
+/** One of the roles that a column can have. */
 export type ColumnRole = keyof typeof COLUMN_ROLES;

@@ -4,7 +4,9 @@ import { LineCounter, isMap, isNode, isPair, isScalar, parseDocument, visit, typ
 import type { ConfigPath } from './path.js';
 import { configError, type ConfigProblem } from './problem.js';
 
+/** A parsed configuration and where in the text each of its values stands (`name:line:column`, both from 1). */
 export interface ConfigDocument {
+  /** The whole configuration as written; an empty text is `{}`. */
   readonly value: unknown;
   /** `name:line:column` of the value at a path, or of its nearest parent that was written. */
   locate(path: ConfigPath): string;

@@ -25,12 +25,13 @@ const VARIABLES: ReadonlySet<string> = new Set([
 /** Names that somebody may expect to work; of what belongs to other programs nothing is said. */
 const EXPECTED = /^(MRPO|PYTHON|LD|DYLD|NODE|NPM|PIP|HF|CUDA|OMP|TORCH)_?/i;
 
+/** The lines of a `.env` file, sorted by what becomes of them. */
 export interface Dotenv {
   /** Variables that the file may set. */
   readonly variables: Readonly<Record<string, string>>;
   /** Settings of a run, with their prefix. */
   readonly settings: Readonly<Record<string, string>>;
-  /** Names that it sets in vain. */
+  /** Names that look like settings and may not come from a file; the user is warned about them. */
   readonly ignored: readonly string[];
 }
 
@@ -49,7 +50,7 @@ export function readDotenv(folder: string): Dotenv {
   return { variables, settings, ignored };
 }
 
-/** Adds the variables of `.env` that `environment` does not have. Returns what a person should be told. */
+/** Adds the variables of `.env` that `environment` does not have. Returns warnings for the user, one sentence each. */
 export function applyDotenv(environment: NodeJS.ProcessEnv, folder: string): readonly string[] {
   const { variables, ignored } = readDotenv(folder);
   for (const [name, value] of Object.entries(variables)) environment[name] ??= value;

@@ -9,8 +9,10 @@ import { formatPath, valueAt, type ConfigPath } from './path.js';
 import { findPreset, presetNames } from './presets/index.js';
 import { configError, nearestName } from './problem.js';
 
+/** A layer, as {@link LoadedConfig} reports it. `environment` includes `.env`. */
 export type LayerName = 'flag' | 'environment' | 'file' | 'preset' | 'default';
 
+/** All layers laid over each other, with the origin of each value. */
 export interface Layers {
   /** Everything above the defaults, merged. */
   readonly merged: unknown;
@@ -20,7 +22,10 @@ export interface Layers {
   locate(path: ConfigPath, key?: string): string;
 }
 
-/** @throws MrpoError `config` if the preset asked for does not exist. */
+/**
+ * Merges the layers of one configuration. In `environment` and `flags` later assignments win.
+ * @throws MrpoError `config` if the preset asked for does not exist.
+ */
 export function stackLayers(
   file: ConfigDocument,
   environment: readonly Override[],

@@ -36,6 +36,7 @@ export interface LoadConfigOptions {
   readonly cwd?: string | undefined;
 }
 
+/** A checked configuration with where its values came from. */
 export interface LoadedConfig {
   /** Every default applied, local paths absolute, frozen at every level. */
   readonly config: RunConfig;

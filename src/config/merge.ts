@@ -1,6 +1,7 @@
 /** Layers of settings laid over each other: objects merge key by key, everything else is replaced. */
 import type { ConfigPath } from './path.js';
 
+/** An object of a configuration that has not been checked yet. */
 export type Settings = Readonly<Record<string, unknown>>;
 
 /** Keys that say which shape an object has: another value means another object, not a mixture of both. */
@@ -57,5 +58,6 @@ export function positionsToLists(value: unknown): unknown {
   return Object.fromEntries(keys.map((key) => [key, positionsToLists(value[key])]));
 }
 
+/** Whether a value is an object and not a list. */
 export const isSettings = (value: unknown): value is Settings =>
   value !== null && typeof value === 'object' && !Array.isArray(value);

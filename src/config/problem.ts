@@ -4,6 +4,7 @@ import { distance } from 'fastest-levenshtein';
 import { MrpoError } from '../core/errors.js';
 import { formatPath, type ConfigPath } from './path.js';
 
+/** One mistake in a configuration. */
 export interface ConfigProblem {
   /** Where in the configuration; empty = the whole of it. */
   readonly path: ConfigPath;

@@ -33,6 +33,7 @@ const modelFields = {
   chat_template: chatTemplate,
 };
 
+/** `lora:` of a policy: the adapter that is trained, with PEFT's names. */
 export const loraSchema = z.strictObject({
   r: z.int().min(1).default(8).describe('Rank of the adapter matrices.'),
   alpha: z.number().positive().default(16).describe('Scale: updates are multiplied by alpha / r.'),
@@ -43,6 +44,7 @@ export const loraSchema = z.strictObject({
     .describe("Module names that get an adapter, e.g. [q_proj, v_proj]. Empty: PEFT's default for the architecture."),
 });
 
+/** `policy:` of a configuration: the model that is trained. */
 export const policySchema = z.strictObject({
   ...modelFields,
   lora: z
@@ -55,6 +57,7 @@ export const policySchema = z.strictObject({
     .describe('Recompute activations to save memory: off, selective, full, or auto (by free memory).'),
 });
 
+/** One entry of `references:`. */
 export const referenceSchema = z.strictObject({
   name: z
     .string()
@@ -153,6 +156,7 @@ const trainSource = z.strictObject({
 const oneOrMany = <T extends z.ZodType>(source: T) =>
   [z.string().min(1), source, z.array(z.union([z.string().min(1), source])).min(1)] as const;
 
+/** `data:` of a configuration. Lengths are in tokens, shares from 0 to 1. */
 export const dataSchema = z.strictObject({
   train: z
     .union(oneOrMany(trainSource))
@@ -204,6 +208,7 @@ export const dataSchema = z.strictObject({
     .describe('Of a response of several turns: score what the assistant writes, or every turn as TRL does.'),
 });
 
+/** `objective.clip`: width of the trust region around the first reference. Epsilons are shares of its log-prob. */
 export const clipSchema = z
   .discriminatedUnion('mode', [
     z.strictObject({ mode: z.literal('off') }),
@@ -222,6 +227,7 @@ export const clipSchema = z
   ])
   .describe('CTRO trust region: further references are clipped around the first (Eq. 8-9).');
 
+/** `objective.pooling`: the mean that makes one virtual reference of several. */
 export const poolingSchema = z
   .union([
     z.enum(['harmonic', 'geometric', 'arithmetic', 'min', 'max']),
@@ -231,6 +237,7 @@ export const poolingSchema = z
   ])
   .describe('How references become one virtual reference. harmonic is Proposition 1 of the paper.');
 
+/** `objective.weights`: how much each reference counts. A list has one entry per reference and adds up to 1. */
 export const weightsSchema = z
   .union([
     z.enum(['uniform', 'arwc', 'vdw', 'vaw', 'swcw', 'swcw-one-hot', 'tsw']),
@@ -253,6 +260,7 @@ const objectiveFields = {
   label_smoothing: z.number().min(0).lt(0.5).default(0).describe('Share of labels taken to be wrong (cDPO, robust).'),
 };
 
+/** `objective:` of a configuration: the loss. Its defaults are MRPO as in the paper. */
 export const objectiveSchema = z
   .strictObject({
     loss: z
@@ -287,6 +295,7 @@ export const objectiveSchema = z
   })
   .prefault({});
 
+/** The whole configuration. Rules between keys are not in it; `loadConfig` checks them too. */
 export const runSchema = z
   .strictObject({
     $schema: z.string().optional().describe('For editors; not read.'),
@@ -323,10 +332,15 @@ export const runSchema = z
 export type RunConfigInput = z.input<typeof runSchema>;
 /** What the code reads: every default applied. */
 export type RunConfig = z.output<typeof runSchema>;
+/** The model that is trained, every default applied. */
 export type PolicyConfig = RunConfig['policy'];
+/** One reference model, every default applied. */
 export type ReferenceConfig = RunConfig['references'][number];
+/** Where pairs come from and how they become tokens, every default applied. */
 export type DataConfig = RunConfig['data'];
 /** One file, folder, pattern or hub data set of `data.train` (with a weight) or `data.eval`. */
 export type DataSourceConfig = z.output<typeof evalSource> & { readonly weight?: number | undefined };
+/** The loss, every default applied. */
 export type ObjectiveConfig = RunConfig['objective'];
+/** Steps, optimizer, evaluation and checkpoints, every default applied. */
 export type TrainingConfig = RunConfig['training'];

@@ -9,6 +9,7 @@ const rhythm = z
   .union([z.int().min(1), z.string().regex(DURATION, 'expected a number of steps, or a time like 90s, 10min, 1.5h')])
   .describe('Steps, or a time: 90s, 10min, 1.5h.');
 
+/** `training:` of a configuration. Batches are in pairs, micro-batches in tokens, times in seconds or with a unit. */
 export const trainingSchema = z
   .strictObject({
     learning_rate: z.number().min(0).default(1e-5).describe('Peak learning rate.'),

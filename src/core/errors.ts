@@ -14,7 +14,9 @@ export type ErrorCode =
   | 'aborted' // stopped on request
   | 'internal'; // a defect of this package
 
+/** What an {@link MrpoError} carries beside its code and message; every part may be absent. */
 export interface MrpoErrorOptions {
+  /** The error this one was made from, for logs. */
   readonly cause?: unknown;
   /** What the user can do about it, one sentence. Shown under the message. */
   readonly hint?: string | undefined;
@@ -22,10 +24,24 @@ export interface MrpoErrorOptions {
   readonly details?: Readonly<Record<string, unknown>> | undefined;
 }
 
+/**
+ * The one class of every error that this package throws on purpose. Anything else that is thrown is a defect.
+ * @example
+ * ```ts
+ * try {
+ *   loadConfig({ file: 'run.yaml' });
+ * } catch (thrown) {
+ *   if (!(thrown instanceof MrpoError)) throw thrown;
+ *   console.error(`${thrown.code}: ${thrown.message}\n${thrown.hint ?? ''}`);
+ * }
+ * ```
+ */
 export class MrpoError extends Error {
   override readonly name: string = 'MrpoError';
+  /** For programs to branch on; the message is for people and may change. */
   readonly code: ErrorCode;
   readonly hint: string | undefined;
+  /** Frozen; empty if nothing was given. */
   readonly details: Readonly<Record<string, unknown>>;
 
   constructor(code: ErrorCode, message: string, options: MrpoErrorOptions = {}) {

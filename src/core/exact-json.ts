@@ -1,10 +1,12 @@
 /** JSON in which every double survives, also those that JSON lacks (NaN, infinities, -0), and columns of doubles. */
 type Special = { readonly $number: 'NaN' | 'Infinity' | '-Infinity' | '-0' } | { readonly $column: readonly unknown[] };
 
+/** Text of a JSON value whose numbers may be any double and whose arrays may be `Float64Array`; no rounding. */
 export function toExactJson(value: unknown): string {
   return JSON.stringify(value, (_key, member: unknown) => encode(member));
 }
 
+/** The value that {@link toExactJson} wrote, bit for bit. @throws SyntaxError for text that is not JSON. */
 export function fromExactJson(text: string): unknown {
   return JSON.parse(text, (_key, member: unknown) => decode(member)) as unknown;
 }

@@ -5,13 +5,17 @@
 import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
 
+/** Identifies one process among all that ever ran on machines sharing a disk. */
 export interface ProcessOwner {
+  /** Name of the machine. */
   readonly host: string;
-  /** Of the machine's start, and of the process ids' namespace; empty where the system tells neither. */
+  /** Id of the machine's current start; empty where the system gives none. */
   readonly boot: string;
+  /** Id of the namespace (container) that `process` counts in; empty where the system gives none. */
   readonly namespace: string;
+  /** Process id. */
   readonly process: number;
-  /** When the process began, in the system's own unit; empty where it does not tell. */
+  /** Start time of the process in clock ticks since boot; empty outside Linux. */
   readonly started: string;
 }
 
@@ -45,7 +49,7 @@ export function processExists(id: number): boolean {
   }
 }
 
-/** Whether a process of this machine stands still until it is told to go on (SIGSTOP, a debugger). Linux only. */
+/** Whether a process of this machine is suspended (SIGSTOP, a debugger). Linux only; false elsewhere. */
 export function isStopped(id: number): boolean {
   const [state] = textOf(`/proc/${id}/stat`).split(') ').at(-1)?.split(' ') ?? [];
   return state === 'T' || state === 't';

@@ -6,8 +6,10 @@ export interface Sides<T> {
   readonly rejected: T;
 }
 
+/** One of the two responses of a pair. */
 export type Side = keyof Sides<unknown>;
 
+/** Both sides, chosen first: the order of every loop over a pair. */
 export const SIDES: readonly Side[] = ['chosen', 'rejected'];
 
 /** The same done to both sides. */

@@ -5,4 +5,5 @@ const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.me
   readonly version: string;
 };
 
+/** Version of this package (semver), as package.json has it. */
 export const VERSION: string = manifest.version;

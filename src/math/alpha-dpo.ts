@@ -15,6 +15,7 @@ export interface GapStatistics {
   readonly sd: number;
 }
 
+/** Share of the past in each update of the running statistics; as published. */
 export const GAP_DECAY = 0.9;
 
 /** d of every row: log-ratio of the policy minus that of the reference. */

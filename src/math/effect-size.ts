@@ -6,6 +6,7 @@ import { cohensD, type Interval } from './statistics.js';
 import { noncentralityAt, studentCdf } from './t-distributions.js';
 import jStat from 'jstat';
 
+/** Effect of one method over another, in pooled standard deviations; positive if the first has the larger mean. */
 export interface EffectSize {
   /** Cohen's d: difference of means over the pooled standard deviation. */
   readonly d: number;

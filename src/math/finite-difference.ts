@@ -21,6 +21,7 @@ export function richardson(plus: number, minus: number, halfPlus: number, halfMi
   return (4 * narrow - wide) / 3;
 }
 
+/** Default of {@link differs}: largest relative difference from the numerical derivative, as a share of the larger. */
 export const GRADIENT_TOLERANCE = 1e-5;
 
 /** Whether a gradient disagrees with a numerical one by more than the numerical one can be wrong. */

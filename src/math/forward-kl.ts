@@ -12,6 +12,7 @@
 import type { Sides } from '../core/sides.js';
 import type { MarginColumns } from './margin.js';
 
+/** Largest exponent, in the unit of the log-probs, at which e^x is exact. */
 export const EXPONENT_LIMIT = 20;
 
 /** e^x up to EXPONENT_LIMIT, its tangent above. */

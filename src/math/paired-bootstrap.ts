@@ -7,18 +7,21 @@ import { MrpoError } from '../core/errors.js';
 import { seededRandom } from '../core/random.js';
 import type { Interval } from './statistics.js';
 
+/** How far the left sample lies above the right one, in the samples' own unit. */
 export interface BootstrapResult {
   /** Mean of left - right over the pairs. */
   readonly difference: number;
+  /** Low and high end of the percentile interval for the difference. */
   readonly interval: Interval;
   /** Two-sided, for the hypothesis of no difference. */
   readonly pValue: number;
 }
 
+/** Size and repeatability of a bootstrap. */
 export interface BootstrapOptions {
-  /** Default 0.95. */
+  /** Share of resampled differences inside the interval, 0 to 1. Default 0.95. */
   readonly confidence?: number;
-  /** Default 10000. */
+  /** Number of resampled means. Default 10000. */
   readonly resamples?: number;
   /** Default 0. The same seed gives the same result. */
   readonly seed?: number;

@@ -11,10 +11,13 @@ import { MrpoError } from '../core/errors.js';
 import type { Interval } from './statistics.js';
 import { studentQuantile } from './t-distributions.js';
 
+/** How far method A lies above B over all seeds and pairs, in the unit of the differences. */
 export interface PairedDifference {
   /** Mean of A - B. */
   readonly difference: number;
+  /** Standard error of `difference`; NaN for a single seed with a single pair. */
   readonly standardError: number;
+  /** Low and high end of the confidence interval for `difference`. */
   readonly interval: Interval;
   /** Two-sided, for the hypothesis of no difference; 1 where every difference is 0. */
   readonly pValue: number;

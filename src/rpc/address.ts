@@ -2,6 +2,7 @@
 import { isAbsolute } from 'node:path';
 import { MrpoError } from '../core/errors.js';
 
+/** A parsed address. `target` is the text that gRPC dials; `loopback` means that the host is this machine. */
 export type Address =
   | { readonly kind: 'unix'; readonly target: string }
   | { readonly kind: 'tcp'; readonly target: string; readonly host: string; readonly loopback: boolean };

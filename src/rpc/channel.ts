@@ -20,6 +20,7 @@ export interface TlsFiles {
   readonly serverName?: string | undefined;
 }
 
+/** Options of every channel, local or remote: message limits in bytes, pauses between attempts to connect in ms. */
 export const CHANNEL_OPTIONS: ClientOptions = {
   'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
   'grpc.max_send_message_length': MAX_MESSAGE_BYTES,

@@ -7,10 +7,12 @@ import { faultOfStatus, isServiceError, type Peer } from './status.js';
 import type { Heartbeat } from './heartbeat.js';
 import type { RpcService } from './service.js';
 
+/** A client of one server with all that its calls share: metadata, heartbeat and the two signals that end them. */
 export interface Connection<Client = unknown, Method extends string = string> extends Peer {
   readonly service: RpcService<Method>;
   /** The generated client of the service. */
   readonly client: Client;
+  /** Sent with every call: the bearer token, or nothing. */
   readonly metadata: Metadata;
   readonly heartbeat: Heartbeat;
   /** Fires with an error of the service when this side closes the connection. */

@@ -6,14 +6,18 @@
 import type { MrpoError } from '../core/errors.js';
 import type { RpcService } from './service.js';
 
+/** Detects a server that stays connected but no longer answers; one per connection. */
 export interface Heartbeat {
   /** Watches one open call: `silent` is called at most once, `touch` reports a message, `end` stops watching. */
   watch(silent: (fault: MrpoError) => void): { touch(): void; end(): void };
 }
 
 /**
- * `ask` must settle by itself; `silenceMs` without any sign of life is the end. Asks four times within that span.
- * @param asleep Whether the peer is known to stand still and to go on later: then its silence means nothing.
+ * Makes the heartbeat of one connection. It asks about four times within `silenceMs` while calls are open, and never
+ * otherwise.
+ * @param ask Asks the server anything small; it must have a deadline of its own, so that its promise always settles.
+ * @param silenceMs Open calls fail with `unreachable` after this many milliseconds without any message or answer.
+ * @param asleep Whether the server is known to be suspended and to continue later: then its silence means nothing.
  */
 export function createHeartbeat(
   ask: () => Promise<unknown>,

@@ -8,6 +8,7 @@ export type TransportReason =
   | 'protocol' // another version, or frames that make no sense
   | 'failed'; // anything else that went wrong over there
 
+/** The part of a call that differs between services: names in messages, methods, hints and error classes. */
 export interface RpcService<Method extends string = string> {
   /** What answers, as messages name it: "backend". */
   readonly peer: string;

@@ -7,6 +7,7 @@ import { parseAddress } from './address.js';
 import { readTls, type TlsFiles } from './channel.js';
 import type { TransportReason } from './service.js';
 
+/** Which TLS setting of the two ends does not fit, as the parts of an error for the user. */
 export interface Trouble {
   readonly reason: TransportReason;
   readonly message: string;

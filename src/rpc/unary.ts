@@ -12,9 +12,11 @@ export type UnaryMethod<Request, Response> = (
   callback: (error: ServiceError | null, response: Response) => void,
 ) => ClientUnaryCall;
 
+/** Limits of one unary call. */
 export interface UnaryOptions {
   /** Every attempt ends after this many milliseconds. */
   readonly timeoutMs: number;
+  /** Cancels the call, and pauses between attempts. */
   readonly signal?: AbortSignal | undefined;
 }
 

@@ -7,6 +7,7 @@
  */
 import type { Preset } from './preset.js';
 
+/** Two references, the second in NF4; LoRA on two modules; 3 epochs of batches of 8 pairs. */
 export const paperSmallPreset: Preset = {
   name: 'paper-small',
   summary:

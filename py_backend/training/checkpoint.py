@@ -6,7 +6,7 @@ weights, optimizer state and the number of the committed step decide what comes 
 | file                            | what                                                                              |
 |---------------------------------|-----------------------------------------------------------------------------------|
 | trainer.json                    | format, committed step, optimizer, numbers of its state that are no tensors       |
-| policy-00001.safetensors, ...   | trained weights by their names in the model                                       |
+| policy-00001.safetensors, ...   | trained weights by their names in the model; of half-precision ones, the masters  |
 | optimizer-00001.safetensors ... | optimizer state as NAME/KEY                                                       |
 """
 

@@ -20,6 +20,7 @@ from ..engine import Engine, OutOfMemory, TokenPair
 from ..faults import Fault
 from ..memory import peak_memory_bytes
 from .checkpoint import Snapshot, check_fit, copies, invalid, numbers_of, put, tensors_of
+from .gradients import StepGradients
 from .ledger import StepLedger, conflict
 from .optimizers import (
     OptimizerSpec,
@@ -52,7 +53,10 @@ class Trainer:
         self.client = 0  # counts the streams that opened this trainer; only the latest may speak
         self.last_commit: StepDone | None = None  # of the committed step, for a client that lost the answer
         self._seed = seed
-        self._parameters = policy.parameters()
+        trained = policy.named_parameters()
+        self._gradients = StepGradients(list(trained.values()), {weight.dtype for weight in policy.model.parameters()})
+        self._parameters = self._gradients.masters
+        self._by_name = dict(zip(trained, self._parameters, strict=True))
         self._optimizer_name = optimizer.name
         self._optimizer = create_optimizer(optimizer, self._parameters)
         self._device = self._parameters[0].device
@@ -104,7 +108,7 @@ class Trainer:
         self.policy.model.train()
         failure = ""
         try:
-            torch.autograd.backward([logps], [torch.tensor(gradients, dtype=logps.dtype, device=logps.device)])
+            self._gradients.backward(logps, gradients)
         except (torch.OutOfMemoryError, MemoryError, OutOfMemory) as error:
             failure = str(error)
         except RuntimeError as error:
@@ -142,7 +146,7 @@ class Trainer:
         if finite:
             self._update(step, learning_rate, weight_decay)
         self._ledger.commit()
-        self._clear_gradients()
+        self._gradients.clear()
         seconds = time.perf_counter() - start
         self.last_commit = StepDone(norm, seconds, peak_memory_bytes(self._device), skipped=not finite)
         return self.last_commit
@@ -151,6 +155,7 @@ class Trainer:
         """Needs no memory. Should it fail all the same, its weights are not trusted until a checkpoint is loaded."""
         try:
             apply_update(self._optimizer, learning_rate, weight_decay)
+            self._gradients.write_back()
         except Exception as error:
             self._lost = f"the update of step {step} failed half-way: {error}"
             self.drop_step()
@@ -163,14 +168,15 @@ class Trainer:
         if step != self.committed_step:
             raise conflict(f"checkpoint of step {step}, but the trainer has committed step {self.committed_step}")
         states = self._states()
-        policy = copies(dict(self.policy.named_parameters()))
-        return Snapshot(step, self._optimizer_name, policy, copies(tensors_of(states)), numbers_of(states))
+        return Snapshot(
+            step, self._optimizer_name, copies(dict(self._by_name)), copies(tensors_of(states)), numbers_of(states)
+        )
 
     def restore(self, snapshot: Snapshot) -> None:
         """Goes on from a snapshot; what is open is dropped. Raises CHECKPOINT_INVALID and changes nothing."""
         if snapshot.optimizer != self._optimizer_name:
             raise invalid(f"got optimizer {snapshot.optimizer}, expected {self._optimizer_name}")
-        states, parameters = self._states(), self.policy.named_parameters()
+        states, parameters = self._states(), self._by_name
         if snapshot.numbers.keys() != numbers_of(states).keys():
             raise invalid("the optimizer's numbers belong to other parameters")
         check_fit("policy", snapshot.policy, dict(parameters))
@@ -179,6 +185,7 @@ class Trainer:
         put(snapshot.state, tensors_of(states))
         for name, numbers in snapshot.numbers.items():
             self._optimizer.state[parameters[name]].update(numbers)
+        self._gradients.write_back()
         self.drop_step()
         self._ledger.committed_step = snapshot.step
         self.last_commit = None
@@ -186,8 +193,7 @@ class Trainer:
         self._lost = ""
 
     def _states(self) -> dict[str, dict[str, Any]]:
-        parameters = self.policy.named_parameters().items()
-        return {name: state_of(self._optimizer, parameter) for name, parameter in parameters}
+        return {name: state_of(self._optimizer, parameter) for name, parameter in self._by_name.items()}
 
     def _require_whole(self) -> None:
         if self._lost:
@@ -202,8 +208,4 @@ class Trainer:
         """Graphs and gradients of the open step go, the trainer lives on."""
         self._held.clear()
         self._ledger.clear()
-        self._clear_gradients()
-
-    def _clear_gradients(self) -> None:
-        for parameter in self._parameters:
-            parameter.grad = None
+        self._gradients.clear()

@@ -1,5 +1,5 @@
 /**
- * What a device can do. Accelerators: memory and dense 16-bit peak from the makers' data sheets, and the share of it that
+ * What a device can do. Accelerators: memory, dense 16-bit and float32 peak from the makers' data sheets, and the share of it that
  * training reaches. Public fine-tuning runs reach 0.42 to 0.58 of peak (A100: QLoRA of a 7B model 0.42-0.48, full
  * fine-tuning 0.58); a plan takes 0.5. The CPU of this machine: lanes times clock, of which large float32 products reach
  * about 0.9 and a whole step 0.6.
@@ -15,6 +15,8 @@ export interface Device {
   readonly memoryBytes: number;
   /** Operations a second at peak, in the number format of `dtype`. */
   readonly peakFlops: number;
+  /** The same in float32 without TF32, which the backend leaves off. */
+  readonly peakFloat32Flops: number;
   /** Share of the peak that a training step reaches. */
   readonly efficiency: number;
   /** Bytes a second from device memory. */
@@ -30,6 +32,7 @@ const accelerator = (
   name: string,
   gigabytes: number,
   teraflops: number,
+  float32Teraflops: number,
   gigabytesPerSecond: number,
   dtype: Device['dtype'] = 'bfloat16',
 ): Device => ({
@@ -37,6 +40,7 @@ const accelerator = (
   kind: 'cuda',
   memoryBytes: gigabytes * GB,
   peakFlops: teraflops * 1e12,
+  peakFloat32Flops: float32Teraflops * 1e12,
   efficiency: 0.5,
   bandwidth: gigabytesPerSecond * GB,
   dtype,
@@ -45,12 +49,12 @@ const accelerator = (
 
 /** By the names of `--device`. */
 export const DEVICES: Readonly<Record<string, Device>> = {
-  'A100-40': accelerator('A100-40', 40, 312, 1555),
-  'A100-80': accelerator('A100-80', 80, 312, 2039),
-  H100: accelerator('H100', 80, 989, 3350),
-  H200: accelerator('H200', 141, 989, 4800),
-  L4: accelerator('L4', 24, 121, 300),
-  T4: accelerator('T4', 16, 65, 320, 'float16'),
+  'A100-40': accelerator('A100-40', 40, 312, 19.5, 1555),
+  'A100-80': accelerator('A100-80', 80, 312, 19.5, 2039),
+  H100: accelerator('H100', 80, 989, 67, 3350),
+  H200: accelerator('H200', 141, 989, 67, 4800),
+  L4: accelerator('L4', 24, 121, 30.3, 300),
+  T4: accelerator('T4', 16, 65, 8.1, 320, 'float16'),
 };
 
 /** The NVIDIA GPU that would be used here, if its name is known; else the CPU. */
@@ -96,11 +100,13 @@ function cpu(): Device {
   const cores = Math.max(1, Math.round(threads / threadsPerCore(info)));
   const flopsPerCycle = info.includes('avx512f') ? 64 : 32; // two fused multiply-adds on 16 or 8 float32 lanes
   const megahertz = first?.speed !== undefined && first.speed > 0 ? first.speed : 2500;
+  const peakFlops = cores * flopsPerCycle * megahertz * 1e6;
   return {
     name: first?.model.trim() ?? 'CPU',
     kind: 'cpu',
     memoryBytes: availableMemory(),
-    peakFlops: cores * flopsPerCycle * megahertz * 1e6,
+    peakFlops,
+    peakFloat32Flops: peakFlops,
     efficiency: 0.6,
     bandwidth: 20 * GB,
     dtype: 'float32',

@@ -91,7 +91,7 @@ export function planRun(input: PlanInput): Plan {
   const batchTokens = config.training.batch_size * totalTokens(tokens);
   const activations = perToken * Math.max(longest, Math.min(microBatchTokens, batchTokens));
   const memory = memoryPlan(shape, config, format, device, trained, activations);
-  const rate = device.peakFlops * device.efficiency * (device.kind === 'cuda' && format === 'float32' ? 0.25 : 1);
+  const rate = device.efficiency * (format === 'float32' ? device.peakFloat32Flops : device.peakFlops);
   const steps = stepCount(train.length, config.training);
   const training = {
     adapterWeights: trained.full ? 0 : trained.weights,
@@ -138,24 +138,27 @@ interface TrainedPart {
   /** Bytes of the adapter itself; the weights of the model are counted elsewhere. */
   readonly adapterBytes: number;
   readonly gradientBytes: number;
+  /** Moments, and masters of half-precision weights. */
   readonly optimizerBytes: number;
 }
 
-/** Adapters are float32; full fine-tuning keeps gradients and AdamW's two moments in the format of the weights. */
+/**
+ * Adapters are float32. Full fine-tuning of half-precision weights moves float32 masters of them; gradients and AdamW's
+ * two moments have the format of what is moved.
+ */
 function trainedPart(shape: ModelShape, config: PlanInput['config'], format: NumberFormat): TrainedPart {
   const { lora } = config.policy;
   const full = lora === 'off';
   const weights = full
     ? bodyWeights(shape) + embeddingWeights(shape)
     : adapterWeights(shape, lora.r, lora.target_modules);
-  const size = full ? bytesOf(format) : 4;
-  const moments = config.training.optim === 'paged_adamw_8bit' ? 2 : 2 * size;
+  const masters = full && format !== 'float32' ? 4 * weights : 0;
   return {
     weights,
     full,
     adapterBytes: full ? 0 : 4 * weights,
-    gradientBytes: size * weights,
-    optimizerBytes: moments * weights,
+    gradientBytes: 4 * weights,
+    optimizerBytes: masters + (config.training.optim === 'paged_adamw_8bit' ? 2 : 8) * weights,
   };
 }
 

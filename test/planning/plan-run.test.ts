@@ -73,6 +73,22 @@ describe('sizes', () => {
 });
 
 describe('planRun', () => {
+  it('counts masters, gradients and two moments in float32 for full fine-tuning in bfloat16: 16 bytes a weight', () => {
+    const { memory, trainableWeights } = planWith({ lora: 'off', quantization: 'none' });
+    expect(memory.gradientsAndOptimizer).toBe(16 * trainableWeights);
+    const float32 = planWith({ lora: 'off', quantization: 'none', dtype: 'float32' });
+    expect(float32.memory.gradientsAndOptimizer).toBe(12 * trainableWeights);
+  });
+
+  it.each([
+    ['A100-80', 19.5 / 312],
+    ['H100', 67 / 989],
+  ])('takes float32 on an %s at its own peak, without TF32', (device, share) => {
+    const settings = { quantization: 'none', gradient_checkpointing: 'off' };
+    const [half, float32] = ['bfloat16', 'float32'].map((dtype) => planWith({ ...settings, dtype }, device));
+    expect((half?.secondsPerStep ?? 0) / (float32?.secondsPerStep ?? 0)).toBeCloseTo(share, 5);
+  });
+
   it('counts 338 TFLOP a step without recomputation and 501 with, within 2 %', () => {
     expect(planWith({ gradient_checkpointing: 'off' }).flopsPerStep / 1e12 / 338).toBeCloseTo(1, 1.7);
     expect(planWith({ gradient_checkpointing: 'full' }).flopsPerStep / 1e12 / 501).toBeCloseTo(1, 1.7);

@@ -37,9 +37,9 @@ log = logging.getLogger(__name__)
 LAYOUTS = ("auto", "shared", "plain")
 _COMFORTABLE_TOKENS = 4096  # a micro-batch that "auto" checkpointing makes room for
 _CPU_TOKENS = 2048  # a CPU works pair by pair: more in one micro-batch costs memory and saves nothing
-# Derived, not measured: rows of a matrix product that fill a large GPU; tokens over which writing out 4-bit weights in
+# Derived, not measured: rows of a matrix product that fill a large GPU; tokens over which writing out packed weights in
 # every pass is 2 % of the work.
-_SATURATING, _SATURATING_4BIT = 4096, 16384
+_SATURATING, _SATURATING_PACKED = 4096, 16384
 
 
 class Engine:
@@ -116,10 +116,10 @@ class Engine:
 
     def saturating_tokens(self) -> int:
         """Advice: a forward of more tokens takes no less time per token. A CPU works pair by pair anyway; on CUDA every
-        pass over 4-bit weights writes them out, which many tokens must share."""
+        pass over packed weights writes them out, which many tokens must share."""
         if device_of(self._model).type == "cpu":
             return 1
-        return _SATURATING_4BIT if has_packed_weights(self._model) else _SATURATING
+        return _SATURATING_PACKED if has_packed_weights(self._model) else _SATURATING
 
     def _fitting_tokens(self) -> int:
         """Measures what autograd keeps for one token of this model with the checkpointing in force."""

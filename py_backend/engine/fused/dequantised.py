@@ -2,14 +2,16 @@
 
 Their own forward dequantises the whole matrix to the compute dtype and multiplies, twice a step and once more where a
 layer is recomputed. Written out, the product is the same and only memory is spent, so this is done when memory allows.
-The 4-bit weights stay what they are: what is saved, hashed or merged is not touched. 8-bit layers are another matter:
-they round the activations too.
+The 4-bit weights stay what they are: what is saved, hashed or merged is not touched. 8-bit layers are left to their
+product: who chose 8 bits over 4 is short of memory for more.
 """
 
 from __future__ import annotations
 
 import torch
 from torch import nn
+
+from ..eight_bit_product import eight_bit_layers
 
 SHARE = 0.25
 """Of the free memory, what written-out weights may take in all."""
@@ -25,8 +27,8 @@ def four_bit_layers(model: nn.Module) -> list[nn.Module]:
 
 
 def has_packed_weights(model: nn.Module) -> bool:
-    """Whether there are 4-bit weights that every pass writes out anew."""
-    return any(_WEIGHT not in layer._buffers for layer in four_bit_layers(model))
+    """Whether there are 4-bit or 8-bit weights that every pass writes out anew."""
+    return bool(eight_bit_layers(model)) or any(_WEIGHT not in layer._buffers for layer in four_bit_layers(model))
 
 
 def written_out_bytes(layers: list[nn.Module]) -> int:

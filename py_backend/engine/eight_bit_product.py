@@ -15,7 +15,7 @@ from torch import nn
 
 
 class EightBitProduct(torch.autograd.Function):
-    """x [..., I], codes int8 [O, I], scales [O], frozen bias [O] or None -> [..., O]. Keeps nothing of the size of x."""
+    """x [..., I], codes int8 [O, I], scales [O], frozen bias [O] or None -> [..., O]. Keeps no activation."""
 
     @staticmethod
     def forward(ctx, x, codes, scales, bias):

@@ -7,7 +7,6 @@ import type { PairLength } from './lengths.js';
 import {
   activationBytesPerToken,
   adapterWeights,
-  bytesOf,
   weightBytes,
   writtenOutBytes,
   type NumberFormat,

@@ -121,8 +121,13 @@ function textNotes({ pairs, nameOf, policyRows, references }: BuildOptions, kept
       return `${model}: its chat template leaves ${named} of the prompt out in ${share}`;
     });
   const split = (model: string, indices: readonly number[]): string[] =>
-    note(indices, (share) => `${model}: its tokenizer joins the end of the prompt with the response in ${share}; the text is split there`);
-  const flagged = (flags: Uint8Array | undefined, flag: number): number[] => kept.filter((index) => ((flags?.[index] ?? 0) & flag) !== 0);
+    note(
+      indices,
+      (share) =>
+        `${model}: its tokenizer joins the end of the prompt with the response in ${share}; the text is split there`,
+    );
+  const flagged = (flags: Uint8Array | undefined, flag: number): number[] =>
+    kept.filter((index) => ((flags?.[index] ?? 0) & flag) !== 0);
 
   const own = kept.filter((index) => policyRows[index]?.leftOut !== undefined);
   return [
@@ -141,7 +146,10 @@ function textNotes({ pairs, nameOf, policyRows, references }: BuildOptions, kept
 const isTruncated = (facts: RowFacts | undefined): boolean =>
   facts !== undefined && (facts.truncatedPrompt || facts.truncatedChosen || facts.truncatedRejected);
 
-function examplesOf({ pairs, nameOf, policyRows, references, scoreTurns, dtype }: BuildOptions, indices: readonly number[]): Examples {
+function examplesOf(
+  { pairs, nameOf, policyRows, references, scoreTurns, dtype }: BuildOptions,
+  indices: readonly number[],
+): Examples {
   const column = (valueOf: (index: number) => number): Float64Array => Float64Array.from(indices, valueOf);
   const pick = (values: Float64Array): Float64Array => column((index) => values[index] ?? NaN);
   const pairAt = (index: number): PreferencePair => pairs[index] as PreferencePair;
@@ -161,6 +169,8 @@ function examplesOf({ pairs, nameOf, policyRows, references, scoreTurns, dtype }
 
 /** Share of pairs whose chosen response is the longer one, in UTF-8 bytes: the accuracy of "longer is better". */
 export function longerIsChosen(examples: Examples): number {
-  const longer = examples.responseBytes.chosen.filter((bytes, i) => bytes > (examples.responseBytes.rejected[i] ?? NaN)).length;
+  const longer = examples.responseBytes.chosen.filter(
+    (bytes, i) => bytes > (examples.responseBytes.rejected[i] ?? NaN),
+  ).length;
   return examples.size === 0 ? 0 : longer / examples.size;
 }

@@ -91,7 +91,11 @@ export async function evaluateHeldOut(request: EvaluateRequest): Promise<ModelEv
           onEvent({ type: 'progress', stage: 'train', work: 'evaluate', what: 'policy', done, total, unit: 'pairs' }),
       };
       const known = request.policy === undefined ? policyAmong(references) : [];
-      const { heldOut: pairs, own } = await policyStart({ train: { ...examples, size: 0 }, heldOut: examples }, known, scoring);
+      const { heldOut: pairs, own } = await policyStart(
+        { train: { ...examples, size: 0 }, heldOut: examples },
+        known,
+        scoring,
+      );
       const { measures } = await evaluatePolicy({ ...scoring, examples: pairs, objective, referenceNames, known: own });
       return {
         pairs: examples.size,

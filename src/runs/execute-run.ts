@@ -44,14 +44,26 @@ export async function executeRun(given: RunContext): Promise<{ readonly stopped:
   let rateFactor: number | undefined;
   const onStep = (step: number): void => void (lastStep = step);
   for (let resumed = context.resumed; ; resumed = true) {
-    const point = resumed ? await newestCheckpoint(context.folder, (message) => context.emit({ type: 'note', message })) : undefined;
+    const point = resumed
+      ? await newestCheckpoint(context.folder, (message) => context.emit({ type: 'note', message }))
+      : undefined;
     try {
-      return await attempt(context, point && { ...point, state: { ...point.state, rateFactor: rateFactor ?? point.state.rateFactor } }, rateFactor ?? 1, onStep);
+      return await attempt(
+        context,
+        point && { ...point, state: { ...point.state, rateFactor: rateFactor ?? point.state.rateFactor } },
+        rateFactor ?? 1,
+        onStep,
+      );
     } catch (thrown) {
       const slower = slowerAfter(thrown, context, rateFactor ?? point?.state.rateFactor ?? 1);
       if (slower !== undefined) {
         rateFactor = slower;
-        await recover(context, `${toMrpoError(thrown).message}; the learning rate goes on at ${slower} of the schedule's`, 0, lastStep);
+        await recover(
+          context,
+          `${toMrpoError(thrown).message}; the learning rate goes on at ${slower} of the schedule's`,
+          0,
+          lastStep,
+        );
         continue;
       }
       const verdict = recovery.after(thrown, lastStep);
@@ -98,7 +110,9 @@ async function attempt(
     try {
       if (point === undefined) await runStage(context, 'samples', () => sample(context, prepared, samples, 0));
       const samplesBytes = await samples.sync();
-      const trained = await runStage(context, 'train', () => train(context, prepared, point, { samplesBytes, rateFactor }, onStep));
+      const trained = await runStage(context, 'train', () =>
+        train(context, prepared, point, { samplesBytes, rateFactor }, onStep),
+      );
       const { before, after, afterStep, heldOut } = trained;
       if (before !== undefined && after !== undefined) {
         await keepEvaluations(context, heldOut, prepared.referenceNames, { before, after, afterStep });
@@ -179,7 +193,15 @@ async function train(
     evaluate: (abort, only) => {
       const logps = only === undefined ? known : undefined;
       known = only === undefined ? undefined : known; // of the first evaluation only: then the policy moves
-      return evaluatePolicy({ ...scoring, objective, referenceNames, examples: heldOut, only, known: logps, signal: abort });
+      return evaluatePolicy({
+        ...scoring,
+        objective,
+        referenceNames,
+        examples: heldOut,
+        only,
+        known: logps,
+        signal: abort,
+      });
     },
     signal,
   });
@@ -238,7 +260,9 @@ async function withBest(
   const note = (message: string): void => emit({ type: 'note', message });
   const point = await newestCheckpoint(folder, note, (state) => state.training.step === best.step);
   if (point === undefined) {
-    note(`the checkpoint of step ${best.step}, the best by ${best.metric}, cannot be read: the result is the last step's`);
+    note(
+      `the checkpoint of step ${best.step}, the best by ${best.metric}, cannot be read: the result is the last step's`,
+    );
     return trained;
   }
   await trainer.loadCheckpoint(checkpointPieces(point.checkpoint));

@@ -2,7 +2,13 @@
 import type { Backend } from '../backend/backend.js';
 import type { RunConfig } from '../config/index.js';
 import type { PreferencePair } from '../data/index.js';
-import { openLogpCache, scoreReferences, type LogpCache, type ScoredReference, type ScoringEvent } from '../references/index.js';
+import {
+  openLogpCache,
+  scoreReferences,
+  type LogpCache,
+  type ScoredReference,
+  type ScoringEvent,
+} from '../references/index.js';
 import type { RunEvent } from '../store/events.js';
 import type { ReferenceFacts } from '../store/run-record.js';
 

@@ -30,7 +30,8 @@ export function createRecovery(canRestart: boolean, now: () => number = () => pe
   return {
     after(thrown, step) {
       const cut = isCut(thrown);
-      if (!(thrown instanceof BackendFault) || !(cut || RECOVERABLE.includes(thrown.reason))) return { giveUp: undefined };
+      if (!(thrown instanceof BackendFault) || !(cut || RECOVERABLE.includes(thrown.reason)))
+        return { giveUp: undefined };
       if (thrown.reason === 'died' && !canRestart) return { giveUp: undefined };
       if (step !== atStep) [atStep, failures, tries, since] = [step, 0, 0, now()];
       if (!cut) failures += 1;

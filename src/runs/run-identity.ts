@@ -190,6 +190,8 @@ function settingChanges(kept: RunIdentity['settings'], now: RunIdentity['setting
   return Object.entries(kept).flatMap(([name, before]) => {
     const after = now[name];
     const same = JSON.stringify(before) === JSON.stringify(after);
-    return same ? [] : [`${name}: the checkpoint has ${JSON.stringify(before)}, now ${JSON.stringify(after) ?? 'none'}`];
+    return same
+      ? []
+      : [`${name}: the checkpoint has ${JSON.stringify(before)}, now ${JSON.stringify(after) ?? 'none'}`];
   });
 }

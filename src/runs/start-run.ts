@@ -14,7 +14,14 @@ import { executeRun } from './execute-run.js';
 import { lockRun, type RunLock } from '../store/run-lock.js';
 import { createRunRecordWriter, resumeRunRecord, type RunRecordWriter } from '../store/run-record-writer.js';
 import type { CacheChoice } from './run-context.js';
-import { createRunFolder, readRun, runFolder, sweepTemporaries, type RunFolder, type StoredRun } from '../store/run-folder.js';
+import {
+  createRunFolder,
+  readRun,
+  runFolder,
+  sweepTemporaries,
+  type RunFolder,
+  type StoredRun,
+} from '../store/run-folder.js';
 import { requireSettingsOfCheckpoint } from './resume-point.js';
 import { withBackend, type BackendChoice } from './with-backend.js';
 import { writeRunReport } from './write-run-report.js';
@@ -113,14 +120,28 @@ function begin(taken: TakenRun, options: StartOptions): Run {
   const timer = stopAfter(loaded.config.training.max_seconds, stop);
 
   log.push({ type: 'started', id, folder: folder.path });
-  const context = { loaded, folder, runRecord, resumed, emit: (event: RunEvent) => log.push(event), signal: stop.signal };
+  const context = {
+    loaded,
+    folder,
+    runRecord,
+    resumed,
+    emit: (event: RunEvent) => log.push(event),
+    signal: stop.signal,
+  };
   const result = runToEnd(context, options, lock).finally(() => {
     clearTimeout(timer);
     options.signal?.removeEventListener('abort', forward);
     log.end();
   });
   result.catch(() => undefined); // who only listens to the events has been told there
-  return { id, folder: folder.path, reportPath: folder.file('report'), events: log.events, result, stop: () => stop.abort(abortError()) };
+  return {
+    id,
+    folder: folder.path,
+    reportPath: folder.file('report'),
+    events: log.events,
+    result,
+    stop: () => stop.abort(abortError()),
+  };
 }
 
 /** A stop that the configuration asks for. */

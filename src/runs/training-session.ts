@@ -51,10 +51,7 @@ export interface TrainingSession {
 }
 
 /** Reads the pairs, scores the references, loads the policy and its trainer. See `prepareTraining` of the SDK. */
-export async function openTrainingSession(
-  given: LoadedConfig,
-  options: SessionOptions = {},
-): Promise<TrainingSession> {
+export async function openTrainingSession(given: LoadedConfig, options: SessionOptions = {}): Promise<TrainingSession> {
   const loaded = withCustomLoss(given, options);
   const signal = options.signal ?? new AbortController().signal;
   const notes: string[] = [];

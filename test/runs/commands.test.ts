@@ -38,7 +38,9 @@ describe('mrpo train', () => {
   it('trains and shows before and after', async () => {
     const { code, stdout, stderr } = await mrpo('train', 'run.yaml');
     expect(code, stderr).toBe(0);
-    expect(stdout).toMatch(/step 0 +step 8\n.*accuracy, own reward.*the longer response is the chosen one in 0\.0 % of the pairs/s);
+    expect(stdout).toMatch(
+      /step 0 +step 8\n.*accuracy, own reward.*the longer response is the chosen one in 0\.0 % of the pairs/s,
+    );
     expect(stdout).toContain(`report:  ${join(folder, 'run/report.html')}`);
     expect(stderr).toMatch(/step 0, held out: loss \d/);
     expect((await readRun(join(folder, 'run'))).record.status).toBe('succeeded');
@@ -104,7 +106,10 @@ describe('mrpo evaluate', () => {
     expect(after.measures['loss']).toBeCloseTo(record.evaluation?.after['loss'] ?? NaN, 9);
     const shown = await mrpo('evaluate', 'run');
     expect(shown.stdout).toMatch(/step 0 +8 pairs\n.*the longer response is the chosen one in 0\.0 % of the pairs/s);
-    expect(JSON.parse((await mrpo('evaluate', 'run', '--json')).stdout)).toHaveProperty('stepZero', record.evaluation?.before);
+    expect(JSON.parse((await mrpo('evaluate', 'run', '--json')).stdout)).toHaveProperty(
+      'stepZero',
+      record.evaluation?.before,
+    );
   });
 
   it('does not change how a run was configured', async () => {

@@ -67,18 +67,22 @@ export interface Attempt {
 
 /** `mrpo train run.yaml --resume` in a process group of its own. */
 export function startAttempt(folder: string, more: readonly string[] = []): Attempt {
-  const child = spawn(process.execPath, [join(ROOT, 'bin/mrpo.js'), 'train', 'run.yaml', '--resume', '--json', ...more], {
-    cwd: folder,
-    env: {
-      ...process.env,
-      MRPO_PYTHON: testPython(),
-      MRPO_CACHE_DIR: join(folder, 'cache'),
-      OMP_NUM_THREADS: '1',
-      TMPDIR: join(folder, 'tmp'),
+  const child = spawn(
+    process.execPath,
+    [join(ROOT, 'bin/mrpo.js'), 'train', 'run.yaml', '--resume', '--json', ...more],
+    {
+      cwd: folder,
+      env: {
+        ...process.env,
+        MRPO_PYTHON: testPython(),
+        MRPO_CACHE_DIR: join(folder, 'cache'),
+        OMP_NUM_THREADS: '1',
+        TMPDIR: join(folder, 'tmp'),
+      },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
     },
-    stdio: ['ignore', 'pipe', 'pipe'],
-    detached: true,
-  });
+  );
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text: string) => {

@@ -14,7 +14,8 @@ function offBy(shift: number): Backend {
     ...backend,
     async *score(rowSet, options) {
       for await (const chunk of backend.score(rowSet, options)) {
-        const off = (logps: Float64Array): Float64Array => logps.map((logp, i) => logp - shift * Math.sin(i + logp) ** 2);
+        const off = (logps: Float64Array): Float64Array =>
+          logps.map((logp, i) => logp - shift * Math.sin(i + logp) ** 2);
         yield { ...chunk, logps: eachSide((side) => off(chunk.logps[side])) };
       }
     },
@@ -48,18 +49,23 @@ describe('a policy as its own reference', () => {
   it.each([
     ['rounded otherwise', ROUNDING / 20],
     ['off by more than rounding', 0.5],
-  ])('starts at margin 0 and loss ln 2 in evaluation and training, with cached scores that are %s', async (_, shift) => {
-    const { stored, cached } = await runAfter(shift);
-    expect(cached).toBeGreaterThan(30);
-    const { record, metrics } = stored;
-    const before = record.evaluation?.before ?? {};
-    expect([before['margins/refm1'], before['accuracies/refm1'], before['rewards/accuracies']]).toEqual([0, 0, 0]);
-    expect(before['loss']).toBeCloseTo(Math.LN2, 15);
-    const first = metrics.find((line) => line['step'] === 1 && 'loss' in line) ?? {};
-    expect([first['rewards/margins'], first['rewards/accuracies']]).toEqual([0, 0]);
-    expect(first['loss']).toBeCloseTo(Math.LN2, 15);
-    expect(stored.heldOut[0]?.['before']).toEqual((stored.heldOut[0]?.['references'] as Record<string, unknown>)['self']);
-  });
+  ])(
+    'starts at margin 0 and loss ln 2 in evaluation and training, with cached scores that are %s',
+    async (_, shift) => {
+      const { stored, cached } = await runAfter(shift);
+      expect(cached).toBeGreaterThan(30);
+      const { record, metrics } = stored;
+      const before = record.evaluation?.before ?? {};
+      expect([before['margins/refm1'], before['accuracies/refm1'], before['rewards/accuracies']]).toEqual([0, 0, 0]);
+      expect(before['loss']).toBeCloseTo(Math.LN2, 15);
+      const first = metrics.find((line) => line['step'] === 1 && 'loss' in line) ?? {};
+      expect([first['rewards/margins'], first['rewards/accuracies']]).toEqual([0, 0]);
+      expect(first['loss']).toBeCloseTo(Math.LN2, 15);
+      expect(stored.heldOut[0]?.['before']).toEqual(
+        (stored.heldOut[0]?.['references'] as Record<string, unknown>)['self'],
+      );
+    },
+  );
 
   it('is scored again, and that is said, only where rounding does not explain the difference', async () => {
     const said = /cached log-probs of the policy are off by up to 0\.\d+ nats here.*scored again/;

@@ -177,7 +177,11 @@ describe('what is another run', () => {
 
   it.each([
     ['objective.beta', { objective: { weights: 'tsw', beta: 0.2 } }, 'objective.beta: the checkpoint has 0.1, now 0.2'],
-    ['learning rate', { training: { ...TRAINING, learning_rate: 1 } }, 'training.learning_rate: the checkpoint has 0.02'],
+    [
+      'learning rate',
+      { training: { ...TRAINING, learning_rate: 1 } },
+      'training.learning_rate: the checkpoint has 0.02',
+    ],
     ['adapter', { policy: { model: 'toy:policy', lora: { r: 2 } } }, 'policy.lora.r: the checkpoint has 8, now 2'],
   ] as const)('%s is refused by its name, before anything is changed', async (_name, change, expected) => {
     const folder = temporaryFolder();
@@ -192,7 +196,13 @@ describe('what is another run', () => {
 
   it('another policy, reference or pair is refused by its name', async () => {
     const models = (policy: string, other: string) => (folder: string) =>
-      config(folder, { policy: { model: policy }, references: [{ name: 'self', model: 'policy' }, { name: 'other', model: other }] });
+      config(folder, {
+        policy: { model: policy },
+        references: [
+          { name: 'self', model: 'policy' },
+          { name: 'other', model: other },
+        ],
+      });
     expect(await refused(models('toy:another', 'toy:other'))).toContain('policy: another weights');
     expect(await refused(models('toy:policy', 'toy:third'))).toContain('reference other: another weights');
     expect(
@@ -252,7 +262,13 @@ describe('the best evaluation', () => {
     const folder = temporaryFolder();
     writePairs(folder);
     const rising = { ...TRAINING, learning_rate: 2, epochs: 4, eval_steps: 1, load_best_model_at_end: true } as const;
-    const training = { ...rising, lr_scheduler_type: 'constant', early_stopping_patience: 3, save_steps: 100, metric_for_best_model: 'accuracies/per_token' } as const;
+    const training = {
+      ...rising,
+      lr_scheduler_type: 'constant',
+      early_stopping_patience: 3,
+      save_steps: 100,
+      metric_for_best_model: 'accuracies/per_token',
+    } as const;
     const { run, events, error } = await runToEnd(config(folder, { training, objective: { weights: 'uniform' } }));
     expect(error).toBeUndefined();
     const shares = events.flatMap((event) =>

@@ -12,7 +12,7 @@ const LAYERS = [
   ['math'],
   ['config', 'rpc'],
   ['data', 'backend', 'objectives'],
-  ['training', 'references', 'planning'],
+  ['training', 'references', 'planning', 'trackers'],
   ['store'],
   ['reports'],
   ['runs'],

@@ -26,8 +26,8 @@ export function resolvePython(asked: string | undefined = process.env['MRPO_PYTH
  * Where Python finds the backend's modules: the project first, then what the environment names. Not the working folder,
  * which an empty or relative entry would mean: whatever lies there is data.
  */
-export function pythonPath(): string {
-  const named = (process.env['PYTHONPATH'] ?? '').split(delimiter).filter((entry) => isAbsolute(entry));
+export function pythonPath(env: Readonly<Record<string, string | undefined>> = process.env): string {
+  const named = (env['PYTHONPATH'] ?? '').split(delimiter).filter((entry) => isAbsolute(entry));
   return [PROJECT_ROOT, ...named].join(delimiter);
 }
 

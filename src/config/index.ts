@@ -4,6 +4,7 @@ export type { LayerName } from './layers.js';
 export { configJsonSchemaText } from './json-schema.js';
 export { dataSourceNames, dataSources } from './data-sources.js';
 export { isPolicyReference, policyModelSpec, referenceModelSpec, referenceName } from './models.js';
+export { outputFolder, trackersOf, withOutputFolder, type TrackerName } from './output.js';
 export { findPreset, presetNames, PRESETS, type Preset } from './presets/index.js';
 export type {
   DataConfig,

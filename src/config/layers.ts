@@ -3,7 +3,7 @@
  * Order, strongest first: flags, environment and `.env`, file, preset, defaults (the schema's own, applied later).
  */
 import type { ConfigDocument } from './document.js';
-import { mergeSettings, positionsToLists, settingsFrom, type Settings } from './merge.js';
+import { mergeSettings, positionsToLists, settingsFrom, shortFormOf, type Settings } from './merge.js';
 import type { Override } from './overrides.js';
 import { formatPath, valueAt, type ConfigPath } from './path.js';
 import { findPreset, presetNames } from './presets/index.js';
@@ -39,7 +39,7 @@ export function stackLayers(
   function layerOf(path: ConfigPath): LayerName {
     if (flags.some((flag) => isPrefix(flag.path, path))) return 'flag';
     if (environment.some((variable) => isPrefix(variable.path, path))) return 'environment';
-    if (file.has(path)) return 'file';
+    if (file.has(path) || file.has(shortened(path))) return 'file';
     return valueAt(preset, path) === undefined ? 'default' : 'preset';
   }
 
@@ -71,6 +71,12 @@ function presetSettings(name: string, where: () => string): Settings {
 /** The last assignment at a path, above it or inside it. */
 const overrideTouching = (overrides: readonly Override[], path: ConfigPath): Override | undefined =>
   overrides.findLast((override) => isPrefix(override.path, path) || isPrefix(path, override.path));
+
+/** The place of a short form that may stand for the value at a path; without one, the path itself. */
+const shortened = (path: ConfigPath): ConfigPath => {
+  const parent = path.slice(0, -1);
+  return path.length > 1 && shortFormOf(parent.at(-1)) === path.at(-1) ? parent : path;
+};
 
 const isPrefix = (start: ConfigPath, path: ConfigPath): boolean =>
   start.length <= path.length && start.every((step, index) => String(step) === String(path[index]));

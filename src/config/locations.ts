@@ -6,6 +6,7 @@ import { isAbsolute, join, resolve } from 'node:path';
 import type { ConfigPath } from './path.js';
 import type { RunConfig } from './schema.js';
 import { POLICY_AS_REFERENCE } from './models.js';
+import { outputFolder, withOutputFolder } from './output.js';
 
 /** The folder that a relative path at a key is relative to. */
 export type FolderOf = (path: ConfigPath) => string;
@@ -34,7 +35,7 @@ export function resolveLocations(config: RunConfig, folderOf: FolderOf): RunConf
       objective.module === undefined
         ? objective
         : { ...objective, module: absolute(objective.module, folderOf(['objective', 'module'])) },
-    output: absolute(config.output, folderOf(['output'])),
+    output: withOutputFolder(config.output, absolute(outputFolder(config.output), folderOf(['output', 'folder']))),
   };
 }
 

@@ -7,6 +7,13 @@ export type Settings = Readonly<Record<string, unknown>>;
 /** Keys that say which shape an object has: another value means another object, not a mixture of both. */
 const SHAPE_KEYS = ['mode', 'method'];
 
+/** Keys whose text stands for an object with one member: `output: runs/mine` is `output: { folder: runs/mine }`. */
+const SHORT_FORMS: Readonly<Record<string, string>> = { output: 'folder' };
+
+/** Which member of the object at a key a text in its place stands for. */
+export const shortFormOf = (key: unknown): string | undefined =>
+  typeof key === 'string' && Object.hasOwn(SHORT_FORMS, key) ? SHORT_FORMS[key] : undefined;
+
 /** `over` on top of `under`; neither is changed. */
 export function mergeSettings(under: unknown, over: unknown): unknown {
   if (!isSettings(over)) return over;
@@ -20,9 +27,17 @@ export function mergeSettings(under: unknown, over: unknown): unknown {
   return Object.fromEntries(
     [...keys].map((key) => {
       if (!Object.hasOwn(over, key)) return [key, under[key]];
-      return [key, Object.hasOwn(under, key) ? mergeSettings(under[key], over[key]) : over[key]];
+      return [key, Object.hasOwn(under, key) ? mergeMembers(key, under[key], over[key]) : over[key]];
     }),
   );
+}
+
+/** A short form meets an object as the object that it stands for. */
+function mergeMembers(key: string, under: unknown, over: unknown): unknown {
+  const member = shortFormOf(key);
+  const whole = (value: unknown, other: unknown): unknown =>
+    member !== undefined && typeof value === 'string' && isSettings(other) ? { [member]: value } : value;
+  return mergeSettings(whole(under, over), whole(over, under));
 }
 
 /** The assignments as one layer. Later ones win; list positions become keys "0", "1", ... until they meet a list. */

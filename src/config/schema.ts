@@ -4,6 +4,7 @@
  * code reads: every default applied, frozen.
  */
 import { z } from 'zod';
+import { outputSchema } from './output.js';
 import { trainingSchema } from './training-schema.js';
 
 import { COLUMN_ROLES, type ColumnRole } from './column-roles.js';
@@ -324,7 +325,7 @@ export const runSchema = z
       })
       .prefault({})
       .describe('Sample answers for the report.'),
-    output: z.string().min(1).default('runs/mrpo').describe('Run folder; must be new or empty.'),
+    output: outputSchema,
   })
   .describe('A run of mrpo: policy, references, data, objective, training.');
 

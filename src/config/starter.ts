@@ -26,7 +26,7 @@ const STARTER: Settings = {
   },
   training: { learning_rate: 1e-5, epochs: 3, batch_size: 8, seed: 0 },
   generate: { samples: 3 },
-  output: 'runs/my-run',
+  output: { folder: 'runs/my-run' },
 };
 
 const LINE_WIDTH = 110;

@@ -1,6 +1,7 @@
 /** Runs the cells of a matrix that have not been run yet, several at once, each backend one after the other. */
 import { rm } from 'node:fs/promises';
 import type { Backend } from '../backend/backend.js';
+import { withOutputFolder } from '../config/index.js';
 import { toMrpoError } from '../core/errors.js';
 import type { LogpCache } from '../references/index.js';
 import { beginRun } from '../runs/index.js';
@@ -102,7 +103,10 @@ async function runCell(
   const started = Date.now();
   onEvent({ type: 'started', path: cell.path });
   const { config, ...rest } = cell.config;
-  const run = await beginRun({ ...rest, config: { ...config, output } }, { backend, cache, signal });
+  const run = await beginRun(
+    { ...rest, config: { ...config, output: withOutputFolder(config.output, output) } },
+    { backend, cache, signal },
+  );
   for await (const event of run.events) {
     if (event.type === 'step') {
       onEvent({ type: 'step', path: cell.path, step: event.step, totalSteps: event.totalSteps });

@@ -15,6 +15,7 @@ import { pauseFor } from '../training/cuts.js';
 import { evaluatePolicy, type Evaluation } from '../training/evaluate.js';
 import type { Examples } from '../training/examples.js';
 import { policyStart, resumedStart, type KeptStart } from '../training/policy-start.js';
+import type { Trackers } from '../trackers/trackers.js';
 import { DivergenceError, trainPolicy } from '../training/train.js';
 import { createCheckpointWriter } from './checkpoint-writer.js';
 import { exportPolicy, rehearseExport } from './export-policy.js';
@@ -158,7 +159,7 @@ async function train(
   start: Pick<RunState, 'samplesBytes' | 'rateFactor'>,
   onStep: (step: number) => void,
 ): Promise<TrainingRecord & { readonly heldOut: Examples }> {
-  const { loaded, folder, emit, signal } = context;
+  const { loaded, folder, emit, signal, trackers } = context;
   const { backend, policy, trainer, objective, examples, referenceNames, policyReferences, identity } = prepared;
   const { training } = loaded.config;
   const state = point?.state;
@@ -223,9 +224,10 @@ async function train(
     rateFactor,
   });
   if (state === undefined) await rm(folder.file('metrics'), { force: true });
-  const metrics = await (state === undefined
-    ? createJsonLines(folder.file('metrics'))
-    : continueJsonLines(folder.file('metrics'), state.recording.metricsBytes));
+  const keptBytes = state?.recording.metricsBytes ?? 0;
+  const file = folder.file('metrics');
+  const metrics = alsoTo(trackers, await (state === undefined ? createJsonLines(file) : continueJsonLines(file, keptBytes)));
+  trackers.begin(file, keptBytes);
   try {
     const trained = await recordTraining(loop, {
       training,
@@ -246,6 +248,15 @@ async function train(
     await metrics.close();
   }
 }
+
+/** Lines that are on the disk go to the trackers too. */
+const alsoTo = (trackers: Trackers, lines: JsonLinesWriter): JsonLinesWriter => ({
+  ...lines,
+  async append(line) {
+    await lines.append(line);
+    trackers.line(line);
+  },
+});
 
 /** Puts the policy of the best evaluation on the trainer, where that is to be the result. */
 async function withBest(

@@ -7,6 +7,7 @@ import type { RunEvent } from '../store/events.js';
 import type { RunRecordWriter } from '../store/run-record-writer.js';
 import type { RunFolder } from '../store/run-folder.js';
 import type { RunStage } from '../store/run-record.js';
+import type { Trackers } from '../trackers/trackers.js';
 import type { OpenBackend, RenewBackend } from './with-backend.js';
 
 export interface CacheChoice {
@@ -28,6 +29,7 @@ export interface RunContext extends PrepareContext {
   readonly folder: RunFolder;
   readonly runRecord: RunRecordWriter;
   readonly renew: RenewBackend | undefined;
+  readonly trackers: Trackers;
   /** Whether the folder is that of a run that goes on. */
   readonly resumed: boolean;
 }

@@ -1,7 +1,8 @@
 /** Starts a run, or goes on with one, and gives the handle to it: events, result, stop. */
 import { randomBytes } from 'node:crypto';
+import { basename } from 'node:path';
 import { stringify } from 'yaml';
-import type { LoadedConfig } from '../config/index.js';
+import { outputFolder, trackersOf, withOutputFolder, type LoadedConfig } from '../config/index.js';
 import { secondsOf } from '../config/duration.js';
 import { abortError } from '../core/abort.js';
 import { MrpoError, toMrpoError } from '../core/errors.js';
@@ -13,7 +14,8 @@ import type { RunEvent } from '../store/events.js';
 import { executeRun } from './execute-run.js';
 import { lockRun, type RunLock } from '../store/run-lock.js';
 import { createRunRecordWriter, resumeRunRecord, type RunRecordWriter } from '../store/run-record-writer.js';
-import type { CacheChoice } from './run-context.js';
+import { startTrackers } from '../trackers/trackers.js';
+import type { CacheChoice, RunContext } from './run-context.js';
 import {
   createRunFolder,
   readRun,
@@ -58,7 +60,7 @@ export interface Run {
  */
 export async function beginRun(given: LoadedConfig, options: StartOptions = {}): Promise<Run> {
   const loaded = withCustomLoss(given, options);
-  const folder = await createRunFolder(loaded.config.output, configText(loaded));
+  const folder = await createRunFolder(outputFolder(loaded.config.output), configText(loaded));
   const lock = await lockRun(folder);
   const id = `${new Date().toISOString().slice(0, 19).replace(/[:T]/g, '-')}-${randomBytes(3).toString('hex')}`;
   const runRecord = await createRunRecordWriter(folder, id, loaded.hash);
@@ -159,7 +161,7 @@ function stopAfter(limit: string | number | undefined, stop: AbortController): N
 
 const withOutput = (loaded: LoadedConfig, output: string): LoadedConfig => ({
   ...loaded,
-  config: { ...loaded.config, output },
+  config: { ...loaded.config, output: withOutputFolder(loaded.config.output, output) },
 });
 
 const lastStepOf = (metrics: StoredRun['metrics']): number =>
@@ -195,7 +197,26 @@ type Outcome =
   | { readonly status: 'succeeded' | 'cancelled'; readonly error?: MrpoError }
   | { readonly status: 'failed'; readonly error: MrpoError };
 
+/** With trackers beside it, which hear how it ended. */
 async function execute(started: StartedRun, options: StartOptions): Promise<Outcome> {
+  const { loaded, folder, runRecord, emit } = started;
+  const names = trackersOf(loaded.config.output);
+  const trackers = startTrackers({
+    names,
+    run: { id: runRecord.record.id, name: basename(folder.path), folder: folder.path, config: loaded.config },
+    env: options.env ?? process.env,
+    note: (message) => emit({ type: 'note', message }),
+  });
+  const outcome = await attempt({ ...started, trackers }, options);
+  await trackers.end(outcome.status);
+  if (names.length === 0) return outcome;
+  return runRecord.update({ trackers: trackers.facts }).then(
+    () => outcome,
+    () => outcome, // a record that cannot be written is told where it must be
+  );
+}
+
+async function attempt(started: StartedRun & Pick<RunContext, 'trackers'>, options: StartOptions): Promise<Outcome> {
   const { signal } = started;
   try {
     const { stopped } = await withBackend({ ...options, signal }, (open, renew) =>

@@ -91,6 +91,9 @@ function machineFacts(run: StoredRun): readonly Fact[] {
     'plan and fact': planAndFact(run),
     'pairs left out': dropped.length > 0 ? dropped.join('; ') : undefined,
     'pairs shortened': data && data.truncated > 0 ? String(data.truncated) : undefined,
+    trackers: record.trackers
+      ?.map(({ name, where = 'not begun', problem }) => `${name}: ${problem === undefined ? where : `failed (${problem})`}`)
+      .join('; '),
     scores: record.references
       ?.map(({ name, scored, cached }) => `${name}: ${scored} scored, ${cached} from the cache`)
       .join('; '),

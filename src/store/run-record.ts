@@ -1,6 +1,7 @@
 /** `run.json`: what a run is, how far it came, and the facts that a result needs beside it. */
 import type { LoadedModel, ServerInfo } from '../backend/backend.js';
 import type { Metrics } from '../objectives/metrics.js';
+import type { TrackerFacts } from '../trackers/trackers.js';
 
 export type RunStage = 'start' | 'data' | 'backend' | 'references' | 'load' | 'samples' | 'train' | 'export' | 'done';
 
@@ -39,6 +40,8 @@ export interface RunRecord {
   readonly keptWeights?: string | undefined;
   /** Held-out pairs before the first update and at the last evaluation; `lengthBaseline` and the like are in `data`. */
   readonly evaluation?: { readonly before: Metrics; readonly after: Metrics; readonly afterStep: number } | undefined;
+  /** Experiment trackers that the run reports to; absent without any. */
+  readonly trackers?: readonly TrackerFacts[] | undefined;
   /** Wall time of each finished stage, seconds. */
   readonly seconds: Readonly<Record<string, number>>;
   /** Of the backend, bytes; the largest seen. */

@@ -162,7 +162,7 @@ describe('problems', () => {
     ['objective: { beta: 0 }', 'objective.beta: expected more than 0, got number 0'],
     ['objective: { beta: .nan }', 'objective.beta: expected a number'],
     ['output: ""', 'output: expected text, not empty, got empty text'],
-    ['output: null', 'output: expected text, got null'],
+    ['output: null', 'output: expected text | { folder, report_to }, got null'],
     [
       'preset: paper',
       'configuration text:7:9: preset: expected mrpo | dpo | paper-small | paper-big, got "paper"; did you mean "paper-small"?',
@@ -294,6 +294,26 @@ describe('the result', () => {
     expect(config.data.eval).toMatch(/^\/.*\/held\.jsonl$/);
     expect(config.output).toBe(join(folder, 'sub/out'));
     expect(config.objective.module).toBe(join(folder, 'my-loss.ts'));
+  });
+
+  it('takes output as a folder or with trackers; layers of both forms meet', () => {
+    writeFileSync(join(folder, 'out.yaml'), `${BASE}\noutput: out\n`);
+    const tracked = { folder: join(folder, 'out'), report_to: ['tensorboard'] };
+    expect(load({ file: 'out.yaml', set: ['output.report_to=[tensorboard]'] }).config.output).toEqual(tracked);
+    const whole = `${BASE}\noutput: { folder: out, report_to: [tensorboard] }\n`;
+    expect(load({ text: whole }).config.output).toEqual(tracked);
+    expect(load({ text: whole, set: ['output=other'] }).config.output).toEqual({
+      ...tracked,
+      folder: join(folder, 'other'),
+    });
+    // A relative folder belongs to the place it was written in, whichever form the other layer has.
+    writeFileSync(join(folder, 'sub/out.yaml'), `${BASE}\noutput: out\n`);
+    expect(load({ file: 'sub/out.yaml', set: ['output.report_to=[mlflow]'] }).config.output).toEqual({
+      folder: join(folder, 'sub/out'),
+      report_to: ['mlflow'],
+    });
+    expect(load({ text: BASE, set: ['output.report_to=[mlflow]'] }).hash).toBe(load({ text: BASE }).hash);
+    expect(failure({ text: BASE, set: ['output.report_to=[tensorbord]'] }).message).toContain('tensorboard');
   });
 
   it('reads JSON as well, with positions', () => {

@@ -39,7 +39,7 @@ function differences(type: SpecType, node: SchemaNode, path: string): string[] {
     ];
   }
   if (node.items !== undefined && type.fields[0]?.name === 'values') {
-    return fieldDifferences({ ...type.fields[0], repeated: false } as SpecField, node.items, `${path}[]`);
+    return fieldDifferences({ ...type.fields[0], repeated: false }, node.items, `${path}[]`);
   }
   const keys = Object.entries(node.properties ?? {}).filter(([name]) => name !== '$schema');
   return [
@@ -136,6 +136,8 @@ describe('RunSpec', () => {
     ['no held-out pairs', { ...WIDE, data: { train: 'a', eval: 0 } }],
     ['a share', { ...WIDE, data: { train: ['a'], eval: 0.25 }, training: { save_steps: 7, max_seconds: '2h' } }],
     ['a window', { ...WIDE, objective: { weights: { method: 'swcw', window: 3 } } }],
+    ['a folder', { ...WIDE, output: 'runs/a' }],
+    ['trackers', { ...WIDE, output: { report_to: ['tensorboard', 'mlflow'] } }],
   ] satisfies [string, RunConfigInput][])('carries a configuration with %s', (_, config) => {
     expect(there(config)).toEqual(config);
   });

@@ -1,6 +1,7 @@
 /** `mrpo train`: one run, from a configuration to a run folder. */
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
+import { outputFolder } from '../../config/index.js';
 import { MrpoError, toMrpoError } from '../../core/errors.js';
 import { cacheFile, openLogpCache } from '../../references/index.js';
 import {
@@ -73,7 +74,7 @@ async function startOrResume(
 ): Promise<Run> {
   if (resume === undefined) return startRun(loaded, start);
   const named = resume !== true && resume !== 'latest';
-  const folder = named ? resolve(io.cwd, resume) : loaded.config.output;
+  const folder = named ? resolve(io.cwd, resume) : outputFolder(loaded.config.output);
   if (!named && !(await isRunFolder(folder))) return startRun(loaded, start);
   return resumeRun(folder, { ...start, config: loaded });
 }

@@ -23,8 +23,24 @@ class RunSpec(_message.Message):
     objective: Objective
     training: Training
     generate: Generate
-    output: str
-    def __init__(self, preset: _Optional[str] = ..., policy: _Optional[_Union[Policy, _Mapping]] = ..., references: _Optional[_Iterable[_Union[Reference, _Mapping]]] = ..., data: _Optional[_Union[Data, _Mapping]] = ..., objective: _Optional[_Union[Objective, _Mapping]] = ..., training: _Optional[_Union[Training, _Mapping]] = ..., generate: _Optional[_Union[Generate, _Mapping]] = ..., output: _Optional[str] = ...) -> None: ...
+    output: OutputChoice
+    def __init__(self, preset: _Optional[str] = ..., policy: _Optional[_Union[Policy, _Mapping]] = ..., references: _Optional[_Iterable[_Union[Reference, _Mapping]]] = ..., data: _Optional[_Union[Data, _Mapping]] = ..., objective: _Optional[_Union[Objective, _Mapping]] = ..., training: _Optional[_Union[Training, _Mapping]] = ..., generate: _Optional[_Union[Generate, _Mapping]] = ..., output: _Optional[_Union[OutputChoice, _Mapping]] = ...) -> None: ...
+
+class OutputChoice(_message.Message):
+    __slots__ = ("folder", "reporting")
+    FOLDER_FIELD_NUMBER: _ClassVar[int]
+    REPORTING_FIELD_NUMBER: _ClassVar[int]
+    folder: str
+    reporting: Output
+    def __init__(self, folder: _Optional[str] = ..., reporting: _Optional[_Union[Output, _Mapping]] = ...) -> None: ...
+
+class Output(_message.Message):
+    __slots__ = ("folder", "report_to")
+    FOLDER_FIELD_NUMBER: _ClassVar[int]
+    REPORT_TO_FIELD_NUMBER: _ClassVar[int]
+    folder: str
+    report_to: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, folder: _Optional[str] = ..., report_to: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Policy(_message.Message):
     __slots__ = ("model", "revision", "adapter", "quantization", "dtype", "chat_template", "lora", "gradient_checkpointing")

@@ -23,11 +23,21 @@ export interface RunSpec {
   data: Data | undefined;
   objective: Objective | undefined;
   training: Training | undefined;
-  generate:
-    | Generate
+  generate: Generate | undefined;
+  output: OutputChoice | undefined;
+}
+
+/** The folder is the service's to choose: a spec that sets it is refused. In a resolved spec it is the run's folder. */
+export interface OutputChoice {
+  kind: { $case: "folder"; value: string } | { $case: "reporting"; value: Output } | undefined;
+}
+
+export interface Output {
+  folder?:
+    | string
     | undefined;
-  /** The folder is the service's to choose: a spec that sets it is refused. In a resolved spec it is the run's folder. */
-  output?: string | undefined;
+  /** tensorboard, mlflow, wandb, trackio */
+  reportTo: string[];
 }
 
 export interface Policy {
@@ -355,7 +365,7 @@ export const RunSpec: MessageFns<RunSpec> = {
       Generate.encode(message.generate, writer.uint32(58).fork()).join();
     }
     if (message.output !== undefined) {
-      writer.uint32(66).string(message.output);
+      OutputChoice.encode(message.output, writer.uint32(66).fork()).join();
     }
     return writer;
   },
@@ -434,7 +444,7 @@ export const RunSpec: MessageFns<RunSpec> = {
               break;
             }
 
-            message.output = reader.string();
+            message.output = OutputChoice.decode(reader, reader.uint32());
             continue;
           }
         }
@@ -469,7 +479,157 @@ export const RunSpec: MessageFns<RunSpec> = {
     message.generate = (object.generate !== undefined && object.generate !== null)
       ? Generate.fromPartial(object.generate)
       : undefined;
-    message.output = object.output ?? undefined;
+    message.output = (object.output !== undefined && object.output !== null)
+      ? OutputChoice.fromPartial(object.output)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseOutputChoice(): OutputChoice {
+  return { kind: undefined };
+}
+
+export const OutputChoice: MessageFns<OutputChoice> = {
+  encode(message: OutputChoice, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.kind?.$case) {
+      case "folder":
+        writer.uint32(10).string(message.kind.value);
+        break;
+      case "reporting":
+        Output.encode(message.kind.value, writer.uint32(18).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): OutputChoice {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseOutputChoice();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.kind = { $case: "folder", value: reader.string() };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.kind = { $case: "reporting", value: Output.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<OutputChoice>): OutputChoice {
+    return OutputChoice.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<OutputChoice>): OutputChoice {
+    const message = createBaseOutputChoice();
+    switch (object.kind?.$case) {
+      case "folder": {
+        if (object.kind?.value !== undefined && object.kind?.value !== null) {
+          message.kind = { $case: "folder", value: object.kind.value };
+        }
+        break;
+      }
+      case "reporting": {
+        if (object.kind?.value !== undefined && object.kind?.value !== null) {
+          message.kind = { $case: "reporting", value: Output.fromPartial(object.kind.value) };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
+function createBaseOutput(): Output {
+  return { folder: undefined, reportTo: [] };
+}
+
+export const Output: MessageFns<Output> = {
+  encode(message: Output, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.folder !== undefined) {
+      writer.uint32(10).string(message.folder);
+    }
+    for (const v of message.reportTo) {
+      writer.uint32(18).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Output {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseOutput();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.folder = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.reportTo.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Output>): Output {
+    return Output.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Output>): Output {
+    const message = createBaseOutput();
+    message.folder = object.folder ?? undefined;
+    message.reportTo = object.reportTo?.map((e) => e) || [];
     return message;
   },
 };

@@ -226,7 +226,10 @@ async function train(
   if (state === undefined) await rm(folder.file('metrics'), { force: true });
   const keptBytes = state?.recording.metricsBytes ?? 0;
   const file = folder.file('metrics');
-  const metrics = alsoTo(trackers, await (state === undefined ? createJsonLines(file) : continueJsonLines(file, keptBytes)));
+  const metrics = alsoTo(
+    trackers,
+    await (state === undefined ? createJsonLines(file) : continueJsonLines(file, keptBytes)),
+  );
   trackers.begin(file, keptBytes);
   try {
     const trained = await recordTraining(loop, {

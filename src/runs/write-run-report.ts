@@ -92,7 +92,9 @@ function machineFacts(run: StoredRun): readonly Fact[] {
     'pairs left out': dropped.length > 0 ? dropped.join('; ') : undefined,
     'pairs shortened': data && data.truncated > 0 ? String(data.truncated) : undefined,
     trackers: record.trackers
-      ?.map(({ name, where = 'not begun', problem }) => `${name}: ${problem === undefined ? where : `failed (${problem})`}`)
+      ?.map(
+        ({ name, where = 'not begun', problem }) => `${name}: ${problem === undefined ? where : `failed (${problem})`}`,
+      )
       .join('; '),
     scores: record.references
       ?.map(({ name, scored, cached }) => `${name}: ${scored} scored, ${cached} from the cache`)

@@ -8,50 +8,65 @@ import type { Sides } from '../core/sides.js';
 /** Of the messages between this program and a backend; both must speak the same. */
 export const PROTOCOL_VERSION = 2;
 
+/** Taken by every call that may be long. Without a signal it runs to its end; without `onProgress` silently. */
 export interface CallOptions {
+  /** Stops the call, which then rejects with code `aborted`. */
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: Progress) => void) | undefined;
 }
 
 /** Long work: `done` of `total` (0 = not known) in `unit`s. */
 export interface Progress {
+  /** "hash", "load", "quantize", "tokenize", "score", "generate" or "write". */
   readonly stage: string;
   readonly done: number;
   readonly total: number;
+  /** "bytes", "rows" or "weights". */
   readonly unit: string;
 }
 
+/** Who answers, on which device, and what it can do. Memory in bytes. */
 export interface ServerInfo {
   readonly protocolVersion: number;
   /** Random per process: another value means that all state is gone. */
   readonly incarnation: string;
   readonly serverVersion: string;
+  /** "cpu", "cuda:0", or "memory" for the toy. */
   readonly device: string;
   readonly deviceName: string;
+  /** In all; of a CPU the machine's memory. 0 for the toy. */
   readonly deviceMemoryBytes: number;
   readonly deviceMemoryFreeBytes: number;
+  /** CPU threads of torch. */
   readonly threads: number;
-  /** Largest message it takes. */
+  /** Largest message it takes, in bytes. */
   readonly maxMessageBytes: number;
+  /** Of python, torch, transformers and what else decides numbers, by name. */
   readonly versions: Readonly<Record<string, string>>;
   readonly processId: number;
+  /** Of "train", "score", "generate", "nf4", "int8", "gguf": what this machine can do. */
   readonly capabilities: readonly string[];
+  /** Since its start: of the process on a CPU, of the device on a GPU. */
   readonly peakMemoryBytes: number;
 }
 
+/** How weights lie in memory: as the number format says, in 4 bits (NormalFloat), or in 8. Default none. */
 export type Quantization = 'none' | 'nf4' | 'int8';
 
 /** Everything that decides what numbers a model gives. */
 export interface ModelSpec {
   /** A folder, a hub id, or a `.gguf` file. */
   readonly source: string;
+  /** Branch, tag or commit of a hub id. Default: the default branch. */
   readonly revision?: string | undefined;
   /** A PEFT adapter folder or hub id on top. */
   readonly adapter?: string | undefined;
   readonly quantization?: Quantization | undefined;
+  /** Number format of the computation. Default: float32 on a CPU, bfloat16 on a GPU. */
   readonly dtype?: 'float32' | 'bfloat16' | 'float16' | undefined;
   /** Jinja text in place of the tokenizer's own template. */
   readonly chatTemplate?: string | undefined;
+  /** "auto", "sdpa" or "eager". Default auto. */
   readonly attention?: string | undefined;
   /**
    * Another model whose tokenizer and chat template take the place of its own, so that it is fed ids of a foreign
@@ -64,25 +79,39 @@ export interface ModelSpec {
 
 /** SHA-256 digests of contents, never of paths; `numericPath` is readable. */
 export interface ModelIdentity {
+  /** Of configuration and weights, adapter included. */
   readonly weights: string;
+  /** Of the tokenizer's files and special tokens. */
   readonly tokenizer: string;
+  /** Of the template in use; of the empty text if there is none. */
   readonly chatTemplate: string;
+  /** What rounding depends on: kind of device, number format, quantisation, version of the layout. */
   readonly numericPath: string;
+  /** Commit that a hub id resolved to; empty for a folder. */
   readonly revision: string;
 }
 
+/** A model in the backend's memory. */
 export interface LoadedModel {
+  /** Names it in later calls, until it is unloaded or the backend ends. */
   readonly handle: string;
   readonly identity: ModelIdentity;
+  /** Class name of the model: "LlamaForCausalLM". */
   readonly architecture: string;
+  /** Number of weights. */
   readonly parameters: number;
+  /** Number of token ids. */
   readonly vocabulary: number;
   readonly layers: number;
   readonly hiddenSize: number;
   readonly hasChatTemplate: boolean;
+  /** Of the weights as they lie in memory. */
   readonly memoryBytes: number;
+  /** Longest sequence in tokens; 0 = the model does not say. */
   readonly contextLength: number;
+  /** "shared": the prompt is computed once for both responses. "plain": twice, as the self-check asked for it. */
   readonly layout: string;
+  /** Why the layout is "plain"; empty otherwise. */
   readonly layoutNote: string;
   /** Number format that it computes in: "float32", "bfloat16", ... */
   readonly dtype: string;
@@ -90,6 +119,7 @@ export interface LoadedModel {
   readonly notes: readonly string[];
 }
 
+/** One turn of a conversation. `role` is "system", "user", "assistant" or "tool". */
 export interface Message {
   readonly role: string;
   readonly content: string;
@@ -114,25 +144,36 @@ export interface PromptText {
   readonly tools?: readonly JsonValue[] | undefined;
 }
 
+/**
+ * What becomes of a pair longer than the limit: the end is cut, the pair is unusable, the paper's proportional cut, or
+ * the
+ * prompt's beginning is cut.
+ */
 export type Truncation = 'keep_start' | 'drop' | 'paper' | 'keep_end_of_prompt';
 
 /** How text becomes tokens, apart from the model's own tokenizer. */
 export interface TokenRule {
+  /** Tokens of prompt + response, at most. */
   readonly maxLength: number;
   readonly truncation: Truncation;
+  /** `chat`: the model's own chat template. `paper`: "Human: ...\nAssistant: " without BOS. */
   readonly template: 'chat' | 'paper';
   /** Of a response of several turns: those of the assistant are scored, the others are context; or all are. Default: assistant. */
   readonly scoreTurns?: 'assistant' | 'all' | undefined;
+  /** Fill `rendered`, `pieces` and `context` of every row. Default false. */
   readonly returnTokens?: boolean | undefined;
 }
 
+/** What became of one pair under a token rule. Token counts are after truncation. */
 export interface RowFacts {
   readonly promptTokens: number;
+  /** Response tokens that are scored. */
   readonly chosenTokens: number;
   readonly rejectedTokens: number;
   readonly truncatedPrompt: boolean;
   readonly truncatedChosen: boolean;
   readonly truncatedRejected: boolean;
+  /** The tokenizer would merge characters across the end of the prompt; they were kept apart. */
   readonly boundarySplit: boolean;
   /** Why the row cannot be scored, see `unusable.ts`; `undefined` = usable. */
   readonly unusable: string | undefined;
@@ -140,7 +181,9 @@ export interface RowFacts {
   readonly leftOut?: readonly string[] | undefined;
   /** Stretches of the pieces that are context and not scored: start, end, start... */
   readonly context?: { readonly chosen: readonly number[]; readonly rejected: readonly number[] } | undefined;
+  /** The texts that were tokenised; only if asked for. */
   readonly rendered?: { readonly prompt: string; readonly chosen: string; readonly rejected: string } | undefined;
+  /** The text of each token; only if asked for. */
   readonly pieces?:
     | { readonly prompt: readonly string[]; readonly chosen: readonly string[]; readonly rejected: readonly string[] }
     | undefined;
@@ -159,22 +202,31 @@ export interface ScoreChunk {
   readonly logps: Sides<Float64Array>;
 }
 
+/** How answers are sampled. */
 export interface GenerateOptions extends CallOptions {
+  /** Longest answer, in tokens. */
   readonly maxNewTokens: number;
-  /** 0 = greedy. */
+  /** 0 = greedy. Default 0. */
   readonly temperature?: number | undefined;
+  /** Sample from the fewest tokens whose probabilities reach this share. Default 1. */
   readonly topP?: number | undefined;
+  /** Of the sampling. Default 0. */
   readonly seed?: number | undefined;
+  /** Answer as the policy at its start. Default false. */
   readonly adapterOff?: boolean | undefined;
 }
 
+/** One answer. `index` is the position of its prompt in the request. */
 export interface Generation {
   readonly index: number;
+  /** Without special tokens. */
   readonly text: string;
   readonly tokens: number;
+  /** Ended with an end token, and not at `maxNewTokens`. */
   readonly finished: boolean;
 }
 
+/** The adapter that is trained, with PEFT's names. */
 export interface LoraSpec {
   /** Rank, at least 1. */
   readonly r: number;
@@ -186,6 +238,7 @@ export interface LoraSpec {
   readonly targetModules?: readonly string[];
 }
 
+/** Decides which weights are trained and how the optimizer moves them; learning rates come with each commit. */
 export interface TrainerSpec {
   /** Absent = full fine-tuning. */
   readonly lora?: LoraSpec | undefined;
@@ -221,10 +274,13 @@ export function completeTrainerSpec({ lora, ...spec }: TrainerSpec): CompleteTra
   };
 }
 
+/** One micro-batch of a step. */
 export interface ForwardRequest {
+  /** From 1; the one after the last committed step. */
   readonly step: number;
   /** Unique within the step. */
   readonly microBatch: number;
+  /** Indices of the row set; the result has their order. */
   readonly rows: readonly number[];
   /** Of the step's dropout masks; each row draws its own from it, whatever other rows are in the micro-batch. */
   readonly seed: number;
@@ -233,13 +289,16 @@ export interface ForwardRequest {
 /** Log-probs in nats, summed over response tokens, in the order of the rows; may be non-finite. */
 export interface ForwardResult {
   readonly logps: Sides<Float64Array>;
+  /** Time that the backend worked on it. */
   readonly seconds: number;
 }
 
+/** The micro-batch's gradient has been added to that of the step. */
 export interface BackwardResult {
   readonly seconds: number;
 }
 
+/** One optimizer update from the gradients that have been added up in a step. */
 export interface CommitRequest {
   readonly step: number;
   /** Exactly these micro-batches are applied, or nothing is. */
@@ -250,10 +309,12 @@ export interface CommitRequest {
   readonly maxGradNorm: number;
 }
 
+/** The update that a commit made. */
 export interface CommitResult {
-  /** Before clipping. */
+  /** L2 norm over all trained weights, before clipping. */
   readonly gradNorm: number;
   readonly seconds: number;
+  /** Highest use of memory so far: of the device, or of the process on a CPU. */
   readonly peakMemoryBytes: number;
   /** The gradient was not finite: nothing was applied. */
   readonly skipped: boolean;
@@ -282,17 +343,23 @@ export interface CheckpointCopy {
  * step.
  */
 export interface Trainer {
+  /** Number of weights that are trained. */
   readonly trainableParameters: number;
+  /** Names of the modules that hold them. */
   readonly trainedModules: readonly string[];
+  /** Which activations are computed again: what `auto` has chosen, or what was asked for. */
   readonly checkpointing: string;
   /** Advice: prompt + chosen + rejected tokens whose graphs fit together, of one forward or of several. */
   readonly microBatchTokens: number;
   /** Advice: a forward of more tokens takes no less time per token. */
   readonly saturatingTokens: number;
+  /** Runs the policy on pairs and keeps the graph for {@link backward}. */
   forward(request: ForwardRequest): Promise<ForwardResult>;
   /** `gradients` = +dL/dlogp in the order of the rows. The backend never divides: a mean over pairs is taken here. */
   backward(step: number, microBatch: number, gradients: Sides<Float64Array>): Promise<BackwardResult>;
+  /** Applies one update, or skips it, and closes the step. */
   commit(request: CommitRequest): Promise<CommitResult>;
+  /** Drops graphs and gradients of the open step; nothing happens if it is not open. */
   abort(step: number): Promise<void>;
   /** Resolves when the state after committed `step` is copied. Fails if another step is the committed one. */
   saveCheckpoint(step: number, options?: CallOptions): Promise<CheckpointCopy>;
@@ -306,18 +373,23 @@ export interface Trainer {
    * said, with the answer that may have been lost. Fails as `unknown_handle` if the backend has let the trainer go.
    */
   reopen(): Promise<Reopened>;
+  /** Ends the stream and frees optimizer and graphs; the model stays loaded. */
   close(): Promise<void>;
 }
 
+/** Where a trainer stands when its stream is open again. */
 export interface Reopened {
+  /** The last applied step; 0 at the start. */
   readonly committedStep: number;
   /** Of the committed step; absent at the start and after a checkpoint was loaded. */
   readonly lastCommit: CommitResult | undefined;
 }
 
+/** What is written: the adapter in PEFT format, the whole model, or the trained weights alone. */
 export interface ExportOptions {
   /** The whole model, unquantised, with the adapter merged in; otherwise the adapter. */
   readonly merge: boolean;
+  /** Text of the README.md beside the weights. */
   readonly modelCard: string;
   /** The path may hold an earlier export, which goes when the new one is complete. Default false. */
   readonly replace?: boolean | undefined;
@@ -329,11 +401,19 @@ export interface ExportOptions {
   readonly rawFolder?: string | undefined;
 }
 
+/**
+ * An accelerator. Handles are valid until their object is freed or the backend ends; calls reject with a
+ * {@link BackendFault} for what the backend refuses, and with code `aborted` when their signal fires.
+ */
 export interface Backend {
   info(options?: CallOptions): Promise<ServerInfo>;
+  /** Hashes a model without loading it: what reference log-probs are cached under. */
   identifyModel(model: ModelSpec, options?: CallOptions): Promise<ModelIdentity>;
+  /** Brings a model into memory. Several may be loaded. */
   loadModel(model: ModelSpec, options?: CallOptions): Promise<LoadedModel>;
+  /** Frees a model, its row sets and its trainer. An unknown handle is no error. */
   unloadModel(modelHandle: string): Promise<void>;
+  /** Tokenises pairs for one model. `rows` of the result has one entry per pair, in the order given. */
   registerRows(
     modelHandle: string,
     rows: Iterable<PairText> | AsyncIterable<PairText>,
@@ -345,13 +425,16 @@ export interface Backend {
     rowSet: string,
     options?: CallOptions & { readonly rows?: readonly number[]; readonly adapterOff?: boolean },
   ): AsyncIterable<ScoreChunk>;
+  /** Answers to prompts, in the order in which they are finished. */
   generate(modelHandle: string, prompts: readonly PromptText[], options: GenerateOptions): AsyncIterable<Generation>;
+  /** Puts an adapter and an optimizer on a loaded model; one trainer per model. */
   createTrainer(modelHandle: string, rowSet: string, spec: TrainerSpec, options?: CallOptions): Promise<Trainer>;
   /**
    * Writes what was trained into a new or empty folder; gives the names of its files.
    * @throws BackendFault `export_differs` when what was written, opened again, is not the policy in memory.
    */
   exportModel(modelHandle: string, path: string, options: CallOptions & ExportOptions): Promise<readonly string[]>;
+  /** Rows of a hub data set, one JSON text each. Default split train; `limit` 0 or absent = all rows. */
   readDataset(
     dataset: string,
     options?: CallOptions & {

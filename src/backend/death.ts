@@ -12,7 +12,9 @@ export function memoryKills(path = '/proc/vmstat'): number | undefined {
   }
 }
 
+/** What is known of a Python process that has ended. */
 export interface Death {
+  /** Exit code; null when a signal ended it. */
   readonly code: number | null;
   readonly signal: string | null;
   /** Last lines of its log. */
@@ -21,6 +23,7 @@ export interface Death {
   readonly killsBefore: number | undefined;
 }
 
+/** The `died` error for it: how it ended, its last log lines, and a hint where memory may be the cause. */
 export function deathFault(
   { code, signal, lastWords, killsBefore }: Death,
   kills: number | undefined = memoryKills(),

@@ -1,6 +1,7 @@
 /** What a backend refuses or fails at, with the reason a program can branch on. */
 import { MrpoError, type MrpoErrorOptions } from '../core/errors.js';
 
+/** Why a backend refused or failed; for programs to branch on. */
 export type FaultReason =
   | 'model_not_found'
   | 'model_invalid'
@@ -31,6 +32,10 @@ const MODEL_REASONS: ReadonlySet<FaultReason> = new Set([
   'target_modules_unmatched',
 ]);
 
+/**
+ * Everything that goes wrong in or on the way to a backend. Its code is `model` where the user's model is the cause,
+ * else `backend`.
+ */
 export class BackendFault extends MrpoError {
   override readonly name = 'BackendFault';
   readonly reason: FaultReason;

@@ -11,6 +11,7 @@ import { startPython, type PythonBridge } from './embedded/python-bridge.js';
 import { connectBackend } from './grpc/client.js';
 import { resolvePython } from './python.js';
 
+/** Which Python serves, and with how many threads. */
 export interface LaunchOptions {
   /** Default: `MRPO_PYTHON`, else the project's own environment. */
   readonly python?: string | undefined;

@@ -38,6 +38,7 @@ import {
 } from './toy/toy-text.js';
 import { createAdapter, createToyTrainer, effectiveWeights, type ToyAdapter } from './toy/toy-trainer.js';
 
+/** Faults that tests and examples want to see; without options a toy never fails. */
 export interface MemoryBackendOptions {
   /** Models without a chat template of their own, by source. */
   readonly withoutChatTemplate?: readonly string[];

@@ -6,6 +6,7 @@ import { launchBackend, type LaunchOptions } from './launch.js';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
+/** Address of a running backend, or how to start one. */
 export interface OpenBackendOptions extends LaunchOptions {
   /** `unix:/path` or `host:port`. Default: `MRPO_BACKEND`; with neither, an embedded backend is started. */
   readonly address?: string | undefined;

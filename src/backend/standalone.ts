@@ -10,6 +10,7 @@ import { parseAddress } from '../rpc/address.js';
 import { checkToken } from '../rpc/token.js';
 import { PROJECT_ROOT, pythonPath, resolvePython } from './python.js';
 
+/** Where a backend listens, whom it lets in, and what it may read. */
 export interface StandaloneOptions {
   /** `unix:/path` or `host:port`; port 0 = any free one. */
   readonly address: string;
@@ -21,7 +22,9 @@ export interface StandaloneOptions {
   readonly insecure?: boolean | undefined;
   /** Read and write models only below these folders. Default: anywhere. */
   readonly roots?: readonly string[] | undefined;
+  /** CPU threads of torch. Default: as many as torch chooses. */
   readonly threads?: number | undefined;
+  /** Default: `MRPO_PYTHON`, else the project's own environment. */
   readonly python?: string | undefined;
   /** Fired before it listens: the start is given up. */
   readonly signal?: AbortSignal | undefined;
@@ -29,13 +32,14 @@ export interface StandaloneOptions {
   readonly onLog?: ((line: string) => void) | undefined;
 }
 
+/** A child process that serves until it is stopped. */
 export interface StandaloneBackend {
   /** Where it listens, with the port it was given. */
   readonly address: string;
   readonly processId: number;
   /** Resolves when the process ends: rejects with reason `died` unless it was asked to. */
   readonly ended: Promise<void>;
-  /** Lets calls in progress end for a few seconds, then ends the process. */
+  /** Waits up to 10 s for calls in progress, then kills the process. Resolves when it has ended. */
   stop(): Promise<void>;
 }
 

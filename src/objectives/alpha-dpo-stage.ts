@@ -21,6 +21,10 @@ export interface StatefulLoss {
   restore(state: unknown): void;
 }
 
+/**
+ * Before the first step the statistics are those of the batch at hand.
+ * @throws MrpoError `data` from `restore` for a state that it did not write.
+ */
 export function createAlphaDpoStage(
   config: Pick<ObjectiveConfig, 'beta' | 'gamma' | 'alpha'>,
   link: Link,

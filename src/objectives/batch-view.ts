@@ -4,6 +4,7 @@ import { perLength, type Unit } from '../math/normalization.js';
 import { checkLengths } from './check-batch.js';
 import type { ModelColumns, PairBatch } from './objective.js';
 
+/** B pairs under K references; every column has length B and is in the unit of `objective.normalization`. */
 export interface BatchView {
   readonly batch: PairBatch;
   readonly policy: Sides<Float64Array>;
@@ -12,6 +13,10 @@ export interface BatchView {
   readonly policyLengths: Sides<Float64Array> | undefined;
 }
 
+/**
+ * Divides every log-prob by its response's length where the unit has one.
+ * @throws MrpoError `data` for a length below 1; names the row.
+ */
 export function viewBatch(batch: PairBatch, unit: Unit): BatchView {
   return {
     batch,

@@ -27,6 +27,7 @@ export interface CustomLogps {
   readonly rejected: number;
 }
 
+/** What a custom loss is given: one pair, all log-probs in the unit of `objective.normalization`. */
 export interface CustomPair {
   readonly policy: CustomLogps;
   /** In configuration order, after the trust region of `objective.clip`. */

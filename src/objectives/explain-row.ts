@@ -21,6 +21,7 @@ export interface ExplainedRow {
   readonly gradient: PairOfNumbers;
 }
 
+/** Row `row` of a batch's result, from 0. */
 export function explainRow(result: ObjectiveResult, row: number): ExplainedRow {
   const at = ({ chosen, rejected }: Sides<Float64Array>): PairOfNumbers => [chosen[row]!, rejected[row]!];
   return {

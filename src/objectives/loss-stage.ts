@@ -25,11 +25,13 @@ export function logRatioStage(beta: number, link: Link): LossStage {
     throughLink(logRatioMargins(view.policy, reference, beta), link, logRatioRewards(view.policy, reference, beta));
 }
 
+/** HyPO: as DPO, but a reference that prefers the rejected response counts as indifferent. */
 export function hypoStage(beta: number, link: Link): LossStage {
   return (view, reference) =>
     throughLink(hypoMargins(view.policy, reference, beta), link, logRatioRewards(view.policy, reference, beta));
 }
 
+/** The forward-KL loss; its reference is the arithmetic pool. */
 export function forwardKlStage(beta: number, link: Link): LossStage {
   return (view, mixture) =>
     throughLink(
@@ -39,6 +41,7 @@ export function forwardKlStage(beta: number, link: Link): LossStage {
     );
 }
 
+/** SimPO: log-probs per token, a target margin `gamma`, no reference. Rewards are beta * log-prob. */
 export function simpoStage(beta: number, gamma: number, link: Link): LossStage {
   return ({ policy }) =>
     throughLink(
@@ -48,6 +51,7 @@ export function simpoStage(beta: number, gamma: number, link: Link): LossStage {
     );
 }
 
+/** Multi-DPO (Eq. 11): a weighted sum of losses, one per reference. Margins and rewards are those of the first one. */
 export function multiDpoStage(beta: number, link: Link): LossStage {
   return (view, reference) => {
     const first = eachSide((side) => reference.clipped[side][0]!);

@@ -26,6 +26,7 @@ import { countAbove, total } from '../math/preference-metrics.js';
 import { dominanceCounts } from '../math/reference-metrics.js';
 import type { ObjectiveResult, PairBatch } from './objective.js';
 
+/** Name of a measure, as in metrics.jsonl. */
 export type MetricName =
   | 'loss'
   | 'rewards/chosen'
@@ -41,6 +42,7 @@ export type MetricName =
   | 'virtual/rejected'
   | `references/${string}/${ReferenceMetric}`;
 
+/** Measures that each reference has; shares and weights from 0 to 1. */
 export type ReferenceMetric = 'weight' | 'clip_share' | 'dominance';
 
 /** Means by name. A value that is not defined (a reference-free loss has no virtual reference) is left out. */
@@ -56,7 +58,7 @@ export interface MetricSums {
   means(): Metrics;
 }
 
-/** @param referenceNames In configuration order. */
+/** Starts at no pairs; the means of no pairs are empty. @param referenceNames In configuration order. */
 export function createMetricSums(referenceNames: readonly string[]): MetricSums {
   const sums = new Map<string, number>();
   let pairs = 0;

@@ -9,6 +9,7 @@ export interface WeightingView {
   readonly positions?: Int32Array | undefined;
 }
 
+/** Weights of K references, row by row. Members that are absent mean that it learns nothing of that kind. */
 export interface Weighting {
   /** K columns of length B; every row adds up to 1. */
   columns(view: WeightingView): Float64Array[];

@@ -6,6 +6,7 @@ import { largest } from '../core/extremes.js';
 import { seededRandom } from '../core/random.js';
 import { seedFor } from './seeds.js';
 
+/** The pairs of one optimizer step. */
 export interface StepPlan {
   /** From 1. */
   readonly step: number;
@@ -16,6 +17,7 @@ export interface StepPlan {
   readonly endsEpoch: boolean;
 }
 
+/** All steps of a run. */
 export interface TrainingPlan {
   readonly totalSteps: number;
   readonly stepsPerEpoch: number;
@@ -23,11 +25,15 @@ export interface TrainingPlan {
   step(step: number): StepPlan;
 }
 
+/** What the order of the pairs follows from; the same options give the same plan. */
 export interface PlanOptions {
+  /** Number of training pairs. */
   readonly pairs: number;
+  /** Pairs per step. */
   readonly batchSize: number;
   /** May be a fraction: 0.5 = half a pass. */
   readonly epochs: number;
+  /** Ends the plan early. Default: no limit. */
   readonly maxSteps?: number | undefined;
   readonly seed: number;
 }

@@ -29,6 +29,7 @@ export async function againAfterCuts<T>(work: () => Promise<T>, signal?: AbortSi
 /** Opens the training stream again. Fails as `unknown_handle` if the backend no longer has the trainer. */
 export const reopenTrainer = (trainer: Trainer): Promise<Reopened> => againAfterCuts(() => trainer.reopen());
 
+/** Waits. @throws MrpoError `aborted` when the signal fires. */
 export async function pauseFor(milliseconds: number, signal?: AbortSignal): Promise<void> {
   try {
     await sleep(milliseconds, undefined, { signal });

@@ -7,6 +7,7 @@ import { batchOf, everyPair, type Examples } from './examples.js';
 import { requireFinite } from './finite.js';
 import { metricsOf, type Metrics } from '../objectives/metrics.js';
 
+/** Which pairs are scored, on which policy. */
 export interface LogpsOptions {
   readonly backend: Backend;
   /** Handle of the policy's row set that `examples.rows` index. */
@@ -17,16 +18,20 @@ export interface LogpsOptions {
   /** The policy as it started, whatever its adapter has learnt. Default false. */
   readonly adapterOff?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Pairs done and pairs in all. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
+/** Which pairs are measured, and by which objective. */
 export interface EvaluationOptions extends LogpsOptions {
   readonly objective: Objective;
+  /** In configuration order; they are part of the measures' names. */
   readonly referenceNames: readonly string[];
   /** The policy's log-probs if they are known already. */
   readonly known?: Sides<Float64Array> | undefined;
 }
 
+/** Measures of a set of pairs, and per pair what they were made from. */
 export interface Evaluation {
   readonly measures: Metrics;
   /** The policy's log-prob of each evaluated pair's responses, in their order, nats. */

@@ -39,6 +39,7 @@ export function pairNoise(examples: Examples, index: number): number {
   return examples.dtype === undefined ? 0 : numericalNoise(examples.dtype, tokens);
 }
 
+/** Indices of all examples, in order. */
 export const everyPair = ({ size }: Examples): number[] => Array.from({ length: size }, (_, index) => index);
 
 /**

@@ -10,6 +10,7 @@ const AHEAD = 2;
 
 type MicroBatches = readonly (readonly number[])[];
 
+/** The forward passes that are sent ahead: at most two, within a budget of tokens. */
 export interface ForwardWindow {
   /** Sends the forwards of a step that can go now: from micro-batch `first` on, those that are not sent yet. */
   fill(step: number, microBatches: MicroBatches, first: number, tokenBudget: number): void;

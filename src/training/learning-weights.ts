@@ -7,6 +7,7 @@ import type { Evaluation } from './evaluate.js';
 import { batchOf, everyPair, type Examples } from './examples.js';
 import { seedFor } from './seeds.js';
 
+/** The objective whose weights learn, and the held-out pairs that they learn from. */
 export interface LearningContext {
   readonly objective: Objective;
   readonly heldOut: Examples;
@@ -14,7 +15,10 @@ export interface LearningContext {
   readonly evaluate: (signal: AbortSignal | undefined, only?: readonly number[]) => Promise<Evaluation>;
 }
 
-/** @throws MrpoError `config` if the weights need held-out pairs and there are none. */
+/**
+ * Fits VDW and VAW before training; does nothing for weights that learn nothing from held-out pairs.
+ * @throws MrpoError `config` if the weights need held-out pairs and there are none.
+ */
 export function fitWeights({ objective, heldOut }: LearningContext): void {
   if (objective.fit === undefined && objective.reward === undefined) return;
   if (heldOut.size === 0) {

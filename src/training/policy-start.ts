@@ -10,6 +10,7 @@ import type { ModelColumns, PairBatch } from '../objectives/objective.js';
 import { policyLogps, type LogpsOptions } from './evaluate.js';
 import { everyPair, pairNoise, type Examples } from './examples.js';
 
+/** The pairs with the policy's own start in force as its reference. */
 export interface PolicyStart {
   readonly train: Examples;
   readonly heldOut: Examples;

@@ -21,6 +21,7 @@ import { createMetricSums, type Metrics } from '../objectives/metrics.js';
 import { atStart } from './policy-start.js';
 import { seedFor } from './seeds.js';
 
+/** What is the same for all steps of a run. */
 export interface StepContext {
   readonly trainer: Trainer;
   readonly objective: Objective;
@@ -38,6 +39,7 @@ export interface StepContext {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** One step. */
 export interface StepRequest {
   readonly plan: StepPlan;
   readonly learningRate: number;
@@ -47,15 +49,20 @@ export interface StepRequest {
   readonly next?: StepPlan | undefined;
 }
 
+/** What a step measured and changed. */
 export interface StepOutcome {
+  /** Of the step's pairs before the update. */
   readonly measures: Metrics;
   readonly commit: CommitResult;
+  /** Number of forward passes. */
   readonly microBatches: number;
+  /** Prompt + chosen + rejected tokens of the step's pairs. */
   readonly tokens: number;
   /** Smaller than asked for when the step ran out of memory on the way. */
   readonly tokenBudget: number;
 }
 
+/** Runs the steps of a training, one after the other. */
 export interface StepRunner {
   /**
    * Runs one step. After an error nothing of it has been applied.
@@ -71,6 +78,7 @@ const MOMENTS_MS = [200, 400, 800];
 /** Of one step; a stream that breaks off more often says that something else is wrong. */
 const MOST_CUTS = 5;
 
+/** Nothing is sent before the first `run`. */
 export function createStepRunner(context: StepContext): StepRunner {
   const { trainer, objective, examples, seed } = context;
   const tokensOf = (index: number): number => pairTokens(examples, index);

@@ -18,6 +18,7 @@ export interface TokenBudgetState {
 const FIRST_WAIT = 50;
 const LONGEST_WAIT = 1600;
 
+/** The budget before the first step: `tokens`, which is also what it grows back to. */
 export const startBudget = (tokens: number): TokenBudgetState => ({
   tokens,
   ceiling: tokens,

@@ -17,6 +17,7 @@ import type { TrainingState } from './state.js';
 import { createStepRunner, type StepOutcome } from './step.js';
 import { budgetAfterStep, startBudget } from './token-budget.js';
 
+/** What is trained, on which pairs, with which settings. */
 export interface TrainingOptions extends LearningContext {
   readonly trainer: Trainer;
   readonly examples: Examples;
@@ -34,29 +35,43 @@ export interface TrainingOptions extends LearningContext {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Pairs with their reference log-probs, training and held-out. */
 export interface StartingPairs {
   readonly train: Examples;
   readonly heldOut: Examples;
 }
 
+/** One optimizer step, after its update. */
 export interface StepEvent {
   readonly type: 'step';
+  /** From 1. */
   readonly step: number;
   readonly totalSteps: number;
+  /** Passes over the data after this step: 0.25, 0.5, ... */
   readonly epoch: number;
+  /** Of the step's pairs before the update. */
   readonly measures: Metrics;
   readonly learningRate: number;
   /** Before clipping. */
   readonly gradNorm: number;
   /** The gradient was not finite and the step changed nothing. */
   readonly skipped: boolean;
+  /** Number of the step's pairs. */
   readonly pairs: number;
+  /** Prompt + chosen + rejected tokens of the step's pairs. */
   readonly tokens: number;
+  /** Number of forward passes. */
   readonly microBatches: number;
+  /** From the step's beginning to its answer. */
   readonly seconds: number;
+  /** Highest use of the device's memory so far, in bytes. */
   readonly peakMemoryBytes: number;
 }
 
+/**
+ * What happens in a training. A new one begins with an evaluation; then for each step `smaller_micro_batches` if memory ran out,
+ * `step`, `evaluation` if one is due, and `boundary`.
+ */
 export type TrainingEvent =
   | StepEvent
   | { readonly type: 'evaluation'; readonly step: number; readonly epoch: number; readonly evaluation: Evaluation }
@@ -68,6 +83,7 @@ export type TrainingEvent =
 /** What is answered to a `boundary`: end here, with a last evaluation; else go on. */
 export type BoundaryAnswer = 'finish' | undefined;
 
+/** The events of a training. Whoever iterates answers each `boundary` and gets the end as return value. */
 export type Training = AsyncGenerator<TrainingEvent, TrainingEnd, BoundaryAnswer>;
 
 /** How training ended. */

@@ -8,7 +8,9 @@ import { faultOfStatus, isServiceError } from '../../rpc/status.js';
 import { BACKEND_SERVICE } from '../grpc/service.js';
 import { loadService } from './schema.js';
 
+/** Which backend is called, and how. */
 export interface DynamicCallOptions {
+  /** `unix:/path` or `host:port`. */
   readonly address: string;
   readonly token?: string | undefined;
   readonly tls?: TlsFiles | undefined;

@@ -5,6 +5,7 @@ import { closest } from 'fastest-levenshtein';
 import { MrpoError } from '../../core/errors.js';
 import { PROJECT_ROOT } from '../python.js';
 
+/** A method with the codecs of its messages. */
 export type DynamicMethod = MethodDefinition<object, object>;
 
 /** A message type as descriptor.proto has it; only what is used here. */
@@ -35,7 +36,9 @@ const definition = () =>
     oneofs: true,
   });
 
+/** The protocol as it is read at run time: for listing methods and checking requests typed by hand. */
 export interface DynamicService {
+  /** By name, as the .proto spells them. */
   readonly methods: Readonly<Record<string, DynamicMethod>>;
   /** The method of a name in any case. Throws code `usage` with the nearest name. */
   method(name: string): DynamicMethod;
@@ -45,6 +48,7 @@ export interface DynamicService {
   signature(name: string): string;
 }
 
+/** Reads `BackendService` from the .proto of this package. */
 export function loadService(): DynamicService {
   const loaded = definition();
   const methods = loaded[`${PACKAGE}.BackendService`] as ServiceDefinition;

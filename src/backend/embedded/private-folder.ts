@@ -4,10 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makeScratchFolder } from '../../core/scratch-folder.js';
 
+/** Absolute paths in a folder with mode 0700. */
 export interface PrivateFolder {
   readonly path: string;
   readonly socket: string;
   readonly log: string;
+  /** Deletes the folder and everything in it; no error if it is gone. */
   remove(): void;
 }
 

@@ -17,22 +17,26 @@ import { BackendFault } from '../fault.js';
 import { PROJECT_ROOT, pythonPath } from '../python.js';
 import { lastWords } from './log-file.js';
 
+/** A running Python process and the one function of it that is called. */
 export interface PythonBridge {
   readonly pid: number;
   /** Fires when the process has ended, with a `died` {@link BackendFault} as reason. */
   readonly ended: AbortSignal;
   /** `module.call_json(name, payload)`: JSON text there and back. A signal stops the waiting, not Python. */
   call(name: string, payload: unknown, timeoutMs: number, signal?: AbortSignal): Promise<unknown>;
-  /** Lets Python end by itself for so long, then makes it. Never throws. */
+  /** Waits `graceMs` milliseconds for Python to exit, then kills it. Never throws. */
   stop(graceMs: number): Promise<void>;
 }
 
+/** Which Python is started, with what. */
 export interface BridgeOptions {
+  /** Path of the executable. */
   readonly python: string;
   /** Importable from the project root; must have `call_json`. */
   readonly module: string;
   /** Receives stdout and stderr of Python. */
   readonly logPath: string;
+  /** Added to the environment of this process. Default: nothing. */
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -47,6 +51,7 @@ const KILL_WAIT_MS = 5_000;
 /** From a failed write to the exit that explains it. */
 const EXIT_WAIT_MS = 1_000;
 
+/** Starts Python and returns at once; the first call waits until the module is imported. */
 export function startPython(options: BridgeOptions): PythonBridge {
   const { pythonia, endTasks } = loadPythonia(options);
   const { proc } = pythonia.com;

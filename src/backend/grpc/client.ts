@@ -18,6 +18,7 @@ import { unary } from '../../rpc/unary.js';
 import { BACKEND_SERVICE, type BackendConnection, type BackendMethod } from './service.js';
 import * as wire from './wire.js';
 
+/** How a running backend is reached. Times in milliseconds. */
 export interface ConnectOptions {
   /** `unix:/path` or `host:port`. */
   readonly address: string;

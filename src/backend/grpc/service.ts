@@ -5,9 +5,12 @@ import type { RpcService } from '../../rpc/service.js';
 import { BackendFault } from '../fault.js';
 import { faultReason } from './wire.js';
 
+/** Name of a method as the generated client spells it: "loadModel". */
 export type BackendMethod = keyof typeof BackendServiceDefinition.methods;
+/** A connection whose client is that of BackendService. */
 export type BackendConnection = Connection<BackendServiceClient, BackendMethod>;
 
+/** Turns failures of calls into {@link BackendFault}s, with hints for the user of a backend. */
 export const BACKEND_SERVICE: RpcService<BackendMethod> = {
   peer: 'backend',
   methods: BackendServiceDefinition.methods,

@@ -16,6 +16,7 @@ type ResponseFrame = NonNullable<TrainResponse['frame']>;
 type AnswerCase = ResponseFrame['$case'];
 type Answer<Case extends AnswerCase> = Extract<ResponseFrame, { $case: Case }>['value'];
 
+/** One open training stream. After a failure of the stream every call rejects with that failure. */
 export interface TrainStream {
   /** Sends one frame and gives the value of its answer, which must be a `wanted` one. */
   ask<Case extends AnswerCase>(frame: RequestFrame, wanted: Case): Promise<Answer<Case>>;

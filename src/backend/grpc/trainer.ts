@@ -11,6 +11,7 @@ import { unary } from '../../rpc/unary.js';
 const CREATE_TIMEOUT_MS = 600_000;
 const CLOSE_TIMEOUT_MS = 60_000;
 
+/** Creates a trainer, opens its stream on a row set, and frees it again if the stream does not open. */
 export async function createTrainer(
   connection: BackendConnection,
   modelHandle: string,

@@ -59,6 +59,7 @@ export function faultReasonOf(reason: proto.ErrorReason): FaultReason {
   return name === undefined ? 'failed' : faultReason(name);
 }
 
+/** Absent fields become empty texts: "as the backend's default". */
 export function toModelSpec(spec: ModelSpec): proto.ModelSpec {
   return {
     source: spec.source,
@@ -73,6 +74,7 @@ export function toModelSpec(spec: ModelSpec): proto.ModelSpec {
   };
 }
 
+/** Tools and further keys of messages travel as JSON text. */
 export function toPairText(pair: PairText): proto.PairText {
   return {
     prompt: pair.prompt.map(toMessage),
@@ -90,6 +92,7 @@ function toJson(value: object | undefined): string {
   return value === undefined || Object.keys(value).length === 0 ? '' : JSON.stringify(value);
 }
 
+/** First message of RegisterRows: the rule for all rows of the stream. */
 export function toOpenRows(modelHandle: string, rule: TokenRule): proto.RegisterRowsRequest_Open {
   return {
     modelHandle,
@@ -101,6 +104,7 @@ export function toOpenRows(modelHandle: string, rule: TokenRule): proto.Register
   };
 }
 
+/** Defaults applied: greedy, seed 0, adapter on. A `topP` of 0 on the wire means 1. */
 export function toGenerateRequest(
   modelHandle: string,
   prompts: readonly PromptText[],
@@ -121,6 +125,7 @@ export function toGenerateRequest(
   };
 }
 
+/** Every default of {@link completeTrainerSpec} applied. */
 export function toCreateTrainerRequest(modelHandle: string, spec: TrainerSpec): proto.CreateTrainerRequest {
   const { lora, ...rest } = completeTrainerSpec(spec);
   return {
@@ -130,10 +135,12 @@ export function toCreateTrainerRequest(modelHandle: string, spec: TrainerSpec): 
   };
 }
 
+/** A copy with lists that protobuf may own. */
 export function toForward(request: ForwardRequest): proto.TrainRequest_Forward {
   return { ...request, rows: [...request.rows] };
 }
 
+/** `gradients` = +dL/dlogp, one number per row and side. */
 export function toBackward(
   step: number,
   microBatch: number,
@@ -142,22 +149,27 @@ export function toBackward(
   return { step, microBatch, chosenGradients: Array.from(chosen), rejectedGradients: Array.from(rejected) };
 }
 
+/** A copy with lists that protobuf may own. */
 export function toCommit(request: CommitRequest): proto.TrainRequest_Commit {
   return { ...request, microBatches: [...request.microBatches] };
 }
 
+/** Frozen. */
 export function fromServerInfo(message: proto.GetServerInfoResponse): ServerInfo {
   return Object.freeze({ ...message, versions: Object.freeze(message.versions) });
 }
 
+/** The message has the fields of {@link Progress} already. */
 export function fromProgress(message: proto.Progress): Progress {
   return message;
 }
 
+/** Frozen. */
 export function fromIdentity(message: proto.ModelIdentity): ModelIdentity {
   return Object.freeze(message);
 }
 
+/** Frozen; the handle is the wire's `model_handle`. */
 export function fromLoadedModel(message: proto.LoadedModel): LoadedModel {
   const { modelHandle, identity, ...facts } = message;
   return Object.freeze({
@@ -193,18 +205,22 @@ export function fromRowFacts(message: proto.RowFacts, withTokens: boolean): RowF
   });
 }
 
+/** Columns as doubles, in nats. */
 export function fromScore(message: proto.ScoreResponse): ScoreChunk {
   return { rows: message.rows, logps: fromColumns(message) };
 }
 
+/** The message has the fields of {@link Generation} already. */
 export function fromGeneration(message: proto.GenerateResponse): Generation {
   return message;
 }
 
+/** Columns as doubles, in nats. */
 export function fromForward(message: proto.TrainResponse_ForwardResult): ForwardResult {
   return { logps: fromColumns(message), seconds: message.seconds };
 }
 
+/** Without the step's number, which the caller knows. */
 export function fromCommit(message: proto.TrainResponse_StepDone): CommitResult {
   const { gradNorm, seconds, peakMemoryBytes, skipped } = message;
   return { gradNorm, seconds, peakMemoryBytes, skipped };

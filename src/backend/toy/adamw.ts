@@ -1,17 +1,20 @@
 /** AdamW (Loshchilov & Hutter, 2019) on one flat parameter vector, in the order of operations that torch uses. */
 
+/** Decay of the two moments, in [0, 1), and the number added to the denominator. */
 export interface AdamWOptions {
   readonly beta1: number;
   readonly beta2: number;
   readonly epsilon: number;
 }
 
+/** Moments and number of updates, as a checkpoint keeps them; both lists have one entry per parameter. */
 export interface AdamWState {
   readonly first: readonly number[];
   readonly second: readonly number[];
   readonly updates: number;
 }
 
+/** An optimizer bound to the parameters it moves. */
 export interface AdamW {
   /** Moves the parameters in place. */
   update(gradient: Float64Array, learningRate: number, weightDecay: number): void;

@@ -1,16 +1,18 @@
 /**
- * The bookkeeping of a step transaction: which micro-batches are held (forward done) and which are added up (backward
- * done). Every method either fits the open step and records it, or throws `step_conflict` and changes nothing.
+ * The bookkeeping of a step transaction: which micro-batches wait for gradients (forward done) and which are added up
+ * (backward done). Every method either fits the open step and records it, or throws `step_conflict` and changes nothing.
  */
 import { BackendFault } from '../fault.js';
 
+/** The micro-batches of one trainer's open step. */
 export interface StepLedger {
+  /** The last committed step; 0 at the start. */
   readonly committedStep: number;
   /** A forward: opens the step after the committed one if none is open. */
   hold(step: number, microBatch: number): void;
-  /** A backward of a held micro-batch. */
+  /** A backward of a micro-batch that waits for its gradients. */
   add(step: number, microBatch: number): void;
-  /** Throws unless exactly these micro-batches were added and none is held. */
+  /** Throws unless exactly these micro-batches were added and none waits for gradients. */
   checkCommit(step: number, microBatches: readonly number[]): void;
   /** Closes the step that {@link checkCommit} accepted. */
   commit(step: number): void;
@@ -20,6 +22,7 @@ export interface StepLedger {
   abort(step: number): void;
 }
 
+/** A ledger with no step committed and none open. */
 export function createStepLedger(): StepLedger {
   let committedStep = 0;
   let held = new Set<number>();

@@ -5,6 +5,7 @@ import type { ToyTrainerState } from './toy-trainer.js';
 
 const FILE = 'toy-trainer.json';
 
+/** The state as the only file of a checkpoint. */
 export function toyCheckpoint(state: ToyTrainerState): CheckpointCopy {
   const data = Buffer.from(JSON.stringify(state));
   return {
@@ -15,6 +16,7 @@ export function toyCheckpoint(state: ToyTrainerState): CheckpointCopy {
   };
 }
 
+/** The state in a checkpoint's pieces. @throws BackendFault `checkpoint_invalid` if it is missing or no JSON. */
 export async function readToyCheckpoint(pieces: AsyncIterable<CheckpointPiece>): Promise<ToyTrainerState> {
   const chunks: Uint8Array[] = [];
   for await (const { file, data } of pieces) if (file === FILE) chunks.push(data);

@@ -3,6 +3,7 @@ import { largest } from '../../core/extremes.js';
 import { seededRandom, type Random } from '../../core/random.js';
 import { END_TOKEN, nextTokenLogps, type ToySequence } from './toy-model.js';
 
+/** How the next token is drawn. */
 export interface ToySampling {
   readonly maxNewTokens: number;
   /** 0 = greedy. */

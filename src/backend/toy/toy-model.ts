@@ -9,7 +9,9 @@ import { seededRandom } from '../../core/random.js';
 
 /** Token classes; the last one ends a sequence and also stands before its first token. */
 export const VOCABULARY = 28;
+/** Id of the token that ends a sequence. */
 export const END_TOKEN = VOCABULARY - 1;
+/** Number of topics that prompts fall into. */
 export const TOPICS = 8;
 
 /** Module name -> its slice of the parameter vector, [start, end). */
@@ -17,6 +19,7 @@ export const MODULES: Readonly<Record<string, readonly [number, number]>> = {
   bigram: [0, VOCABULARY * VOCABULARY],
   topic: [VOCABULARY * VOCABULARY, VOCABULARY * (VOCABULARY + TOPICS)],
 };
+/** Number of weights: one row of {@link VOCABULARY} per previous token and per topic. */
 export const PARAMETERS = VOCABULARY * (VOCABULARY + TOPICS);
 
 /** A response to score: its tokens, the token before the first, and the prompt's topic. */

@@ -2,6 +2,7 @@
 import type { Message, PairText, RowFacts, TokenRule } from '../backend.js';
 import { END_TOKEN, TOPICS, seedOf, type ToySequence } from './toy-model.js';
 
+/** Jinja text that stands for what toys do with messages; only its hash is used. */
 export const TOY_TEMPLATE = "{% for m in messages %}[{{ m['role'] }}]{{ m['content'] }}{% endfor %}[assistant]";
 const LETTERS = 'abcdefghijklmnopqrstuvwxyz ';
 
@@ -10,7 +11,7 @@ export interface ToyTokenizer {
   readonly pieceLength: 1 | 2;
 }
 
-/** A pair ready to score, and what is told about it. */
+/** A pair ready to score, and the facts that are reported about it. */
 export interface ToyRow {
   readonly facts: RowFacts;
   readonly chosen: ToySequence;

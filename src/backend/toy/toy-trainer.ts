@@ -1,4 +1,4 @@
-/** Training of a toy: held forwards, closed-form backward, one AdamW update per commit. */
+/** Training of a toy: forwards that wait for gradients, closed-form backward, one AdamW update per commit. */
 import { seededRandom } from '../../core/random.js';
 import { eachSide, type Sides } from '../../core/sides.js';
 import type { CommitRequest, CommitResult, ForwardRequest, ForwardResult, CompleteTrainerSpec } from '../backend.js';
@@ -18,6 +18,7 @@ export interface ToyAdapter {
   updates: number;
 }
 
+/** A trainer without streams: the promises of {@link Trainer}, kept in memory and at once. */
 export interface ToyTrainer {
   readonly committedStep: number;
   forward(request: ForwardRequest): ForwardResult;
@@ -30,6 +31,7 @@ export interface ToyTrainer {
   restore(state: ToyTrainerState): void;
 }
 
+/** Everything that later steps depend on. */
 export interface ToyTrainerState {
   readonly step: number;
   readonly trained: readonly number[];

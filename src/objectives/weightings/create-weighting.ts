@@ -14,6 +14,7 @@ const DEFAULT_WINDOW = 1;
 const DEFAULT_PRIOR = 5;
 const DEFAULT_SEED = 0;
 
+/** The weighting of a configuration, before it has seen a batch. @param references K. */
 export function createWeighting(config: ObjectiveConfig, references: number): Weighting {
   const { weights } = config;
   if (Array.isArray(weights)) return fixedWeighting(weights);

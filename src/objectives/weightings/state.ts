@@ -19,10 +19,12 @@ export function member(state: unknown, name: string): unknown {
   return (state as Record<string, unknown>)[name];
 }
 
+/** Whether a value is a list of finite numbers; an empty one is. */
 export function isNumberList(value: unknown): value is number[] {
   return Array.isArray(value) && value.every((item) => typeof item === 'number' && Number.isFinite(item));
 }
 
+/** The `data` error for a state that does not fit the objective. @param what What was expected and got. */
 export function badState(what: string): MrpoError {
   return new MrpoError('data', `state of the objective cannot be restored: ${what}`, {
     hint: 'The checkpoint was written with another objective or number of references, or is damaged.',

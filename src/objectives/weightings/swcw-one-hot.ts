@@ -8,6 +8,7 @@ import type { Weighting } from '../weighting.js';
 import { constantColumns, oneHot } from './constant.js';
 import { badState, member } from './state.js';
 
+/** Changes with `observe`; every row of a step has the same weights. @param references K. */
 export function swcwOneHotWeighting(references: number): Weighting {
   let chosen = 0;
   return {

@@ -12,6 +12,7 @@ import { badState, isNumberList, member } from './state.js';
 /** Weights of one past step: K lists of its rows. */
 type PastStep = readonly (readonly number[])[];
 
+/** Changes with `observe`. @param references K. @param window Past steps that are averaged, at least 1. */
 export function swcwWeighting(references: number, window: number): Weighting {
   let past: PastStep[] = [];
   const uniform = new Array<number>(references).fill(1 / references);

@@ -12,6 +12,10 @@ import { constantColumns, oneHot } from './constant.js';
 import { badState, isNumberList, member, numberList } from './state.js';
 import { referenceIndex } from './swcw-one-hot.js';
 
+/**
+ * Changes with `reward`; every row of a step has the same weights.
+ * @param references K. @param prior a of the prior Beta(a, a), above 0. @param seed Of the draws.
+ */
 export function tswWeighting(references: number, prior: number, seed: number): Weighting {
   let wins = new Array<number>(references).fill(prior);
   let losses = new Array<number>(references).fill(prior);

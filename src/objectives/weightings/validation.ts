@@ -12,10 +12,12 @@ import type { Weighting, WeightingView } from '../weighting.js';
 import { constantColumns } from './constant.js';
 import { numberList } from './state.js';
 
+/** Weights by how decisive each reference is. @throws MrpoError `usage` from `columns` before `fit`. */
 export function vdwWeighting(references: number): Weighting {
   return fittedWeighting('vdw', references, (chosen, rejected) => Math.abs(chosen - rejected));
 }
 
+/** Weights by how often each reference is right. @throws MrpoError `usage` from `columns` before `fit`. */
 export function vawWeighting(references: number): Weighting {
   return fittedWeighting('vaw', references, (chosen, rejected) => (chosen > rejected ? 1 : 0));
 }

@@ -49,7 +49,9 @@ def target_logps(
     z_N1 = (h_ND.to(wide) * W_ND).sum(1, keepdim=True)
     slope_N1 = _finish(z_N1, None if bias_V is None else bias_V.index_select(0, targets_N)[:, None], rule)
     lse_N1 = top_N1 + sum_N1.log()
-    logp_N = (z_N1 - top_N1 - sum_N1.log())[:, 0].double()
+    # The logit of the target and the sum come from different products: where the model is certain, rounding alone would
+    # give a log-prob above 0.
+    logp_N = (z_N1 - top_N1 - sum_N1.log())[:, 0].double().clamp_(max=0.0)
     if not want_gradient:
         return logp_N, lse_N1, None
     push_ND = W_ND if slope_N1 is None else W_ND.mul_(slope_N1)

@@ -146,6 +146,7 @@ def row_facts(facts: RowFacts) -> pb.RowFacts:
         prompt_tokens=facts.prompt_tokens,
         chosen_tokens=facts.chosen_tokens,
         rejected_tokens=facts.rejected_tokens,
+        context_tokens=facts.context_tokens,
         truncated_prompt=facts.truncated_prompt,
         truncated_chosen=facts.truncated_chosen,
         truncated_rejected=facts.truncated_rejected,

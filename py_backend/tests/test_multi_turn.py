@@ -214,3 +214,6 @@ def test_the_running_backend_scores_them_so(client: Client) -> None:
     assert all(less > more for less, more in zip(got, everything_got, strict=True))
     (start, end), pieces = facts[0].chosen_context, facts[0].chosen_pieces
     assert len(pieces) - (end - start) == facts[0].chosen_tokens < all_facts[0].chosen_tokens == len(pieces)
+    in_rejected = all_facts[0].rejected_tokens - facts[0].rejected_tokens
+    assert facts[0].context_tokens == end - start + in_rejected
+    assert all_facts[0].context_tokens == 0

@@ -35,7 +35,10 @@ class PromptResponse:
         return PromptResponse(prompt, self.response[:length], kept)
 
     def scored(self) -> int:
-        return len(self.response) - sum(end - start for start, end in self.context)
+        return len(self.response) - self.unscored()
+
+    def unscored(self) -> int:
+        return sum(end - start for start, end in self.context)
 
 
 @dataclass(slots=True)

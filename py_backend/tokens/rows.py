@@ -24,6 +24,7 @@ class RowFacts:
     prompt_tokens: int = 0
     chosen_tokens: int = 0
     rejected_tokens: int = 0
+    context_tokens: int = 0  # of both responses: turns of others, read and not scored
     truncated_prompt: bool = False
     truncated_chosen: bool = False
     truncated_rejected: bool = False
@@ -121,6 +122,7 @@ def _facts(
         prompt_tokens=len(chosen.prompt),
         chosen_tokens=chosen.scored(),
         rejected_tokens=rejected.scored(),
+        context_tokens=chosen.unscored() + rejected.unscored(),
         truncated_prompt=len(chosen.prompt) < len(encoded.chosen.prompt),
         truncated_chosen=len(chosen.response) < len(encoded.chosen.response),
         truncated_rejected=len(rejected.response) < len(encoded.rejected.response),

@@ -170,6 +170,8 @@ export interface RowFacts {
   /** Response tokens that are scored. */
   readonly chosenTokens: number;
   readonly rejectedTokens: number;
+  /** Tokens of both responses that are read and not scored: turns of others. */
+  readonly contextTokens: number;
   readonly truncatedPrompt: boolean;
   readonly truncatedChosen: boolean;
   readonly truncatedRejected: boolean;

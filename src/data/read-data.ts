@@ -14,7 +14,7 @@ export interface PreferenceData {
   readonly place: RowPlace;
   readonly format: string;
   readonly pairs: readonly PreferencePair[];
-  /** Every row that gave no pair, in order. */
+  /** Rows, and single pairs of rows with several, that cannot be used, in order. */
   readonly dropped: readonly DroppedRow[];
   readonly counts: {
     readonly rows: number;

@@ -31,7 +31,7 @@ export interface DataSummary {
   readonly equallyLong: number;
   /** The first pairs of the file. */
   readonly first: readonly PreferencePair[];
-  /** The first rows that gave no pair; `counts.dropped` counts all. */
+  /** The first rows, or pairs of rows, that cannot be used; `counts.dropped` counts all. */
   readonly dropped: readonly DroppedRow[];
   /** Of all dropped rows. */
   readonly reasons: readonly DropReason[];

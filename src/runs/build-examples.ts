@@ -160,6 +160,7 @@ function examplesOf(
     names: indices.map((index) => nameOf(pairAt(index))),
     promptTokens: column((index) => policyRows[index]?.promptTokens ?? NaN),
     responseTokens: eachSide((side) => column((index) => policyRows[index]?.[`${side}Tokens`] ?? NaN)),
+    contextTokens: column((index) => policyRows[index]?.contextTokens ?? 0),
     responseBytes: eachSide((side) => column((index) => responseBytes(pairAt(index)[side], scoreTurns))),
     references: references.map(({ columns }) =>
       eachSide((side) => ({ logps: pick(columns[side].logps), tokens: pick(columns[side].tokens) })),

@@ -11,7 +11,7 @@ export interface PreparedPairs {
   readonly nameOf: (pair: PreferencePair) => string;
   readonly file: string;
   readonly format: string;
-  /** Rows that gave no pair, by reason. */
+  /** Rows, and single pairs of rows with several, that cannot be used: how many, by reason; all files together. */
   readonly dropped: Readonly<Record<string, number>>;
 }
 
@@ -41,7 +41,7 @@ export async function preparePairs(
     file: dataSourceNames(config.data.train),
     format: [...new Set(data.sources.map(({ format }) => format))].join(', '),
     dropped: Object.fromEntries(
-      data.sources.flatMap(({ dropped }) => dropReasons(dropped)).map(({ reason, count }) => [reason, count]),
+      dropReasons(data.sources.flatMap(({ dropped }) => dropped)).map(({ reason, count }) => [reason, count]),
     ),
   };
 }

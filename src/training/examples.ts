@@ -16,6 +16,8 @@ export interface Examples {
   /** Tokens under the policy's tokenizer, after truncation; the responses' counts are those that are scored. */
   readonly promptTokens: Float64Array;
   readonly responseTokens: Sides<Float64Array>;
+  /** Tokens of both responses that are read and not scored; absent = none. */
+  readonly contextTokens?: Float64Array | undefined;
   /** UTF-8 bytes of the response texts. */
   readonly responseBytes: Sides<Float64Array>;
   /** Number format that the policy computes in; absent = exact. */
@@ -24,12 +26,13 @@ export interface Examples {
   readonly references: readonly ModelColumns[];
 }
 
-/** Tokens of one forward pass over a pair: the prompt once, both responses. */
+/** Tokens of one forward pass over a pair: the prompt once, both responses with the turns that are not scored. */
 export function pairTokens(examples: Examples, index: number): number {
   return (
     at(examples.promptTokens, index) +
     at(examples.responseTokens.chosen, index) +
-    at(examples.responseTokens.rejected, index)
+    at(examples.responseTokens.rejected, index) +
+    (examples.contextTokens?.[index] ?? 0)
   );
 }
 

@@ -22,6 +22,7 @@ const facts = (more: Partial<RowFacts> = {}): RowFacts => ({
   promptTokens: 5,
   chosenTokens: 3,
   rejectedTokens: 2,
+  contextTokens: 0,
   truncatedPrompt: false,
   truncatedChosen: false,
   truncatedRejected: false,

@@ -185,6 +185,7 @@ export function fromRowFacts(message: proto.RowFacts, withTokens: boolean): RowF
     promptTokens: message.promptTokens,
     chosenTokens: message.chosenTokens,
     rejectedTokens: message.rejectedTokens,
+    contextTokens: message.contextTokens,
     truncatedPrompt: message.truncatedPrompt,
     truncatedChosen: message.truncatedChosen,
     truncatedRejected: message.truncatedRejected,

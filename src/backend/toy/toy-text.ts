@@ -44,6 +44,7 @@ export function encodePair(pair: PairText, rule: TokenRule, tokenizer: ToyTokeni
       promptTokens: shownPrompt.length,
       chosenTokens: chosen.length,
       rejectedTokens: rejected.length,
+      contextTokens: 0,
       truncatedPrompt: shownPrompt.length < prompt.length,
       truncatedChosen: chosen.length < whole.chosen.length,
       truncatedRejected: rejected.length < whole.rejected.length,

@@ -36,7 +36,8 @@ export async function importCache(cache: LogpCache, path: string): Promise<Impor
     all,
     footer.models.map((model) => ({ ...model, files: '' })),
   );
-  return { models: all.length, added, known: rowStart - added };
+  const models = new Set(all.map(({ key }) => key.weights)).size;
+  return { models, added, known: rowStart - added };
 }
 
 async function open(

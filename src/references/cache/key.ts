@@ -1,8 +1,11 @@
-/** What a cached log-prob depends on. Anything that is not here may change without rescoring a single pair. */
+/**
+ * What a cached log-prob depends on, of the model and the rule of tokenisation. The other half of the key is the pair's
+ * text with the turns of it that are scored, see `score-text.ts`. Anything in neither may change without rescoring a pair.
+ */
 import type { ModelIdentity, TokenRule } from '../../backend/backend.js';
 import { canonicalJson } from '../../core/hash.js';
 
-/** A model by its content, under a rule of tokenisation. With the hash of a pair's text: the whole key. */
+/** A model by its content, under a rule of tokenisation. With {@link scoreText} of a pair: the whole key. */
 export interface ScoringKey {
   readonly weights: string;
   readonly tokenizer: string;

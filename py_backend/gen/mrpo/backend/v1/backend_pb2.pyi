@@ -277,7 +277,7 @@ class RegisterRowsResponse(_message.Message):
     def __init__(self, row_set: _Optional[str] = ..., rows: _Optional[_Iterable[_Union[RowFacts, _Mapping]]] = ...) -> None: ...
 
 class RowFacts(_message.Message):
-    __slots__ = ("prompt_tokens", "chosen_tokens", "rejected_tokens", "truncated_prompt", "truncated_chosen", "truncated_rejected", "boundary_split", "unusable", "rendered_prompt", "rendered_chosen", "rendered_rejected", "prompt_pieces", "chosen_pieces", "rejected_pieces", "left_out", "chosen_context", "rejected_context")
+    __slots__ = ("prompt_tokens", "chosen_tokens", "rejected_tokens", "truncated_prompt", "truncated_chosen", "truncated_rejected", "boundary_split", "unusable", "rendered_prompt", "rendered_chosen", "rendered_rejected", "prompt_pieces", "chosen_pieces", "rejected_pieces", "left_out", "chosen_context", "rejected_context", "context_tokens")
     PROMPT_TOKENS_FIELD_NUMBER: _ClassVar[int]
     CHOSEN_TOKENS_FIELD_NUMBER: _ClassVar[int]
     REJECTED_TOKENS_FIELD_NUMBER: _ClassVar[int]
@@ -295,6 +295,7 @@ class RowFacts(_message.Message):
     LEFT_OUT_FIELD_NUMBER: _ClassVar[int]
     CHOSEN_CONTEXT_FIELD_NUMBER: _ClassVar[int]
     REJECTED_CONTEXT_FIELD_NUMBER: _ClassVar[int]
+    CONTEXT_TOKENS_FIELD_NUMBER: _ClassVar[int]
     prompt_tokens: int
     chosen_tokens: int
     rejected_tokens: int
@@ -312,7 +313,8 @@ class RowFacts(_message.Message):
     left_out: _containers.RepeatedScalarFieldContainer[str]
     chosen_context: _containers.RepeatedScalarFieldContainer[int]
     rejected_context: _containers.RepeatedScalarFieldContainer[int]
-    def __init__(self, prompt_tokens: _Optional[int] = ..., chosen_tokens: _Optional[int] = ..., rejected_tokens: _Optional[int] = ..., truncated_prompt: _Optional[bool] = ..., truncated_chosen: _Optional[bool] = ..., truncated_rejected: _Optional[bool] = ..., boundary_split: _Optional[bool] = ..., unusable: _Optional[str] = ..., rendered_prompt: _Optional[str] = ..., rendered_chosen: _Optional[str] = ..., rendered_rejected: _Optional[str] = ..., prompt_pieces: _Optional[_Iterable[str]] = ..., chosen_pieces: _Optional[_Iterable[str]] = ..., rejected_pieces: _Optional[_Iterable[str]] = ..., left_out: _Optional[_Iterable[str]] = ..., chosen_context: _Optional[_Iterable[int]] = ..., rejected_context: _Optional[_Iterable[int]] = ...) -> None: ...
+    context_tokens: int
+    def __init__(self, prompt_tokens: _Optional[int] = ..., chosen_tokens: _Optional[int] = ..., rejected_tokens: _Optional[int] = ..., truncated_prompt: _Optional[bool] = ..., truncated_chosen: _Optional[bool] = ..., truncated_rejected: _Optional[bool] = ..., boundary_split: _Optional[bool] = ..., unusable: _Optional[str] = ..., rendered_prompt: _Optional[str] = ..., rendered_chosen: _Optional[str] = ..., rendered_rejected: _Optional[str] = ..., prompt_pieces: _Optional[_Iterable[str]] = ..., chosen_pieces: _Optional[_Iterable[str]] = ..., rejected_pieces: _Optional[_Iterable[str]] = ..., left_out: _Optional[_Iterable[str]] = ..., chosen_context: _Optional[_Iterable[int]] = ..., rejected_context: _Optional[_Iterable[int]] = ..., context_tokens: _Optional[int] = ...) -> None: ...
 
 class ScoreRequest(_message.Message):
     __slots__ = ("row_set", "rows", "adapter_off")

@@ -333,6 +333,8 @@ export interface RowFacts {
   /** Filled when return_tokens was asked: stretches of the pieces that are context and not scored, as start, end, start... */
   chosenContext: number[];
   rejectedContext: number[];
+  /** of both responses together: turns of others, which are read and not scored */
+  contextTokens: number;
 }
 
 export interface ScoreRequest {
@@ -2370,6 +2372,7 @@ function createBaseRowFacts(): RowFacts {
     leftOut: [],
     chosenContext: [],
     rejectedContext: [],
+    contextTokens: 0,
   };
 }
 
@@ -2433,6 +2436,9 @@ export const RowFacts: MessageFns<RowFacts> = {
         writer.int32(v);
       }
       writer.join();
+    }
+    if (message.contextTokens !== 0) {
+      writer.uint32(144).int32(message.contextTokens);
     }
     return writer;
   },
@@ -2606,6 +2612,14 @@ export const RowFacts: MessageFns<RowFacts> = {
 
             break;
           }
+          case 18: {
+            if (tag !== 144) {
+              break;
+            }
+
+            message.contextTokens = reader.int32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2640,6 +2654,7 @@ export const RowFacts: MessageFns<RowFacts> = {
     message.leftOut = object.leftOut?.map((e) => e) || [];
     message.chosenContext = object.chosenContext?.map((e) => e) || [];
     message.rejectedContext = object.rejectedContext?.map((e) => e) || [];
+    message.contextTokens = object.contextTokens ?? 0;
     return message;
   },
 };

@@ -43,7 +43,7 @@ class Prototype:
                 use_cache=False,
             ).last_hidden_state[0]
             head = Head(self._parts.head, self._parts.rule)
-            return head.sequence_logps(hidden.index_select(0, row.score_at), row.targets, row.sequence, 2)
+            return head.sequence_logps(hidden.index_select(0, row.score_at), row.targets, row.sequences, row.lengths, 2)
 
 
 def dense_mask(span: Span) -> torch.Tensor:

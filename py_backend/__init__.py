@@ -9,5 +9,7 @@ import os
 # Large pages where the system leaves the choice to programs: fewer page faults in buffers of megabytes. torch reads
 # this at its first allocation, and importing transformers makes one.
 os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
+# Every row has another length: on a GPU, blocks that cannot grow would leave gaps that no later row fits into.
+os.environ.setdefault("PYTORCH_ALLOC_CONF", "expandable_segments:True")
 
 __version__ = "0.1.0"

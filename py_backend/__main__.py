@@ -15,6 +15,7 @@ import signal
 import sys
 from typing import Any
 
+from .devices import DeviceRefused, pick_device
 from .parent import die_with_parent
 from .rpc.security import AddressRefused, TlsFiles, check_access
 
@@ -39,6 +40,7 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--roots", nargs="+", default=[], metavar="DIR", help="read and write models only below these")
     parser.add_argument("--threads", type=int, default=0, metavar="N", help="CPU threads of torch; 0 = its own choice")
+    parser.add_argument("--device", default="", help="auto, cpu, cuda or cuda:1; default: MRPO_DEVICE, else auto")
     parser.add_argument("--with-parent", action="store_true", help="end when the process that started this one ends")
     parsed = parser.parse_args(argv)
     if (parsed.tls_cert is None) != (parsed.tls_key is None):
@@ -64,7 +66,8 @@ async def serve(options: argparse.Namespace, ready: int) -> None:
     from .rpc.server import ServerConfig, start_server
 
     threads = set_threads(options.threads)
-    server = await start_server(ServerConfig(address=options.address, roots=Roots.of(options.roots), **access(options)))
+    roots, device = Roots.of(options.roots), pick_device(options.device)
+    server = await start_server(ServerConfig(address=options.address, roots=roots, device=device, **access(options)))
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -86,7 +89,7 @@ def main() -> int:
         # Before torch is imported: a mistyped address is said at once.
         check_access(options.address, **access(options))
         asyncio.run(serve(options, ready))
-    except AddressRefused as error:
+    except (AddressRefused, DeviceRefused) as error:
         print(f"py_backend: {error}", file=sys.stderr)
         return 2
     return 0

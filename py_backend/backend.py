@@ -13,8 +13,9 @@ from pathlib import Path
 
 import torch
 
-from . import info
-from .engine import OutOfMemory, UnsupportedModel, build_engine
+from .devices import pick_device
+from .engine import UnsupportedModel, build_engine
+from .engine.errors import is_out_of_memory
 from .export import Exported, ExportSpec, export
 from .faults import Fault
 from .generation import EncodedPrompt, Generation, Prompt, Sampling, encode_prompts, generate
@@ -46,7 +47,7 @@ class Backend:
     """One per process: it holds the models."""
 
     def __init__(self, roots: Roots, device: torch.device | None = None) -> None:
-        self.device = device or info.pick_device()
+        self.device = device or pick_device()
         self.incarnation = secrets.token_hex(8)
         self.roots = roots
         self.registry = Registry()
@@ -171,14 +172,17 @@ class Backend:
         held.policy = policy
         try:
             held.engine = build_engine(policy.model, checkpointing=spec.checkpointing)
-        except (OutOfMemory, torch.OutOfMemoryError) as error:
+            trainer = Trainer(handle, policy, held.engine, spec.seed, spec.optimizer)
+            micro_batch_tokens = held.engine.micro_batch_tokens()
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
             raise Fault("OUT_OF_MEMORY", f"trainer of {handle!r}: {error}") from None
-        trainer = Trainer(handle, policy, held.engine, spec.seed, spec.optimizer)
         return CreatedTrainer(
             handle=self.registry.add_trainer(held, trainer),
             trainable_parameters=sum(parameter.numel() for parameter in policy.parameters()),
             checkpointing=held.engine.checkpointing,
-            micro_batch_tokens=held.engine.micro_batch_tokens(),
+            micro_batch_tokens=micro_batch_tokens,
             saturating_tokens=held.engine.saturating_tokens(),
             trained_modules=policy.trained_modules(),
         )

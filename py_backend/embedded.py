@@ -3,7 +3,7 @@
 `call_json(name, payload)` takes and gives JSON text; nothing else crosses that bridge. The gRPC server runs on an event
 loop in a daemon thread, so this thread stays free to answer. A process hosts one server.
 
-    start {"address": "unix:/path", "token": "..." or null, "threads": 1 or null}  ->  {"address": ..., "pid": ...}
+    start {"address": "unix:/path", "token", "threads", "device", or null each}     ->  {"address": ..., "pid": ...}
     stop  {"grace": seconds, default 2}                                             ->  {}
     probe {}                                                                        ->  {"versions": ..., "device": ...}
 """
@@ -21,6 +21,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
+from .devices import pick_device
 from .parent import die_with_parent
 
 if TYPE_CHECKING:
@@ -37,14 +38,18 @@ class Host:
         self._server: RunningServer | None = None
         threading.Thread(target=self._loop.run_forever, name="grpc", daemon=True).start()
 
-    def start(self, address: str, token: str | None = None, threads: int | None = None) -> dict[str, Any]:
+    def start(
+        self, address: str, token: str | None = None, threads: int | None = None, device: str | None = None
+    ) -> dict[str, Any]:
         from .info import set_threads
         from .rpc.server import ServerConfig, start_server
 
         if self._server is not None:
             raise RuntimeError(f"a server runs already, at {self._server.address}")
         set_threads(threads or 0)
-        self._server = self._run(start_server(ServerConfig(address=address, token=token)))
+        self._server = self._run(
+            start_server(ServerConfig(address=address, token=token, device=pick_device(device or "")))
+        )
         return {"address": self._server.address, "pid": os.getpid()}
 
     def stop(self, grace: float = DEFAULT_GRACE_S) -> dict[str, Any]:
@@ -62,7 +67,7 @@ def probe() -> dict[str, Any]:
     """What is installed and which device would be used."""
     from . import info
 
-    device = info.pick_device()
+    device = pick_device()
     return {"versions": info.versions(), "device": str(device), "device_name": info.device_name(device)}
 
 
@@ -91,7 +96,8 @@ def host() -> Host:
 
 
 def call_json(name: str, payload: str) -> str:
-    """Raises ValueError for a name it does not know, AddressRefused for an address it cannot use."""
+    """Raises ValueError for a name it does not know, AddressRefused for an address it cannot use, DeviceRefused for
+    a device."""
     verbs: dict[str, Callable[..., dict[str, Any]]] = {
         "start": lambda **options: host().start(**options),
         "stop": lambda **options: host().stop(**options),

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from transformers import GenerationConfig, LogitsProcessor, StoppingCriteria
 
+from .engine.errors import is_out_of_memory
 from .faults import Fault
 from .models.load import Loaded, first_line
 from .tokens.chat import TemplateRefused, render, render_prompt
@@ -172,7 +173,9 @@ def _generate_batch(
                 logits_processor=processors,
                 stopping_criteria=[Check(check)],
             )
-    except (torch.OutOfMemoryError, MemoryError) as error:
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
         failure = first_line(error)
     if failure:
         raise Fault("OUT_OF_MEMORY", f"generation of {len(batch)} prompts of {width} tokens: {failure}")

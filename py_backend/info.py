@@ -13,11 +13,6 @@ import torch
 PACKAGES = ("torch", "transformers", "peft", "bitsandbytes", "safetensors", "tokenizers", "grpcio")
 
 
-def pick_device() -> torch.device:
-    """The first GPU, else the CPU."""
-    return torch.device("cuda:0") if torch.cuda.is_available() else torch.device("cpu")
-
-
 def device_name(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)

@@ -15,9 +15,9 @@ from torch import nn
 from . import attention, float32_stream, last_layer, pair_dropout
 from .architecture import Parts, device_of, find_parts, silence_base_dropout
 from .checkpointing import MODES, decoder_layers, layers_for, set_checkpointed
-from .errors import OutOfMemory
+from .errors import OutOfMemory, is_out_of_memory
 from .fused import has_packed_weights, install, uninstall
-from .head import DEFAULT_CHUNK, Head
+from .head import DEFAULT_CHUNK, Head, summed
 from .memory import HEADROOM, free_bytes, saved_bytes
 from .pairs import TokenPair
 from .quantised_layers import compute_as_in_training
@@ -71,10 +71,8 @@ class Engine:
         try:
             with torch.set_grad_enabled(grad):
                 return self._forward(pairs, seeds)
-        except (torch.OutOfMemoryError, MemoryError) as error:
-            failure = str(error)
-        except RuntimeError as error:
-            if "can't allocate memory" not in str(error):
+        except Exception as error:
+            if not is_out_of_memory(error):
                 raise
             failure = str(error)
         # Raised here and not above: inside `except` the traceback would keep the failed call's tensors alive.
@@ -89,7 +87,7 @@ class Engine:
                     total = total + self._with_own_head(row, len(total))
                 else:
                     scored = run_backbone(self._parts, row)[0].index_select(0, row.score_at)
-                    total = total + head.sequence_logps(scored, row.targets, row.sequence, len(total))
+                    total = total + head.sequence_logps(scored, row.targets, row.sequences, row.lengths, len(total))
         return total
 
     def _with_own_head(self, row: Row, sequences: int) -> torch.Tensor:
@@ -97,8 +95,7 @@ class Engine:
         logits = _run(self._parts.causal, row, logits_to_keep=row.score_at).logits[0]
         logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
         logps = logits.gather(1, row.targets[:, None])[:, 0] - logits.logsumexp(1)
-        zero = torch.zeros(sequences, dtype=torch.float64, device=logps.device)
-        return zero.index_add(0, row.sequence, logps.double())
+        return summed(logps.double(), row.sequences, row.lengths, sequences)
 
     def _lay_out(self, pairs: Sequence[TokenPair]) -> list[Row]:
         device = device_of(self._model)

@@ -40,9 +40,15 @@ class Head:
     chunk: int = DEFAULT_CHUNK
 
     def sequence_logps(
-        self, hidden_ND: torch.Tensor, targets_N: torch.Tensor, sequence_N: torch.Tensor, sequences: int
+        self,
+        hidden_ND: torch.Tensor,
+        targets_N: torch.Tensor,
+        sequences_S: torch.Tensor,
+        lengths_S: torch.Tensor,
+        sequences: int,
     ) -> torch.Tensor:
-        """float64 [sequences]: sum of log p(target | hidden) over the tokens of each sequence, in nats."""
+        """float64 [sequences]: sum of log p(target | hidden) over the tokens of each sequence, in nats. Which sequences
+        the tokens belong to: see `Row`."""
         if type(self.module) is not nn.Linear:
             chunk = min(self.chunk, _WHOLE_VOCABULARY_CHUNK)
             logp_N = _recomputed(hidden_ND, targets_N, lambda h: apply_rule(self.module(h), self.rule), chunk)
@@ -51,8 +57,14 @@ class Head:
             function = _TrainedHead if weight.requires_grad else _UnitGradient
             parts = zip(hidden_ND.split(self.chunk), targets_N.split(self.chunk), strict=True)
             logp_N = torch.cat([function.apply(h, weight, bias, targets, self.rule) for h, targets in parts])
-        zero = torch.zeros(sequences, dtype=torch.float64, device=logp_N.device)
-        return zero.index_add(0, sequence_N, logp_N)
+        return summed(logp_N, sequences_S, lengths_S, sequences)
+
+
+def summed(logp_N: torch.Tensor, sequences_S: torch.Tensor, lengths_S: torch.Tensor, sequences: int) -> torch.Tensor:
+    """float64 [sequences]: sums of stretches of logp_N, one after the other, always in the same order; elsewhere 0."""
+    sums_S = torch.segment_reduce(logp_N, "sum", lengths=lengths_S, unsafe=True)  # unsafe: lengths are not read back
+    zero = torch.zeros(sequences, dtype=torch.float64, device=logp_N.device)
+    return zero.index_copy(0, sequences_S, sums_S)
 
 
 def apply_rule(logits: torch.Tensor, rule: LogitRule) -> torch.Tensor:

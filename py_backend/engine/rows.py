@@ -10,6 +10,7 @@ The last token of a sequence is never an input: nothing is predicted from it.
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,6 +19,7 @@ import torch
 from .pair_dropout import Stretch
 from .pairs import TokenPair
 from .spans import Span, place, positions
+from .staging import to_device
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +29,9 @@ class Row:
     input_ids: int64 [1, T]. position_ids: int64 [1, T]. spans: None in the plain layout.
     score_at: int64 [N], index in the row of the hidden state that predicts a scored token.
     distinct: int64 [M], the same, ascending and without repetition.
-    targets: int64 [N], that token. sequence: int64 [N], which sequence of the call it belongs to
-    (2i chosen, 2i + 1 rejected of pair i). stretches: whose tokens they are, in the order of the row.
+    targets: int64 [N], that token; those of one sequence stand side by side. sequences: int64 [S], which sequences of
+    the call they belong to (2i chosen, 2i + 1 rejected of pair i), in their order. lengths: int64 [S], how many each
+    has. stretches: whose tokens the row's are, in their order.
     """
 
     input_ids: torch.Tensor
@@ -37,7 +40,8 @@ class Row:
     score_at: torch.Tensor
     distinct: torch.Tensor
     targets: torch.Tensor
-    sequence: torch.Tensor
+    sequences: torch.Tensor
+    lengths: torch.Tensor
     stretches: tuple[Stretch, ...]
 
 
@@ -105,15 +109,20 @@ def _row(
     device: torch.device,
 ) -> Row:
     distinct = sorted({at for at, _, _ in scored})
-    score_at, targets, sequence = torch.tensor(scored, dtype=torch.int64).t().contiguous().to(device)
+    counts = Counter(sequence for _, _, sequence in scored)
+    score_at, targets, _ = torch.tensor(scored, dtype=torch.int64).t().contiguous()
+    whole = [torch.tensor([tokens]), position_ids[None], score_at, torch.tensor(distinct), targets]
+    whole += [torch.tensor(list(counts)), torch.tensor(list(counts.values()))]
+    input_ids, position_ids, score_at, at, targets, sequences, lengths = to_device(whole, device)
     return Row(
-        input_ids=torch.tensor([tokens], dtype=torch.int64).to(device),
-        position_ids=position_ids[None].to(device),
+        input_ids=input_ids,
+        position_ids=position_ids,
         spans=spans,
         score_at=score_at,
-        distinct=torch.tensor(distinct, dtype=torch.int64).to(device),
+        distinct=at,
         targets=targets,
-        sequence=sequence,
+        sequences=sequences,
+        lengths=lengths,
         stretches=_with_scored(stretches, distinct),
     )
 

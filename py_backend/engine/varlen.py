@@ -10,22 +10,31 @@ aligns its causal triangle to the bottom right, which is what a branch that cont
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
+from inspect import signature
 
 import torch
 
+from ..devices import before_ampere
 from .visibility import PackedIndex, Visibility
 
 Varlen = Callable[..., torch.Tensor]
 """(q [Tq, H, D], k and v [Tk, H_kv, D], lengths_q, lengths_k, longest_q, longest_k, window, scale) -> [Tq, H, D]."""
 
 _HALF = (torch.bfloat16, torch.float16)
-_MAX_HEAD = 256
+_MAX_HEAD, _HEAD_STEP = 256, 8
+
+
+def available(device: torch.device) -> bool:
+    """Whether torch has the kernel for this device."""
+    return device.type == "cuda" and not before_ampere(device) and _flash() is not None
 
 
 def can_pack(query: torch.Tensor, visible: Visibility) -> bool:
-    """Whether the flash kernel computes this exactly as the pair-by-pair path would."""
-    fits = query.is_cuda and query.dtype in _HALF and query.shape[-1] <= _MAX_HEAD
-    return fits and visible.plain and _flash() is not None
+    """Whether the flash kernel takes this, and computes it exactly as the pair-by-pair path would."""
+    width = query.shape[-1]
+    fits = query.dtype in _HALF and width <= _MAX_HEAD and width % _HEAD_STEP == 0
+    return fits and visible.plain and available(query.device)
 
 
 def branch_attention_packed(
@@ -86,24 +95,25 @@ def attend_by_segments(
     return torch.cat(outs)
 
 
+@cache
 def _flash() -> Varlen | None:
     try:
         from torch.nn.attention.varlen import varlen_attn
     except ImportError:
         return None
+    return adapted(varlen_attn)
+
+
+def adapted(varlen_attn: Callable[..., torch.Tensor]) -> Varlen | None:
+    """torch's function under our contract, by what its signature takes: windows since 2.11, a flag for grouped queries
+    since 2.12, which releases without the flag need not be told of. None without windows."""
+    takes = signature(varlen_attn).parameters
+    if "window_size" not in takes or "scale" not in takes:
+        return None
 
     def flash(q, k, v, lengths_q, lengths_k, longest_q, longest_k, window, scale):
-        return varlen_attn(
-            q,
-            k,
-            v,
-            lengths_q,
-            lengths_k,
-            longest_q,
-            longest_k,
-            scale=scale,
-            window_size=(-1, 0) if window is None else (window - 1, 0),
-            enable_gqa=q.shape[1] != k.shape[1],
-        )
+        more = {"enable_gqa": True} if "enable_gqa" in takes and q.shape[1] != k.shape[1] else {}
+        span = (-1, 0) if window is None else (window - 1, 0)
+        return varlen_attn(q, k, v, lengths_q, lengths_k, longest_q, longest_k, scale=scale, window_size=span, **more)
 
     return flash

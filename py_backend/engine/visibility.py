@@ -9,11 +9,12 @@ is asked, at the positions that tokens have in their own sequence, so that a new
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import torch
 
 from .spans import Span
+from .staging import to_device
 
 Rule = Callable[[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 """transformers' mask function: (batch, head, query index, key index) -> may attend."""
@@ -47,8 +48,8 @@ class Visibility:
 
     @cached_property
     def packed(self) -> PackedIndex:
-        """Index tensors for variable-length attention kernels."""
-        return PackedIndex(self.spans, self.device)
+        """Index tensors for variable-length attention kernels; all layer types of a row share them."""
+        return packed_index(self.spans, self.device)
 
 
 class PackedIndex:
@@ -60,10 +61,7 @@ class PackedIndex:
     def __init__(self, spans: tuple[Span, ...], device: torch.device) -> None:
         branching = [span for span in spans if span.rejected > 0]
         self.trunk_tokens = sum(span.trunk for span in spans)
-        self.trunk_lengths = _cumulative([span.trunk for span in spans], device)
         self.trunk_longest = max(span.trunk for span in spans)
-        self.branch_query_lengths = _cumulative([span.rejected for span in branching], device)
-        self.branch_key_lengths = _cumulative([span.prefix + span.rejected for span in branching], device)
         self.branch_query_longest = max((span.rejected for span in branching), default=0)
         self.branch_key_longest = max((span.prefix + span.rejected for span in branching), default=0)
         keys = [
@@ -71,7 +69,21 @@ class PackedIndex:
             for span in branching
             for stretch in (span.prefix_slice(), span.rejected_slice())
         ]
-        self.branch_keys = torch.cat(keys).to(device) if keys else torch.zeros(0, dtype=torch.int64, device=device)
+        trunk, queries, both, self.branch_keys = to_device(
+            [
+                _cumulative([span.trunk for span in spans]),
+                _cumulative([span.rejected for span in branching]),
+                _cumulative([span.prefix + span.rejected for span in branching]),
+                torch.cat(keys) if keys else torch.zeros(0, dtype=torch.int64),
+            ],
+            device,
+        )
+        self.trunk_lengths, self.branch_query_lengths, self.branch_key_lengths = trunk.int(), queries.int(), both.int()
+
+
+@lru_cache(maxsize=2)
+def packed_index(spans: tuple[Span, ...], device: torch.device) -> PackedIndex:
+    return PackedIndex(spans, device)
 
 
 def _grid(rule: Rule, queries: torch.Tensor, keys: torch.Tensor) -> torch.Tensor:
@@ -93,5 +105,5 @@ def _recognise(rule: Rule, longest: int) -> tuple[int | None, bool]:
     return (None if window == longest else window), True
 
 
-def _cumulative(lengths: list[int], device: torch.device) -> torch.Tensor:
-    return torch.tensor([0, *lengths]).cumsum(0).to(dtype=torch.int32, device=device)
+def _cumulative(lengths: list[int]) -> torch.Tensor:
+    return torch.tensor([0, *lengths]).cumsum(0)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import torch
 
+from ..engine import varlen
 from ..progress import Report
 from .checkpoint import checkpoint, index_adds_nothing
 from .file_hashes import hash_file, hash_files
@@ -60,7 +61,16 @@ def numeric_path(spec: ModelSpec, device: torch.device) -> str:
     """Readable, e.g. "cpu float32 nf4-double-2 sdpa head-float32 sum-float64 layout-2"."""
     quantization = {"none": "unquantized", "nf4": "nf4-double-2", "int8": "int8"}[spec.quantization]
     between = " stream-float32" if device.type == "cpu" and spec.dtype_name(device) == "bfloat16" else ""
-    return f"{device.type} {spec.dtype_name(device)}{between} {quantization} {spec.attention_name()} {NUMERICS}"
+    where = "cpu" if device.type == "cpu" else _gpu(device)
+    return f"{where} {spec.dtype_name(device)}{between} {quantization} {spec.attention_name()} {NUMERICS}"
+
+
+def _gpu(device: torch.device) -> str:
+    """GPUs differ in their kernels, and so do releases of torch: a score kept from another is near and not the same."""
+    major, minor = torch.cuda.get_device_capability(device)
+    name = torch.cuda.get_device_name(device).replace(" ", "-")
+    attention = "packed-flash" if varlen.available(device) else "packed-by-pair"
+    return f"cuda {name} sm{major}{minor} torch-{torch.__version__.split('+')[0]} {attention}"
 
 
 def _weights_digest(source: Source, report: Report) -> str:

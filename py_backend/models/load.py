@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
+from ..engine.errors import is_device_lost, is_out_of_memory
 from ..faults import Fault
 from ..sandbox import check_patterns
 from .gguf_bos import add_bos
@@ -192,11 +193,14 @@ def _load_base(spec: ModelSpec, source: Source, device: torch.device) -> PreTrai
         if not report:
             return plain_if_gguf(model, source)
         failure = f"MODEL_INVALID:its weights do not fit its configuration: {report}"
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        failure = f"OUT_OF_MEMORY:{first_line(error)}"
     except Exception as error:  # noqa: BLE001 - transformers raises many kinds
-        log.warning("model %s cannot be loaded", source.name, exc_info=error)
-        failure = f"MODEL_INVALID:{first_line(error)}"
+        if is_device_lost(error):
+            raise
+        if is_out_of_memory(error):
+            failure = f"OUT_OF_MEMORY:{first_line(error)}"
+        else:
+            log.warning("model %s cannot be loaded", source.name, exc_info=error)
+            failure = f"MODEL_INVALID:{first_line(error)}"
     reason, _, text = failure.partition(":")
     raise Fault(reason, f"model {source.name}: it cannot be loaded: {text}")
 

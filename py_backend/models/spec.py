@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import torch
 
+from ..devices import before_ampere
+
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 ATTENTION = ("auto", "sdpa", "eager")
 
@@ -25,8 +27,13 @@ class ModelSpec:
     tokenizer_revision: str = ""
 
     def dtype_name(self, device: torch.device) -> str:
-        """float32 on a CPU, where bfloat16 is slow, and bfloat16 on a GPU, unless the spec says otherwise."""
-        return self.dtype or ("float32" if device.type == "cpu" else "bfloat16")
+        """Unless the spec says otherwise: float32 on a CPU, bfloat16 on a GPU, float16 on one before Ampere, which has
+        no units for bfloat16."""
+        if self.dtype:
+            return self.dtype
+        if device.type == "cpu":
+            return "float32"
+        return "float16" if before_ampere(device) else "bfloat16"
 
     def attention_name(self) -> str:
         return "sdpa" if self.attention in ("", "auto") else self.attention

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import queue
 import threading
 import traceback
@@ -16,9 +17,12 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ..engine.errors import is_device_lost
 from ..faults import Fault
 
 HEARTBEAT_S = 5.0
+DEVICE_LOST = 70
+"""Exit code of a process whose device has failed."""
 CHANNEL_ITEMS = 64
 
 T = TypeVar("T")
@@ -156,7 +160,14 @@ class JobFailed(Exception):
 
 def carried(error: BaseException) -> Exception:
     """An error ready to leave its thread. Only a Fault goes as it is: another's frames keep tensors alive, and what is
-    no Exception (a tokenizer's panic, an exit) would not be answered."""
+    no Exception (a tokenizer's panic, an exit) would not be answered.
+
+    A device that has failed for good ends the process: whoever started it can start another, while in this one every
+    later job would fail."""
+    if is_device_lost(error):
+        log.critical("the device has failed for good; this process ends: %s", error, exc_info=error)
+        logging.shutdown()
+        os._exit(DEVICE_LOST)
     if isinstance(error, (Fault, Stopped)):
         error.__traceback__ = None
         error.__context__ = None

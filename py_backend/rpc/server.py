@@ -7,6 +7,7 @@ import errno
 import os
 import socket
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -22,6 +23,9 @@ from .guard import Guard
 from .security import AddressRefused, TlsFiles, TokenInterceptor, check_access, is_loopback
 from .servicer import BackendServicer
 from .wire import MAX_MESSAGE_BYTES
+
+if TYPE_CHECKING:
+    import torch
 
 OPTIONS = [
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
@@ -47,13 +51,15 @@ KEEPALIVE = [
 @dataclass(frozen=True, slots=True)
 class ServerConfig:
     """address: unix:/path or host:port (port 0 = any free one). token: None = everyone who can connect may call. tls:
-    None = plain text. insecure: other machines may call without token and certificate."""
+    None = plain text. insecure: other machines may call without token and certificate. device: None = `pick_device`'s
+    own choice."""
 
     address: str
     token: str | None = None
     tls: TlsFiles | None = None
     insecure: bool = False
     roots: Roots = field(default_factory=Roots)
+    device: torch.device | None = None
 
 
 class RunningServer:
@@ -91,7 +97,9 @@ async def start_server(config: ServerConfig) -> RunningServer:
     room = ("grpc.max_allowed_incoming_connections", room_for_connections())
     options = [*OPTIONS, *([] if is_local(config.address) else KEEPALIVE), room]
     server = grpc.aio.server(interceptors=interceptors, options=options)
-    server.add_generic_rpc_handlers((service_handler(BackendServicer(Backend(config.roots), DeviceThread())),))
+    server.add_generic_rpc_handlers(
+        (service_handler(BackendServicer(Backend(config.roots, config.device), DeviceThread())),)
+    )
     checks = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(checks, server)
     names = (SERVICE.full_name, health.SERVICE_NAME, reflection.SERVICE_NAME)

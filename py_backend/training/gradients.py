@@ -20,6 +20,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import nn
 
+from ..engine.staging import to_device
+
 HALF = (torch.bfloat16, torch.float16)
 SCALED = 8.0
 """Largest |dL/dlogp| that a float16 model's backward pass starts from."""
@@ -96,7 +98,7 @@ def _add(master: nn.Parameter, gradient: torch.Tensor) -> None:
 
 
 def _like(logps: torch.Tensor, gradients: Sequence[float]) -> torch.Tensor:
-    return torch.tensor(gradients, dtype=logps.dtype, device=logps.device)
+    return to_device([torch.tensor(gradients, dtype=logps.dtype)], logps.device)[0]
 
 
 def _power(gradients: Sequence[float]) -> float:

@@ -17,6 +17,7 @@ from typing import Any
 import torch
 
 from ..engine import Engine, OutOfMemory, TokenPair
+from ..engine.errors import is_out_of_memory
 from ..faults import Fault
 from ..memory import peak_memory_bytes
 from .checkpoint import Snapshot, check_fit, copies, invalid, numbers_of, put, tensors_of
@@ -97,7 +98,8 @@ class Trainer:
         return values, time.perf_counter() - start
 
     def backward(self, step: int, micro_batch: int, gradients: Sequence[float]) -> float:
-        """Adds the micro-batch's gradients to the step's; returns the seconds it took."""
+        """Adds the micro-batch's gradients to the step's; returns the seconds it took. A GPU works on when it returns:
+        what is left of its time is in that of the next forward or of the commit, which wait for it."""
         start = time.perf_counter()
         self._ledger.check_add(step, micro_batch)
         logps = self._held[micro_batch]
@@ -109,10 +111,8 @@ class Trainer:
         failure = ""
         try:
             self._gradients.backward(logps, gradients)
-        except (torch.OutOfMemoryError, MemoryError, OutOfMemory) as error:
-            failure = str(error)
-        except RuntimeError as error:
-            if "can't allocate memory" not in str(error):
+        except Exception as error:
+            if not is_out_of_memory(error):
                 self.drop_step()
                 raise
             failure = str(error)
@@ -136,7 +136,9 @@ class Trainer:
             finite = math.isfinite(norm)
             if finite:
                 clip_gradients(self._parameters, norm, max_norm)
-        except (torch.OutOfMemoryError, MemoryError) as error:
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
             failure = str(error)
         else:
             failure = ""

@@ -14,9 +14,9 @@ import { pythonIn } from './paths.mjs';
 import { InstallProblem } from './problem.mjs';
 import { startProgress } from './progress.mjs';
 import { runTool } from './run-tool.mjs';
-import { cpuBuildArguments, pinnedTorch, wantsCpuBuild } from './torch-build.mjs';
+import { buildArguments, pinnedTorch, wantedBuild } from './torch-build.mjs';
 
-const NEEDED_BYTES = { cpu: 2.5 * 2 ** 30, default: 9 * 2 ** 30 };
+const NEEDED_BYTES = { cpu: 2.5 * 2 ** 30, cu126: 9 * 2 ** 30, default: 9 * 2 ** 30 };
 
 const stampIn = (environment) => join(environment, 'mrpo-installed.json');
 const markIn = (environment) => join(environment, 'mrpo-installing');
@@ -98,20 +98,22 @@ async function createEnvironment(environment, lock) {
   throw diagnose('the Python environment', environment, output);
 }
 
-/** Installs the requirement files and gives the kind of torch build asked for: "cpu" or "default". */
+/** Installs the requirement files and gives the kind of torch build asked for: "cpu", "cu126" or "default". */
 async function installPackages(root, environment, files, lock, note) {
   const python = pythonIn(environment);
   const release = pinnedTorch(readFileSync(join(root, 'requirements.txt'), 'utf8'));
-  const build = release !== undefined && wantsCpuBuild() ? 'cpu' : 'default';
+  const build = release === undefined ? 'default' : wantedBuild();
   requireSpace(environment, build);
-  const ways = build === 'cpu' ? cpuBuildArguments(release, python) : [];
+  const ways = build === 'default' ? [] : buildArguments(build, release, python);
   for (const way of ways) {
     const { code, output } = await pipInstall(root, environment, files, way, lock);
     if (code === 0) return build;
     if (!offersNoSuchRelease(output)) throw diagnose('Python packages', environment, output);
   }
   if (ways.length > 0) {
-    note(`the package index has no CPU build of PyTorch ${release} for this Python; taking its default build (large)`);
+    note(
+      `the package index has no ${build} build of PyTorch ${release} for this Python; taking its default build (large)`,
+    );
     requireSpace(environment, 'default');
   }
   const { code, output } = await pipInstall(root, environment, files, [], lock);

@@ -17,6 +17,8 @@ export interface LaunchOptions {
   readonly python?: string | undefined;
   /** CPU threads of torch. Default: as many as torch chooses. */
   readonly threads?: number | undefined;
+  /** auto, cpu, cuda or cuda:1. Default: auto, the first GPU, or the CPU where the machine has none. */
+  readonly device?: string | undefined;
   /** Called with each line that Python writes on stdout or stderr. */
   readonly onLog?: ((line: string) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -64,7 +66,7 @@ export async function launchBackend(options: LaunchOptions = {}): Promise<Backen
 
 async function serve(bridge: PythonBridge, address: string, options: LaunchOptions): Promise<Backend> {
   const token = randomBytes(24).toString('base64url');
-  const { threads, signal } = options;
-  await bridge.call('start', { address, token, threads }, START_TIMEOUT_MS, signal); // JSON leaves undefined out
+  const { threads, device, signal } = options;
+  await bridge.call('start', { address, token, threads, device }, START_TIMEOUT_MS, signal); // JSON leaves undefined out
   return connectBackend({ address, token, ended: bridge.ended, signal });
 }

@@ -10,7 +10,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 export interface OpenBackendOptions extends LaunchOptions {
   /** `unix:/path` or `host:port`. Default: `MRPO_BACKEND`; with neither, an embedded backend is started. */
   readonly address?: string | undefined;
-  /** Where `MRPO_BACKEND`, `MRPO_TOKEN` and `MRPO_TLS_*` are looked up. Default: the process's environment. */
+  /** Where `MRPO_BACKEND`, `MRPO_DEVICE`, `MRPO_TOKEN` and `MRPO_TLS_*` are looked up. Default: the process's environment. */
   readonly env?: Environment | undefined;
 }
 
@@ -18,7 +18,7 @@ export interface OpenBackendOptions extends LaunchOptions {
 export async function openBackend(options: OpenBackendOptions = {}): Promise<Backend> {
   const env = options.env ?? process.env;
   const address = options.address ?? valueOf(env, 'MRPO_BACKEND');
-  if (address === undefined) return launchBackend(options);
+  if (address === undefined) return launchBackend({ device: valueOf(env, 'MRPO_DEVICE'), ...options });
   return connectBackend({ address, ...credentialsFrom(env), signal: options.signal });
 }
 

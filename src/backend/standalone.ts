@@ -24,6 +24,8 @@ export interface StandaloneOptions {
   readonly roots?: readonly string[] | undefined;
   /** CPU threads of torch. Default: as many as torch chooses. */
   readonly threads?: number | undefined;
+  /** auto, cpu, cuda or cuda:1. Default: MRPO_DEVICE, else auto. */
+  readonly device?: string | undefined;
   /** Default: `MRPO_PYTHON`, else the project's own environment. */
   readonly python?: string | undefined;
   /** Fired before it listens: the start is given up. */
@@ -113,7 +115,7 @@ function checkAddress({ address, token, tls, insecure }: StandaloneOptions): voi
 }
 
 function argumentsOf(options: StandaloneOptions): string[] {
-  const { address, token, tls, insecure, roots = [], threads } = options;
+  const { address, token, tls, insecure, roots = [], threads, device } = options;
   return [
     ...['--with-parent', '--address', address],
     ...(token === undefined ? [] : ['--token-env', TOKEN_VARIABLE]),
@@ -121,6 +123,7 @@ function argumentsOf(options: StandaloneOptions): string[] {
     ...(tls?.clientCa === undefined ? [] : ['--tls-client-ca', tls.clientCa]),
     ...(insecure === true ? ['--insecure'] : []),
     ...(threads === undefined ? [] : ['--threads', String(threads)]),
+    ...(device === undefined ? [] : ['--device', device]),
     ...(roots.length === 0 ? [] : ['--roots', ...roots]),
   ];
 }

@@ -130,10 +130,29 @@ async function buildProgram(argv: readonly string[], io: CliIo): Promise<Command
   }
   const entry = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (entry === undefined) throw unknownCommand(name);
-  (await entry.load())(program, io);
-  for (const command of program.commands)
+  const env = { ...io.env };
+  (await entry.load())(program, { ...io, env });
+  for (const command of program.commands) {
+    if (command.options.some(({ long }) => long === '--backend')) addDeviceOption(command, env);
     command.exitOverride().configureOutput({ writeOut: io.out, writeErr: io.note });
+  }
   return program;
+}
+
+/** Of every command that may start a backend of its own: `--device` says what the variable MRPO_DEVICE says. */
+function addDeviceOption(command: Command, env: Record<string, string | undefined>): void {
+  command
+    .option('--device <device>', 'auto, cpu, cuda or cuda:1, for a backend that is started (default: MRPO_DEVICE)')
+    .hook('preAction', () => {
+      const { device, backend } = command.opts<{ readonly device?: string; readonly backend?: string }>();
+      if (device === undefined) return;
+      if (backend !== undefined) {
+        throw new MrpoError('usage', `--device ${device}: the backend at ${backend} runs and has its device`, {
+          hint: 'Leave one of --device and --backend out, or start that backend with --device.',
+        });
+      }
+      env['MRPO_DEVICE'] = device;
+    });
 }
 
 function unknownCommand(name: string): MrpoError {

@@ -64,7 +64,13 @@ def test_automatic_recomputation_follows_free_memory(monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize(
     "failure",
-    [MemoryError("no more"), torch.OutOfMemoryError("no more"), RuntimeError("[enforce fail] can't allocate memory")],
+    [
+        MemoryError("no more"),
+        torch.OutOfMemoryError("no more"),
+        RuntimeError("[enforce fail] can't allocate memory"),
+        torch.AcceleratorError("CUDA error: out of memory"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    ],
 )
 def test_a_call_that_does_not_fit_says_so_and_the_next_one_works(failure: Exception) -> None:
     policy = with_adapter(model("llama"))

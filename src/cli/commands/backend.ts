@@ -13,6 +13,7 @@ interface BackendOptions {
   readonly insecure?: boolean;
   readonly roots?: readonly string[];
   readonly threads?: number;
+  readonly device?: string;
   readonly json?: boolean;
 }
 
@@ -36,6 +37,7 @@ export function registerBackend(program: Command, io: CliIo): void {
     .option('--insecure', 'let other machines call without a token or a client certificate')
     .option('--roots <folders...>', 'read and write models only below these folders')
     .option('--threads <number>', 'CPU threads', positiveInteger)
+    .option('--device <device>', 'auto, cpu, cuda or cuda:1 (default: MRPO_DEVICE, else auto)')
     .option('--json', 'print one JSON object when it listens: address, processId')
     .addHelpText(
       'after',
@@ -60,6 +62,7 @@ async function runBackend(options: BackendOptions, io: CliIo): Promise<void> {
     insecure: options.insecure,
     roots: options.roots,
     threads: options.threads,
+    device: options.device ?? valueOf(io, 'MRPO_DEVICE'),
     signal: io.signal,
     onLog: (line) => io.note(`${line}\n`),
   });

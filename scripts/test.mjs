@@ -16,7 +16,6 @@ import { explain } from './install/problem.mjs';
 const SIGN_OF_LIFE_MS = 30_000;
 
 // What has not changed since the last time is not looked at again; a fresh clone looks at everything.
-const incremental = ['--incremental', '--tsBuildInfoFile', '.cache/checks/types.tsbuildinfo'];
 const cached = (tool) => ['--cache', '--cache-strategy', 'content', '--cache-location', `.cache/checks/${tool}`];
 
 /** name, what it proves, command; in the order in which a lane takes them. */
@@ -25,7 +24,7 @@ const stagesWith = (python) => [
   {
     name: 'types',
     lane: 1,
-    command: [process.execPath, 'node_modules/typescript/bin/tsc', '--noEmit', '-p', '.', ...incremental],
+    command: [process.execPath, 'node_modules/typescript/bin/tsc', '--noEmit', '-p', '.'],
   },
   {
     name: 'lint',

@@ -11,7 +11,7 @@ import { checkpointPieces } from '../store/checkpoints.js';
 import type { RunEvent } from '../store/events.js';
 import { continueJsonLines, createJsonLines, type JsonLinesWriter } from '../store/json-lines.js';
 import type { TrainingFacts } from '../store/run-record.js';
-import { pauseFor } from '../training/cuts.js';
+import { pauseFor } from '../training/lost-connection.js';
 import { evaluatePolicy, type Evaluation } from '../training/evaluate.js';
 import type { Examples } from '../training/examples.js';
 import { policyStart, resumedStart, type KeptStart } from '../training/policy-start.js';

@@ -3,7 +3,7 @@
  * network down) may need minutes to be back; a backend that fails at the same step again and again will go on doing so.
  */
 import { BackendFault, type FaultReason } from '../backend/fault.js';
-import { isCut } from '../training/cuts.js';
+import { isConnectionLost } from '../training/lost-connection.js';
 
 /** What another attempt with the last checkpoint may help against. */
 const RECOVERABLE: readonly FaultReason[] = ['died', 'failed', 'trainer_lost', 'unknown_handle'];
@@ -29,7 +29,7 @@ export function createRecovery(canRestart: boolean, now: () => number = () => pe
   let [recoveries, atStep, failures, tries, since] = [0, -1, 0, 0, 0];
   return {
     after(thrown, step) {
-      const cut = isCut(thrown);
+      const cut = isConnectionLost(thrown);
       if (!(thrown instanceof BackendFault) || !(cut || RECOVERABLE.includes(thrown.reason)))
         return { giveUp: undefined };
       if (thrown.reason === 'died' && !canRestart) return { giveUp: undefined };

@@ -73,7 +73,7 @@ export function epochOrder(pairs: number, seed: number, epoch: number): readonly
  * are then worked out, here and on the way, while the device computes the next.
  * @param tokenBudget Tokens whose graphs fit together. @param saturating Tokens from which a forward is at full speed.
  */
-export function cutStep(
+export function splitStep(
   indices: readonly number[],
   tokensOf: (index: number) => number,
   tokenBudget: number,

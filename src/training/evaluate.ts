@@ -2,7 +2,7 @@
 import type { Backend } from '../backend/backend.js';
 import { SIDES, eachSide, type Sides } from '../core/sides.js';
 import type { Objective } from '../objectives/objective.js';
-import { againAfterCuts } from './cuts.js';
+import { retryWhenConnectionLost } from './lost-connection.js';
 import { batchOf, everyPair, type Examples } from './examples.js';
 import { requireFinite } from './finite.js';
 import { metricsOf, type Metrics } from '../objectives/metrics.js';
@@ -66,7 +66,7 @@ export async function policyLogps(options: LogpsOptions): Promise<Sides<Float64A
   if (size === 0) return logps;
   const rows = indices.map((index) => examples.rows[index] ?? -1);
   const placeOf = new Map(rows.map((row, place) => [row, place]));
-  await againAfterCuts(async () => {
+  await retryWhenConnectionLost(async () => {
     let done = 0;
     const scored = backend.score(options.rowSet, { rows, signal, ...(adapterOff === true && { adapterOff }) });
     for await (const chunk of scored) {

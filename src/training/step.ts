@@ -12,8 +12,8 @@ import { MrpoError } from '../core/errors.js';
 import { largest } from '../core/extremes.js';
 import { SIDES, eachSide, type Sides } from '../core/sides.js';
 import type { Objective, ObjectiveResult, PairBatch } from '../objectives/objective.js';
-import { cutStep, type StepPlan } from './batches.js';
-import { isCut, pauseFor, reopenTrainer } from './cuts.js';
+import { splitStep, type StepPlan } from './batches.js';
+import { isConnectionLost, pauseFor, reopenTrainer } from './lost-connection.js';
 import { batchOf, pairTokens, type Examples } from './examples.js';
 import { requireFinite } from './finite.js';
 import { createForwardWindow, tokensTogether } from './forward-window.js';
@@ -76,7 +76,7 @@ export interface StepRunner {
 /** Pauses before a step that ran out of memory is tried again as it was. */
 const MOMENTS_MS = [200, 400, 800];
 /** Of one step; a stream that breaks off more often says that something else is wrong. */
-const MOST_CUTS = 5;
+const MOST_RECONNECTIONS = 5;
 
 /** Nothing is sent before the first `run`. */
 export function createStepRunner(context: StepContext): StepRunner {
@@ -100,8 +100,8 @@ export function createStepRunner(context: StepContext): StepRunner {
     if (step !== undefined) await dropStep(trainer, step);
   }
 
-  const cut = ({ indices }: StepPlan, tokenBudget: number): readonly (readonly number[])[] =>
-    cutStep(indices, tokensOf, tokenBudget, context.saturatingTokens ?? trainer.saturatingTokens);
+  const splitOf = ({ indices }: StepPlan, tokenBudget: number): readonly (readonly number[])[] =>
+    splitStep(indices, tokensOf, tokenBudget, context.saturatingTokens ?? trainer.saturatingTokens);
 
   function batchNow(step: number, members: readonly number[], policy: Sides<Float64Array>): PairBatch {
     const batch = batchOf(examples, members, policy);
@@ -142,7 +142,7 @@ export function createStepRunner(context: StepContext): StepRunner {
     const committed = inFlight(
       trainer.commit({ step, microBatches: [...microBatches.keys()], learningRate, weightDecay, maxGradNorm }),
     );
-    if (next && context.signal?.aborted !== true) window.fill(next.step, cut(next, tokenBudget), 0, tokenBudget);
+    if (next && context.signal?.aborted !== true) window.fill(next.step, splitOf(next, tokenBudget), 0, tokenBudget);
     const measures = createMetricSums(context.referenceNames);
     for (const [batch, loss] of evaluated) measures.add(batch, loss); // while the backend is at work
     const commit = await queued.wait(committed).catch((thrown: unknown) => answerOf(step, thrown));
@@ -153,7 +153,7 @@ export function createStepRunner(context: StepContext): StepRunner {
 
   /** The answer of a commit that was lost on its way, if the commit was not. */
   async function answerOf(step: number, thrown: unknown): Promise<CommitResult> {
-    if (!isCut(thrown)) throw thrown;
+    if (!isConnectionLost(thrown)) throw thrown;
     window.clear();
     const { committedStep, lastCommit } = await reopenTrainer(trainer);
     if (committedStep === step && lastCommit !== undefined) return lastCommit;
@@ -164,14 +164,14 @@ export function createStepRunner(context: StepContext): StepRunner {
     end,
     async run(request) {
       let { tokenBudget } = request;
-      let [momentsLeft, cutsLeft] = [MOMENTS_MS.length, MOST_CUTS];
+      let [momentsLeft, reconnectionsLeft] = [MOMENTS_MS.length, MOST_RECONNECTIONS];
       for (;;) {
-        const microBatches = cut(request.plan, tokenBudget);
+        const microBatches = splitOf(request.plan, tokenBudget);
         try {
           return await attempt(request, microBatches, tokenBudget);
         } catch (thrown) {
           window.clear(); // of this step, dropped below; of the next one, refused behind a commit that was refused
-          if (isCut(thrown) && (cutsLeft -= 1) >= 0) {
+          if (isConnectionLost(thrown) && (reconnectionsLeft -= 1) >= 0) {
             const { committedStep } = await reopenTrainer(trainer);
             if (committedStep === request.plan.step - 1) continue;
             throw thrown; // another client has gone on with it

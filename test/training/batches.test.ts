@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { cutStep, epochOrder, packMicroBatches, planTraining } from '../../src/training/batches.js';
+import { splitStep, epochOrder, packMicroBatches, planTraining } from '../../src/training/batches.js';
 
 const sorted = (values: readonly number[]): number[] => [...values].sort((a, b) => a - b);
 
@@ -32,7 +32,7 @@ describe('planTraining', () => {
 
 describe('cutStep', () => {
   const cut = (tokens: readonly number[], budget: number, saturating: number): number[][] =>
-    cutStep(
+    splitStep(
       tokens.map((_, index) => index),
       (index) => tokens[index] ?? 0,
       budget,

@@ -7,19 +7,20 @@ import { abortError, throwIfAborted } from '../core/abort.js';
 /** Together about as long as a network or a sleeping machine needs to be back; then a checkpoint is the way on. */
 const PAUSES_MS = [100, 300, 1000, 2000, 4000, 8000, 15_000];
 
-const CUT: readonly FaultReason[] = ['stream_ended', 'unreachable'];
+const CONNECTION_LOST: readonly FaultReason[] = ['stream_ended', 'unreachable'];
 
 /** Whether a call failed because of the way to the backend, and not because of the backend. */
-export const isCut = (thrown: unknown): boolean => thrown instanceof BackendFault && CUT.includes(thrown.reason);
+export const isConnectionLost = (thrown: unknown): boolean =>
+  thrown instanceof BackendFault && CONNECTION_LOST.includes(thrown.reason);
 
-/** Does work that changes nothing until it is answered; a cut in the middle starts it again. */
-export async function againAfterCuts<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+/** Does work that changes nothing until it is answered; a lost connection in the middle starts it again. */
+export async function retryWhenConnectionLost<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
   for (const pause of PAUSES_MS) {
     throwIfAborted(signal);
     try {
       return await work();
     } catch (thrown) {
-      if (!isCut(thrown)) throw thrown;
+      if (!isConnectionLost(thrown)) throw thrown;
       await pauseFor(pause, signal);
     }
   }
@@ -27,7 +28,7 @@ export async function againAfterCuts<T>(work: () => Promise<T>, signal?: AbortSi
 }
 
 /** Opens the training stream again. Fails as `unknown_handle` if the backend no longer has the trainer. */
-export const reopenTrainer = (trainer: Trainer): Promise<Reopened> => againAfterCuts(() => trainer.reopen());
+export const reopenTrainer = (trainer: Trainer): Promise<Reopened> => retryWhenConnectionLost(() => trainer.reopen());
 
 /** Waits. @throws MrpoError `aborted` when the signal fires. */
 export async function pauseFor(milliseconds: number, signal?: AbortSignal): Promise<void> {

@@ -8,6 +8,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { cpus, freemem, totalmem } from 'node:os';
 
+/** Speed and memory of one device, as a plan counts with them. */
 export interface Device {
   readonly name: string;
   readonly kind: 'cuda' | 'cpu';

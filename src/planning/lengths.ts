@@ -6,6 +6,7 @@ export const BYTES_PER_TOKEN = 4;
 /** Tokens that a chat template puts around a message. */
 const TEMPLATE_TOKENS = 5;
 
+/** Tokens of one pair. */
 export interface PairLength {
   readonly prompt: number;
   readonly chosen: number;

@@ -6,8 +6,10 @@
 import type { PolicyConfig } from '../config/schema.js';
 import { bodyWeights, embeddingWeights, type ModelShape } from './model-shape.js';
 
+/** Format of a number in memory. */
 export type NumberFormat = 'float32' | 'bfloat16' | 'float16';
 
+/** Bytes of one number. */
 export const bytesOf = (format: NumberFormat): number => (format === 'float32' ? 4 : 2);
 
 /** Weights as they lie in memory: embeddings and head are never quantised. */
@@ -74,6 +76,7 @@ export function keptPerLayer(shape: ModelShape, activation: ActivationShape): nu
   return base + everywhere + (activation.keepsProbabilities ? shape.heads * activation.seen : 0);
 }
 
+/** What decides how much a layer keeps for the backward pass. */
 export interface ActivationShape {
   readonly format: NumberFormat;
   /** Full fine-tuning, or an adapter on more than the attention projections. */
@@ -82,7 +85,7 @@ export interface ActivationShape {
   readonly recomputed: number;
   /** Keys that a token attends on average. */
   readonly seen: number;
-  /** Share of tokens that are scored. */
+  /** Share of tokens that are scored: those of the responses. */
   readonly scored: number;
   /** Short rows on a CPU keep attention probabilities. */
   readonly keepsProbabilities: boolean;

@@ -8,7 +8,9 @@ import { join } from 'node:path';
 
 import { MrpoError } from '../core/errors.js';
 
+/** Sizes of a model, in numbers per vector, not in bytes. */
 export interface ModelShape {
+  /** "LlamaForCausalLM", or the model type where config.json names no class. */
   readonly architecture: string;
   readonly layers: number;
   /** d: width of the hidden states. */

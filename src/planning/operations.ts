@@ -29,9 +29,11 @@ export function scoringOperations(shape: ModelShape, pair: PairLength): number {
   return body + head + 4 * shape.layers * shape.queryWidth * attendedPairs(pair);
 }
 
+/** What is trained and how much of it is computed twice. */
 export interface TrainingShape {
   /** Weights of the adapter; 0 for full fine-tuning. */
   readonly adapterWeights: number;
+  /** All weights are trained. */
   readonly full: boolean;
   /** Share of layers recomputed in the backward pass. */
   readonly recomputed: number;

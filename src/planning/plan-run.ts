@@ -14,20 +14,24 @@ import {
 import { bodyWeights, embeddingWeights, type ModelShape } from './model-shape.js';
 import { attendedPairs, totalTokens, scoringOperations, trainingOperations } from './operations.js';
 
+/** Everything a plan follows from. */
 export interface PlanInput {
   readonly config: Pick<RunConfig, 'policy' | 'references' | 'training'>;
   readonly policy: ModelShape;
   /** Shapes of the references in order; undefined where a reference is the policy itself. */
   readonly references: readonly (ModelShape | undefined)[];
+  /** Lengths of the training pairs. */
   readonly train: readonly PairLength[];
+  /** Lengths of the held-out pairs. */
   readonly held: readonly PairLength[];
   /** Default: this machine. */
   readonly device?: Device | undefined;
 }
 
+/** Which layers are computed again in the backward pass: none, half of them, or all. */
 export type Checkpointing = 'off' | 'selective' | 'full';
 
-/** Bytes by part; `activations` are those held at once. */
+/** Bytes by part; `activations` are those in memory at once. */
 export interface MemoryPlan {
   readonly weights: number;
   /** NF4 weights a second time, in the compute format, where memory allows. */
@@ -40,24 +44,33 @@ export interface MemoryPlan {
   readonly total: number;
 }
 
+/** What a run will need on one device. Times in seconds, memory in bytes. */
 export interface Plan {
   readonly device: Device;
   readonly pairs: { readonly train: number; readonly held: number };
   /** Means over the training pairs. */
   readonly tokens: PairLength;
+  /** Number of weights that are trained. */
   readonly trainableWeights: number;
+  /** As configured, or what `auto` would choose. */
   readonly checkpointing: Checkpointing;
   readonly memory: MemoryPlan;
+  /** Whether all parts together fit into the device's memory. */
   readonly fits: boolean;
-  /** Prompt + chosen + rejected tokens whose activations are held at once, of one forward pass or two. */
+  /** Prompt + chosen + rejected tokens whose activations are in memory at once, of one forward pass or two. */
   readonly microBatchTokens: number;
+  /** Optimizer steps of the whole run. */
   readonly steps: number;
+  /** Floating-point operations of one optimizer step. */
   readonly flopsPerStep: number;
   readonly secondsPerStep: number;
   /** Scoring each reference once, without what a cache may hold already. */
   readonly scoring: readonly { readonly reference: string; readonly seconds: number; readonly weightBytes: number }[];
+  /** Of all steps, without evaluation. */
   readonly trainingSeconds: number;
+  /** Of the evaluations at the start and after each epoch. */
   readonly evaluationSeconds: number;
+  /** Scoring, training and evaluation. */
   readonly totalSeconds: number;
 }
 

@@ -6,13 +6,18 @@
  */
 const ROUNDING_NATS = 1e-4;
 
+/** Finite numbers of at most 0, or NaN and a reason. */
 export interface CheckedLogps {
   readonly chosen: number;
   readonly rejected: number;
+  /** What is wrong, for people; undefined if nothing is. */
   readonly unusable: string | undefined;
 }
 
-/** @param chosen Nats, summed over response tokens; likewise `rejected`. */
+/**
+ * Decides whether two log-probs may be kept.
+ * @param chosen Nats, summed over response tokens; likewise `rejected`.
+ */
 export function checkLogps(chosen: number, rejected: number): CheckedLogps {
   const problems = [problemOf('chosen', chosen), problemOf('rejected', rejected)].filter(
     (problem) => problem !== undefined,

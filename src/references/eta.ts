@@ -7,7 +7,9 @@ export interface WorkItem {
   readonly modelBytes: number;
 }
 
+/** How far all models together are. */
 export interface WorkProgress {
+  /** Pairs that are scored, over all models. */
   readonly done: number;
   /** Pairs, over all models. */
   readonly total: number;
@@ -17,8 +19,12 @@ export interface WorkProgress {
   readonly secondsLeft: number | undefined;
 }
 
+/** Estimates the time left from the pairs scored so far. */
 export interface WorkClock {
-  /** Pairs `done` of item `index`; earlier items count as finished. Time outside (loading, waiting) is not counted. */
+  /**
+   * Pairs `done` of item `index` in `seconds` since the last call; earlier items count as finished. Time outside
+   * (loading, waiting) is not counted.
+   */
   advance(index: number, done: number, seconds: number): WorkProgress;
 }
 

@@ -1,6 +1,7 @@
 /** What scoring says along the way, for progress bars and logs. */
 import type { ClaimHolder } from './cache/index.js';
 
+/** One thing that happened to one model; `model` is its name in the configuration, counts are pairs. */
 export type ScoringEvent =
   | { readonly kind: 'identified'; readonly model: string; readonly cached: number; readonly missing: number }
   /** Another process scores the same model; its rows are waited for. */
@@ -23,4 +24,5 @@ export type ScoringEvent =
   /** `done` of `total` pairs of this model are in the cache. */
   | { readonly kind: 'scored'; readonly model: string; readonly done: number; readonly total: number };
 
+/** Called for each event, in order. */
 export type OnScoringEvent = (event: ScoringEvent) => void;

@@ -7,6 +7,7 @@ import { canonicalJson } from '../core/hash.js';
 import type { LogpCache } from './cache/index.js';
 import { fingerprintModel } from './model-files.js';
 
+/** Content of a model, and how it is known. */
 export interface Identified {
   readonly identity: ModelIdentity;
   /** `backend`: asked now. `remembered`: its files are untouched since. `imported`: known only from another machine. */

@@ -14,6 +14,7 @@ import {
 } from './reference-scores.js';
 import { assemble, modelsToScore } from './score.js';
 
+/** Which pairs are looked up, under which models. */
 export interface ReadReferencesOptions {
   readonly config: RunConfig;
   readonly pairs: readonly PreferencePair[];

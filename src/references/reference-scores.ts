@@ -22,6 +22,7 @@ export interface ModelToScore {
   readonly isPolicy: boolean;
 }
 
+/** Log-probs of one model on all pairs. Every column has one entry per pair asked for. */
 export interface ScoredReference {
   readonly name: string;
   /** The model as the configuration names it. */
@@ -35,11 +36,13 @@ export interface ScoredReference {
   readonly promptTokens: Float64Array;
   /** Bits of truncation and boundary, see `FLAG`. */
   readonly flags: Uint8Array;
+  /** Usable pairs that were computed just now and that the cache had; and pairs without a score. */
   readonly counts: { readonly scored: number; readonly cached: number; readonly missing: number };
   /** Per pair: why it has no log-probs, as the backend says it or what is wrong with them; `undefined` = usable or missing. */
   readonly unusable: readonly (string | undefined)[];
 }
 
+/** Log-probs of every reference on the same pairs. */
 export interface ReferenceScores {
   /** In configuration order; the first is RefM1. */
   readonly references: readonly ScoredReference[];
@@ -88,6 +91,7 @@ export function scoredReference(
   };
 }
 
+/** Number of pairs that cannot be scored under a model. */
 export const countUnusable = ({ unusable }: Pick<ScoredReference, 'unusable'>): number =>
   unusable.filter((reason) => reason !== undefined).length;
 

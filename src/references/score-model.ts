@@ -21,6 +21,7 @@ import { checkLogps } from './check-logp.js';
 import type { OnScoringEvent } from './events.js';
 import { identifyForScoring } from './identify.js';
 
+/** Which model scores which pairs, under which token rule. */
 export interface ScoreModelOptions {
   readonly spec: ModelSpec;
   readonly rule: TokenRule;
@@ -37,6 +38,7 @@ export interface ScoreModelOptions {
   readonly onEvent?: OnScoringEvent | undefined;
 }
 
+/** Scores of one model. */
 export interface ModelScores {
   readonly key: ScoringKey;
   /** Aligned with the pairs; NaN where a pair is unusable. */

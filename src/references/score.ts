@@ -29,6 +29,7 @@ import {
 } from './reference-scores.js';
 import { scoreModel } from './score-model.js';
 
+/** Which configuration's references score which pairs. */
 export interface ScoreReferencesOptions {
   readonly config: RunConfig;
   readonly pairs: readonly PreferencePair[];
@@ -61,6 +62,12 @@ export function modelsToScore(config: RunConfig, withPolicy: boolean): ModelToSc
 
 /**
  * Log-probs of every reference, from the cache or computed now and kept.
+ * @example
+ * const { config } = loadConfig({ file: 'my-run.yaml' });
+ * const { train: pairs } = await loadData(config.data, { seed: config.training.seed });
+ * const [backend, cache] = [await openBackend(), openLogpCache()];
+ * const { references } = await scoreReferences({ config, pairs, backend, cache });
+ * console.log(references.map(({ name, columns }) => [name, columns.chosen.logps[0]])); // nats
  * @throws MrpoError `data` if an imported model lacks pairs; BackendFault as the backend does.
  */
 export async function scoreReferences(options: ScoreReferencesOptions): Promise<ReferenceScores> {

@@ -23,8 +23,10 @@ export interface HealthFigures {
   readonly pairs: number;
 }
 
+/** `broken`: certainly, or by two signs at once; `suspicious`: one sign, or a remark. */
 export type HealthStatus = 'ok' | 'suspicious' | 'broken';
 
+/** Verdict of {@link checkHealth} on one reference. */
 export interface Health {
   readonly status: HealthStatus;
   /** Full sentences, the gravest first; empty when ok. */
@@ -47,7 +49,10 @@ const LOW_CORRELATION = 0.3;
 const ENOUGH_PAIRS = 20;
 const MUCH_TRUNCATED = 0.5;
 
-/** @param letterNats Entropy of single bytes of the text, nats: see `letterEntropy`. @param others All other references. */
+/**
+ * Judges one reference beside the others.
+ * @param letterNats Entropy of single bytes of the text, nats: see `letterEntropy`. @param others All other references.
+ */
 export function checkHealth(own: HealthFigures, others: readonly HealthFigures[], letterNats: number): Health {
   const surprise = lettersFinding(own, letterNats);
   const findings = [

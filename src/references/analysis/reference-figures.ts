@@ -4,6 +4,7 @@ import { FLAG } from '../cache/index.js';
 import type { ScoredReference } from '../reference-scores.js';
 import { correlation, shareOf, spreadOf, type Share } from './shares.js';
 
+/** Figures of one reference over the usable pairs. */
 export interface ReferenceFigures {
   /** Share of pairs where the chosen response has the higher log-prob. */
   readonly accuracy: { readonly sum: Share; readonly token: Share; readonly byte: Share };

@@ -15,9 +15,12 @@ import { referenceFigures, responseRates, type ReferenceFigures } from './refere
 import { correlation, momentsOf, shareOf, spreadOf, type Share, type Spread } from './shares.js';
 import { usableBatch } from './usable-batch.js';
 
+/** One reference of the report: its own figures, and what it does under the configured objective. */
 export interface ReferenceEntry extends ReferenceFigures {
   readonly name: string;
+  /** As the configuration names it. */
   readonly model: string;
+  /** Whether it is the policy as it starts. */
   readonly isPolicy: boolean;
   readonly numericPath: string;
   /** An earlier reference that is the very same model, or `undefined`. */
@@ -34,7 +37,9 @@ export interface ReferenceEntry extends ReferenceFigures {
   readonly health: Health;
 }
 
+/** What {@link createReferenceReport} finds; shares are from 0 to 1, tables have K rows for K references. */
 export interface ReferenceReport {
+  /** Pairs asked for. */
   readonly pairs: number;
   /** Pairs with log-probs under every reference: all figures are of these. */
   readonly usable: number;
@@ -45,23 +50,30 @@ export interface ReferenceReport {
   readonly agreement: readonly (readonly number[])[];
   /** K x K: correlation of their log-prob differences. */
   readonly correlation: readonly (readonly number[])[];
+  /** Name of the objective whose weights, trust region and pooling are shown. */
   readonly objective: string;
   /** Share of pairs that the virtual reference itself ranks right. */
   readonly virtualAccuracy: Share;
   /** The policy before any training; `undefined` where its start is not scored. */
   readonly stepZero: { readonly accuracy: Share; readonly ties: number; readonly margin: Spread } | undefined;
+  /** Entropy of single bytes of the texts: what merely counting letters achieves. */
   readonly letterNatsPerByte: number;
 }
 
+/** Scores, and the pairs they belong to. */
 export interface ReferenceReportOptions {
   readonly scores: ReferenceScores;
+  /** Those that `scores` were made for, in the same order. */
   readonly pairs: readonly PreferencePair[];
   readonly objective: ObjectiveConfig;
   /** Folder of `objective.module`. */
   readonly baseDir?: string | undefined;
 }
 
-/** @throws MrpoError `data` if no pair is usable, `config` if the objective does not fit the references. */
+/**
+ * Computes the report; needs no model.
+ * @throws MrpoError `data` if no pair is usable, `config` if the objective does not fit the references.
+ */
 export async function createReferenceReport(options: ReferenceReportOptions): Promise<ReferenceReport> {
   const { scores, pairs } = options;
   const { references } = scores;

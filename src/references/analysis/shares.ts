@@ -41,6 +41,7 @@ export function spreadOf(column: Float64Array): Spread {
   return { ...momentsOf(column), low, median: middle, high };
 }
 
+/** Mean and standard deviation of a column, n in the denominator; NaN of an empty one. */
 export function momentsOf(column: Float64Array): { readonly mean: number; readonly sd: number } {
   let sum = 0;
   for (const value of column) sum += value;
@@ -58,6 +59,7 @@ export function correlation(left: Float64Array, right: Float64Array): number {
   return sum / left.length / (a.sd * b.sd);
 }
 
+/** Median; the mean of the two middle values where their number is even. NaN of no values. */
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length / 2;

@@ -6,6 +6,7 @@ import { MrpoError } from '../../core/errors.js';
 import type { ModelColumns, PairBatch } from '../../objectives/objective.js';
 import type { ReferenceScores } from '../reference-scores.js';
 
+/** B pairs, B at most the number of pairs asked for. */
 export interface UsableBatch {
   /** `policy` holds the policy's start; where that is unknown, RefM1 stands in and `policyKnown` is false. */
   readonly batch: PairBatch;

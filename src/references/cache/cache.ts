@@ -18,12 +18,13 @@ export interface ScoreBatch {
   readonly scores: readonly PairScore[];
 }
 
+/** Log-probs by model content, token rule and text of the pair. Calls are synchronous and safe among processes. */
 export interface LogpCache {
   /** The SQLite file, or ":memory:". */
   readonly path: string;
   /** Columns aligned with `texts` (pair hashes, see `PreferencePair.id`). */
   read(key: ScoringKey, texts: readonly string[]): ScoreColumns;
-  /** How many pairs are held under a key. */
+  /** How many pairs are stored under a key. */
   count(key: ScoringKey): number;
   /** Marks a model and rule as used, so that pruning by age leaves it. */
   touch(key: ScoringKey, label: string): void;
@@ -33,20 +34,28 @@ export interface LogpCache {
   write(key: ScoringKey, label: string, scores: readonly PairScore[]): number;
   /** Adds batches and models that another machine exported, all or none. Returns how many scores were new. */
   absorb(batches: readonly ScoreBatch[], models: readonly KnownModel[]): number;
+  /** Notes which content a model has now, so that reports need no backend. Nothing happens on a read-only disk. */
   remember(model: KnownModel): void;
+  /** The content noted for a model whose files have this fingerprint; undefined if there is none. */
   recall(spec: ModelSpec, files: string): ModelIdentity | undefined;
+  /** Models that another machine scored, newest first. */
   importedModels(): KnownModel[];
   /** The same model and rule as another machine scored it, on another numeric path. Newest first. */
   importedTwins(key: ScoringKey): ScoringKey[];
+  /** Every model that was ever noted, for an export. */
   knownModels(): KnownModel[];
+  /** What is stored, per model and rule; most recently used first. */
   entries(): CacheEntry[];
-  /** Everything held under a key, in order of the text hashes. */
+  /** Everything stored under a key, in order of the text hashes. */
   dump(key: ScoringKey): PairScore[];
+  /** Removes models and their scores; those that are being scored stay. */
   prune(pruning: Pruning): PruningResult;
+  /** Bytes on disk, write-ahead log included. */
   bytes(): number;
   close(): void;
 }
 
+/** Where the cache file lies. */
 export interface CacheOptions {
   /** Default: see {@link cacheFile}. ":memory:" for a cache that ends with the process. */
   readonly path?: string | undefined;
@@ -54,7 +63,11 @@ export interface CacheOptions {
 }
 
 /**
- * Opens the cache, or makes it.
+ * Opens the cache, or makes it. Close it when it is no longer needed.
+ * @example
+ * const cache = openLogpCache({ path: 'scores.sqlite' });
+ * for (const { label, pairs } of cache.entries()) console.log(label, pairs);
+ * cache.close();
  * @throws MrpoError `environment`, see {@link openDatabase}; every method likewise when the disk fails.
  */
 export function openLogpCache(options: CacheOptions = {}): LogpCache {

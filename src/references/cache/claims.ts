@@ -8,6 +8,7 @@ import { hostname } from 'node:os';
 import { inTransaction } from '../../core/sqlite.js';
 import type { CacheDatabase } from './database.js';
 
+/** How a claim is kept alive; milliseconds. */
 export interface ClaimTiming {
   /** A claim whose heartbeat is older than this is over. Default 60000. */
   readonly leaseMs: number;
@@ -15,10 +16,12 @@ export interface ClaimTiming {
   readonly heartbeatMs: number;
 }
 
+/** A process that has been silent for six heartbeats has lost its claim. */
 export const DEFAULT_TIMING: ClaimTiming = { leaseMs: 60_000, heartbeatMs: 10_000 };
 
+/** The right of this process to score one model under one rule. */
 export interface Claim {
-  /** Whether this process still holds it: a suspended laptop may have lost it. Call it inside the writing transaction. */
+  /** Whether this process still has it: a suspended laptop may have lost it. Call it inside the writing transaction. */
   isHeld(): boolean;
   release(): void;
 }

@@ -8,8 +8,10 @@ import Database from 'libsql';
 import { MrpoError } from '../../core/errors.js';
 import { inTransaction, integer } from '../../core/sqlite.js';
 
+/** An open SQLite connection. */
 export type CacheDatabase = Database.Database;
 
+/** A cache file whose layout has been checked. */
 export interface OpenedDatabase {
   readonly database: CacheDatabase;
   /** Nothing can be written: the file lies on a read-only disk. */

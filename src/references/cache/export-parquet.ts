@@ -10,8 +10,11 @@ import { MrpoError } from '../../core/errors.js';
 import type { LogpCache } from './cache.js';
 import { FOOTER_KEY, FORMAT_VERSION, PARQUET_COLUMNS, toParquetRow } from './parquet-format.js';
 
+/** What was written. `bytes` is the size of the file. */
 export interface ExportResult {
+  /** Models under a rule: one model under two rules counts twice. */
   readonly models: number;
+  /** Rows, over all models. */
   readonly pairs: number;
   readonly bytes: number;
 }

@@ -5,7 +5,9 @@ import { MrpoError } from '../../core/errors.js';
 import type { LogpCache } from './cache.js';
 import { createBatches, footerSchema, FOOTER_KEY, fromParquetRow } from './parquet-format.js';
 
+/** What an imported file brought. */
 export interface ImportResult {
+  /** Models under a rule in the file. */
   readonly models: number;
   /** Pairs that were new here. */
   readonly added: number;
@@ -13,7 +15,10 @@ export interface ImportResult {
   readonly known: number;
 }
 
-/** @throws MrpoError `data` if the file is not an exported cache or a row of it is wrong; nothing is added then. */
+/**
+ * Adds the scores of a file that {@link exportCache} wrote.
+ * @throws MrpoError `data` if the file is not an exported cache or a row of it is wrong; nothing is added then.
+ */
 export async function importCache(cache: LogpCache, path: string): Promise<ImportResult> {
   const { file, metadata } = await open(path);
   const footer = readFooter(path, metadata);

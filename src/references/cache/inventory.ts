@@ -17,6 +17,7 @@ export interface CacheEntry extends ScoringKey {
   readonly unusable: number;
 }
 
+/** What is removed: entries that meet every condition given; without one, all. */
 export interface Pruning {
   /** Only models not used for so long, in milliseconds. */
   readonly unusedForMs?: number | undefined;
@@ -24,6 +25,7 @@ export interface Pruning {
   readonly model?: string | undefined;
 }
 
+/** What pruning did. */
 export interface PruningResult {
   readonly removed: readonly CacheEntry[];
   /** Left alone because a process is scoring them now. */

@@ -6,6 +6,7 @@ import type { ModelIdentity, ModelSpec } from '../../backend/backend.js';
 import { canonicalJson } from '../../core/hash.js';
 import type { CacheDatabase } from './database.js';
 
+/** A model as it was asked for, and the content it had. */
 export interface KnownModel {
   readonly spec: ModelSpec;
   /** See {@link ../model-files.js}; empty where the files are not on this machine. */

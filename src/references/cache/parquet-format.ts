@@ -4,13 +4,16 @@ import { z } from 'zod';
 import { keyText, type ScoringKey } from './key.js';
 import type { PairScore } from './score-rows.js';
 
+/** Key of the footer in the file's metadata. */
 export const FOOTER_KEY = 'mrpo.logps';
+/** Raised when a reader of the version before would misunderstand the file. */
 export const FORMAT_VERSION = 1;
 
 type ColumnSchema = Omit<SchemaElement, 'name'>;
 const TEXT: ColumnSchema = { type: 'BYTE_ARRAY', converted_type: 'UTF8', repetition_type: 'REQUIRED' };
 const INTEGER: ColumnSchema = { type: 'INT32', repetition_type: 'REQUIRED' };
 
+/** Columns of the file in order, one row per pair and model; log-probs in nats, counts in tokens. */
 export const PARQUET_COLUMNS = [
   { name: 'label', schema: TEXT },
   { name: 'weights', schema: TEXT },
@@ -62,6 +65,7 @@ const rowSchema = z
     },
   );
 
+/** A row that has passed every check. */
 export type ParquetRow = z.output<typeof rowSchema>;
 
 const specSchema = z.object({
@@ -74,6 +78,7 @@ const specSchema = z.object({
   attention: z.string().optional(),
 });
 
+/** The footer: how each model was asked for, and its content. */
 export const footerSchema = z.object({
   version: z.literal(FORMAT_VERSION),
   models: z.array(
@@ -90,6 +95,7 @@ export const footerSchema = z.object({
   ),
 });
 
+/** One pair under one model as a row; log-probs of an unusable pair are null. */
 export function toParquetRow(entry: ScoringKey & { readonly label: string }, score: PairScore): ParquetRow {
   const usable = score.unusable === undefined;
   return {

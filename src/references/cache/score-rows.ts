@@ -26,6 +26,7 @@ export const FLAG = {
   leftOut: 16,
 } as const;
 
+/** The facts of a row that are kept with its score, as bits of {@link FLAG}. */
 export function flagsOf(facts: RowFacts): number {
   return (
     (facts.truncatedPrompt ? FLAG.truncatedPrompt : 0) |
@@ -106,6 +107,7 @@ function finder(database: CacheDatabase, scoring: number, asked: number): (text:
   return (text) => byText.get(text);
 }
 
+/** Number of pairs stored under a scoring, unusable ones included. */
 export function countScores(database: CacheDatabase, scoring: number): number {
   return (database.prepare('SELECT count(*) FROM scores WHERE scoring = ?').raw().get(scoring) as [number])[0];
 }
@@ -134,7 +136,7 @@ export function insertScores(database: CacheDatabase, scoring: number, scores: I
   return added;
 }
 
-/** Everything held under a scoring, in order of the text hashes. */
+/** Everything stored under a scoring, in order of the text hashes. */
 export function dumpScores(database: CacheDatabase, scoring: number | undefined): PairScore[] {
   if (scoring === undefined) return [];
   const rows = database.prepare(`SELECT ${COLUMNS} FROM scores WHERE scoring = ? ORDER BY text`).raw().all(scoring);

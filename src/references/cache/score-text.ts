@@ -9,7 +9,7 @@ const REASONING_MARK =
 
 /**
  * The pair's id, for all but two kinds of pairs whose numbers once meant something else under it: responses of several
- * turns of which every token was scored, and reasoning that a template may have cut from the reply without a word.
+ * turns of which every token was scored, and reasoning that a template may have silently cut from the reply.
  */
 export function scoreText(pair: PreferencePair, rule: Pick<TokenRule, 'scoreTurns'>): string {
   const responses = [pair.chosen, pair.rejected];

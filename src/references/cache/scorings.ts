@@ -43,6 +43,7 @@ export function ensureScoring(database: CacheDatabase, key: ScoringKey, label: s
   return id;
 }
 
+/** As {@link ensureScoring}, in a transaction of its own. */
 export function touchScoring(database: CacheDatabase, key: ScoringKey, label: string): number {
   return inTransaction(database, () => ensureScoring(database, key, label, false));
 }

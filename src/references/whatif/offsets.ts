@@ -34,6 +34,7 @@ export interface OffsetCalculator {
   columns(setting: Setting): Promise<SettingColumns>;
 }
 
+/** Prepares a batch. Settings are evaluated in its normalization and with its beta. */
 export function createOffsetCalculator(batch: PairBatch, objective: ObjectiveConfig): OffsetCalculator {
   const { beta } = objective;
   const all = referencesInUnit(batch, objective.normalization);

@@ -1,12 +1,17 @@
 /** The settings of a sweep: the configured one, and what could be set instead, one thing at a time and in a grid. */
 import type { ObjectiveConfig } from '../../config/index.js';
 
+/** `objective.clip` of a configuration. */
 export type Clip = ObjectiveConfig['clip'];
+/** `objective.weights` of a configuration. */
 export type Weights = ObjectiveConfig['weights'];
+/** `objective.pooling` of a configuration. */
 export type Pooling = ObjectiveConfig['pooling'];
 
+/** What is varied in a part of the sweep; the grid varies trust region, pooling and weights together. */
 export type SettingGroup = 'configured' | 'trust region' | 'weights' | 'pooling' | 'references' | 'grid';
 
+/** One combination of trust region, weights, pooling and references. */
 export interface Setting {
   readonly group: SettingGroup;
   /** What differs from the configuration, for people. */
@@ -38,7 +43,10 @@ export function assumedInstead({
   return `${configured}; shown is MRPO, by the paper's formulas, with the configured trust region, weights and pooling`;
 }
 
-/** @param names Of the references in configuration order, at least one. */
+/**
+ * All settings of a sweep, the configured one first. With one reference there is no other.
+ * @param names Of the references in configuration order, at least one.
+ */
 export function sweepSettings(
   config: Pick<ObjectiveConfig, 'clip' | 'weights' | 'pooling' | 'loss' | 'official_code'>,
   names: readonly string[],

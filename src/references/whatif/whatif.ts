@@ -8,6 +8,7 @@ import type { ReferenceScores } from '../reference-scores.js';
 import { createOffsetCalculator, type SettingColumns } from './offsets.js';
 import { assumedInstead, sweepSettings, type Setting } from './setting.js';
 
+/** What one setting does to the pairs. Shares from 0 to 1, offsets in the unit of the margin. */
 export interface SettingResult {
   readonly setting: Setting;
   /** Share of pairs that the virtual reference itself ranks right. */
@@ -23,30 +24,42 @@ export interface SettingResult {
   readonly strengthened: number;
 }
 
+/** Results of a sweep. */
 export interface Whatif {
+  /** Pairs asked for. */
   readonly pairs: number;
+  /** Pairs with log-probs under every reference: all figures are of these. */
   readonly usable: number;
+  /** Names in configuration order. */
   readonly references: readonly string[];
   readonly beta: number;
+  /** Baseline: share of pairs whose chosen response is the longer text, in bytes. */
   readonly longerIsChosen: Share;
+  /** Whether the policy's start is scored; without it there are no figures of step 0. */
   readonly policyKnown: boolean;
   /** Set where the sweep is of another objective than the configured one: which, and why. */
   readonly assumed: string | undefined;
   /** DPO against RefM1 at step 0: 0 for all pairs where RefM1 is the policy's start. */
   readonly dpoStepZeroAccuracy: Share | undefined;
+  /** The configured setting first. */
   readonly results: readonly SettingResult[];
   /** Offsets of the configured setting, for a histogram: of pairs whose chosen response is longer, and of the others. */
   readonly configuredOffsets: { readonly chosenLonger: Float64Array; readonly chosenShorter: Float64Array };
 }
 
+/** Scores, and the pairs they belong to, in the same order. */
 export interface WhatifOptions {
   readonly scores: ReferenceScores;
   readonly pairs: readonly PreferencePair[];
   readonly objective: ObjectiveConfig;
+  /** Settings done and settings in all. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
-/** @throws MrpoError `data` if no pair is usable. */
+/**
+ * Evaluates every setting of the sweep; needs no model.
+ * @throws MrpoError `data` if no pair is usable.
+ */
 export async function exploreSettings(options: WhatifOptions): Promise<Whatif> {
   const { scores, pairs, objective } = options;
   const { batch, policyKnown } = usableBatch(scores, pairs);

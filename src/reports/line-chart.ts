@@ -5,6 +5,7 @@ import { numberText } from './numbers.js';
 import type { Point } from './series.js';
 import { niceTicks, paddedRange } from './ticks.js';
 
+/** One curve of a chart. */
 export interface Line {
   readonly name: string;
   readonly points: readonly Point[];
@@ -14,12 +15,14 @@ export interface Line {
   readonly style?: 'faint' | 'dots' | 'dashed' | undefined;
 }
 
+/** A vertical line at something that happened. */
 export interface Mark {
   readonly x: number;
   /** Shown when pointed at. */
   readonly text: string;
 }
 
+/** What a chart shows. Widths and heights are fixed. */
 export interface ChartOptions {
   readonly title: string;
   readonly lines: readonly Line[];
@@ -27,11 +30,15 @@ export interface ChartOptions {
   readonly marks?: readonly Mark[] | undefined;
   /** Plain words: what this shows and what to look for. */
   readonly caption: string;
+  /** Default: "optimizer step". */
   readonly xLabel?: string | undefined;
-  /** Values in tooltips, and ticks of the vertical axis. Default: plain numbers. */
+  /** Text of values in tooltips. Default: a number as {@link numberText} writes it. */
   readonly format?: ((value: number) => string) | undefined;
+  /** Text of the ticks of the vertical axis. Default: as `format`. */
   readonly tickFormat?: ((value: number) => string) | undefined;
+  /** Lower end of the vertical axis. Default: just below the points. */
   readonly low?: number | undefined;
+  /** Upper end of the vertical axis. Default: just above the points. */
   readonly high?: number | undefined;
 }
 

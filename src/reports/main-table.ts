@@ -4,6 +4,7 @@ import { METRIC_ROWS, type MetricRow } from './metric-rows.js';
 import { percentText } from '../core/quantities.js';
 import type { ReportRun } from './report-run.js';
 
+/** One column pair per run, one row per measure that any run has. Says so where nothing was evaluated. */
 export function mainTable(runs: readonly ReportRun[]): Html {
   const measured = runs.filter(({ before }) => before !== undefined && Object.keys(before).length > 0);
   if (measured.length === 0)

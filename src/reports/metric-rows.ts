@@ -3,13 +3,16 @@ import type { MetricName } from '../objectives/metrics.js';
 import { percentText } from '../core/quantities.js';
 import { numberText } from './numbers.js';
 
+/** One measure of the main table. */
 export interface MetricRow {
   readonly name: MetricName;
   readonly label: string;
+  /** One or two sentences below the label; empty = none. */
   readonly explain: string;
   readonly format: (value: number | undefined) => string;
 }
 
+/** In the order of the table: first what methods can be compared by. */
 export const METRIC_ROWS: readonly MetricRow[] = [
   {
     name: 'accuracies/per_token',

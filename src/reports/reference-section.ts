@@ -9,6 +9,7 @@ import { curve, smooth, thin } from './series.js';
 
 const MAX_POINTS = 300;
 
+/** A table per run and its curves; nothing if no run has references. */
 export function referenceSection(runs: readonly ReportRun[]): Html {
   const shown = runs.filter(({ references }) => references.length > 0);
   if (shown.length === 0) return raw('');

@@ -2,6 +2,7 @@
 import type { Metrics } from '../objectives/metrics.js';
 import type { MetricsLine } from '../store/run-folder.js';
 
+/** One run as the page shows it; everything is formatted or measured already. */
 export interface ReportRun {
   /** Short: a column title. */
   readonly name: string;
@@ -11,10 +12,11 @@ export interface ReportRun {
   /** One sentence: "mrpo against self, gemma on 900 pairs". */
   readonly summary: string;
   readonly metrics: readonly MetricsLine[];
-  /** Where the run went on after it had been interrupted. */
+  /** Steps at which the run continued after an interruption, and what to say of each. */
   readonly wentOn: readonly { readonly x: number; readonly text: string }[];
-  /** Held-out pairs before the first update and at the last evaluation; absent if the run ended before. */
+  /** Of the held-out pairs before the first update; absent if the run ended before. */
   readonly before: Metrics | undefined;
+  /** Of the held-out pairs at the last evaluation. */
   readonly after: Metrics | undefined;
   readonly heldOutPairs: number;
   readonly trainingPairs: number;
@@ -27,6 +29,7 @@ export interface ReportRun {
   readonly timings: readonly Timing[];
 }
 
+/** One reference, judged by its own log-probs of the held-out pairs. */
 export interface ReportReference {
   readonly name: string;
   readonly model: string;
@@ -36,6 +39,7 @@ export interface ReportReference {
   readonly meanDifference: number | undefined;
 }
 
+/** One held-out prompt with the answers of the policy and of the data. */
 export interface ReportSample {
   readonly prompt: string;
   readonly before: string | undefined;
@@ -44,11 +48,13 @@ export interface ReportSample {
   readonly rejected: string;
 }
 
+/** One line of a list of facts. */
 export interface Fact {
   readonly label: string;
   readonly value: string;
 }
 
+/** Wall time of one stage. */
 export interface Timing {
   readonly label: string;
   readonly seconds: number;

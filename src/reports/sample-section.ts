@@ -2,6 +2,7 @@
 import { html, raw, type Html } from './html.js';
 import type { ReportRun, ReportSample } from './report-run.js';
 
+/** One box per prompt with the answers of all runs; nothing if there are no samples. */
 export function sampleSection(runs: readonly ReportRun[]): Html {
   const prompts = [...new Set(runs.flatMap(({ samples }) => samples.map(({ prompt }) => prompt)))];
   if (prompts.length === 0) return raw('');

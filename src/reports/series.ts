@@ -1,6 +1,7 @@
 /** Curves out of metrics lines. */
 import type { MetricsLine } from '../store/run-folder.js';
 
+/** One point of a curve. */
 export interface Point {
   readonly x: number;
   readonly y: number;

@@ -9,6 +9,7 @@ import { curve, smooth, thin } from './series.js';
 
 const MAX_POINTS = 300;
 
+/** Charts of one run or of several in different colours. Long curves are thinned to 300 points. */
 export function trainingCharts(runs: readonly ReportRun[]): Html {
   const label = (run: ReportRun, what: string): string => (runs.length > 1 ? `${run.name}, ${what}` : what);
   const trained = (name: string): Line[] =>

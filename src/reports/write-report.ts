@@ -11,6 +11,7 @@ import { sampleSection } from './sample-section.js';
 import { STYLE } from './style.js';
 import { trainingCharts } from './training-charts.js';
 
+/** Title of the page, and what a caller adds to it. */
 export interface ReportOptions {
   readonly title: string;
   /** Sections of the caller's own, after the main table. */

@@ -16,11 +16,13 @@ import type { Examples } from '../training/examples.js';
 /** One reference's log-probs of the pairs, in their order. */
 export type ReferenceView = Pick<ScoredReference, 'name' | 'columns' | 'flags' | 'unusable'>;
 
+/** The pairs of a run and how each model sees them; every list has one entry per pair. */
 export interface BuildOptions {
   /** Training pairs, then held-out pairs: the order of the policy's row set and of every reference's columns. */
   readonly pairs: readonly PreferencePair[];
   /** How many of them, from the first, are for training; 0 where held-out pairs are only evaluated. */
   readonly trainingPairs: number;
+  /** How messages name a pair: "pairs.jsonl line 17". */
   readonly nameOf: (pair: PreferencePair) => string;
   readonly policyRows: readonly RowFacts[];
   /** Which turns of a response are scored. */
@@ -30,18 +32,24 @@ export interface BuildOptions {
   readonly references: readonly ReferenceView[];
 }
 
+/** The pairs that every model can take, as columns. */
 export interface BuiltExamples {
   readonly train: Examples;
   readonly heldOut: Examples;
   /** Held-out pairs whose prompt the policy reads whole, in order: answers to others would be to another question. */
   readonly wholePrompts: readonly PreferencePair[];
-  /** "too_long under the policy": 3. */
+  /** Pairs left out, by reason and model: "too_long under the policy": 3. */
   readonly dropped: Readonly<Record<string, number>>;
+  /** Kept pairs that the length limit shortened for the policy. */
   readonly truncated: number;
+  /** What a user should know of the pairs, one sentence each. */
   readonly notes: readonly string[];
 }
 
-/** @throws MrpoError `data` if no pair is left to train on, or to evaluate where none is for training. */
+/**
+ * Joins all views of the pairs.
+ * @throws MrpoError `data` if no pair is left to train on, or to evaluate where none is for training.
+ */
 export function buildExamples(options: BuildOptions): BuiltExamples {
   const { pairs, trainingPairs, policyRows } = options;
   const drops = pairs.map((_, index) => dropOf(options, index));

@@ -10,6 +10,7 @@ import { listCheckpoints, removeCheckpoint, writeCheckpoint } from '../store/che
 import type { RunFolder } from '../store/run-folder.js';
 import type { RunState } from './run-state.js';
 
+/** Decides at each step boundary whether the run keeps a checkpoint. */
 export interface CheckpointWriter {
   /** At a step boundary: keeps a checkpoint if one is due, or if the policy is the best so far and that one is wanted. */
   boundary(step: number, isBest: boolean, state: () => Promise<RunState>): Promise<void>;
@@ -19,15 +20,18 @@ export interface CheckpointWriter {
   settle(): Promise<void>;
 }
 
+/** Where checkpoints go, and which settings say when. */
 export interface CheckpointWriterOptions {
   readonly folder: RunFolder;
   readonly trainer: Trainer;
   readonly training: TrainingConfig;
   /** Of the checkpoint that the run goes on from. */
   readonly resumed?: { readonly step: number; readonly evaluated: boolean } | undefined;
+  /** Called with a sentence for the user when a checkpoint could not be written; the run continues. */
   readonly note: (message: string) => void;
 }
 
+/** `training.save_steps: off` makes one that keeps nothing. */
 export function createCheckpointWriter(options: CheckpointWriterOptions): CheckpointWriter {
   const { folder, trainer, training, note } = options;
   const { save_steps, save_total_limit, load_best_model_at_end } = training;

@@ -2,6 +2,7 @@
 import { configHash, type LoadedConfig } from '../config/index.js';
 import type { CustomLoss } from '../objectives/custom-loss.js';
 
+/** A loss of the caller's own. */
 export interface LossChoice {
   /** Trains with this loss; `objective.loss` of the configuration is then `custom`, its other settings count. */
   readonly customLoss?: CustomLoss | undefined;

@@ -15,6 +15,7 @@ import { policyAmong, prepareReferences, referenceFacts } from './prepare-refere
 import type { CacheChoice, ProgressOf } from './run-context.js';
 import { withBackend, type BackendChoice } from './with-backend.js';
 
+/** Which policy is evaluated on whose held-out pairs. */
 export interface EvaluateRequest extends BackendChoice, CacheChoice, LossChoice {
   readonly loaded: LoadedConfig;
   /** Default: the policy of the configuration as it starts. */
@@ -22,17 +23,23 @@ export interface EvaluateRequest extends BackendChoice, CacheChoice, LossChoice 
   readonly onEvent?: ((event: RunEvent) => void) | undefined;
 }
 
+/** Measures of a policy on held-out pairs. */
 export interface ModelEvaluation {
+  /** Held-out pairs that every model can take. */
   readonly pairs: number;
   readonly measures: Metrics;
   /** Share of pairs whose chosen response is the longer one: what preferring length would score. */
   readonly longerIsChosen: number;
   /** Of a run: the same pairs before its training. The references alone decide some of them: no accuracy means much without. */
   readonly stepZero?: Metrics | undefined;
+  /** Pairs scored for this evaluation and pairs that the cache had, per reference. */
   readonly references: readonly { readonly name: string; readonly scored: number; readonly cached: number }[];
 }
 
-/** @throws MrpoError `config` if the configuration holds out no pairs. */
+/**
+ * Scores references and policy on the held-out pairs and measures.
+ * @throws MrpoError `config` if the configuration holds out no pairs.
+ */
 export async function evaluateHeldOut(request: EvaluateRequest): Promise<ModelEvaluation> {
   const { onEvent = () => undefined } = request;
   const loaded = withCustomLoss(request.loaded, request);

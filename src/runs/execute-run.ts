@@ -1,5 +1,5 @@
 /**
- * One run from top to bottom: preparation, samples, training, samples, export. Everything it finds out is told as an
+ * One run from top to bottom: preparation, samples, training, samples, export. Everything it finds out is reported as an
  * event and written into the run folder at once, so that a run that ends early is as readable as one that ends well. When
  * the backend fails on the way, the run goes on from its last checkpoint.
  */

@@ -9,7 +9,9 @@ import { readRun, type StoredRun } from '../store/run-folder.js';
 import { trainedModel } from './run-model.js';
 import { withBackend, type BackendChoice } from './with-backend.js';
 
+/** Which run is exported, in which format, where to. */
 export interface ExportRequest extends BackendChoice {
+  /** A run folder. */
   readonly run: string;
   /** Must not exist or must be empty. */
   readonly to: string;
@@ -18,7 +20,13 @@ export interface ExportRequest extends BackendChoice {
   readonly onProgress?: ((progress: Progress) => void) | undefined;
 }
 
-/** @returns the absolute folder and the names of its files. */
+/**
+ * Writes what a run trained; completes an export that failed at the end of the run.
+ * @returns the absolute folder and the names of its files.
+ * @example
+ * const { folder } = await exportRun({ run: 'runs/mine', to: 'my-model', merge: true });
+ * @throws MrpoError `usage` if the folder is not empty, or the base model has changed since the run.
+ */
 export async function exportRun(
   request: ExportRequest,
 ): Promise<{ readonly folder: string; readonly files: readonly string[] }> {
@@ -110,7 +118,7 @@ async function copyWhole(from: string, to: string): Promise<void> {
   }
 }
 
-/** The adapter's card, told of the merged model. */
+/** The adapter's card, changed to describe the merged model. */
 function mergedCard(card: string): string {
   return card
     .replace(/^library_name: peft$/m, 'library_name: transformers')

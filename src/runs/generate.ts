@@ -3,6 +3,7 @@ import type { Generation, Message, ModelSpec, Progress } from '../backend/backen
 import { modelOf } from './run-model.js';
 import { withBackend, type BackendChoice } from './with-backend.js';
 
+/** Which model answers which prompts. */
 export interface GenerateRequest extends BackendChoice {
   /** A run folder, a model folder, a hub id, a `.gguf` file, or a whole model description. */
   readonly model: string | ModelSpec;
@@ -21,7 +22,12 @@ export interface GenerateRequest extends BackendChoice {
   readonly onProgress?: ((progress: Progress) => void) | undefined;
 }
 
-/** Answers in the order of the prompts. */
+/**
+ * Answers of a model, one per prompt, in the order of the prompts.
+ * @example
+ * const [answer] = await generate({ model: 'runs/mine', prompts: ['How do I boil an egg?'] });
+ * console.log(answer?.text);
+ */
 export async function generate(request: GenerateRequest): Promise<readonly Generation[]> {
   const { signal, onProgress, plain = false } = request;
   const spec = await modelOf(request.model);

@@ -12,12 +12,16 @@ import type {
 import type { RunConfig } from '../config/index.js';
 import { tokenRule } from '../references/index.js';
 
+/** The policy in the backend, with its pairs as tokens. */
 export interface LoadedPolicy {
   readonly model: LoadedModel;
+  /** Handle of the pairs. */
   readonly rowSet: string;
+  /** One entry per pair, in their order. */
   readonly rows: readonly RowFacts[];
 }
 
+/** Loads a model and registers the pairs on it; unloads it again if that fails. */
 export async function loadPolicy(
   backend: Backend,
   config: RunConfig,
@@ -42,11 +46,12 @@ export async function unloadedOnFailure<T>(backend: Backend, modelHandle: string
   try {
     return await work();
   } catch (thrown) {
-    await backend.unloadModel(modelHandle).catch(() => undefined); // the first failure is the one to tell
+    await backend.unloadModel(modelHandle).catch(() => undefined); // the first failure is the one to report
     throw thrown;
   }
 }
 
+/** Puts adapter and optimizer of the configuration on the policy. */
 export function createPolicyTrainer(
   backend: Backend,
   config: RunConfig,

@@ -5,6 +5,7 @@ import type { StepEvent } from '../training/train.js';
 /** `step`, `epoch` and metrics, as they are appended to the file. */
 export type LoggedMetrics = Readonly<Record<string, number>>;
 
+/** Collects steps until a line of metrics.jsonl is due. */
 export interface MetricsWindow {
   /** A line when `loggingSteps` steps have come together, or at the last step. */
   add(event: StepEvent): LoggedMetrics | undefined;
@@ -14,6 +15,7 @@ export interface MetricsWindow {
   state(): MetricsWindowState;
 }
 
+/** The steps that no line covers yet. */
 export interface MetricsWindowState {
   /** Since the last line. */
   readonly steps: readonly StepEvent[];

@@ -5,15 +5,18 @@ import { VERSION } from '../core/version.js';
 import type { MetricName } from '../objectives/metrics.js';
 import type { Evaluation } from '../training/evaluate.js';
 
+/** What the card tells of the training. */
 export interface ModelCardFacts {
   readonly config: RunConfig;
   readonly configHash: string;
   readonly referenceNames: readonly string[];
   readonly trainingPairs: number;
   readonly steps: number;
-  /** Held-out pairs before training, and the last evaluation, made after `evaluatedStep`. */
+  /** Optimizer steps before the evaluation `after`. */
   readonly evaluatedStep: number;
+  /** Held-out pairs before training; absent if there are none or the run was stopped before. */
   readonly before: Evaluation | undefined;
+  /** Held-out pairs at the last evaluation. */
   readonly after: Evaluation | undefined;
 }
 

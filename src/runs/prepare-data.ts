@@ -4,18 +4,24 @@ import type { RunConfig } from '../config/schema.js';
 import { dropReasons, loadData, pairPlace, type PreferenceData, type PreferencePair } from '../data/index.js';
 import type { OpenBackend } from './with-backend.js';
 
+/** The pairs of a run, read and split. */
 export interface PreparedPairs {
   readonly train: readonly PreferencePair[];
   readonly heldOut: readonly PreferencePair[];
   /** How messages name a pair. */
   readonly nameOf: (pair: PreferencePair) => string;
+  /** The training data as the configuration names it. */
   readonly file: string;
+  /** Names of the formats that were recognised, joined by commas. */
   readonly format: string;
   /** Rows, and single pairs of rows with several, that cannot be used: how many, by reason; all files together. */
   readonly dropped: Readonly<Record<string, number>>;
 }
 
-/** @throws MrpoError `data` if a file cannot be read or leaves nothing to train on. */
+/**
+ * Reads the data of a configuration; notes say what was understood, dropped or unusual.
+ * @throws MrpoError `data` if a file cannot be read or leaves nothing to train on.
+ */
 export async function preparePairs(
   config: RunConfig,
   options: {

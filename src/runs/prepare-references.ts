@@ -12,6 +12,7 @@ import {
 import type { RunEvent } from '../store/events.js';
 import type { ReferenceFacts } from '../store/run-record.js';
 
+/** Where scores are kept, and who hears of the work. */
 export interface ReferenceOptions {
   /** Default: the user's cache, opened and closed here. */
   readonly cache?: LogpCache | undefined;
@@ -19,6 +20,7 @@ export interface ReferenceOptions {
   readonly emit: (event: RunEvent) => void;
 }
 
+/** Scores every reference on all pairs. One entry per reference, in configuration order. */
 export async function prepareReferences(
   backend: Backend,
   config: RunConfig,

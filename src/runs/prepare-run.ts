@@ -12,6 +12,7 @@ import { policyAmong, prepareReferences, referenceFacts } from './prepare-refere
 import { runIdentity, type RunIdentity } from './run-identity.js';
 import { runStage, type PrepareContext } from './run-context.js';
 
+/** Everything that the first optimizer step needs. */
 export interface PreparedRun {
   readonly backend: Backend;
   readonly policy: LoadedPolicy;
@@ -25,7 +26,10 @@ export interface PreparedRun {
   readonly identity: RunIdentity;
 }
 
-/** @param checkpointing Of activations, where a checkpoint says what was in force. Default: as configured. */
+/**
+ * Runs the stages before training; what was loaded is unloaded again if a later part fails.
+ * @param checkpointing Of activations, where a checkpoint says what was in force. Default: as configured.
+ */
 export async function prepareRun(
   context: PrepareContext,
   checkpointing?: TrainerSpec['checkpointing'],

@@ -10,20 +10,27 @@ import type { Evaluation } from '../training/evaluate.js';
 import type { TrainingState } from '../training/state.js';
 import type { Training, TrainingEnd } from '../training/train.js';
 
+/** What a training measured, from its start over all attempts. */
 export interface TrainingRecord extends TrainingEnd {
-  /** Before the first update, and the last one made; both absent if the run was stopped before the first. */
+  /** Before the first update; absent if the run was stopped before it. */
   readonly before: Evaluation | undefined;
+  /** The last one made; absent if none was. */
   readonly after: Evaluation | undefined;
   /** Optimizer steps before the last evaluation. */
   readonly afterStep: number;
+  /** By `training.metric_for_best_model`; absent before the first evaluation after a step. */
   readonly best: BestEvaluation | undefined;
+  /** Prompt and response tokens of all steps. */
   readonly tokens: number;
+  /** Steps that changed nothing because the gradient was not finite. */
   readonly skippedSteps: number;
+  /** Of the backend, in bytes; the largest seen. */
   readonly peakMemoryBytes: number;
   /** As at the last step boundary. */
   readonly recording: RecordingState;
 }
 
+/** Where lines and events go. */
 export interface RecordOptions {
   readonly training: TrainingConfig;
   readonly metrics: JsonLinesWriter;
@@ -33,14 +40,20 @@ export interface RecordOptions {
   readonly resume?: RecordingState | undefined;
 }
 
+/** The moment between two steps, when a checkpoint can be kept. */
 export interface StepBoundary {
   readonly step: number;
   /** Whether the current policy has been evaluated, better than ever before. */
   readonly isBest: boolean;
   readonly training: TrainingState;
+  /** The recorder's own state; metrics.jsonl is on the disk when it resolves. */
   readonly recording: () => Promise<RecordingState>;
 }
 
+/**
+ * Follows the training to its end, or to early stopping.
+ * @throws MrpoError `config` if `training.metric_for_best_model` is needed and not measured.
+ */
 export async function recordTraining(
   loop: Training,
   { training, metrics, emit, onBoundary, resume }: RecordOptions,

@@ -16,10 +16,13 @@ const LONGEST_PAUSE_S = 30;
 /** A backend keeps a trainer for ten minutes; who is away longer has to be started again by hand. */
 const LONGEST_ABSENCE_S = 660;
 
+/** Counts the failures of a run's backend. */
 export interface Recovery {
   /**
+   * Decides after a failure.
    * @param step The last step that was done when it failed.
-   * @returns seconds to wait, or why there is no use in it.
+   * @returns seconds to wait before another attempt, or that there is none; `giveUp` says why if the reason is not in
+   * the error.
    */
   after(thrown: unknown, step: number): { readonly pauseSeconds: number } | { readonly giveUp: string | undefined };
 }

@@ -36,7 +36,7 @@ export async function newestCheckpoint(
 export async function requireSettingsOfCheckpoint(folder: RunFolder, config: RunConfig): Promise<void> {
   for (const checkpoint of await listCheckpoints(folder)) {
     const state = await readCheckpointState(checkpoint).catch(() => undefined);
-    if (state === undefined) continue; // told when the run goes on
+    if (state === undefined) continue; // reported when the run continues
     return requireSameSettings(asRunState(state, checkpoint.path).identity, config);
   }
 }

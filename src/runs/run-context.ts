@@ -1,4 +1,4 @@
-/** What every part of a run has at hand, and how a part is told, timed and recorded. */
+/** What every stage of a run needs, and how a stage is announced, timed and recorded. */
 import type { Progress } from '../backend/backend.js';
 import type { LoadedConfig } from '../config/index.js';
 import type { LogpCache } from '../references/index.js';
@@ -10,6 +10,7 @@ import type { RunStage } from '../store/run-record.js';
 import type { Trackers } from '../trackers/trackers.js';
 import type { OpenBackend, RenewBackend } from './with-backend.js';
 
+/** The log-prob cache that some work uses. */
 export interface CacheChoice {
   /** Of reference log-probs; it stays open. Default: the user's own, `$MRPO_CACHE_DIR` or `~/.cache/mrpo`. */
   readonly cache?: LogpCache | undefined;
@@ -25,6 +26,7 @@ export interface PrepareContext extends CacheChoice, LossChoice {
   readonly signal: AbortSignal;
 }
 
+/** What the stages of a run with a folder need. */
 export interface RunContext extends PrepareContext {
   readonly folder: RunFolder;
   readonly runRecord: RunRecordWriter;

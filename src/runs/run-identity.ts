@@ -12,6 +12,7 @@ import type { ScoringKey } from '../references/index.js';
 import type { BuiltExamples } from './build-examples.js';
 import type { ReferenceView } from './build-examples.js';
 
+/** Hashes (SHA-256) and settings that decide a run's numbers. */
 export interface RunIdentity {
   readonly policy: ModelIdentity;
   readonly references: readonly {
@@ -64,6 +65,7 @@ const FREE_SETTINGS: readonly string[] = [
   'training.on_divergence',
 ];
 
+/** What the identity is computed from. */
 export interface IdentitySources {
   readonly config: RunConfig;
   readonly policy: ModelIdentity;
@@ -73,6 +75,7 @@ export interface IdentitySources {
   readonly pairs: readonly PreferencePair[];
 }
 
+/** The identity of a run that has been prepared. */
 export function runIdentity({ config, policy, references, examples, pairs }: IdentitySources): RunIdentity {
   const pairsOf = (rows: readonly number[]): PairsIdentity => ({
     count: rows.length,

@@ -6,6 +6,7 @@ import type { TrainingState } from '../training/state.js';
 import type { MetricsWindowState } from './metrics.js';
 import type { RunIdentity } from './run-identity.js';
 
+/** Everything outside the backend that a run continues from. */
 export interface RunState {
   /** Versions that only add fields keep the number. */
   readonly format: 1;
@@ -16,15 +17,15 @@ export interface RunState {
   readonly checkpointing: 'off' | 'selective' | 'full';
   /** The policy's own log-probs as a reference, where they are not the cached ones. */
   readonly policyStart: KeptStart;
-  /** Length of samples.jsonl with the answers before training. */
+  /** Length of samples.jsonl, in bytes, with the answers before training. */
   readonly samplesBytes: number;
-  /** What divergences have left of the learning rate. */
+  /** The schedule's learning rate is multiplied by it; halved at each divergence. */
   readonly rateFactor: number;
 }
 
 /** What the recorder of a training has seen. */
 export interface RecordingState {
-  /** Length of metrics.jsonl. */
+  /** Length of metrics.jsonl, in bytes. */
   readonly metricsBytes: number;
   readonly window: MetricsWindowState;
   readonly before: Evaluation | undefined;
@@ -37,6 +38,7 @@ export interface RecordingState {
   readonly peakMemoryBytes: number;
 }
 
+/** The best evaluation so far, and by what it is the best. */
 export interface BestEvaluation {
   readonly step: number;
   readonly metric: string;

@@ -2,14 +2,17 @@
 import type { Backend } from '../backend/backend.js';
 import type { ChatMessage, PreferencePair } from '../data/index.js';
 
+/** One answer, as a line of samples.jsonl. */
 export interface Sample {
   /** Optimizer steps before this answer. */
   readonly step: number;
+  /** Name of the pair: "pairs.jsonl line 17". */
   readonly row: string;
   readonly prompt: readonly ChatMessage[];
   readonly answer: string;
+  /** Tokens of the answer. */
   readonly tokens: number;
-  /** Ended by itself and not at the token limit. */
+  /** Ended with an end token, and not at the token limit. */
   readonly finished: boolean;
   readonly chosen: string;
   readonly rejected: string;

@@ -31,12 +31,14 @@ import { writeRunReport } from './write-run-report.js';
 /** The signal does what {@link Run.stop} does. */
 export interface StartOptions extends BackendChoice, CacheChoice, LossChoice {}
 
+/** How a run ended, with its folder read back. */
 export interface RunResult {
   /** `cancelled`: stopped on request; what was trained until then is in the folder, if training had begun. */
   readonly status: 'succeeded' | 'cancelled';
   readonly run: StoredRun;
 }
 
+/** A run that is going on. */
 export interface Run {
   readonly id: string;
   /** Absolute path of the run folder. */
@@ -135,7 +137,7 @@ function begin(taken: TakenRun, options: StartOptions): Run {
     options.signal?.removeEventListener('abort', forward);
     log.end();
   });
-  result.catch(() => undefined); // who only listens to the events has been told there
+  result.catch(() => undefined); // whoever only reads the events learns of it there
   return {
     id,
     folder: folder.path,
@@ -175,19 +177,19 @@ interface StartedRun extends Omit<TakenRun, 'lock'> {
 async function runToEnd(started: StartedRun, options: StartOptions, lock: RunLock): Promise<RunResult> {
   const { folder, runRecord, emit } = started;
   const outcome = await execute(started, options);
-  const told = (what: string, thrown: unknown): void =>
+  const notWritten = (what: string, thrown: unknown): void =>
     emit({ type: 'note', message: `${what} could not be written: ${toMrpoError(thrown).message}` });
   const { status, error } = await runRecord.finish(outcome.status, outcome.error).then(
     () => outcome,
     (thrown: unknown): Outcome => {
-      told('the record of the run', thrown);
-      // What the run itself failed with is the one to tell.
+      notWritten('the record of the run', thrown);
+      // The error that the run itself failed with matters more.
       return outcome.status === 'succeeded' ? { status: 'failed', error: toMrpoError(thrown) } : outcome;
     },
   );
   const report = readRun(folder.path).then(writeRunReport);
-  await report.catch((thrown: unknown) => told('the report', thrown));
-  await lock.release().catch((thrown: unknown) => told('the end of the work on the folder', thrown));
+  await report.catch((thrown: unknown) => notWritten('the report', thrown));
+  await lock.release().catch((thrown: unknown) => notWritten('the end of the work on the folder', thrown));
   emit({ type: 'finished', status, folder: folder.path, reason: error?.message });
   if (status === 'failed') throw error;
   return { status, run: await readRun(folder.path) };
@@ -212,7 +214,7 @@ async function execute(started: StartedRun, options: StartOptions): Promise<Outc
   if (names.length === 0) return outcome;
   return runRecord.update({ trackers: trackers.facts }).then(
     () => outcome,
-    () => outcome, // a record that cannot be written is told where it must be
+    () => outcome, // a record that cannot be written is reported where it must be
   );
 }
 

@@ -15,6 +15,7 @@ import { prepareRun, releaseRun, type PreparedRun } from './prepare-run.js';
 import type { CacheChoice } from './run-context.js';
 import { chooseBackend, type BackendChoice } from './with-backend.js';
 
+/** Backend, cache and loss of the caller's own, and a learning rate in place of the schedule. */
 export interface SessionOptions extends BackendChoice, CacheChoice, LossChoice {
   /** Learning rate of a step, counted from 1. Default: the schedule of the configuration. */
   readonly learningRate?: ((step: number, totalSteps: number) => number) | undefined;
@@ -34,6 +35,7 @@ export interface SessionStep extends Pick<StepOutcome, 'measures' | 'microBatche
   readonly skipped: boolean;
 }
 
+/** A prepared training whose steps the caller asks for. */
 export interface TrainingSession {
   /** Steps of the configuration's epochs. */
   readonly totalSteps: number;

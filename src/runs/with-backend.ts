@@ -5,6 +5,7 @@
 import type { Backend } from '../backend/backend.js';
 import { openBackend } from '../backend/open.js';
 
+/** The backend that some work uses. */
 export interface BackendChoice {
   /** Stays open. Default: one that is opened for the work and closed after it. */
   readonly backend?: Backend | undefined;
@@ -20,6 +21,7 @@ export type OpenBackend = () => Promise<Backend>;
 /** Lets go of a backend that has failed: the next call opens another one. Absent where the backend was given. */
 export type RenewBackend = () => Promise<void>;
 
+/** A backend that is opened when first needed. */
 export interface ChosenBackend {
   readonly open: OpenBackend;
   /** Closes a backend that was opened here, and the next `open` starts another; the caller's own stays open. */
@@ -40,6 +42,7 @@ export function chooseBackend({ backend, backendAddress: address, env, signal }:
   };
 }
 
+/** Does work with a backend and closes it afterwards, unless it is the caller's own. */
 export async function withBackend<T>(
   choice: BackendChoice,
   work: (open: OpenBackend, renew: RenewBackend | undefined) => Promise<T>,

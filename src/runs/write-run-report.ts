@@ -8,12 +8,24 @@ import type { AttemptFacts } from '../store/run-record.js';
 import { RUN_FILES, type StoredRun } from '../store/run-folder.js';
 import type { Sample } from './samples.js';
 
-/** Writes `report.html` into the folder of a run, finished or not. */
+/**
+ * Writes `report.html` into the folder of a run, finished or not.
+ * @example
+ * await writeRunReport(await readRun('runs/mine'));
+ */
 export function writeRunReport(run: StoredRun): Promise<void> {
   return writeReport([reportRun(run)], join(run.folder.path, RUN_FILES.report), { title: titleOf(run) });
 }
 
-/** Writes one page that shows several runs beside each other. `names` are their column titles, e.g. DPO, MRPO. */
+/**
+ * Writes one page that shows several runs beside each other. `names` are their column titles, e.g. DPO, MRPO.
+ * @example
+ * const runs = [
+ * { name: 'DPO', run: await readRun('runs/dpo') },
+ * { name: 'MRPO', run: await readRun('runs/mrpo') },
+ * ];
+ * await writeComparison(runs, 'comparison.html', { title: 'DPO and MRPO' });
+ */
 export function writeComparison(
   runs: readonly { readonly name: string; readonly run: StoredRun }[],
   file: string,

@@ -18,11 +18,13 @@ import { makeScratchFolder, sweepScratchFolders } from '../core/scratch-folder.j
 import { VERSION } from '../core/version.js';
 import type { RunFolder } from './run-folder.js';
 
+/** A complete checkpoint of a run. */
 export interface Checkpoint {
-  /** Absolute. */
+  /** Absolute path of its folder. */
   readonly path: string;
+  /** Last optimizer step that is in it. */
   readonly step: number;
-  /** Of several of one step, the later. */
+  /** Counts checkpoints of the same step, from 1; the highest is the latest. */
   readonly revision: number;
 }
 

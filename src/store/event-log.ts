@@ -1,6 +1,6 @@
 /**
- * Events that are told once and can be heard by anyone at any time: an iterator that starts late begins with the first
- * event that is still remembered. Progress of the same work replaces what nobody has heard yet of it, and of a long run
+ * Events that are pushed once and can be read by anyone at any time: an iterator that starts late begins with the first
+ * event that is still remembered. Progress of the same work replaces what nobody has read yet of it, and of a long run
  * the oldest events that its files hold too are forgotten, so the log stays short.
  */
 export interface EventLog<Event> {
@@ -10,6 +10,7 @@ export interface EventLog<Event> {
   readonly events: AsyncIterable<Event>;
 }
 
+/** Which events may be dropped to keep the log short. */
 export interface EventLogOptions<Event> {
   /** Whether an event makes the one right before it superfluous. */
   readonly replaces: (event: Event, previous: Event) => boolean;
@@ -20,13 +21,14 @@ export interface EventLogOptions<Event> {
 }
 
 interface Entry<Event> {
-  /** Counts all events ever told, so that an iterator finds its place when others have been forgotten. */
+  /** Counts all events ever pushed, so that an iterator finds its place when others have been forgotten. */
   readonly number: number;
   readonly event: Event;
 }
 
 const REMEMBERED = 2000;
 
+/** An empty log. Any number of iterators may read it; each sees the events in order. */
 export function createEventLog<Event>(options: EventLogOptions<Event>): EventLog<Event> {
   const { replaces, forgettable, remembered = REMEMBERED } = options;
   let log: Entry<Event>[] = [];

@@ -3,6 +3,7 @@ import type { StepEvent } from '../training/train.js';
 import type { Metrics } from '../objectives/metrics.js';
 import type { RunStage, RunStatus } from './run-record.js';
 
+/** One thing that happened in a run, in the order in which it happened. */
 export type RunEvent =
   /** The run folder exists and work begins. */
   | { readonly type: 'started'; readonly id: string; readonly folder: string }

@@ -2,10 +2,13 @@
 import { open, readFile, type FileHandle } from 'node:fs/promises';
 import { MrpoError } from '../core/errors.js';
 
+/** Appends to one file; only one writer may have it open. */
 export interface JsonLinesWriter {
+  /** Resolves when the operating system has the line. */
   append(value: Readonly<Record<string, unknown>>): Promise<void>;
-  /** Brings what was appended to the disk, and says how long the file is then. */
+  /** Brings what was appended to the disk, and gives the length of the file in bytes. */
   sync(): Promise<number>;
+  /** Brings the file to the disk and closes it. */
   close(): Promise<void>;
 }
 
@@ -14,7 +17,10 @@ export function createJsonLines(path: string): Promise<JsonLinesWriter> {
   return writerOn(open(path, 'wx'));
 }
 
-/** Opens a file to go on behind its first `bytes` bytes; what is behind them goes. */
+/**
+ * Opens a file to append after its first `bytes` bytes; what comes after them is removed.
+ * @throws MrpoError `data` if the file is shorter.
+ */
 export async function continueJsonLines(path: string, bytes: number): Promise<JsonLinesWriter> {
   const file = await open(path, 'a');
   const { size } = await file.stat();

@@ -26,6 +26,7 @@ import { LOCK_FILE } from './run-lock.js';
 import type { RunRecord } from './run-record.js';
 import { isTemporary, writeNewFile } from './atomic-file.js';
 
+/** Names inside a run's folder, by what they hold. */
 export const RUN_FILES = {
   config: 'config.yaml',
   record: 'run.json',
@@ -39,9 +40,11 @@ export const RUN_FILES = {
   weights: 'weights',
 } as const;
 
+/** Paths of one run; nothing of them needs to exist. */
 export interface RunFolder {
   /** Absolute. */
   readonly path: string;
+  /** Absolute path of one of {@link RUN_FILES}. */
   file(name: keyof typeof RUN_FILES): string;
 }
 
@@ -53,8 +56,11 @@ export interface StoredRun {
   readonly folder: RunFolder;
   readonly config: RunConfig;
   readonly record: RunRecord;
+  /** Lines of metrics.jsonl in order. */
   readonly metrics: readonly MetricsLine[];
+  /** Lines of held-out.jsonl, one per pair; empty before the first evaluation. */
   readonly heldOut: readonly Readonly<Record<string, unknown>>[];
+  /** Lines of samples.jsonl, one per answer. */
   readonly samples: readonly Readonly<Record<string, unknown>>[];
 }
 
@@ -127,6 +133,9 @@ export async function isRunFolder(path: string): Promise<boolean> {
 
 /**
  * Reads a run, finished or not.
+ * @example
+ * const { record, metrics } = await readRun('runs/mine');
+ * console.log(record.status, metrics.length);
  * @throws MrpoError `usage` if the path is not a run folder, `data` if its files cannot be understood.
  */
 export async function readRun(path: string): Promise<StoredRun> {
@@ -154,6 +163,7 @@ export async function readRun(path: string): Promise<StoredRun> {
   }
 }
 
+/** The paths of a run in `path`, which is taken relative to the current folder. Reads and makes nothing. */
 export function runFolder(path: string): RunFolder {
   const absolute = resolve(path);
   return { path: absolute, file: (name) => join(absolute, RUN_FILES[name]) };

@@ -7,13 +7,16 @@ import { hasEnded, thisProcess, type ProcessOwner } from '../core/process-owner.
 import { writeNewFile } from './atomic-file.js';
 import type { RunFolder } from './run-folder.js';
 
+/** Name of the file that a process keeps in a run's folder while it works there. */
 export const LOCK_FILE = '.lock';
 
 /** The holder touches its lock; one of another machine, which nobody here can ask, counts as long as it is fresh. */
 const TOUCH_MS = 15_000;
 const FRESH_MS = 120_000;
 
+/** The right to write into a run's folder. */
 export interface RunLock {
+  /** Removes the lock, if it is still the one of this process. */
   release(): Promise<void>;
 }
 

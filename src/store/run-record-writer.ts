@@ -7,22 +7,28 @@ import { readJsonLines } from './json-lines.js';
 import type { AttemptFacts, RunRecord, RunStage, RunStatus } from './run-record.js';
 import { writeFileAtomic, writeFileAtomicSync } from './atomic-file.js';
 
+/** Writes one `run.json`. */
 export interface RunRecordWriter {
+  /** As it was written last. */
   readonly record: RunRecord;
+  /** Writes the record with some of its fields changed. */
   update(change: Partial<RunRecord>): Promise<void>;
   /** Runs a stage of the run and records its wall time. */
   stage<T>(name: RunStage, work: () => Promise<T>): Promise<T>;
-  /** Another attempt begins, after the one before has ended for `reason` behind step `lastStep`. */
+  /** Records another attempt, after the one before has ended. */
   beginAttempt(attempt: NewAttempt): Promise<void>;
-  /** The attempt at work goes on from the checkpoint of this step: what came after it is lost. */
+  /** Records that the attempt continues from the checkpoint of this step: later steps are lost. */
   goOnFrom(step: number): Promise<void>;
+  /** Writes the final status, and reason and hint of `error`. Nothing is written after it. */
   finish(status: Exclude<RunStatus, 'pending' | 'running'>, error?: MrpoError): Promise<void>;
 }
 
+/** Why and after which step a run continues. */
 export interface NewAttempt {
   readonly kind: 'resume' | 'recovery';
+  /** Why the attempt before has ended. */
   readonly reason: string;
-  /** Of the attempt before. */
+  /** Last step of the attempt before. */
   readonly lastStep: number;
 }
 
@@ -90,7 +96,7 @@ async function writerOf(folder: RunFolder, start: RunRecord): Promise<RunRecordW
     await writeFileAtomic(folder.file('record'), textOf(record));
   };
   // A process that ends at once (a second Ctrl-C, an uncaught error) has no time for promises.
-  const sayLastWord = (exitCode: number): void => {
+  const writeFinalStatus = (exitCode: number): void => {
     const interrupted = exitCode === EXIT_INTERRUPTED;
     const status: RunStatus = interrupted ? 'cancelled' : 'failed';
     const reason = interrupted
@@ -103,7 +109,7 @@ async function writerOf(folder: RunFolder, start: RunRecord): Promise<RunRecordW
       // A full disk: the record before stays, and whoever reads it sees that its process is gone.
     }
   };
-  process.once('exit', sayLastWord);
+  process.once('exit', writeFinalStatus);
   await write({ status: 'running' });
   return {
     get record() {
@@ -141,7 +147,7 @@ async function writerOf(folder: RunFolder, start: RunRecord): Promise<RunRecordW
         ...why,
         finishedAt: new Date().toISOString(),
       });
-      process.off('exit', sayLastWord);
+      process.off('exit', writeFinalStatus);
     },
   };
 }

@@ -3,17 +3,22 @@ import type { LoadedModel, ServerInfo } from '../backend/backend.js';
 import type { Metrics } from '../objectives/metrics.js';
 import type { TrackerFacts } from '../trackers/trackers.js';
 
+/** Parts of a run in their order; `start` before the first, `done` only after success. */
 export type RunStage = 'start' | 'data' | 'backend' | 'references' | 'load' | 'samples' | 'train' | 'export' | 'done';
 
+/** `running` is what the process itself wrote: one that was killed is found by its process id, see `readRun`. */
 export type RunStatus = 'pending' | 'running' | 'succeeded' | 'failed' | 'cancelled';
 
+/** Content of `run.json`. Facts are absent until the run has found them out. Times are ISO 8601 in UTC. */
 export interface RunRecord {
   /** Of the layout of this file and its folder. */
   readonly format: 1;
+  /** Time of the start and a random part; unique among runs. */
   readonly id: string;
   readonly status: RunStatus;
   /** Why it failed or was cancelled; absent otherwise. */
   readonly reason?: string | undefined;
+  /** What the user can do about the reason. */
   readonly hint?: string | undefined;
   /** The part of the run at work. */
   readonly stage: RunStage;
@@ -21,6 +26,7 @@ export interface RunRecord {
   /** Of every start, the first included; the last one is at work or has ended the run. */
   readonly attempts: readonly AttemptFacts[];
   readonly finishedAt?: string | undefined;
+  /** SHA-256 of the settings that decide the result, see `configHash`. */
   readonly configHash: string;
   readonly mrpoVersion: string;
   readonly machine: {
@@ -48,10 +54,12 @@ export interface RunRecord {
   readonly peakMemoryBytes: number;
 }
 
+/** One start of a run's process, or one restart after its backend had failed. */
 export interface AttemptFacts {
   /** recovery: by the run itself after its backend had failed; resume: on request. */
   readonly kind: 'start' | 'resume' | 'recovery';
   readonly startedAt: string;
+  /** Of the process that conducts the run, not of its backend. */
   readonly processId: number;
   /** Why the attempt before has ended; absent for the first. */
   readonly reason?: string | undefined;
@@ -62,38 +70,47 @@ export interface AttemptFacts {
   readonly lostSeconds: number;
 }
 
+/** The backend that the run was computed on. Memory in bytes. */
 export type BackendFacts = Pick<
   ServerInfo,
   'serverVersion' | 'device' | 'deviceName' | 'deviceMemoryBytes' | 'threads' | 'versions'
 >;
 
+/** What was expected before anything was loaded. */
 export interface PlanFacts {
+  /** Of the device, all parts of the run together. */
   readonly memoryBytes: number;
   readonly secondsPerStep: number;
   readonly steps: number;
+  /** Which activations are computed again: "off", "selective" or "full". */
   readonly checkpointing: string;
-  /** Prompt and response tokens whose activations are held at once. */
+  /** Prompt and response tokens whose activations are in memory at once. */
   readonly microBatchTokens: number;
-  /** What the time rests on. */
+  /** Where the figures of the device come from. */
   readonly basis: string;
 }
 
+/** The policy as the backend loaded it. */
 export type ModelFacts = Omit<LoadedModel, 'handle'>;
 
+/** One reference and the work it caused. */
 export interface ReferenceFacts {
+  /** As in metrics and reports. */
   readonly name: string;
+  /** As the configuration names it; "policy" for the policy as it starts. */
   readonly model: string;
   /** Rows scored for this run, and rows that the cache already knew. */
   readonly scored: number;
   readonly cached: number;
 }
 
+/** The pairs that are trained and evaluated on. */
 export interface DataFacts {
   readonly file: string;
   readonly format: string;
   readonly trainingPairs: number;
   readonly heldOutPairs: number;
-  /** Rows left out, by reason: "too_long": 3. */
+  /** Rows without a pair and pairs that a model cannot take, by reason: "too_long under the policy": 3. */
   readonly dropped: Readonly<Record<string, number>>;
   /** Training and held-out pairs that the length limit shortened for the policy. */
   readonly truncated: number;
@@ -101,15 +118,20 @@ export interface DataFacts {
   readonly longerIsChosen: number;
 }
 
+/** What training did. */
 export interface TrainingFacts {
+  /** Optimizer steps that were done. */
   readonly steps: number;
+  /** Optimizer steps of the whole schedule. */
   readonly totalSteps: number;
   readonly trainableParameters: number;
   readonly trainedModules: readonly string[];
+  /** Which activations were computed again: "off", "selective" or "full". */
   readonly checkpointing: string;
-  /** The same, as the backend advised. */
+  /** Prompt and response tokens whose activations are in memory at once, as the backend advised. */
   readonly microBatchTokens: number;
   /** Prompt and response tokens of all steps. */
   readonly tokens: number;
+  /** Steps that changed nothing because the gradient was not finite. */
   readonly skippedSteps: number;
 }

@@ -3,18 +3,22 @@ import { html, type Html } from '../html.js';
 import { percentText } from '../../core/quantities.js';
 import { niceTicks, paddedRange } from '../ticks.js';
 
+/** One curve over widths of the trust region. */
 export interface EpsilonLine {
   readonly name: string;
+  /** Which of the page's colours, from 0. */
   readonly color: number;
   /** Dashed: a level to compare with. */
   readonly dashed?: boolean | undefined;
   readonly points: readonly { readonly epsilon: number; readonly value: number }[];
 }
 
+/** What the chart shows. */
 export interface EpsilonChartOptions {
   readonly title: string;
   readonly caption: string;
   readonly lines: readonly EpsilonLine[];
+  /** Text of a value. Default: percent of a share. */
   readonly format?: ((value: number) => string) | undefined;
 }
 

@@ -4,12 +4,15 @@ import { html, type Html } from '../html.js';
 import { numberText } from '../numbers.js';
 import { niceTicks } from '../ticks.js';
 
+/** The values of one group of pairs. */
 export interface HistogramGroup {
   readonly name: string;
+  /** Which of the page's colours, from 0. */
   readonly color: number;
   readonly values: Float64Array;
 }
 
+/** What the histogram shows; the scale is symmetric around 0. */
 export interface HistogramOptions {
   readonly title: string;
   readonly caption: string;

@@ -2,13 +2,16 @@
 import { html, type Html } from '../html.js';
 import { percentText } from '../../core/quantities.js';
 
+/** A share, from 0 to 1, with its interval. */
 export interface IntervalBar {
   readonly name: string;
   readonly share: number;
   readonly interval: readonly [number, number];
+  /** Which of the page's colours, from 0. */
   readonly color: number;
 }
 
+/** What the bars show. */
 export interface IntervalBarOptions {
   readonly title: string;
   readonly caption: string;
@@ -21,6 +24,7 @@ const WIDTH = 460;
 const ROW = 26;
 const EDGE = { left: 190, right: 52, top: 6, bottom: 22 };
 
+/** One line per bar in the order given, on a scale from 0 to 1. */
 export function intervalBars(options: IntervalBarOptions): Html {
   const height = EDGE.top + options.bars.length * ROW + EDGE.bottom;
   const x = (share: number): number => EDGE.left + share * (WIDTH - EDGE.left - EDGE.right);

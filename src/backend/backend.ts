@@ -427,7 +427,7 @@ export interface Backend {
     rowSet: string,
     options?: CallOptions & { readonly rows?: readonly number[]; readonly adapterOff?: boolean },
   ): AsyncIterable<ScoreChunk>;
-  /** Answers to prompts, in the order in which they are finished. */
+  /** Answers to prompts, in any order: `index` says which prompt each belongs to. */
   generate(modelHandle: string, prompts: readonly PromptText[], options: GenerateOptions): AsyncIterable<Generation>;
   /** Puts an adapter and an optimizer on a loaded model; one trainer per model. */
   createTrainer(modelHandle: string, rowSet: string, spec: TrainerSpec, options?: CallOptions): Promise<Trainer>;

@@ -67,7 +67,12 @@ interface ToyRowSet {
 
 const SCORE_CHUNK_ROWS = 16;
 
-/** A new backend with nothing loaded. */
+/**
+ * A new backend with nothing loaded.
+ * @example
+ * const backend = createMemoryBackend();
+ * const { handle, parameters } = await backend.loadModel({ source: 'toy:policy' });
+ */
 export function createMemoryBackend(options: MemoryBackendOptions = {}): Backend {
   const toys = new Map<string, Toy>();
   const rowSets = new Map<string, ToyRowSet>();

@@ -14,7 +14,15 @@ export interface OpenBackendOptions extends LaunchOptions {
   readonly env?: Environment | undefined;
 }
 
-/** Connects or starts. The caller closes the result, whatever it is. */
+/**
+ * Connects to a running backend or starts one. The caller closes the result, whatever it is.
+ * @example
+ * const backend = await openBackend();
+ * console.log((await backend.info()).deviceName);
+ * await backend.close();
+ * @throws BackendFault `unreachable` or `unauthenticated` at an address; MrpoError `environment` if there is no Python
+ * to start.
+ */
 export async function openBackend(options: OpenBackendOptions = {}): Promise<Backend> {
   const env = options.env ?? process.env;
   const address = options.address ?? valueOf(env, 'MRPO_BACKEND');

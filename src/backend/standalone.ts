@@ -139,10 +139,10 @@ function environmentOf({ token, threads }: StandaloneOptions): NodeJS.ProcessEnv
 
 async function firstLine(child: ChildProcessByStdio<null, Readable, Readable>): Promise<string> {
   for await (const line of createInterface({ input: child.stdout })) return line;
-  return new Promise(() => undefined); // the end of the process is told by its exit
+  return new Promise(() => undefined); // the caller learns of the end by the process's exit
 }
 
-/** Exit code 2 is Python's word for an address or option that it cannot use. */
+/** Python exits with code 2 for an address or option that it cannot use. */
 function deathOf(
   code: number | null,
   signal: NodeJS.Signals | null,

@@ -17,6 +17,7 @@ import { collect, printJson, type CliIo } from './command.js';
 import { lazyBackend } from './lazy-backend.js';
 import { durationText } from '../core/quantities.js';
 
+/** Flags that `matrix` and `reproduce` share. */
 export interface ExperimentOptions {
   readonly out?: string;
   readonly only: readonly string[];
@@ -28,6 +29,7 @@ export interface ExperimentOptions {
   readonly json?: boolean;
 }
 
+/** Adds these flags to a command. @param what How the help calls the whole, e.g. "matrix". */
 export function experimentOptions(command: Command, what: string): Command {
   return command
     .option('--out <folder>', `folder of the ${what} (default: in runs/)`)
@@ -45,9 +47,12 @@ export function experimentOptions(command: Command, what: string): Command {
     .option('--json', 'print one JSON object');
 }
 
+/** Where results go, and what the page says of them. */
 export interface Conducted {
+  /** Absolute folder of runs, tables and page. */
   readonly out: string;
   readonly title: string;
+  /** What a reader may conclude from results of this size; empty = nothing is said. */
   readonly claim: string;
   /** Folder that relative paths of the matrix are relative to. */
   readonly folder?: string | undefined;
@@ -146,7 +151,7 @@ async function tellPlan(experiment: Experiment, io: CliIo, options: ExperimentOp
   io.out(`${lines.join('\n')}\n\n${plan.runs} different runs, ${done} of them finished; in ${plan.out}\n`);
 }
 
-/** One bar over all cells; what fails is told at once. */
+/** One bar over all cells; failures are reported at once. */
 function showCells(total: number, io: CliIo): (event: CellEvent) => void {
   const bar = io.progress('runs');
   const running = new Map<string, number>();

@@ -5,6 +5,7 @@ import type { FormatExplanation, ShapeExplanation } from '../data/explain-format
 /** Formats that do not fit, of which as many are named; `--json` has all. */
 const SHOWN = 6;
 
+/** One block for each set of columns among the first rows. @param source As the user named the file. */
 export function explanationText(source: string, { rows, shapes }: FormatExplanation): string {
   return [
     `${source}: the first ${rows} row${rows === 1 ? '' : 's'}, ${shapes.length === 1 ? 'all with the same columns' : `with ${shapes.length} different sets of columns`}`,

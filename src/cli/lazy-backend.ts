@@ -2,8 +2,11 @@
 import type { Backend } from '../backend/backend.js';
 import type { CliIo } from './command.js';
 
+/** A backend that may never be opened. */
 export interface LazyBackend {
+  /** The same backend at every call. */
   open(): Promise<Backend>;
+  /** Does nothing if it was never opened. */
   close(): Promise<void>;
 }
 

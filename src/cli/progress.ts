@@ -2,6 +2,7 @@
 import cliProgress from 'cli-progress';
 import { durationText } from '../core/quantities.js';
 
+/** Shows how far one piece of work is. */
 export interface ProgressDisplay {
   /** `total` 0 = not known. `detail` is a few words: the current loss, a stage. */
   update(done: number, total: number, detail?: string): void;
@@ -9,6 +10,7 @@ export interface ProgressDisplay {
   stop(): void;
 }
 
+/** What is needed of standard error. */
 export interface ProgressStream {
   readonly isTTY?: boolean | undefined;
   write(text: string): unknown;

@@ -4,6 +4,7 @@ import type { CliIo } from './command.js';
 import { metricText } from './metric-text.js';
 import type { ProgressDisplay } from './progress.js';
 
+/** Shows the events of one run or evaluation. */
 export interface RunDisplay {
   readonly show: (event: RunEvent) => void;
   /** Ends the bar that is shown, if any. */

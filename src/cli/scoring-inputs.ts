@@ -5,6 +5,7 @@ import { cacheFile, openLogpCache, type LogpCache } from '../references/index.js
 import type { CliIo } from './command.js';
 import { lazyBackend, type LazyBackend } from './lazy-backend.js';
 
+/** What is open while `work` runs. */
 export interface ScoringInputs {
   readonly config: RunConfig;
   /** Training pairs, then held-out pairs. */
@@ -15,6 +16,7 @@ export interface ScoringInputs {
   readonly baseDir: string;
 }
 
+/** Flags that the three commands share. */
 export interface ScoringInputOptions {
   readonly set: readonly string[];
   readonly backend?: string | undefined;

@@ -4,6 +4,7 @@ import { dropReasons } from '../data/drop-counter.js';
 import type { PreferencePair } from '../data/pair.js';
 import { quantilesOf, type Quantiles } from '../data/quantiles.js';
 
+/** Facts about the tokens of some pairs under one model. Quantiles are in tokens. */
 export interface TokenView {
   readonly model: string;
   readonly rule: TokenRule;

@@ -52,6 +52,9 @@ export interface LoadedConfig {
 
 /**
  * Loads, checks and resolves a configuration.
+ * @example
+ * const { config, warnings } = loadConfig({ file: 'my-run.yaml', set: ['training.epochs=1'] });
+ * console.log(config.objective.loss, warnings);
  * @throws MrpoError `config` with every problem, each with file, line and column, expected, got and the nearest name.
  */
 export function loadConfig(options: LoadConfigOptions = {}): LoadedConfig {

@@ -113,7 +113,7 @@ const readingFields = {
     .describe('Whether less of the score is better. Needed where its name says so (toxicity) or says nothing.'),
   ignore: z
     .array(z.string().min(1))
-    .describe('Columns that are left out, whatever they may mean. Texts that nothing reads are always told.'),
+    .describe('Columns that are left out, whatever they may mean. Texts that nothing reads are always reported.'),
   messages: z
     .strictObject({
       role: z.string().min(1).optional().describe('Key of the speaker. Default: role, from or speaker.'),

@@ -26,7 +26,7 @@ export const trainingSchema = z
       .min(1)
       .optional()
       .describe(
-        'Tokens whose activations are held at once: one forward, or two of half the size. Default: by free memory.',
+        'Tokens whose activations are in memory at once: one forward, or two of half the size. Default: by free memory.',
       ),
     optim: z
       .enum(['adamw', 'paged_adamw_8bit'])

@@ -27,14 +27,12 @@ export interface MrpoErrorOptions {
 /**
  * The one class of every error that this package throws on purpose. Anything else that is thrown is a defect.
  * @example
- * ```ts
  * try {
- *   loadConfig({ file: 'run.yaml' });
+ * loadConfig({ file: 'run.yaml' });
  * } catch (thrown) {
- *   if (!(thrown instanceof MrpoError)) throw thrown;
- *   console.error(`${thrown.code}: ${thrown.message}\n${thrown.hint ?? ''}`);
+ * if (!(thrown instanceof MrpoError)) throw thrown;
+ * console.error(`${thrown.code}: ${thrown.message}\n${thrown.hint ?? ''}`);
  * }
- * ```
  */
 export class MrpoError extends Error {
   override readonly name: string = 'MrpoError';

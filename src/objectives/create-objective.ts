@@ -37,6 +37,18 @@ export interface ObjectiveContext {
 
 /**
  * Makes the objective. Only reads a file for `loss: custom` by path.
+ * @example
+ * const { config } = loadConfig({ file: 'my-run.yaml' });
+ * const objective = await createObjective(config.objective, { references: config.references.length });
+ * const column = (logp: number, tokens: number) => ({ logps: Float64Array.of(logp), tokens: Float64Array.of(tokens) });
+ * const model = (chosen: number, rejected: number) => ({ chosen: column(chosen, 40), rejected: column(rejected, 50) });
+ * const { losses, gradients } = objective.evaluate({
+ * size: 1, // one pair; log-probs in nats, summed over 40 and 50 response tokens
+ * policy: model(-100, -120),
+ * references: [model(-105, -118), model(-110, -119)],
+ * bytes: { chosen: Float64Array.of(160), rejected: Float64Array.of(200) },
+ * });
+ * console.log(losses[0], gradients.chosen[0]); // dL/dlogp of the chosen response
  * @throws MrpoError `config` for settings that contradict each other, naming the key.
  */
 export async function createObjective(config: ObjectiveConfig, context: ObjectiveContext): Promise<Objective> {

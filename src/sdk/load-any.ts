@@ -1,6 +1,7 @@
 /** What SDK functions accept as a configuration: a file, a value written in code, or one that is loaded already. */
 import { loadConfig, type LoadedConfig, type RunConfigInput } from '../config/index.js';
 
+/** Path of a configuration file, a configuration written in code, or the result of `loadConfig`. */
 export type ConfigSource = string | RunConfigInput | LoadedConfig;
 
 /** @param source Path of a YAML or JSON file, a configuration value, or the result of `loadConfig`. */

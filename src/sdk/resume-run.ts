@@ -4,6 +4,7 @@ import { loadConfig } from '../config/index.js';
 import { continueRun as resume, RUN_FILES, type Run, type StartOptions } from '../runs/index.js';
 import { loadAny, type ConfigSource } from './load-any.js';
 
+/** What may differ from the run as it was started. */
 export interface ResumeOptions extends StartOptions {
   /** Changes of what may change: `training.epochs=5`, `training.save_steps=100`. */
   readonly set?: readonly string[] | undefined;

@@ -206,7 +206,7 @@ interface QueuedCalls {
   add(call: Promise<unknown>): void;
   /**
    * Waits for a call that was made after or before them. As calls are answered in order, a queued one that has failed by
-   * then failed first, and its failure is the one to tell.
+   * then failed first, and its failure is the one to report.
    */
   wait<T>(call: Promise<T>): Promise<T>;
 }

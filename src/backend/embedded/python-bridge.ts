@@ -60,7 +60,7 @@ export function startPython(options: BridgeOptions): PythonBridge {
   const lost = (error: Error): void => {
     const words = lastWords(options.logPath);
     ended.abort(
-      new BackendFault('died', `the Python backend cannot be spoken with (${error.message}). ${words}`.trimEnd()),
+      new BackendFault('died', `the Python backend cannot be reached (${error.message}). ${words}`.trimEnd()),
     );
   };
   proc.on('error', (error) => {
@@ -92,7 +92,7 @@ export function startPython(options: BridgeOptions): PythonBridge {
     },
     async stop(graceMs) {
       if (ended.signal.aborted) return;
-      if (proc.connected) proc.disconnect(); // Python reads the end of its input and leaves by itself
+      if (proc.connected) proc.disconnect(); // Python reads the end of its input and exits
       await exitWithin(ended.signal, graceMs);
       if (!ended.signal.aborted) {
         proc.kill('SIGKILL');

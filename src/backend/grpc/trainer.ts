@@ -47,7 +47,7 @@ export async function createTrainer(
     }
   };
   const first = await open().catch(async (thrown: unknown) => {
-    await release().catch(() => undefined); // the first failure is the one to tell
+    await release().catch(() => undefined); // the first failure is the one to report
     throw thrown;
   });
   return trainerOn(connection, created, first.stream, open, release);

@@ -19,6 +19,7 @@ interface BackendOptions {
 
 const DEFAULT_ADDRESS = '127.0.0.1:50051';
 
+/** Adds `mrpo backend`, which serves until Ctrl-C; then the exit code is 0. */
 export function registerBackend(program: Command, io: CliIo): void {
   program
     .command('backend')

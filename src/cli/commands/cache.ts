@@ -19,6 +19,7 @@ interface JsonOption {
 
 const DAY_MS = 86_400_000;
 
+/** Adds `mrpo cache` with export, import and prune; all work on the file only and start no Python. */
 export function registerCache(program: Command, io: CliIo): void {
   const command = program
     .command('cache')

@@ -13,6 +13,7 @@ interface CallOptions {
   readonly json?: boolean;
 }
 
+/** Adds `mrpo call`: JSON in, one line of JSON per answer out. */
 export function registerCall(program: Command, io: CliIo): void {
   program
     .command('call')

@@ -50,6 +50,7 @@ interface DataOptions {
 /** A file that is read within this time needs no progress display. */
 const QUIET_MS = 1500;
 
+/** Adds `mrpo data`; Python is started only for hub data sets and for `--model`. */
 export function registerData(program: Command, io: CliIo): void {
   program
     .command('data')

@@ -8,6 +8,7 @@ import type { CheckResult } from '../doctor/finding.js';
 import { checkCacheFolder, checkDisk, checkMemory, checkNode } from '../doctor/machine.js';
 import { checkPython } from '../doctor/python.js';
 
+/** Adds `mrpo doctor`; the exit code is 1 if a check failed. */
 export function registerDoctor(program: Command, io: CliIo): void {
   program
     .command('doctor')

@@ -15,6 +15,7 @@ interface EvaluateOptions {
   readonly quiet?: boolean;
 }
 
+/** Adds `mrpo evaluate` for a configuration file or a run folder. */
 export function registerEvaluate(program: Command, io: CliIo): void {
   program
     .command('evaluate')

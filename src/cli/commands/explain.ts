@@ -30,6 +30,7 @@ Examples:
   $ npx mrpo explain pairs.jsonl --config run.yaml
 `;
 
+/** Adds `mrpo explain`: one block of text, or one line of JSON, per pair. */
 export function registerExplain(program: Command, io: CliIo): void {
   const command = program
     .command('explain')

@@ -11,6 +11,7 @@ interface ExportOptions {
   readonly json?: boolean;
 }
 
+/** Adds `mrpo export`; only `--merge` needs a backend. */
 export function registerExport(program: Command, io: CliIo): void {
   program
     .command('export')

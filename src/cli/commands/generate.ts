@@ -23,6 +23,7 @@ interface GenerateCommandOptions {
   readonly json?: boolean;
 }
 
+/** Adds `mrpo generate`; prompts come from `--prompt`, else one from standard input. */
 export function registerGenerate(program: Command, io: CliIo): void {
   program
     .command('generate')

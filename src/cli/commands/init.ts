@@ -17,6 +17,7 @@ interface InitOptions {
   readonly json?: boolean;
 }
 
+/** Adds `mrpo init`; a file that exists is an error. */
 export function registerInit(program: Command, io: CliIo): void {
   program
     .command('init')

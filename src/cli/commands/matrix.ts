@@ -5,6 +5,7 @@ import { readMatrix } from '../../experiments/index.js';
 import type { CliIo } from '../command.js';
 import { conduct, experimentOptions, type ExperimentOptions } from '../experiment.js';
 
+/** Adds `mrpo matrix`; cells that are finished are not run again. */
 export function registerMatrix(program: Command, io: CliIo): void {
   const command = program
     .command('matrix')

@@ -13,6 +13,7 @@ interface PlanOptions {
   readonly json?: boolean;
 }
 
+/** Adds `mrpo plan`; loads no model. */
 export function registerPlan(program: Command, io: CliIo): void {
   program
     .command('plan')

@@ -11,6 +11,7 @@ interface ReferencesOptions {
   readonly json?: boolean;
 }
 
+/** Adds `mrpo references`, a report from cached scores. */
 export function registerReferences(program: Command, io: CliIo): void {
   program
     .command('references')

@@ -26,6 +26,7 @@ interface ReproduceOptions extends ExperimentOptions {
 
 const NAMES = ['all', ...Object.keys(PAPER), ...Object.keys(VIEWS)];
 
+/** Adds `mrpo reproduce`; cells that are finished are not run again. */
 export function registerReproduce(program: Command, io: CliIo): void {
   const command = program
     .command('reproduce')
@@ -38,7 +39,7 @@ export function registerReproduce(program: Command, io: CliIo): void {
       'after',
       `
 A finished run is never repeated: the same command again runs nothing, and a command that was cut goes on. A run that
-fails is told as failed and stops nothing else. Tables, figures and the page are written from whatever is finished.
+fails is listed as failed and stops nothing else. Tables, figures and the page are written from whatever is finished.
 
 Examples:
   $ npx mrpo reproduce all --scale miniature

@@ -5,6 +5,7 @@ import { resumeRun } from '../../sdk/index.js';
 import { collect, type CliIo } from '../command.js';
 import { runWith, type RunOptions } from './train.js';
 
+/** Adds `mrpo resume`; output and exit code are those of `mrpo train`. */
 export function registerResume(program: Command, io: CliIo): void {
   program
     .command('resume')

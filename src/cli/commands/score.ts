@@ -24,6 +24,7 @@ interface ScoreOptions {
 /** Unusable pairs shown per reference; --json has them all. */
 const SHOWN_UNUSABLE = 10;
 
+/** Adds `mrpo score`; a model whose pairs are all in the cache is not loaded. */
 export function registerScore(program: Command, io: CliIo): void {
   program
     .command('score')

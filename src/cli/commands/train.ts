@@ -19,6 +19,7 @@ import { collect, printJson, type CliIo } from '../command.js';
 import { baselineText, metricTable } from '../metric-text.js';
 import { createRunDisplay } from '../run-display.js';
 
+/** Flags that `train` and `resume` share. */
 export interface RunOptions {
   readonly set: readonly string[];
   readonly backend?: string;
@@ -31,6 +32,7 @@ interface TrainOptions extends RunOptions {
   readonly resume?: string | true;
 }
 
+/** Adds `mrpo train`; a run that Ctrl-C stopped ends with exit code 130. */
 export function registerTrain(program: Command, io: CliIo): void {
   program
     .command('train')

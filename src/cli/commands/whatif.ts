@@ -17,6 +17,7 @@ interface WhatifOptions {
   readonly json?: boolean;
 }
 
+/** Adds `mrpo whatif`, a sweep over cached scores. */
 export function registerWhatif(program: Command, io: CliIo): void {
   program
     .command('whatif')

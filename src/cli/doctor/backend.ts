@@ -5,6 +5,7 @@ import { toMrpoError } from '../../core/errors.js';
 import type { CliIo } from '../command.js';
 import { fail, ok, type CheckResult } from './finding.js';
 
+/** Findings on the backend and its device; one failure if it cannot be reached or started. */
 export async function checkBackend(io: CliIo): Promise<CheckResult[]> {
   const address = io.env['MRPO_BACKEND'];
   const check = address === undefined || address === '' ? 'backend' : `backend at ${address}`;

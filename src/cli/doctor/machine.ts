@@ -11,6 +11,7 @@ const ENOUGH_DISK = 5e9;
 /** Less than this trains only very small models. */
 const ENOUGH_MEMORY = 4e9;
 
+/** Fails below Node.js 20. */
 export function checkNode(version = process.versions.node): CheckResult {
   const major = Number.parseInt(version, 10);
   if (major >= OLDEST_NODE) return ok('Node.js', version);
@@ -21,6 +22,7 @@ export function checkNode(version = process.versions.node): CheckResult {
   );
 }
 
+/** Warns below 4 GB in all. @param total Bytes; likewise `free`. */
 export function checkMemory(total = totalmem(), free = freemem()): CheckResult {
   const found = `${bytesText(total)}, ${bytesText(free)} unused`;
   return total >= ENOUGH_MEMORY

@@ -65,6 +65,7 @@ export function pinnedPackages(requirements: string): ReadonlyMap<string, readon
   return pins;
 }
 
+/** Fails for a missing package, warns for a release that is not among the pinned ones. */
 export function checkPackages(pins: ReadonlyMap<string, readonly string[]>, found: Probed['packages']): CheckResult {
   const missing: string[] = [];
   const others: string[] = [];

@@ -19,6 +19,7 @@ const pairSchema = z.strictObject({
 type GivenPair = z.output<typeof pairSchema>;
 type Counts = z.output<typeof counts>;
 
+/** A valid line of input, for help texts and hints. */
 export const PAIR_EXAMPLE = '{"policy":[-100,-120],"references":[[-105,-118],[-110,-119]],"tokens":[40,50]}';
 
 /**

@@ -23,6 +23,7 @@ GRACE_S = 5.0
 
 
 def arguments(argv: list[str] | None = None) -> argparse.Namespace:
+    """The command line, checked; ends the process with exit code 2 where it is wrong. `argv` defaults to `sys.argv`."""
     parser = argparse.ArgumentParser(
         prog="py_backend", description="Log-probs and gradients of language models over gRPC."
     )
@@ -79,6 +80,7 @@ async def serve(options: argparse.Namespace, ready: int) -> None:
 
 
 def main() -> int:
+    """Serves until it is stopped; gives the exit code."""
     options = arguments()
     if options.with_parent:
         die_with_parent()

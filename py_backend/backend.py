@@ -53,14 +53,18 @@ class Backend:
         self.registry = Registry()
 
     def identify(self, spec: ModelSpec, report: Report) -> ModelIdentity:
+        """Content identity of a model that need not be loaded; progress is reported in bytes hashed."""
         source = find_source(spec, self.roots)
         template = chat_template_of(load_tokenizer(spec, source))
         return identify(spec, source, template, self.device, report)
 
     def info(self) -> ServerInfo:
+        """Facts about device, versions and memory as they are now."""
         return ServerInfo.of(self.device)
 
     def load(self, spec: ModelSpec, report: Report) -> LoadedModel:
+        """Brings a model into memory and keeps it until `unload`. Raises Fault for what cannot be a model of this
+        engine."""
         source = find_source(spec, self.roots)
         size = sum(path.stat().st_size for path in source.weight_files())
         report(Progress("load", 0, size, "bytes"))
@@ -84,10 +88,13 @@ class Backend:
         return LoadedModel.of(held.handle, loaded, identity, engine)
 
     def unload(self, handle: str) -> None:
+        """Frees a model with its row sets and its trainer. An unknown handle is no error."""
         self.registry.drop_model(handle)
         release_memory()
 
     def open_rows(self, model_handle: str, rule: TokenRule) -> str:
+        """An empty row set on a model; gives its handle. Raises ROW_INVALID for a `max_length` below 2 or above the
+        context."""
         held = self.registry.model(model_handle)
         if rule.max_length < 2:
             raise Fault("ROW_INVALID", f"max_length: expected at least 2 tokens, got {rule.max_length}")
@@ -119,6 +126,9 @@ class Backend:
         adapter_off: bool,
         give: Callable[[list[int], list[float], Progress], None],
     ) -> None:
+        """Log-probs of rows without gradients; all usable rows where `indices` is empty. `give` gets, per batch, row
+        indices,
+        log-probs in nats (chosen, rejected of each row in turn) and the progress in rows."""
         rows = self.registry.row_set(row_set)
         held = self.registry.model(rows.model_handle)
         wanted = rows.check(indices) if indices else rows.usable()
@@ -136,6 +146,7 @@ class Backend:
         with_adapter(held.policy, adapter_off, run)
 
     def encode_prompts(self, handle: str, prompts: list[Prompt], check: Callable[[], None]) -> list[EncodedPrompt]:
+        """Token ids of prompts, in their order. `check` is called between prompts and may raise to stop."""
         held = self.registry.model(handle)
         return encode_prompts(held.encoder, prompts, context_length(held.loaded.base.config), check)
 
@@ -148,6 +159,9 @@ class Backend:
         give: Callable[[Generation], None],
         check: Callable[[], None],
     ) -> None:
+        """One answer per prompt, in any order; `give` gets each when it is finished. Raises UNSUPPORTED for more new
+        tokens than the
+        model's context has."""
         held = self.registry.model(handle)
         context = context_length(held.loaded.base.config)
         if 0 < context < sampling.max_new_tokens:
@@ -188,6 +202,7 @@ class Backend:
         )
 
     def close_trainer(self, handle: str) -> None:
+        """Frees optimizer and graphs; the model stays, with its adapter. An unknown handle is no error."""
         self.registry.drop_trainer(handle)
         release_memory()
 
@@ -256,6 +271,7 @@ class Backend:
         return trainer
 
     def snapshot(self, trainer_handle: str, step: int) -> Snapshot:
+        """A copy of the trainer's state after the committed `step`; the trainer may go on meanwhile."""
         return self.registry.trainer(trainer_handle).snapshot(step)
 
     def restore(self, trainer_handle: str, folder: Path) -> int:
@@ -277,6 +293,7 @@ class Backend:
 
     @property
     def process_id(self) -> int:
+        """What a client on this machine looks up to see whether this process still lives."""
         return os.getpid()
 
 

@@ -41,6 +41,7 @@ class Host:
     def start(
         self, address: str, token: str | None = None, threads: int | None = None, device: str | None = None
     ) -> dict[str, Any]:
+        """Serves on an address; gives where it really listens. Raises RuntimeError if a server runs already."""
         from .info import set_threads
         from .rpc.server import ServerConfig, start_server
 
@@ -53,6 +54,7 @@ class Host:
         return {"address": self._server.address, "pid": os.getpid()}
 
     def stop(self, grace: float = DEFAULT_GRACE_S) -> dict[str, Any]:
+        """Ends the server, calls in progress after `grace` seconds; does nothing if there is none."""
         server, self._server = self._server, None
         if server is not None:
             self._run(server.stop(grace))

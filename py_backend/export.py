@@ -98,6 +98,7 @@ def _write(loaded: Loaded, policy: Policy | None, spec: ExportSpec, folder: Path
 
 
 def check_target(path: str, roots: Roots, replace: bool) -> Path:
+    """The absolute folder to write to, its parent made. Raises PATH_REFUSED where something is that must stay."""
     target = roots.check(path, "export")
     if target.exists() and not may_take(target, replace):
         raise Fault("PATH_REFUSED", f"export to {target}: it exists and is not an empty folder", "Choose another path.")

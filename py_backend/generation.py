@@ -26,7 +26,7 @@ from .training.seeds import derived_seed
 
 BATCH = 8
 REPLY = "quokka"
-"""A text that no template writes by itself."""
+"""A text that no template writes of its own accord."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,9 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class Generation:
+    """One answer: `index` of its prompt, text without special tokens, number of tokens, and whether an end token
+    came."""
+
     index: int
     text: str
     tokens: int
@@ -124,6 +127,7 @@ def _batches(prompts: Sequence[EncodedPrompt], max_new_tokens: int) -> Iterator[
 
 
 def prompt_ids(encoder: TextEncoder, prompt: Prompt, index: int) -> list[int]:
+    """Token ids of one prompt, at least one. Raises ROW_INVALID naming the prompt by its index."""
     try:
         if not prompt.plain:
             ids = encoder.ids(render_prompt(encoder.tokenizer, prompt.messages, prompt.tools))

@@ -14,6 +14,7 @@ PACKAGES = ("torch", "transformers", "peft", "bitsandbytes", "safetensors", "tok
 
 
 def device_name(device: torch.device) -> str:
+    """Product name of the GPU or the processor."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return _cpu_name() or platform.processor() or platform.machine()
@@ -54,7 +55,7 @@ def capabilities() -> list[str]:
 
 
 def quiet_libraries() -> None:
-    """A log that a person can read: no progress bars (clients are told by progress messages), no repeated warnings."""
+    """A log that a person can read: no progress bars (clients get progress messages), no repeated warnings."""
     from huggingface_hub.utils import disable_progress_bars
     from transformers.utils.logging import disable_progress_bar
 

@@ -39,9 +39,11 @@ class RowSet:
     rows: list[TokenizedRow] = field(default_factory=list)
 
     def usable(self) -> list[int]:
+        """Indices of the rows that can be scored, ascending."""
         return [index for index, row in enumerate(self.rows) if not row.facts.unusable]
 
     def pairs(self, indices: list[int]) -> list[TokenPair]:
+        """Rows as the engine takes them, in the order of `indices`. Raises ROW_INVALID as `check` does."""
         return [self.rows[index].pair() for index in self.check(indices)]
 
     def check(self, indices: list[int]) -> list[int]:
@@ -64,12 +66,15 @@ class Registry:
         self._trainers: dict[str, Trainer] = {}
 
     def new_handle(self, kind: str) -> str:
+        """A handle that this process has never given before: "model-1"."""
         return f"{kind}-{next(self._count)}"
 
     def add_model(self, model: HeldModel) -> None:
+        """Keeps a model under its own handle."""
         self._models[model.handle] = model
 
     def model(self, handle: str) -> HeldModel:
+        """The model of a handle. Raises UNKNOWN_HANDLE."""
         return self._models.get(handle) or _unknown("model", handle)
 
     def drop_model(self, handle: str) -> None:
@@ -81,11 +86,13 @@ class Registry:
             del self._row_sets[name]
 
     def add_row_set(self, row_set: RowSet) -> str:
+        """Keeps a row set; gives its handle."""
         handle = self.new_handle("rows")
         self._row_sets[handle] = row_set
         return handle
 
     def row_set(self, handle: str) -> RowSet:
+        """The row set of a handle. Raises UNKNOWN_HANDLE."""
         return self._row_sets.get(handle) or _unknown("row set", handle)
 
     def pairs_of(self, model_handle: str) -> list[TokenPair]:
@@ -96,11 +103,13 @@ class Registry:
         return [row.pair() for row in shortest]
 
     def add_trainer(self, model: HeldModel, trainer: Trainer) -> str:
+        """Keeps a trainer and notes it on its model; gives its handle."""
         model.trainer = self.new_handle("trainer")
         self._trainers[model.trainer] = trainer
         return model.trainer
 
     def trainer(self, handle: str) -> Trainer:
+        """The trainer of a handle. Raises UNKNOWN_HANDLE."""
         return self._trainers.get(handle) or _unknown("trainer", handle)
 
     def drop_trainer(self, handle: str) -> None:

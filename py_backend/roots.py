@@ -13,10 +13,13 @@ LONGEST_PATH, LONGEST_NAME = 4096, 255  # bytes
 
 @dataclass(frozen=True, slots=True)
 class Roots:
+    """Absolute folders; without any, every path is allowed."""
+
     folders: tuple[Path, ...] = ()
 
     @staticmethod
     def of(folders: list[str]) -> Roots:
+        """From paths as a user writes them; `~` and links are followed."""
         return Roots(tuple(Path(folder).expanduser().resolve() for folder in folders))
 
     def check(self, path: Path | str, what: str) -> Path:
@@ -39,6 +42,7 @@ class Roots:
         return resolved
 
     def hold(self, resolved: Path) -> bool:
+        """Whether an absolute path without links lies below one of the folders."""
         return not self.folders or any(resolved.is_relative_to(folder) for folder in self.folders)
 
     def check_below(self, folder: Path, what: str) -> None:

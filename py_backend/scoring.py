@@ -44,6 +44,7 @@ def _score_batch(
 
 
 def tokens_of(row: TokenizedRow) -> int:
+    """Tokens of a row's forward pass: the prompt once, both responses."""
     return len(row.prefix) + len(row.chosen) + len(row.rejected)
 
 

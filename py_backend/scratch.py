@@ -32,6 +32,7 @@ def scratch_folder(parent: Path, name: str) -> Iterator[Path]:
 
 
 def sweep(parent: Path, name: str) -> None:
+    """Removes the folders of this name whose owner has ended."""
     pattern = re.compile(re.escape(f".{name}-") + r"[a-z0-9_]{8}")
     for folder in parent.iterdir():
         if pattern.fullmatch(folder.name) and is_abandoned(folder):
@@ -39,6 +40,7 @@ def sweep(parent: Path, name: str) -> None:
 
 
 def is_abandoned(folder: Path) -> bool:
+    """Whether nobody can need a folder any more. A folder without an owner counts after a while, if it is empty."""
     try:
         return has_ended(json.loads((folder / OWNER_FILE).read_text(encoding="utf-8")))
     except (OSError, ValueError, KeyError):
@@ -51,6 +53,7 @@ def is_abandoned(folder: Path) -> bool:
 
 
 def this_process() -> dict[str, str | int]:
+    """The owner that a folder made now is given; the fields are those of ProcessOwner in src/core/process-owner.ts."""
     return {
         "host": socket.gethostname(),
         "boot": _text("/proc/sys/kernel/random/boot_id"),

@@ -34,6 +34,7 @@ class ServerInfo:
 
     @staticmethod
     def of(device: torch.device) -> ServerInfo:
+        """As it is now: free memory and peak change from call to call."""
         total, free = device_memory(device)
         return ServerInfo(
             server_version=__version__,
@@ -69,6 +70,7 @@ class LoadedModel:
 
     @staticmethod
     def of(handle: str, loaded: Loaded, identity: ModelIdentity, engine: Engine) -> LoadedModel:
+        """Facts of a model that has just been loaded; sizes are those of its text part."""
         base = loaded.base
         config = base.config.get_text_config()
         return LoadedModel(

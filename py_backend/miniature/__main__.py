@@ -36,6 +36,7 @@ def world_hash() -> str:
 
 
 def note(text: str) -> None:
+    """A line for the person who waits, on stderr."""
     print(text, file=sys.stderr, flush=True)
 
 
@@ -79,6 +80,7 @@ def build_whole(target: Path, fill: Callable[[Path], None]) -> Path:
 
 
 def write_pairs(folder: Path) -> None:
+    """The quickstart's pairs: train.jsonl and held-out.jsonl."""
     from .language import SEED, make_world
     from .pairs import make_pairs, write_jsonl
 
@@ -88,6 +90,7 @@ def write_pairs(folder: Path) -> None:
 
 
 def write_paper_sets(folder: Path) -> None:
+    """Two files for each set that stands in place of one of the paper's: NAME-train.jsonl and NAME-test.jsonl."""
     from .language import make_world
     from .pairs import PAPER_SETS, make_paper_set, write_jsonl
 
@@ -122,6 +125,7 @@ def train_side_by_side(folder: Path, names: tuple[str, ...], parent: Path | None
 
 
 def train_one(name: str, folder: Path, parent: Path | None) -> None:
+    """Pre-trains one model into `folder`; `parent` is needed for "alpaca" only, which is trained on from it."""
     from transformers.utils.logging import disable_progress_bar
 
     from .models import CHARACTERS, TINY
@@ -142,6 +146,7 @@ def train_one(name: str, folder: Path, parent: Path | None) -> None:
 
 
 def main() -> None:
+    """Builds what the command line asks for and prints the folder as the last line."""
     parser = argparse.ArgumentParser(description="Build the miniature world.")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--paper", action="store_true", help="with the models and sets of the miniature reproduction")

@@ -56,6 +56,7 @@ class World:
     answers: frozenset[str]
 
     def of(self, skill: str) -> list[Fact]:
+        """All facts of one skill, in their order."""
         return [fact for fact in self.facts if fact.skill == skill]
 
 
@@ -118,4 +119,5 @@ def ask(fact: Fact, chance: random.Random) -> str:
 
 
 def wrong_answer(fact: Fact, chance: random.Random) -> str:
+    """One of the fact's wrong answers, drawn at random."""
     return chance.choice(fact.wrong)

@@ -38,6 +38,7 @@ class Character:
     config: Callable[[], PretrainedConfig]
 
     def special_tokens(self) -> list[str]:
+        """Those that this model has: padding, BOS, EOS and the marks of turns."""
         return [token for token in (self.pad, self.bos, self.eos, *self.markers) if token is not None]
 
 

@@ -72,6 +72,7 @@ def make_paper_set(world: World, of: PairSet) -> tuple[list[Row], list[Row]]:
 
 
 def swapped(row: Row) -> Row:
+    """The row with a wrong label: chosen and rejected exchanged."""
     return {**row, "chosen": row["rejected"], "rejected": row["chosen"]}
 
 
@@ -102,4 +103,5 @@ def rows(
 
 
 def write_jsonl(path: Path, made: list[Row]) -> None:
+    """One JSON object a line; a file that is there is replaced."""
     path.write_text("".join(f"{json.dumps(row)}\n" for row in made), encoding="utf8")

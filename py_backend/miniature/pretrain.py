@@ -68,7 +68,7 @@ def learning_rate(step: int, steps: int) -> float:
 def pretrain(character: Character, folder: Path, report: Callable[[int, float], None]) -> None:
     """Trains a model from scratch on its own corpus and writes it to `folder` in Hugging Face format.
 
-    `report` is told the step (from 1) and the mean loss in nats per answer token.
+    `report` gets the step (from 1) and the mean loss in nats per answer token.
     """
     torch.set_num_threads(1)
     torch.manual_seed(character.seed)

@@ -67,6 +67,7 @@ def hash_file(path: Path, read: Callable[[int], None] | None = None) -> str:
 
 
 def signature(path: Path) -> dict[str, int]:
+    """What the file system says of a file; it changes whenever the content may have changed."""
     stat = path.stat()
     return {
         "device": stat.st_dev,
@@ -78,11 +79,13 @@ def signature(path: Path) -> dict[str, int]:
 
 
 def entry_path(sign: dict[str, int]) -> Path:
+    """Where the digest of a file with this signature is remembered."""
     name = hashlib.sha256(json.dumps(sign, sort_keys=True).encode()).hexdigest()
     return cache_folder() / "hashes" / name[:2] / f"{name[2:]}.json"
 
 
 def recall(sign: dict[str, int]) -> str | None:
+    """The digest remembered for a signature, as hex digits; None if there is none or it cannot be read."""
     try:
         entry = json.loads(entry_path(sign).read_text(encoding="utf-8"))
         return str(entry["sha256"]) if entry["file"] == sign else None

@@ -1,4 +1,4 @@
-"""Which tensors of a GGUF file transformers leaves unread without a word."""
+"""Which tensors of a GGUF file transformers silently leaves unread."""
 
 from __future__ import annotations
 

@@ -65,6 +65,7 @@ def require_reachable_dataset(name: str, revision: str) -> None:
 
 
 def unreachable(name: str, what: str, error: Exception) -> Fault:
+    """The MODEL_NOT_FOUND fault for a name that is neither a folder nor can be downloaded."""
     first_line = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
     return Fault(
         "MODEL_NOT_FOUND",

@@ -39,6 +39,9 @@ SILENT_TOKENIZER_KEYS = {"chat_template", "name_or_path", "_name_or_path", "_com
 
 @dataclass(frozen=True, slots=True)
 class ModelIdentity:
+    """SHA-256 digests as hex digits; `numeric_path` is readable text and `revision` the commit of a hub id, else
+    empty."""
+
     weights: str
     tokenizer: str
     chat_template: str

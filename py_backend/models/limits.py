@@ -84,6 +84,7 @@ def settings(source: Source) -> dict[str, Any]:
 
 
 def counts(config: Any) -> Iterator[tuple[str, int]]:
+    """Names and values of all settings that count something, at any depth."""
     for key, value in config.items() if isinstance(config, dict) else ():
         if isinstance(value, dict):
             yield from counts(value)
@@ -123,6 +124,7 @@ def weights_held(source: Source, packed: bool) -> int:
 
 
 def names_of(model: torch.nn.Module) -> list[str]:
+    """Names of all modules and parameters, for a look at their pattern."""
     return [name for name, _ in (*model.named_modules(), *model.named_parameters()) if name]
 
 

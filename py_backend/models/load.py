@@ -50,6 +50,7 @@ class Loaded:
 
     @property
     def device(self) -> torch.device:
+        """Where the weights lie."""
         return next(self.base.parameters()).device
 
     @property
@@ -242,6 +243,7 @@ def plain_if_gguf(model: PreTrainedModel, source: Source) -> PreTrainedModel:
 
 
 def quantization_config(spec: ModelSpec, device: torch.device) -> object:
+    """The bitsandbytes settings of an int8 or nf4 model; nf4 uses double quantisation."""
     from transformers import BitsAndBytesConfig
 
     if spec.quantization == "int8":

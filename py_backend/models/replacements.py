@@ -39,6 +39,8 @@ class Replacements:
         return {*saved_modules(base, self.modules), *self.rows}
 
     def equal(self, other: Replacements) -> bool:
+        """Whether both replace the same weights by the same values."""
+
         def same(one: Mapping[str, torch.Tensor], two: Mapping[str, torch.Tensor]) -> bool:
             return one.keys() == two.keys() and all(torch.equal(value, two[name]) for name, value in one.items())
 

@@ -50,9 +50,11 @@ class Source:
     words: Source | None = None
 
     def weight_files(self) -> list[Path]:
+        """Files with the base's weights."""
         return [self.folder / self.gguf] if self.gguf else checkpoint(self.folder).files
 
     def tokenizer_files(self) -> list[Path]:
+        """Files that decide how the tokenizer splits text, in a fixed order."""
         usual = [path for name in TOKENIZER_FILES if (path := self.folder / name).is_file()]
         others = [
             path for path in self.folder.iterdir() if OTHER_TOKENIZER_FILES.fullmatch(path.name) and path.is_file()
@@ -76,6 +78,7 @@ def find_source(spec: ModelSpec, roots: Roots) -> Source:
 
 
 def has_tokenizer(folder: Path) -> bool:
+    """Whether a folder has a vocabulary."""
     return any((folder / file).is_file() for file in VOCABULARY_FILES)
 
 
@@ -133,6 +136,7 @@ def check_contents(folder: Path, what: str, roots: Roots) -> None:
 
 
 def named_files(index: Path, what: str) -> set[object]:
+    """File names in an index of sharded weights. Raises MODEL_INVALID for one that cannot be read."""
     try:
         return set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -140,6 +144,7 @@ def named_files(index: Path, what: str) -> set[object]:
 
 
 def looks_like_path(name: str) -> bool:
+    """Whether a name can only be meant as a path, not as a hub id."""
     return name.startswith(("/", ".", "~")) or name.endswith(".gguf") or HUB_ID.fullmatch(name) is None
 
 
@@ -208,6 +213,7 @@ def _known_to_transformers(config: dict[str, object]) -> bool:
 
 
 def check_gguf(path: Path, name: str) -> None:
+    """Raises MODEL_INVALID for a file that is no GGUF or only a part of one."""
     with path.open("rb") as file:
         if file.read(4) != b"GGUF":
             raise Fault("MODEL_INVALID", f"model {name}: the file does not begin as a GGUF file does")

@@ -36,4 +36,5 @@ class ModelSpec:
         return "float16" if before_ampere(device) else "bfloat16"
 
     def attention_name(self) -> str:
+        """As transformers calls it; "auto" is sdpa."""
         return "sdpa" if self.attention in ("", "auto") else self.attention

@@ -86,6 +86,7 @@ def lora_layers(model: nn.Module) -> dict[str, LoraLayer]:
 
 
 def carries(layer: nn.Module, adapter: str) -> bool:
+    """Whether a LoRA layer has matrices of this adapter."""
     return adapter in layer.lora_A or adapter in layer.lora_embedding_A
 
 

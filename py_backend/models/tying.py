@@ -6,6 +6,7 @@ from torch import nn
 
 
 def tied(base: nn.Module) -> bool:
+    """Whether input and output embeddings are one tensor."""
     head = base.get_output_embeddings()
     return head is not None and _own(head).weight is _own(base.get_input_embeddings()).weight
 

@@ -23,6 +23,7 @@ class Piece:
 
 
 def send_pieces(snapshot: Snapshot, send: Send) -> None:
+    """Every file of a snapshot in order, cut into pieces; the last piece of a file carries its SHA-256."""
     for file, content in snapshot.files():
         digest = hashlib.sha256(content).hexdigest()
         for start in range(0, len(content), PIECE_BYTES):

@@ -72,6 +72,7 @@ class DeviceThread:
                 log.error("a job failed", exc_info=error)
 
     def submit(self, job: Job) -> None:
+        """Queues a job behind those that wait; returns at once."""
         self._jobs.put(job)
 
     async def run(self, function: Callable[[], T], undo: Callable[[T], None] | None = None) -> T:

@@ -46,6 +46,7 @@ class Doorkeeper:
         self._since: dict[Peer, float] = {}
 
     def admit(self, peer: str) -> None:
+        """Notes that a connection has asked something. `peer` is gRPC's text: "ipv4:127.0.0.1:40000"."""
         found = peer_of(peer)
         if found is not None:
             self._admitted[found] = time.monotonic()
@@ -60,6 +61,7 @@ class Doorkeeper:
                 log.warning("connections cannot be counted: %s", error)
 
     def look(self, port: int) -> None:
+        """One look at the sockets of `port`: ends connections that are silent for too long or too many."""
         now = time.monotonic()
         here = connections_at(port)
         for peer, admitted in list(self._admitted.items()):

@@ -15,6 +15,7 @@ SERVICE = pb.DESCRIPTOR.services_by_name["BackendService"]
 
 
 def service_handler(servicer: object) -> grpc.GenericRpcHandler:
+    """All methods of BackendService, for a server. Raises AttributeError if the servicer lacks one."""
     handlers = {method.name: _handler(method, getattr(servicer, method.name)) for method in SERVICE.methods}
     return grpc.method_handlers_generic_handler(SERVICE.full_name, handlers)
 

@@ -39,6 +39,7 @@ class Guard(grpc.aio.ServerInterceptor):
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler]],
         details: grpc.HandlerCallDetails,
     ) -> grpc.RpcMethodHandler:
+        """Wraps the handler of the called method; an unknown method stays unknown."""
         handler = await continuation(details)
         return handler and guarded(details.method.rpartition("/")[2], handler, self._admitted)
 
@@ -85,6 +86,7 @@ def guarded(name: str, handler: grpc.RpcMethodHandler, admitted: Callable[[str],
 
 
 async def abort(name: str, error: BaseException, context: grpc.aio.ServicerContext) -> None:
+    """Ends a call with the status that `error` stands for; never returns."""
     if isinstance(error, Fault):
         log.info("%s refused: %s: %s", name, error.reason, error.message)
         await context.abort(code_of(error), short(error.message), ((DETAILS_KEY, status_bytes(error)),))

@@ -39,6 +39,7 @@ class TokenInterceptor(grpc.aio.ServerInterceptor):
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler]],
         details: grpc.HandlerCallDetails,
     ) -> grpc.RpcMethodHandler:
+        """The method's handler if exactly one token came and it is the right one; else one that refuses."""
         # One, and the right one: of several, whoever reads the other one of them would be deceived.
         given = [value for key, value in details.invocation_metadata or () if key == "authorization"]
         raw = [value if isinstance(value, bytes) else value.encode() for value in given]
@@ -138,6 +139,7 @@ def server_credentials(files: TlsFiles) -> grpc.ServerCredentials:
 
 
 def read_pem(path: str, what: str) -> bytes:
+    """Bytes of a file. Raises AddressRefused if it cannot be read; `what` names it in the message."""
     try:
         return Path(path).read_bytes()
     except OSError as error:
@@ -149,6 +151,7 @@ def _no_password() -> str:
 
 
 def is_loopback(host: str) -> bool:
+    """Whether a host name or IP address means this machine; other names than localhost are not looked up."""
     if host == "localhost":
         return True
     try:

@@ -35,11 +35,11 @@ OPTIONS = [
     ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
     ("grpc.so_reuseport", 0),  # a second server on the same port is an error and not a surprise
     ("grpc.server_handshake_timeout_ms", 20_000),
-    ("grpc.max_connection_idle_ms", 600_000),  # without a call; a client that comes back connects again by itself
+    ("grpc.max_connection_idle_ms", 600_000),  # without a call; a client that comes back reconnects automatically
 ]
 
 
-# Find a client on another machine that vanished without a word. Of this machine's own the system tells every end, and
+# Find a client on another machine that vanished silently. Of this machine's own the system tells every end, and
 # one that only sleeps (a laptop's lid, a paused container) must find its calls open when it wakes.
 KEEPALIVE = [
     ("grpc.keepalive_permit_without_calls", 1),
@@ -83,6 +83,7 @@ class RunningServer:
         await self._server.stop(grace_s)
 
     async def wait(self) -> None:
+        """Returns when the server has ended."""
         await self._server.wait_for_termination()
 
 
@@ -112,6 +113,7 @@ async def start_server(config: ServerConfig) -> RunningServer:
 
 
 def is_local(address: str) -> bool:
+    """Whether only processes of this machine can reach an address."""
     return address.startswith("unix:") or is_loopback(address.rpartition(":")[0].strip("[]"))
 
 
@@ -133,10 +135,12 @@ def bind(server: grpc.aio.Server, config: ServerConfig, credentials: grpc.Server
 
 
 def socket_path(address: str) -> str:
+    """The path in a `unix:` address."""
     return address.removeprefix("unix:").replace("///", "/", 1)
 
 
 def clear_stale_socket(address: str) -> None:
+    """Removes a socket file that nobody listens on. Raises AddressRefused if somebody does."""
     path = socket_path(address)
     if not os.path.exists(path):
         return

@@ -28,6 +28,8 @@ class LastProgress:
         self.value = Progress(stage, 0, 0, unit)
 
     def reporter(self, send: Send) -> Any:
+        """A function that sends progress and remembers it, to be said again when nothing new comes."""
+
         def report(value: Progress) -> None:
             self.value = value
             send(value)
@@ -43,9 +45,11 @@ class BackendServicer:
         self._device = device
 
     async def GetServerInfo(self, request: pb.GetServerInfoRequest) -> pb.GetServerInfoResponse:
+        """Answered on the event loop, also while the device is busy."""
         return wire.server_info(self._backend)
 
     async def IdentifyModel(self, request: pb.IdentifyModelRequest) -> AsyncIterator[pb.IdentifyModelResponse]:
+        """Runs beside the device."""
         spec, last = wire.model_spec(request.model), LastProgress("hash", "bytes")
         work = lambda send: send(self._backend.identify(spec, last.reporter(send)))  # noqa: E731
         async for event in stream(own_thread, work, idle=lambda: last.value):
@@ -55,6 +59,7 @@ class BackendServicer:
                 yield pb.IdentifyModelResponse(identity=wire.identity(event))
 
     async def LoadModel(self, request: pb.LoadModelRequest) -> AsyncIterator[pb.LoadModelResponse]:
+        """A model whose caller has left meanwhile is unloaded again."""
         spec, last = wire.model_spec(request.model), LastProgress("load", "bytes")
 
         def work(send: Send) -> None:
@@ -71,12 +76,14 @@ class BackendServicer:
                 yield pb.LoadModelResponse(loaded=wire.loaded_model(event))
 
     async def UnloadModel(self, request: pb.UnloadModelRequest) -> pb.UnloadModelResponse:
+        """Waits for the jobs before it."""
         await self._device.run(lambda: self._backend.unload(request.model_handle))
         return pb.UnloadModelResponse()
 
     async def RegisterRows(
         self, requests: AsyncIterator[pb.RegisterRowsRequest]
     ) -> AsyncIterator[pb.RegisterRowsResponse]:
+        """Tokenises each message's rows beside the device and answers with their facts."""
         row_set = ""
         async for request in requests:
             if request.HasField("open"):
@@ -92,6 +99,7 @@ class BackendServicer:
                 yield pb.RegisterRowsResponse(row_set=row_set, rows=map(wire.row_facts, facts))
 
     async def Score(self, request: pb.ScoreRequest) -> AsyncIterator[pb.ScoreResponse]:
+        """One message per batch; the last progress again where a batch takes long."""
         last = LastProgress("score", "rows")
 
         def work(send: Send) -> None:
@@ -106,6 +114,7 @@ class BackendServicer:
             yield response
 
     async def Generate(self, request: pb.GenerateRequest) -> AsyncIterator[pb.GenerateResponse]:
+        """Prompts are encoded beside the device, answers made on it."""
         handle, prompts, sampling = request.model_handle, wire.prompts(request), wire.sampling(request)
 
         def encode(send: Send) -> None:  # beside the device: a model's own template and tokenizer may be slow
@@ -121,20 +130,24 @@ class BackendServicer:
             yield response
 
     async def CreateTrainer(self, request: pb.CreateTrainerRequest) -> pb.CreateTrainerResponse:
+        """A trainer whose caller has left meanwhile is closed again."""
         spec = wire.trainer_spec(request)
         create = lambda: self._backend.create_trainer(request.model_handle, spec)  # noqa: E731
         undo = lambda created: self._backend.close_trainer(created.handle)  # noqa: E731
         return wire.created(await self._device.run(create, undo))
 
     async def CloseTrainer(self, request: pb.CloseTrainerRequest) -> pb.CloseTrainerResponse:
+        """Waits for the jobs before it."""
         await self._device.run(lambda: self._backend.close_trainer(request.trainer_handle))
         return pb.CloseTrainerResponse()
 
     async def Train(self, requests: AsyncIterator[pb.TrainRequest]) -> AsyncIterator[pb.TrainResponse]:
+        """Frames are answered in the order in which they come, see `TrainStream`."""
         async for answer in TrainStream(self._backend, self._device).answers(requests):
             yield answer
 
     async def SaveCheckpoint(self, request: pb.SaveCheckpointRequest) -> AsyncIterator[pb.SaveCheckpointResponse]:
+        """The copy is made on the device thread, the pieces beside it while training goes on."""
         copy = lambda: self._backend.snapshot(request.trainer_handle, request.step)  # noqa: E731
         snapshot = await self._device.run(copy)
         yield pb.SaveCheckpointResponse(copied=pb.SaveCheckpointResponse.Copied(bytes=snapshot.size))
@@ -146,6 +159,7 @@ class BackendServicer:
     async def LoadCheckpoint(
         self, requests: AsyncIterator[pb.LoadCheckpointRequest]
     ) -> AsyncIterator[pb.LoadCheckpointResponse]:
+        """Pieces become files in a temporary folder, which the trainer then reads as a whole."""
         handle = ""
         with scratch_folder(Path(tempfile.gettempdir()), "mrpo-checkpoint") as folder:
             async for request in requests:
@@ -157,6 +171,7 @@ class BackendServicer:
         yield pb.LoadCheckpointResponse(loaded=pb.LoadCheckpointResponse.Loaded(committed_step=step))
 
     async def Export(self, request: pb.ExportRequest) -> AsyncIterator[pb.ExportResponse]:
+        """Progress in bytes, then the names of the files."""
         spec, last = wire.export_spec(request), LastProgress("write", "bytes")
 
         def work(send: Send) -> None:
@@ -170,6 +185,7 @@ class BackendServicer:
                 yield pb.ExportResponse(exported=wire.exported(event))
 
     async def ReadDataset(self, request: pb.ReadDatasetRequest) -> AsyncIterator[pb.ReadDatasetResponse]:
+        """Runs beside the device; several rows in a message."""
         ask = (request.dataset, request.split, request.revision, request.configuration, request.limit)
         async for rows in stream(own_thread, lambda send: read_dataset(*ask, give=send)):
             yield pb.ReadDatasetResponse(json_rows=rows)

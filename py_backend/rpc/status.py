@@ -37,11 +37,13 @@ LONGEST_MESSAGE = 1500
 
 
 def short(text: str) -> str:
+    """The text cut to what fits into a header of gRPC."""
     most = LONGEST_MESSAGE if text.isascii() else LONGEST_MESSAGE // 3
     return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
 def code_of(fault: Fault) -> grpc.StatusCode:
+    """The gRPC status code of a fault's reason."""
     return CODES[fault.reason]
 
 

@@ -51,6 +51,7 @@ def one_of(what: str, value: object, known: Iterable[object]) -> None:
 
 
 def server_info(backend: Backend) -> pb.GetServerInfoResponse:
+    """Facts of device and build, and this process's own: protocol version, incarnation, limits."""
     value = backend.info()
     return pb.GetServerInfoResponse(
         protocol_version=PROTOCOL_VERSION,
@@ -62,6 +63,7 @@ def server_info(backend: Backend) -> pb.GetServerInfoResponse:
 
 
 def model_spec(message: pb.ModelSpec) -> ModelSpec:
+    """Raises Fault for a quantisation or number format that is not known, and for an empty source."""
     one_of("quantization", message.quantization, QUANTIZATIONS)
     one_of("dtype", message.dtype, ("", *DTYPES))
     if not message.source:
@@ -80,10 +82,12 @@ def model_spec(message: pb.ModelSpec) -> ModelSpec:
 
 
 def progress(value: Progress) -> pb.Progress:
+    """`done` of `total` in `unit`s; 0 of `total` means not known."""
     return pb.Progress(stage=value.stage, done=value.done, total=value.total, unit=value.unit)
 
 
 def identity(value: ModelIdentity) -> pb.ModelIdentity:
+    """Digests as hex digits."""
     return pb.ModelIdentity(
         weights=value.weights,
         tokenizer=value.tokenizer,
@@ -94,11 +98,14 @@ def identity(value: ModelIdentity) -> pb.ModelIdentity:
 
 
 def loaded_model(value: LoadedModel) -> pb.LoadedModel:
+    """Every fact of the value; its handle is called `model_handle`."""
     facts = {field.name: getattr(value, field.name) for field in fields(value)}
     return pb.LoadedModel(model_handle=facts.pop("handle"), identity=identity(facts.pop("identity")), **facts)
 
 
 def token_rule(message: pb.RegisterRowsRequest.Open) -> TokenRule:
+    """Empty fields become their defaults: chat template, assistant turns. Raises Fault for values that are not
+    known."""
     one_of("truncation", message.truncation, TRUNCATIONS)
     one_of("template", message.template, ("", "chat", "paper"))
     one_of("score_turns", message.score_turns, ("", "assistant", "all"))
@@ -112,6 +119,7 @@ def token_rule(message: pb.RegisterRowsRequest.Open) -> TokenRule:
 
 
 def messages(listed: Iterable[pb.Message]) -> list[Message]:
+    """Role, text and whatever else a chat template may read. Raises Fault for `extra_json` that is no JSON object."""
     return [Message(message.role, message.content, extra(message.extra_json)) for message in listed]
 
 
@@ -137,11 +145,13 @@ def from_json(text: str, name: str, kind: type) -> Any:
 
 
 def pair_text(message: pb.PairText) -> PairText:
+    """Tools are a list or None. Raises Fault for `tools_json` that is no JSON list."""
     sides = (messages(side) for side in (message.prompt, message.chosen, message.rejected))
     return PairText(*sides, message.plain, from_json(message.tools_json, "tools_json", list) or None)
 
 
 def row_facts(facts: RowFacts) -> pb.RowFacts:
+    """Stretches of context become one flat list: start, end, start..."""
     return pb.RowFacts(
         prompt_tokens=facts.prompt_tokens,
         chosen_tokens=facts.chosen_tokens,
@@ -165,10 +175,12 @@ def row_facts(facts: RowFacts) -> pb.RowFacts:
 
 
 def scores(rows: list[int], logps: list[float], value: Progress) -> pb.ScoreResponse:
+    """`logps` holds chosen and rejected of each row in turn, in nats."""
     return pb.ScoreResponse(rows=rows, chosen_logps=logps[0::2], rejected_logps=logps[1::2], progress=progress(value))
 
 
 def prompts(message: pb.GenerateRequest) -> list[Prompt]:
+    """In their order. Raises Fault for `tools_json` that is no JSON list."""
     return [
         Prompt(messages(prompt.messages), prompt.plain, from_json(prompt.tools_json, "tools_json", list) or None)
         for prompt in message.prompts
@@ -176,6 +188,7 @@ def prompts(message: pb.GenerateRequest) -> list[Prompt]:
 
 
 def sampling(message: pb.GenerateRequest) -> Sampling:
+    """A `top_p` of 0 means 1. Raises UNSUPPORTED for values outside their range."""
     if message.max_new_tokens < 1:
         raise Fault("UNSUPPORTED", f"max_new_tokens: expected at least 1, got {message.max_new_tokens}")
     if not 0 <= message.temperature < math.inf or not 0 <= message.top_p <= 1:
@@ -184,10 +197,12 @@ def sampling(message: pb.GenerateRequest) -> Sampling:
 
 
 def generation(value: Generation) -> pb.GenerateResponse:
+    """Field by field."""
     return pb.GenerateResponse(index=value.index, text=value.text, tokens=value.tokens, finished=value.finished)
 
 
 def trainer_spec(message: pb.CreateTrainerRequest) -> TrainerSpec:
+    """Empty fields become their defaults: adamw, auto. Raises Fault for values outside their range."""
     checkpointing = message.checkpointing or "auto"
     one_of("checkpointing", checkpointing, CHECKPOINTING)
     one_of("optimizer", message.optimizer, ("", *OPTIMIZERS))
@@ -223,6 +238,7 @@ def _lora(message: pb.LoraSpec) -> LoraSpec:
 
 
 def created(value: CreatedTrainer) -> pb.CreateTrainerResponse:
+    """Field by field; the handle is called `trainer_handle`."""
     return pb.CreateTrainerResponse(
         trainer_handle=value.handle,
         trainable_parameters=value.trainable_parameters,
@@ -234,6 +250,7 @@ def created(value: CreatedTrainer) -> pb.CreateTrainerResponse:
 
 
 def opened(value: OpenedTrainer) -> pb.TrainResponse.Opened:
+    """With the answer to the last commit, if there was one."""
     message = pb.TrainResponse.Opened(committed_step=value.committed_step)
     if value.last_commit is not None:
         message.last_commit.CopyFrom(step_done(value.committed_step, value.last_commit))
@@ -241,6 +258,7 @@ def opened(value: OpenedTrainer) -> pb.TrainResponse.Opened:
 
 
 def forward_result(frame: pb.TrainRequest.Forward, value: Forwarded) -> pb.TrainResponse.ForwardResult:
+    """Log-probs in nats, with step and micro-batch of the frame they answer."""
     return pb.TrainResponse.ForwardResult(
         step=frame.step,
         micro_batch=frame.micro_batch,
@@ -251,6 +269,7 @@ def forward_result(frame: pb.TrainRequest.Forward, value: Forwarded) -> pb.Train
 
 
 def export_spec(message: pb.ExportRequest) -> ExportSpec:
+    """Field by field."""
     return ExportSpec(
         path=message.path,
         merge=message.merge,
@@ -262,10 +281,13 @@ def export_spec(message: pb.ExportRequest) -> ExportSpec:
 
 
 def exported(value: Exported) -> pb.ExportResponse.Exported:
+    """Path as text, names of the files, and the largest difference found by the proof, in nats; absent if nothing was
+    compared."""
     return pb.ExportResponse.Exported(path=str(value.path), files=value.files, difference=value.difference)
 
 
 def step_done(step: int, done: StepDone) -> pb.TrainResponse.StepDone:
+    """The answer to a commit of `step`."""
     return pb.TrainResponse.StepDone(
         step=step,
         grad_norm=done.grad_norm,
@@ -276,4 +298,5 @@ def step_done(step: int, done: StepDone) -> pb.TrainResponse.StepDone:
 
 
 def piece(value: Piece) -> pb.SaveCheckpointResponse.Piece:
+    """Field by field."""
     return pb.SaveCheckpointResponse.Piece(file=value.file, data=value.data, sha256=value.sha256)

@@ -21,7 +21,7 @@ ANSWER_CHARACTERS = 16 << 20
 MESSAGE_CHARACTERS = 2000
 
 TODAY = datetime(2024, 7, 26)
-"""What templates that write a date are told: scores are kept for ever, so a text must not depend on the day. This is
+"""The date that templates get: scores are kept for ever, so a text must not depend on the day. This is
 the day that Llama's templates themselves write where they have no clock."""
 
 
@@ -69,10 +69,12 @@ TASKS = {"render": render, "patterns": try_patterns}
 
 
 def short(text: str, most: int = MESSAGE_CHARACTERS) -> str:
+    """The text, or its first `most` characters and three dots."""
     return text if len(text) <= most else f"{text[:most]}..."
 
 
 def answer(line: bytes) -> bytes:
+    """The result of one task as a line of JSON; {"failed": ...} for whatever a template raises."""
     try:
         task = json.loads(line)
         found = TASKS[task["task"]](task)
@@ -102,6 +104,7 @@ def limit_time() -> None:
 
 
 def main() -> None:
+    """Answers tasks from stdin until it ends; folders of packages are the arguments."""
     sys.path += [folder for folder in sys.argv[1:] if folder not in sys.path]
     tasks, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever a library prints

@@ -61,6 +61,7 @@ def render(
 
 
 def turn(message: Message) -> dict[str, Any]:
+    """A message as chat templates read it; keys of `extra` win over role and text."""
     return {"role": message.role, "content": message.content, **(message.extra or {})}
 
 

@@ -72,16 +72,19 @@ class TextEncoder:
             return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
 
     def joint(self, text: str) -> _Joint:
+        """Token ids of a text without special tokens, with their places in it where the tokenizer knows them."""
         with self.at_work():
             fast = self.tokenizer.is_fast
             batch = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=fast)
         return _Joint(list(batch["input_ids"]), [tuple(pair) for pair in batch["offset_mapping"]] if fast else None)
 
     def decode(self, ids: list[int]) -> str:
+        """Text of token ids, special tokens and spaces as they are."""
         with self.at_work():
             return self.tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False)
 
     def pieces(self, ids: list[int]) -> list[str]:
+        """Each token as the vocabulary spells it."""
         return [str(piece) for piece in self.tokenizer.convert_ids_to_tokens(ids)]
 
     @cached_property

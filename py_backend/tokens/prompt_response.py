@@ -35,9 +35,11 @@ class PromptResponse:
         return PromptResponse(prompt, self.response[:length], kept)
 
     def scored(self) -> int:
+        """Number of response tokens that are scored: without the stretches of context."""
         return len(self.response) - self.unscored()
 
     def unscored(self) -> int:
+        """Number of response tokens in the stretches of context."""
         return sum(end - start for start, end in self.context)
 
 
@@ -52,6 +54,7 @@ class EncodedPair:
 
 
 def encode_chat(encoder: TextEncoder, pair: PairText, score_turns: str) -> EncodedPair:
+    """A pair through the chat template. Raises RowRefused where the template does not write the responses whole."""
     rendered = render_pair(encoder.tokenizer, pair, score_turns)
     sides, split = [], False
     for response in (rendered.chosen, rendered.rejected):
@@ -76,6 +79,7 @@ def _with_context(encoder: TextEncoder, prompt: str, response: RenderedResponse)
 
 
 def encode_plain(encoder: TextEncoder, pair: PairText) -> EncodedPair:
+    """A pair of plain texts: BOS once, EOS after each response."""
     check_written(pair)
     prompt = pair.prompt[0].content
     sides, split = [], False
@@ -96,6 +100,7 @@ def with_end(encoder: TextEncoder, ids: list[int]) -> list[int]:
 
 
 def encode_paper(encoder: TextEncoder, pair: PairText, score_turns: str) -> EncodedPair:
+    """A pair in the layout of the code released with the paper: "Human: ... Assistant: " without BOS."""
     check_written(pair)
     pieces = paper_pieces(pair.prompt)
     prompt: list[int] = []

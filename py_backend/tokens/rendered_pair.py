@@ -88,6 +88,7 @@ def parting(opened: str, wholes: list[str]) -> str:
 
 
 def check_response(name: str, response: list[Message], text: str) -> None:
+    """Raises TextLeftOut if the template does not write a part of the response that it must write."""
     for message, piece in missing(response, text):
         if not piece.label:
             raise TextLeftOut(f"the chat template leaves out {piece.key} of {whose(name, message)}: {quoted(piece)}")
@@ -112,14 +113,17 @@ def check_prompt(pair: PairText, head: str) -> tuple[str, ...]:
 
 
 def whose(name: str, message: Message) -> str:
+    """A message in words: the response itself, or which turn of what."""
     return name if message.role == "assistant" and name != "prompt" else f"the {message.role} turn in {name}"
 
 
 def quoted(piece: Piece) -> str:
+    """The missing text in quotes, shortened."""
     return f'"{excerpt(piece.forms[0])}"' if piece.forms else "it cannot be text"
 
 
 def excerpt(text: str) -> str:
+    """At most 40 characters of a text, on one line."""
     short = " ".join(text.split())
     return short if len(short) <= 40 else f"{short[:37]}..."
 
@@ -139,6 +143,7 @@ def spellings(pair: PairText) -> Iterator[PairText]:
 
 
 def respelt(message: Message, as_object: bool, null: bool) -> Message:
+    """The message with arguments of tool calls as objects or as JSON text, and an absent text as null or ""."""
     extra = dict(message.extra or {})
     if not any(key in extra for key in CALLS):
         return message
@@ -156,6 +161,7 @@ def respelt(message: Message, as_object: bool, null: bool) -> Message:
 
 
 def respelt_call(call: Any, as_object: bool) -> Any:
+    """One tool call, its arguments as an object or as JSON text; anything else stays as it is."""
     if not isinstance(call, dict):
         return call
     if isinstance(call.get("function"), dict):

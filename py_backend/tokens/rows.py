@@ -1,4 +1,4 @@
-"""Turns pairs into rows: tokens for the engine and the facts the client is told. Nothing is dropped here silently; a
+"""Turns pairs into rows: tokens for the engine and the facts that the client gets. Nothing is dropped here silently; a
 row that cannot be scored says why."""
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ class TokenizedRow:
     rejected_skipped: tuple[Stretch, ...] = ()
 
     def pair(self) -> TokenPair:
+        """The row as the engine takes it, with plain lists of ids."""
         return TokenPair(
             self.prefix.tolist(),
             self.chosen.tolist(),
@@ -78,6 +79,7 @@ def build_row(encoder: TextEncoder, pair: PairText, rule: TokenRule, index: int)
 
 
 def check_pair(pair: PairText, index: int) -> None:
+    """Raises ROW_INVALID naming the row and the side that lacks messages or has too many."""
     for name in ("prompt", "chosen", "rejected"):
         messages = getattr(pair, name)
         if pair.plain and len(messages) != 1:
@@ -87,6 +89,7 @@ def check_pair(pair: PairText, index: int) -> None:
 
 
 def unusable_text(pair: PairText) -> str:
+    """Why a pair cannot be scored, by its text alone; "" if nothing is wrong."""
     if any(
         not any(message.content.strip() or message.extra for message in side) for side in (pair.chosen, pair.rejected)
     ):
@@ -95,6 +98,8 @@ def unusable_text(pair: PairText) -> str:
 
 
 def unusable_tokens(chosen: PromptResponse, rejected: PromptResponse, vocabulary: float) -> str:
+    """Why a pair cannot be scored, by its token ids; "" if nothing is wrong. `vocabulary` = ids that have an
+    embedding."""
     if not chosen.scored() or not rejected.scored():
         return "empty_response"
     if chosen.prompt + chosen.response == rejected.prompt + rejected.response:

@@ -19,6 +19,7 @@ def _cut_end(side: PromptResponse, limit: int) -> PromptResponse:
 
 
 def drop(chosen: PromptResponse, rejected: PromptResponse, limit: int, bos_tokens: int) -> Kept:
+    """Nothing is ever cut: both sides fit into `limit` tokens, or the pair is too long."""
     fits = all(len(side.prompt) + len(side.response) <= limit for side in (chosen, rejected))
     return (chosen, rejected) if fits else None
 

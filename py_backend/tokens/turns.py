@@ -20,6 +20,8 @@ Render = Callable[[list[Message], bool], str]
 
 
 class TurnsUnclear(RowRefused):
+    """The template writes a turn differently when others follow, so its borders cannot be told."""
+
     code = "turns_unclear"
 
 
@@ -47,6 +49,7 @@ def context_stretches(
 
 
 def start_of_turn(render: Render, before: list[Message], whole: str, index: int) -> int:
+    """Place in `whole` where the turn behind the messages `before` begins, in characters."""
     opened = render(before, True)
     start = len(os.path.commonprefix([opened, whole]))
     if start < len(opened) and start < len(render(before, False).rstrip()):
@@ -74,4 +77,5 @@ def gaps(said: list[Stretch], start: int, end: int) -> tuple[Stretch, ...]:
 
 
 def unclear(index: int) -> TurnsUnclear:
+    """The refusal for a turn, counted from 0."""
     return TurnsUnclear(f"the template writes turn {index + 1} of a response otherwise once more turns follow")

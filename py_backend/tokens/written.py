@@ -1,4 +1,4 @@
-"""Whether a chat template has written what a conversation says. Templates cut, move and drop text without a word.
+"""Whether a chat template has written what a conversation says. Templates cut, move and drop text silently.
 
 What must stand in the rendered text:
 - the text of every message, in order: as it is but for space at its ends. Where a text holds marks of reasoning
@@ -86,6 +86,7 @@ def pieces_of(message: Message, text: str) -> Iterator[Piece]:
 
 
 def content_pieces(content: Any, text: str) -> Iterator[Piece]:
+    """What of a message's content must stand in the text, in order."""
     if isinstance(content, list):
         for part in content:
             yield from part_pieces(part)
@@ -115,6 +116,7 @@ def part_pieces(part: Any) -> Iterator[Piece]:
 
 
 def call_pieces(key: str, call: Any, text: str) -> Iterator[Piece]:
+    """What of a tool call must stand in the text: its name and every value and key of its arguments."""
     function = call.get("function", call) if isinstance(call, dict) else call
     if not isinstance(function, dict):
         yield from (Piece(key, forms_of(leaf)) for leaf in leaves(function))

@@ -46,6 +46,7 @@ class Snapshot:
 
     @property
     def size(self) -> int:
+        """Bytes of all tensors."""
         return sum(tensor.nbytes for tensor in (*self.policy.values(), *self.state.values()))
 
     def files(self) -> Iterator[tuple[str, bytes]]:
@@ -75,6 +76,7 @@ def read_snapshot(folder: Path) -> Snapshot:
 
 
 def copies(tensors: Tensors) -> Tensors:
+    """Copies in CPU memory, none of them a view of the original."""
     return {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
 
 
@@ -91,15 +93,18 @@ def check_fit(what: str, kept: Tensors, places: Tensors) -> None:
 
 @torch.no_grad()
 def put(kept: Tensors, places: Tensors) -> None:
+    """Copies kept values into the tensors of the same names, in place."""
     for name, place in places.items():
         place.copy_(kept[name])
 
 
 def describe(tensor: torch.Tensor) -> str:
+    """Number format and shape of a tensor, for messages."""
     return f"{str(tensor.dtype).removeprefix('torch.')} {list(tensor.shape)}"
 
 
 def invalid(message: str) -> Fault:
+    """The CHECKPOINT_INVALID fault."""
     return Fault("CHECKPOINT_INVALID", f"checkpoint: {message}; nothing was loaded")
 
 

@@ -1,5 +1,5 @@
-"""The bookkeeping of a step transaction: which micro-batches are held (forward done) and which are added up (backward
-done). Every method either fits the open step and records it, or raises STEP_CONFLICT and changes nothing."""
+"""The bookkeeping of a step transaction: which micro-batches wait for gradients (forward done) and which are added up
+(backward done). Every method either fits the open step and records it, or raises STEP_CONFLICT and changes nothing."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ class StepLedger:
         self._added: set[int] = set()
 
     def check_hold(self, step: int, micro_batch: int) -> None:
+        """Raises STEP_CONFLICT for a forward that does not fit the open step."""
         self._require_step(step, "forward")
         if micro_batch in self._held or micro_batch in self._added:
             raise conflict(f"forward repeats micro-batch {micro_batch} of step {step}")
@@ -26,6 +27,7 @@ class StepLedger:
         self._held.add(micro_batch)
 
     def check_add(self, step: int, micro_batch: int) -> None:
+        """Raises STEP_CONFLICT for a backward without its forward, or a second one."""
         self._require_step(step, "backward")
         if micro_batch in self._added:
             raise conflict(f"backward repeats micro-batch {micro_batch} of step {step}")
@@ -38,6 +40,7 @@ class StepLedger:
         self._added.add(micro_batch)
 
     def check_commit(self, step: int, micro_batches: Sequence[int]) -> None:
+        """Raises STEP_CONFLICT unless exactly these micro-batches have been added up."""
         self._require_step(step, "commit")
         if self._held:
             raise conflict(f"commit of step {step} while micro-batches {_list(self._held)} wait for gradients")
@@ -54,9 +57,11 @@ class StepLedger:
         self.clear()
 
     def is_open(self, step: int) -> bool:
+        """Whether a step is the one after the committed one."""
         return step == self.committed_step + 1
 
     def clear(self) -> None:
+        """Forgets the micro-batches of the open step."""
         self._held.clear()
         self._added.clear()
 
@@ -66,6 +71,7 @@ class StepLedger:
 
 
 def conflict(message: str) -> Fault:
+    """The STEP_CONFLICT fault."""
     return Fault("STEP_CONFLICT", f"{message}; nothing was applied")
 
 

@@ -19,6 +19,8 @@ OPTIMIZERS = ("adamw", "paged_adamw_8bit")
 
 @dataclass(frozen=True, slots=True)
 class OptimizerSpec:
+    """Name and constants of an optimizer; betas in [0, 1)."""
+
     name: str  # one of OPTIMIZERS
     beta1: float
     beta2: float
@@ -26,6 +28,7 @@ class OptimizerSpec:
 
 
 def create_optimizer(spec: OptimizerSpec, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+    """An optimizer whose state exists already; learning rate and weight decay are 0 until a commit sets them."""
     options = {"lr": 0.0, "betas": (spec.beta1, spec.beta2), "eps": spec.epsilon, "weight_decay": 0.0}
     if spec.name == "adamw":
         adamw = torch.optim.AdamW(parameters, fused=True, **options)

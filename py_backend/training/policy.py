@@ -46,6 +46,7 @@ class Policy:
     updates: int = 0
 
     def parameters(self) -> list[nn.Parameter]:
+        """Those that are trained, in a fixed order."""
         return list(self.named_parameters().values())
 
     def named_parameters(self) -> dict[str, nn.Parameter]:
@@ -53,6 +54,7 @@ class Policy:
         return {name: parameter for name, parameter in self.model.named_parameters() if parameter.requires_grad}
 
     def trained_modules(self) -> list[str]:
+        """Names of the modules that the adapter is on; ["all"] without an adapter."""
         if self.lora is None:
             return ["all"]
         return [name for name, layer in lora_layers(self.model).items() if carries(layer, POLICY)]

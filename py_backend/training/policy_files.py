@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 
 def writes_adapter(policy: Policy | None, merge: bool) -> bool:
+    """Whether an export has adapter files and not whole weights."""
     return not merge and (policy is None or policy.lora is not None)
 
 
@@ -146,6 +147,7 @@ def whole_bytes(loaded: Loaded) -> int:
 
 
 def require_trained(policy: Policy | None) -> Policy:
+    """The policy. Raises UNSUPPORTED where there is none."""
     if policy is None:
         raise Fault("UNSUPPORTED", "export of an adapter: this model has no trained adapter", "Train it first.")
     return policy

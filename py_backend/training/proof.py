@@ -107,6 +107,8 @@ def lifted(model: nn.Module, base: nn.Module) -> Iterator[None]:
 
 
 def compare(loaded: Loaded, pairs: Sequence[TokenPair], expected: Sequence[float], got: Sequence[float]) -> float:
+    """The largest difference between two lists of log-probs, in nats. Raises EXPORT_DIFFERS where one is more than
+    rounding."""
     tokens = [len(scored) for _, _, scored in sequences(pairs)]
     dtype = next(parameter.dtype for parameter in loaded.base.parameters() if parameter.is_floating_point())
     a_token = INT8_NATS_A_TOKEN if loaded.spec.quantization == "int8" else NATS_A_TOKEN[dtype]
@@ -123,4 +125,5 @@ def compare(loaded: Loaded, pairs: Sequence[TokenPair], expected: Sequence[float
 
 
 def differs(what: str) -> Fault:
+    """The EXPORT_DIFFERS fault."""
     return Fault("EXPORT_DIFFERS", f"{what}; the files are not kept")

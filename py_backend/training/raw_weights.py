@@ -22,6 +22,7 @@ WEIGHTS, SETTINGS = "weights.safetensors", "policy.json"
 
 
 def write_raw(policy: Policy, folder: Path) -> None:
+    """Writes weights and settings of a policy into a folder that exists."""
     tensors = {name: value.detach().cpu().contiguous() for name, value in _trained(policy).items()}
     save_file(tensors, folder / WEIGHTS)
     settings = {"lora": None if policy.lora is None else asdict(policy.lora), "updates": policy.updates}

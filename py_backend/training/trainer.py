@@ -38,6 +38,9 @@ from .seeds import derived_seed, seeded
 
 @dataclass(frozen=True, slots=True)
 class StepDone:
+    """The answer to a commit. `grad_norm` is the L2 norm before clipping; `skipped` = it was not finite, nothing was
+    applied."""
+
     grad_norm: float
     seconds: float
     peak_memory_bytes: int
@@ -67,6 +70,7 @@ class Trainer:
 
     @property
     def committed_step(self) -> int:
+        """The last applied step; 0 at the start."""
         return self._ledger.committed_step
 
     def open(self) -> int:

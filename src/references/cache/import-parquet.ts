@@ -7,7 +7,7 @@ import { createBatches, footerSchema, FOOTER_KEY, fromParquetRow } from './parqu
 
 /** What an imported file brought. */
 export interface ImportResult {
-  /** Models under a rule in the file. */
+  /** Models in the file; one under two rules counts once. */
   readonly models: number;
   /** Pairs that were new here. */
   readonly added: number;

@@ -11,7 +11,7 @@ import { environmentFolder, isCheckout, packageRoot, pythonIn } from '../scripts
 import { explain } from '../scripts/install/problem.mjs';
 
 /** Commands that start the embedded backend, and so need the Python packages. */
-const NEED_PYTHON = ['train', 'score', 'evaluate', 'generate', 'export', 'backend'];
+const NEED_PYTHON = ['train', 'score', 'evaluate', 'generate', 'export', 'backend', 'serve'];
 
 const argv = process.argv.slice(2);
 

@@ -78,6 +78,10 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: 'size, contents, export and import of the log-prob cache',
     load: async () => (await import('./commands/cache.js')).registerCache,
   },
+  serve: {
+    summary: 'run the service that orders and keeps runs for other programs',
+    load: async () => (await import('./commands/serve.js')).registerServe,
+  },
   backend: {
     summary: 'run the gRPC backend on its own',
     load: async () => (await import('./commands/backend.js')).registerBackend,

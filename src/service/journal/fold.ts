@@ -69,12 +69,8 @@ export function fold(view: RunView, line: JournalLine): RunView {
       return asked(view, line.what, line.reason ?? '', line.at);
     case 'resumed-by':
       return { ...waiting(view, 'PENDING'), reason: '', failure: undefined, endedAt: undefined, lostInARow: 0 };
-    case 'lost': {
-      const lostInARow = view.step > view.furthestStep ? 1 : view.lostInARow + 1;
-      return {
-        ...stopped({ ...view, lostInARow, furthestStep: Math.max(view.step, view.furthestStep) }, line.reason, line.at),
-      };
-    }
+    case 'lost':
+      return stopped(line.away ? view : countLoss(view), line.reason, line.at);
     case 'attempt':
       return {
         ...view,
@@ -121,6 +117,12 @@ export function fold(view: RunView, line: JournalLine): RunView {
       return ended(view, line);
   }
 }
+
+const countLoss = (view: RunView): RunView => ({
+  ...view,
+  lostInARow: view.step > view.furthestStep ? 1 : view.lostInARow + 1,
+  furthestStep: Math.max(view.step, view.furthestStep),
+});
 
 function asked(view: RunView, what: Asked, reason: string, at: number): RunView {
   if (!view.working) {

@@ -38,11 +38,12 @@ export type ServiceLine =
   | { readonly type: 'asked'; readonly what: Asked; readonly actor: string; readonly reason?: string | undefined }
   /** Back into the queue. */
   | { readonly type: 'resumed-by'; readonly actor: string }
-  /** The process of the run has gone without a word. */
-  | { readonly type: 'lost'; readonly reason: string };
+  /** A process is about to start. */
+  | { readonly type: 'attempt'; readonly attempt: number; readonly backend: string }
+  /** The process of the run has gone without a word. away: while the service was not there to see why. */
+  | { readonly type: 'lost'; readonly reason: string; readonly away: boolean };
 
 export type WorkerLine =
-  | { readonly type: 'attempt'; readonly attempt: number; readonly backend: string }
   | Exclude<RunEvent, { readonly type: 'started' | 'finished' }>
   /** The last line of an attempt. */
   | {

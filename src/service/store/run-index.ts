@@ -29,6 +29,8 @@ export interface RunIndex {
   /** A run that the index does not know yet. */
   add(order: Order, view: RunView): IndexedRun;
   find(id: string): IndexedRun | undefined;
+  /** State of a run by its number. */
+  head(run: number): { readonly state: RunState } | undefined;
   ids(): readonly string[];
   /** Runs in any of these states, oldest first. */
   inStates(states: readonly RunState[]): readonly IndexedRun[];
@@ -40,6 +42,8 @@ export interface RunIndex {
   advance(run: IndexedRun, to: Pick<IndexedRun, 'view' | 'seq' | 'cursor'>, events: readonly Uint8Array[]): IndexedRun;
   /** Encoded events behind `afterSeq`, in order. */
   events(run: number, afterSeq: number, limit: number): readonly Buffer[];
+  /** What the journal gave so far is to be read again. */
+  forget(run: IndexedRun, view: RunView): void;
   remove(run: IndexedRun): void;
   close(): void;
 }
@@ -60,12 +64,15 @@ export function openRunIndex(path: string): RunIndex {
   const update = database.prepare('UPDATE runs SET state = ?, view_json = ?, seq = ?, cursor = ? WHERE number = ?');
   const byId = database.prepare(`SELECT ${COLUMNS} FROM runs WHERE id = ?`);
   const eventsAfter = database.prepare('SELECT message FROM events WHERE id > ? AND id < ? ORDER BY id LIMIT ?');
+  const stateOf = database.prepare('SELECT state FROM runs WHERE number = ?');
+  const removeEvents = database.prepare('DELETE FROM events WHERE id > ? AND id < ?');
   return {
     add: (order, view) => inTransaction(database, () => addRun(database, order, view)),
     find(id) {
       const row = byId.get(id) as RunRow | undefined;
       return row && runOf(row);
     },
+    head: (run) => stateOf.get(run) as { state: RunState } | undefined,
     ids: () => (database.prepare('SELECT id FROM runs').all() as { id: string }[]).map(({ id }) => id),
     inStates(states) {
       const { where, values } = filterOf({ states });
@@ -97,14 +104,18 @@ export function openRunIndex(path: string): RunIndex {
       return { ...run, view, seq, cursor };
     },
     events(run, afterSeq, limit) {
-      const rows = eventsAfter.all([eventId(run, afterSeq), eventId(run + 1, 0), limit]) as { message: Buffer }[];
-      return rows.map(({ message }) => message);
+      const rows = eventsAfter.all([eventId(run, afterSeq), eventId(run + 1, 0), limit]) as { message: ArrayBuffer }[];
+      return rows.map(({ message }) => Buffer.from(message));
+    },
+    forget(run, view) {
+      inTransaction(database, () => {
+        removeEvents.run(eventId(run.number, 0), eventId(run.number + 1, 0));
+        update.run(view.state, JSON.stringify(view), 0, 0, run.number);
+      });
     },
     remove(run) {
       inTransaction(database, () => {
-        database
-          .prepare('DELETE FROM events WHERE id > ? AND id < ?')
-          .run(eventId(run.number, 0), eventId(run.number + 1, 0));
+        removeEvents.run(eventId(run.number, 0), eventId(run.number + 1, 0));
         database.prepare('DELETE FROM runs WHERE number = ?').run(run.number);
       });
     },

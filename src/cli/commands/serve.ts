@@ -1,0 +1,125 @@
+/** `mrpo serve`: the runs service, in the foreground. */
+import { appendFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+import type { Command } from 'commander';
+import { MrpoError } from '../../core/errors.js';
+import { startService } from '../../service/serve.js';
+import { isRole, makeToken, ROLES } from '../../service/access/tokens.js';
+import { parseBackend } from '../../service/queue/slots.js';
+import { collect, printJson, type CliIo } from '../command.js';
+
+interface ServeCommandOptions {
+  readonly address: string;
+  readonly home?: string;
+  readonly backend: readonly string[];
+  readonly roots?: readonly string[];
+  readonly tokens?: string;
+  readonly newToken?: string;
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
+  readonly tlsClientCa?: string;
+  readonly maxWaiting: string;
+  readonly maxUploadGb: string;
+  readonly allowModules?: boolean;
+  readonly json?: boolean;
+}
+
+const DEFAULT_ADDRESS = '127.0.0.1:50060';
+
+export function registerServe(program: Command, io: CliIo): void {
+  program
+    .command('serve')
+    .description('run the service that orders, queues and keeps runs for programs of any language, until Ctrl-C')
+    .option('--address <address>', 'host:port, port 0 = any free one, or unix:/path', DEFAULT_ADDRESS)
+    .option(
+      '--home <folder>',
+      'where runs, uploads and the index lie (default: MRPO_SERVICE_HOME, else ~/.local/share/mrpo)',
+    )
+    .option(
+      '--backend <address[*slots]>',
+      'a backend and how many runs it takes at once; may be given again (default: embedded*1)',
+      collect,
+      [],
+    )
+    .option('--roots <folders...>', 'folders that models and data of runs may lie in (default: the current one)')
+    .option('--tokens <file>', 'token hashes with roles; without it only this machine may call, and may everything')
+    .option(
+      '--new-token <role:name[:tenant]>',
+      `make a token (${ROLES.join(', ')}), add it to --tokens, print it, and end`,
+    )
+    .option('--tls-cert <file>', 'certificate chain, PEM')
+    .option('--tls-key <file>', 'private key, PEM')
+    .option('--tls-client-ca <file>', 'authority, PEM, that must have signed the certificates of callers')
+    .option('--max-waiting <number>', 'runs of one tenant that may wait', '100')
+    .option('--max-upload-gb <number>', 'what one tenant may upload in all, in GiB', '10')
+    .option('--allow-modules', 'let specs name code (objective.module) below the roots')
+    .option('--json', 'print one JSON object when it listens: address, home')
+    .addHelpText(
+      'after',
+      `
+Every run is a process of its own. When the service ends, runs stop at their next step; when it is killed, they go on
+without it. Either way, it finds them again when it is back.
+
+Examples:
+  $ npx mrpo serve --roots ./models ./data
+  $ npx mrpo submit my-run.yaml --watch            (in another terminal)
+  $ npx mrpo serve --tokens tokens.txt --new-token run:ci:team-a
+`,
+    )
+    .action((options: ServeCommandOptions) => serve(options, io));
+}
+
+async function serve(options: ServeCommandOptions, io: CliIo): Promise<void> {
+  if (options.newToken !== undefined) return newToken(options, io);
+  const path = (file: string): string => resolve(io.cwd, file);
+  const home = path(options.home ?? io.env['MRPO_SERVICE_HOME'] ?? join(homedir(), '.local', 'share', 'mrpo'));
+  const service = await startService({
+    home,
+    address: options.address,
+    backends: (options.backend.length === 0 ? ['embedded'] : options.backend).map(parseBackend),
+    roots: (options.roots ?? ['.']).map(path),
+    tokens: options.tokens === undefined ? undefined : path(options.tokens),
+    tls: tlsFrom(options),
+    limits: {
+      maxWaiting: positive('--max-waiting', options.maxWaiting),
+      maxUploadBytes: positive('--max-upload-gb', options.maxUploadGb) * 2 ** 30,
+    },
+    allowModules: options.allowModules,
+    env: io.env,
+    onLog: (line) => io.note(`${line}\n`),
+  });
+  if (options.json === true) printJson(io, { address: service.address, home, processId: process.pid });
+  else io.note(`listening at ${service.address}; runs are in ${home}; Ctrl-C ends it\n`);
+  if (!io.signal.aborted) await new Promise((done) => io.signal.addEventListener('abort', done, { once: true }));
+  io.note('runs stop at their next step and go on when the service is back\n');
+  await service.stop();
+}
+
+function newToken({ newToken: asked = '', tokens }: ServeCommandOptions, io: CliIo): void {
+  const [role = '', name = '', tenant = name, ...rest] = asked.split(':');
+  if (!isRole(role) || !/^[\w.@-]{1,64}$/.test(name) || !/^[\w.@-]{1,64}$/.test(tenant) || rest.length > 0) {
+    throw new MrpoError(
+      'usage',
+      `--new-token ${asked}: expected ROLE:NAME or ROLE:NAME:TENANT, ROLE one of ${ROLES.join(', ')}`,
+    );
+  }
+  if (tokens === undefined)
+    throw new MrpoError('usage', '--new-token: expected --tokens FILE too, to keep its hash in');
+  const { token, line } = makeToken(role, name, tenant);
+  appendFileSync(resolve(io.cwd, tokens), `${line}\n`, { mode: 0o600 });
+  io.note(`its hash is in ${tokens}; the token itself is shown only now:\n`);
+  io.out(`${token}\n`);
+}
+
+function tlsFrom({ tlsCert: cert, tlsKey: key, tlsClientCa: clientCa }: ServeCommandOptions) {
+  if (cert !== undefined && key !== undefined) return { cert, key, clientCa };
+  if (cert === undefined && key === undefined && clientCa === undefined) return undefined;
+  throw new MrpoError('usage', 'TLS: expected --tls-cert and --tls-key, both');
+}
+
+function positive(flag: string, text: string): number {
+  const value = Number(text);
+  if (value > 0) return value;
+  throw new MrpoError('usage', `${flag}: got "${text}", expected a number above 0`);
+}

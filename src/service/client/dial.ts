@@ -1,0 +1,52 @@
+/** The channel to a service. */
+import * as pb from '../../gen/mrpo/runs/v1/runs.js';
+import { parseAddress } from '../../rpc/address.js';
+import { callMetadata, channelCredentials, channelOptions, type TlsFiles } from '../../rpc/channel.js';
+import { createHeartbeat } from '../../rpc/heartbeat.js';
+import { RunsFault } from '../fault.js';
+import { RUNS_SERVICE, type RunConnection } from './runs-service.js';
+
+export interface ConnectServiceOptions {
+  /** `host:port` or `unix:/path`. */
+  readonly address: string;
+  readonly token?: string | undefined;
+  readonly tls?: TlsFiles | undefined;
+  /** Ends every call that has no signal of its own. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+const SILENCE_MS = 60_000;
+const ASK_TIMEOUT_MS = 10_000;
+
+export interface OpenConnection extends RunConnection {
+  close(): void;
+}
+
+/** Nothing is sent before the first call. */
+export function dial(options: ConnectServiceOptions): OpenConnection {
+  const address = parseAddress(options.address);
+  const credentials = channelCredentials(address, options.tls, options.token);
+  const client = new pb.RunServiceClient(address.target, credentials, channelOptions(address, options.tls));
+  const metadata = callMetadata(options.token);
+  const closing = new AbortController();
+  const ask = (): Promise<void> =>
+    new Promise((resolve, reject) => {
+      client.getServiceInfo({}, metadata, { deadline: Date.now() + ASK_TIMEOUT_MS }, (error) =>
+        error === null ? resolve() : reject(error),
+      );
+    });
+  return {
+    service: RUNS_SERVICE,
+    client,
+    address: options.address,
+    tls: options.tls,
+    metadata,
+    heartbeat: createHeartbeat(ask, SILENCE_MS, RUNS_SERVICE, options.address),
+    closed: closing.signal,
+    ended: undefined,
+    close() {
+      closing.abort(new RunsFault('unreachable', `the connection to ${options.address} is closed`));
+      client.close();
+    },
+  };
+}

@@ -1,0 +1,154 @@
+/**
+ * Brings waiting runs to free backends, follows those at work, and passes on what is asked of them. All that it needs to
+ * know after a restart is in the journals and in the locks of living processes.
+ */
+import type { ServiceHome } from './home.js';
+import { followFile } from './journal/follow-file.js';
+import { isWaiting } from './journal/fold.js';
+import type { Asked } from './journal/line.js';
+import type { Ledger } from './ledger.js';
+import { freeBackend, type BackendSlots } from './queue/slots.js';
+import { inTurn } from './queue/turn.js';
+import type { IndexedRun } from './store/run-index.js';
+import { ALREADY_AT_WORK } from './worker/exit-codes.js';
+import { askToStop, endAtOnce, findWorker, startWorker, type WorkerProcess } from './worker/spawn.js';
+
+export interface Conductor {
+  /** Starts what can be started. To be called whenever something has changed. */
+  tick(): void;
+  ask(run: IndexedRun, what: Asked, actor: string, reason?: string): IndexedRun;
+  resume(run: IndexedRun, actor: string): IndexedRun;
+  /** 1 = next; 0 = does not wait. */
+  queuePosition(id: string): number;
+  busy(): readonly string[];
+  /** Asks every run to stop at its next step, to go on when the service is back; waits for `graceMs` at most. */
+  stop(graceMs: number): Promise<void>;
+}
+
+export interface ConductorOptions {
+  readonly home: ServiceHome;
+  readonly ledger: Ledger;
+  readonly backends: readonly BackendSlots[];
+  /** Of the processes of runs. */
+  readonly env: NodeJS.ProcessEnv;
+}
+
+interface AtWork {
+  readonly process: WorkerProcess;
+  readonly backend: string;
+  readonly tenant: string;
+}
+
+/** Attempts in a row that end without a word and without a step gained, before a run is given up. */
+const MOST_LOSSES = 3;
+
+export function startConductor({ home, ledger, backends, env }: ConductorOptions): Conductor {
+  const { index } = ledger;
+  const atWork = new Map<string, AtWork>();
+  const left = new AbortController();
+  let stopping = false;
+  let positions: ReadonlyMap<string, number> = new Map();
+
+  const follow = (run: IndexedRun, process: WorkerProcess): void => {
+    const { id, tenant } = run.order;
+    atWork.set(id, { process, backend: run.view.backend, tenant });
+    const leave = followFile(home.run(id).journal, () => void ledger.catchUp(id));
+    void process.ended.then((code) => {
+      leave();
+      atWork.delete(id);
+      if (!stopping) over(id, code);
+    });
+  };
+
+  const over = (id: string, code: number | undefined): void => {
+    const run = ledger.catchUp(id);
+    if (run?.view.working === true) {
+      const other = code === ALREADY_AT_WORK ? findWorker(home.run(id), left.signal) : undefined;
+      if (other !== undefined) return follow(run, other);
+      const how = code === undefined ? 'was ended' : `has ended with code ${code}`;
+      lose(id, `the process of the run ${how}; its last words are in ${home.run(id).log}`, false);
+    }
+    tick();
+  };
+
+  const lose = (id: string, reason: string, away: boolean): void => {
+    const run = ledger.record(id, { type: 'lost', reason, away });
+    if (run === undefined || !isWaiting(run.view) || run.view.lostInARow < MOST_LOSSES) return;
+    const message = `${reason}; that was so ${MOST_LOSSES} times in a row without a step gained`;
+    const failure = { class: 'BACKEND', reason: 'process_lost', message, retryable: true } as const;
+    ledger.record(id, { type: 'ended', outcome: 'failed', reason: message, failure });
+  };
+
+  const start = (run: IndexedRun, backend: string): void => {
+    const { id } = run.order;
+    const begun = ledger.record(id, { type: 'attempt', attempt: run.view.attempt + 1, backend });
+    if (begun !== undefined) follow(begun, startWorker(home.run(id), backend, env));
+  };
+
+  const tick = (): void => {
+    if (stopping) return;
+    const waiting = index
+      .inStates(['PENDING', 'RECOVERING'])
+      .filter(({ view }) => isWaiting(view))
+      .map((run) => ({ run, ...run.order, number: run.number, recovering: run.view.state === 'RECOVERING' }));
+    const queue = inTurn(waiting, countTenants([...atWork.values()]));
+    let started = 0;
+    for (const { run } of queue) {
+      const backend = freeBackend(backends, busy());
+      if (backend === undefined) break;
+      start(run, backend);
+      started += 1;
+    }
+    positions = new Map(queue.slice(started).map(({ id }, i) => [id, i + 1]));
+  };
+
+  const busy = (): string[] => [...atWork.values()].map(({ backend }) => backend);
+
+  for (const run of index.inStates(['PENDING', 'PREPARING', 'RUNNING', 'RECOVERING', 'CANCELLING'])) {
+    const { id } = run.order;
+    const process = findWorker(home.run(id), left.signal);
+    if (process !== undefined && run.view.working) follow(run, process);
+    else if (run.view.working) lose(id, 'the process of the run was gone when the service came back', true);
+  }
+  tick();
+
+  return {
+    tick,
+    ask(run, what, actor, reason) {
+      const { id } = run.order;
+      const worker = atWork.get(id);
+      const asked = ledger.record(id, { type: 'asked', what, actor, reason }) ?? run;
+      if (worker !== undefined) {
+        if (run.view.asked === 'cancel') endAtOnce(worker.process);
+        else askToStop(worker.process);
+      }
+      tick();
+      return asked;
+    },
+    resume(run, actor) {
+      const resumed = ledger.record(run.order.id, { type: 'resumed-by', actor }) ?? run;
+      tick();
+      return ledger.index.find(run.order.id) ?? resumed;
+    },
+    queuePosition: (id) => positions.get(id) ?? 0,
+    busy,
+    async stop(graceMs) {
+      const workers = [...atWork.entries()];
+      stopping = true;
+      for (const [id, { process }] of workers) {
+        ledger.record(id, { type: 'asked', what: 'suspend', actor: 'service', reason: 'the service stops' });
+        askToStop(process);
+      }
+      const all = Promise.all(workers.map(([, { process }]) => process.ended));
+      await Promise.race([all, new Promise((resolve) => setTimeout(resolve, graceMs).unref())]);
+      for (const [id] of workers) ledger.catchUp(id);
+      left.abort();
+    },
+  };
+}
+
+function countTenants(atWork: readonly AtWork[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { tenant } of atWork) counts[tenant] = (counts[tenant] ?? 0) + 1;
+  return counts;
+}

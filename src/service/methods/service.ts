@@ -1,0 +1,54 @@
+/** What the methods work with. */
+import type { UploadStore } from '../access/uploads.js';
+import type { Roots } from '../access/roots.js';
+import type { Conductor } from '../conductor.js';
+import { RunsFault } from '../fault.js';
+import type { ServiceHome } from '../home.js';
+import type { Ledger } from '../ledger.js';
+import type { BackendSlots } from '../queue/slots.js';
+import type { IndexedRun } from '../store/run-index.js';
+import type { Caller } from '../access/tokens.js';
+import type { Run } from '../../gen/mrpo/runs/v1/runs.js';
+import { runMessage } from '../protocol/run-message.js';
+
+export interface Limits {
+  /** Runs of one tenant that wait. Default 100. */
+  readonly maxWaiting: number;
+  /** Bytes that one tenant has uploaded. Default 10 GiB. */
+  readonly maxUploadBytes: number;
+}
+
+export interface Service {
+  readonly home: ServiceHome;
+  readonly ledger: Ledger;
+  readonly conductor: Conductor;
+  readonly roots: Roots;
+  readonly uploads: UploadStore;
+  readonly backends: readonly BackendSlots[];
+  readonly limits: Limits;
+  /** Whether a spec may bring code (objective.module). */
+  readonly allowModules: boolean;
+  readonly env: NodeJS.ProcessEnv;
+}
+
+/** @throws RunsFault `run_not_found`. */
+export function runNamed({ ledger }: Service, id: string): IndexedRun {
+  const run = ledger.index.find(id);
+  if (run !== undefined) return run;
+  throw new RunsFault('run_not_found', `there is no run "${id.slice(0, 80)}"`, {
+    fields: [{ field: 'run_id', description: 'not found' }],
+  });
+}
+
+/** A run that the caller may change: one of his tenant's, or any for an admin. */
+export function ownRun(service: Service, id: string, caller: Caller): IndexedRun {
+  const run = runNamed(service, id);
+  if (caller.role === 'admin' || caller.tenant === run.order.tenant) return run;
+  throw new RunsFault(
+    'permission_denied',
+    `run "${id}" belongs to ${run.order.tenant}; "${caller.name}" is of ${caller.tenant}`,
+  );
+}
+
+export const messageOf = ({ conductor }: Service, run: IndexedRun, whole = true): Run =>
+  runMessage({ ...run, queuePosition: conductor.queuePosition(run.order.id) }, whole);

@@ -1,0 +1,172 @@
+/**
+ * Around every method: who calls is known and may, the request is decoded here, whatever is thrown becomes a status with
+ * a reason, and one line of the audit log says how the call ended.
+ */
+import { once, type EventEmitter } from 'node:events';
+import type {
+  handleClientStreamingCall,
+  handleServerStreamingCall,
+  handleUnaryCall,
+  Metadata,
+  ServerReadableStream,
+  ServerUnaryCall,
+  ServerWritableStream,
+} from '@grpc/grpc-js';
+import { type MrpoError, toMrpoError } from '../../core/errors.js';
+import type { AuditLog } from '../access/audit.js';
+import type { Caller, Role } from '../access/tokens.js';
+import { RunsFault } from '../fault.js';
+import { statusOf } from './status.js';
+
+/** What a method knows of its call. */
+export interface Context {
+  readonly caller: Caller;
+  /** Fires when the caller has gone. */
+  readonly signal: AbortSignal;
+}
+
+export interface GuardOptions {
+  /** Undefined: not let in. */
+  readonly callerOf: (metadata: Metadata) => Caller | undefined;
+  readonly audit: AuditLog;
+  readonly onDefect: (error: Error, method: string) => void;
+}
+
+export interface Method<Request> {
+  readonly name: string;
+  /** The least that a caller must be. */
+  readonly role: Role;
+  readonly decode: (bytes: Buffer) => Request;
+}
+
+const RANK: Readonly<Record<Role, number>> = { read: 0, run: 1, admin: 2 };
+
+export interface Guard {
+  unary<Request, Response>(
+    method: Method<Request>,
+    answer: (request: Request, context: Context) => Promise<Response> | Response,
+  ): handleUnaryCall<Buffer, Response>;
+  /** What the generator gives is sent as fast as the caller reads. */
+  serverStream<Request, Response>(
+    method: Method<Request>,
+    answers: (request: Request, context: Context) => AsyncIterable<Response>,
+  ): handleServerStreamingCall<Buffer, Response>;
+  clientStream<Request, Response>(
+    method: Method<Request>,
+    answer: (requests: AsyncIterable<Request>, context: Context) => Promise<Response>,
+  ): handleClientStreamingCall<Buffer, Response>;
+}
+
+type AnyCall =
+  ServerUnaryCall<Buffer, unknown> | ServerWritableStream<Buffer, unknown> | ServerReadableStream<Buffer, unknown>;
+
+export function createGuard({ callerOf, audit, onDefect }: GuardOptions): Guard {
+  const run = async <Response>(
+    { name, role }: Method<unknown>,
+    call: AnyCall,
+    work: (context: Context) => Promise<Response>,
+  ): Promise<Response> => {
+    const started = performance.now();
+    const caller = callerOf(call.metadata);
+    const gone = new AbortController();
+    (call as EventEmitter).once('cancelled', () => gone.abort());
+    const told = (outcome: string): void =>
+      audit.write({
+        caller: caller?.name,
+        method: name,
+        peer: call.getPeer(),
+        outcome,
+        ms: Math.round(performance.now() - started),
+      });
+    try {
+      if (caller === undefined) throw unauthenticated();
+      if (RANK[caller.role] < RANK[role]) throw denied(name, role, caller);
+      const response = await work({ caller, signal: gone.signal });
+      told('ok');
+      return response;
+    } catch (thrown) {
+      const fault = asFault(thrown);
+      told(gone.signal.aborted ? 'gone' : fault.reason);
+      if (fault.reason === 'internal' && !gone.signal.aborted) onDefect(fault, name);
+      throw fault;
+    }
+  };
+  return {
+    unary: (method, answer) => (call, callback) => {
+      run(method, call, async (context) => answer(decoded(method, call.request), context)).then(
+        (response) => callback(null, response),
+        (fault: RunsFault) => callback(statusOf(fault)),
+      );
+    },
+    serverStream: (method, answers) => (call) => {
+      run(method, call, async (context) => {
+        for await (const response of answers(decoded(method, call.request), context)) {
+          if (context.signal.aborted) return;
+          if (!call.write(response)) await drained(call, context.signal);
+        }
+      }).then(
+        () => call.end(),
+        (fault: RunsFault) => void call.emit('error', statusOf(fault)),
+      );
+    },
+    clientStream: (method, answer) => (call, callback) => {
+      const requests = async function* () {
+        for await (const bytes of call) yield decoded(method, bytes as Buffer);
+      };
+      run(method, call, (context) => answer(requests(), context)).then(
+        (response) => callback(null, response),
+        (fault: RunsFault) => callback(statusOf(fault)),
+      );
+    },
+  };
+}
+
+function decoded<Request>({ name, decode }: Method<Request>, bytes: Buffer): Request {
+  try {
+    return decode(bytes);
+  } catch (cause) {
+    throw new RunsFault(
+      'request_invalid',
+      `${name}: ${bytes.length} bytes that are not the message this method takes`,
+      { cause },
+    );
+  }
+}
+
+/** A reader who is slow is waited for; nothing piles up here. */
+async function drained(call: ServerWritableStream<Buffer, unknown>, signal: AbortSignal): Promise<void> {
+  await once(call, 'drain', { signal }).catch(() => undefined);
+}
+
+export const unauthenticated = (): RunsFault =>
+  new RunsFault('unauthenticated', 'the bearer token is missing or wrong', {
+    hint: 'Send metadata "authorization: Bearer TOKEN" (MRPO_SERVICE_TOKEN for the mrpo command).',
+  });
+
+const denied = (method: string, role: Role, caller: Caller): RunsFault =>
+  new RunsFault('permission_denied', `${method}: "${caller.name}" has role ${caller.role}, expected ${role}`);
+
+function asFault(thrown: unknown): RunsFault {
+  if (thrown instanceof RunsFault) return thrown;
+  const error = toMrpoError(thrown);
+  const reason = reasonOfError(error);
+  const { hint, details } = error;
+  return new RunsFault(reason, error.message, { cause: error, hint, details });
+}
+
+function reasonOfError(error: MrpoError): RunsFault['reason'] {
+  switch (error.code) {
+    case 'config':
+      return 'spec_invalid';
+    case 'usage':
+      return 'request_invalid';
+    case 'data':
+    case 'model':
+    case 'backend':
+    case 'environment':
+    case 'aborted':
+      return 'work_failed';
+    case 'internal':
+      return 'internal';
+  }
+}

@@ -1,0 +1,140 @@
+/** The gRPC server: RunService, health and reflection behind one door, limits, and the address it is bound to. */
+import { chmodSync, existsSync, readFileSync, unlinkSync } from 'node:fs';
+import { connect } from 'node:net';
+import {
+  ResponderBuilder,
+  Server,
+  ServerCredentials,
+  ServerInterceptingCall,
+  ServerListenerBuilder,
+  type Metadata,
+  type ServerInterceptor,
+  type ServerOptions,
+} from '@grpc/grpc-js';
+import { ReflectionService } from '@grpc/reflection';
+import { HealthImplementation } from 'grpc-health-check';
+import { MrpoError } from '../../core/errors.js';
+import { parseAddress, type Address } from '../../rpc/address.js';
+import { MAX_MESSAGE_BYTES } from '../../rpc/channel.js';
+import type { Caller } from '../access/tokens.js';
+import { runsDefinition, SERVICE_NAME } from '../protocol/schema.js';
+import { RUN_SERVICE } from './handlers.js';
+import { unauthenticated } from './guard.js';
+import { statusOf } from './status.js';
+import type { UntypedServiceImplementation } from '@grpc/grpc-js';
+
+export interface ServerTls {
+  readonly cert: string;
+  readonly key: string;
+  readonly clientCa?: string | undefined;
+}
+
+export interface ServerConfig {
+  readonly address: string;
+  readonly tls?: ServerTls | undefined;
+  readonly handlers: UntypedServiceImplementation;
+  readonly callerOf: (metadata: Metadata) => Caller | undefined;
+}
+
+export interface RunningServer {
+  /** Where it listens, with the port that it was given. */
+  readonly address: string;
+  /** Says that it is not serving, and ends open calls after `graceMs`. */
+  stop(graceMs: number): Promise<void>;
+}
+
+const OPTIONS: ServerOptions = {
+  'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
+  'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
+  'grpc.max_concurrent_streams': 1000,
+  'grpc.keepalive_time_ms': 60_000,
+  'grpc.keepalive_timeout_ms': 20_000,
+  'grpc.max_connection_idle_ms': 600_000,
+  'grpc.enable_channelz': 0,
+};
+
+/** @throws MrpoError `usage` for an address that cannot be listened on. */
+export async function startServer({ address: asked, tls, handlers, callerOf }: ServerConfig): Promise<RunningServer> {
+  const address = parseAddress(asked);
+  if (address.kind === 'unix') await clearStaleSocket(address.target);
+  const server = new Server({ ...OPTIONS, interceptors: [doorOf(callerOf)] });
+  server.addService(RUN_SERVICE, handlers);
+  const health = new HealthImplementation({ '': 'SERVING', [SERVICE_NAME]: 'SERVING' });
+  health.addToServer(server);
+  new ReflectionService(runsDefinition()).addToServer(server);
+  const port = await bind(server, address, credentialsOf(tls));
+  return {
+    address: address.kind === 'unix' ? address.target : asked.replace(/:\d+$/, `:${port}`),
+    async stop(graceMs) {
+      for (const name of ['', SERVICE_NAME]) health.setStatus(name, 'NOT_SERVING');
+      const ended = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
+      const timer = setTimeout(() => server.forceShutdown(), graceMs);
+      await ended.finally(() => clearTimeout(timer));
+    },
+  };
+}
+
+/** Denies every call of every service without a token that is known. */
+function doorOf(callerOf: ServerConfig['callerOf']): ServerInterceptor {
+  return (_, call) => {
+    const listener = new ServerListenerBuilder()
+      .withOnReceiveMetadata((metadata, next) => {
+        if (callerOf(metadata) === undefined) call.sendStatus(statusOf(unauthenticated()) as never);
+        else next(metadata);
+      })
+      .build();
+    return new ServerInterceptingCall(call, new ResponderBuilder().withStart((next) => next(listener)).build());
+  };
+}
+
+function bind(server: Server, address: Address, credentials: ServerCredentials): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.bindAsync(address.target, credentials, (error, port) => {
+      if (error !== null) {
+        const inUse = /EADDRINUSE/.test(error.message);
+        const hint = inUse
+          ? 'Stop the process that uses it, or choose another one (port 0 = any free one).'
+          : undefined;
+        reject(new MrpoError('usage', `address ${address.target}: ${error.message}`, { cause: error, hint }));
+        return;
+      }
+      if (address.kind === 'unix') chmodSync(address.target.replace(/^unix:/, ''), 0o600);
+      resolve(port);
+    });
+  });
+}
+
+function credentialsOf(tls: ServerTls | undefined): ServerCredentials {
+  if (tls === undefined) return ServerCredentials.createInsecure();
+  const pair = { cert_chain: readPem(tls.cert, 'certificate'), private_key: readPem(tls.key, 'key') };
+  const authority = tls.clientCa === undefined ? null : readPem(tls.clientCa, 'client authority');
+  try {
+    return ServerCredentials.createSsl(authority, [pair], authority !== null);
+  } catch (cause) {
+    throw new MrpoError('usage', `TLS: ${tls.cert} and ${tls.key}: ${(cause as Error).message}`, { cause });
+  }
+}
+
+function readPem(path: string, what: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (cause) {
+    throw new MrpoError('usage', `TLS ${what}: cannot read ${path}`, { cause });
+  }
+}
+
+/** A socket that a dead service has left is removed; a live one is refused. */
+async function clearStaleSocket(target: string): Promise<void> {
+  const path = target.replace(/^unix:/, '');
+  if (!existsSync(path)) return;
+  const alive = await new Promise<boolean>((resolve) => {
+    const socket = connect(path);
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+  if (alive) throw new MrpoError('usage', `address ${target}: it is in use by another process`);
+  unlinkSync(path);
+}

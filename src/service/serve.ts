@@ -1,0 +1,120 @@
+/** The service as a whole: opened, brought up to date, serving, stopped. */
+import { mkdirSync } from 'node:fs';
+import type { Metadata } from '@grpc/grpc-js';
+import { MrpoError } from '../core/errors.js';
+import { runFolder } from '../store/run-folder.js';
+import { lockRun } from '../store/run-lock.js';
+import { parseAddress } from '../rpc/address.js';
+import { openAuditLog } from './access/audit.js';
+import { createRoots } from './access/roots.js';
+import { LOCAL_CALLER, openTokenFile, type Caller, type TokenFile } from './access/tokens.js';
+import { createUploadStore } from './access/uploads.js';
+import { startConductor } from './conductor.js';
+import { serviceHome } from './home.js';
+import { openLedger } from './ledger.js';
+import type { Limits, Service } from './methods/service.js';
+import type { BackendSlots } from './queue/slots.js';
+import { createGuard } from './rpc/guard.js';
+import { runServiceHandlers } from './rpc/handlers.js';
+import { startServer, type ServerTls } from './rpc/server.js';
+
+export interface ServeOptions {
+  /** Folder of the service. */
+  readonly home: string;
+  /** `host:port` (port 0 = any free one) or `unix:/path`. */
+  readonly address: string;
+  /** Default: one embedded backend. */
+  readonly backends?: readonly BackendSlots[] | undefined;
+  /** File of token hashes. Default: none; then only this machine may call, and everyone on it is an admin. */
+  readonly tokens?: string | undefined;
+  readonly tls?: ServerTls | undefined;
+  /** Folders that paths of a spec may lie in. The first one is what relative paths are relative to. */
+  readonly roots: readonly string[];
+  readonly limits?: Partial<Limits> | undefined;
+  readonly allowModules?: boolean | undefined;
+  /** Of the processes of runs. Default: the process's own. */
+  readonly env?: NodeJS.ProcessEnv | undefined;
+  readonly onLog?: ((line: string) => void) | undefined;
+}
+
+export interface RunsService {
+  readonly address: string;
+  readonly service: Service;
+  /** Lets runs stop at their next step; they go on when the service is back. */
+  stop(): Promise<void>;
+}
+
+export const DEFAULT_LIMITS: Limits = { maxWaiting: 100, maxUploadBytes: 10 * 2 ** 30 };
+
+const CALLS_GRACE_MS = 2_000;
+const RUNS_GRACE_MS = 30_000;
+
+/** @throws MrpoError `usage` for an address that must not be used so, or a folder that another service uses. */
+export async function startService(options: ServeOptions): Promise<RunsService> {
+  const { onLog = () => undefined } = options;
+  checkAccess(options);
+  const home = serviceHome(options.home);
+  mkdirSync(home.runs, { recursive: true, mode: 0o700 });
+  const tokens = options.tokens === undefined ? undefined : openTokenFile(options.tokens);
+  const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  const lock = await lockRun(runFolder(home.path));
+  const ledger = await openLedger(home);
+  const backends = options.backends ?? [{ address: 'embedded', slots: 1 }];
+  const env = options.env ?? process.env;
+  const conductor = startConductor({ home, ledger, backends, env });
+  const audit = openAuditLog(home.audit);
+  const service: Service = {
+    home,
+    ledger,
+    conductor,
+    backends,
+    limits,
+    env,
+    roots: createRoots([...options.roots, home.runs]),
+    uploads: createUploadStore(home.uploads, limits.maxUploadBytes),
+    allowModules: options.allowModules ?? false,
+  };
+  const callerOf = callerFrom(tokens);
+  const onDefect = (error: Error, method: string): void => onLog(`${method}: ${error.stack ?? error.message}`);
+  const guard = createGuard({ callerOf, audit, onDefect });
+  const close = async (graceMs: number): Promise<void> => {
+    await conductor.stop(graceMs);
+    await audit.close();
+    ledger.close();
+    await lock.release();
+  };
+  try {
+    const handlers = runServiceHandlers(service, guard);
+    const server = await startServer({ address: options.address, tls: options.tls, handlers, callerOf });
+    return {
+      address: server.address,
+      service,
+      async stop() {
+        await server.stop(CALLS_GRACE_MS);
+        await close(RUNS_GRACE_MS);
+      },
+    };
+  } catch (thrown) {
+    await close(0);
+    throw thrown;
+  }
+}
+
+/** Nobody is let in by accident: another machine needs a token, and its token needs TLS. */
+function checkAccess({ address, tokens, tls }: ServeOptions): void {
+  const parsed = parseAddress(address);
+  if (parsed.kind === 'unix' || parsed.loopback || (tokens !== undefined && tls !== undefined)) return;
+  throw new MrpoError('usage', `address ${address}: other machines can reach it; expected tokens and TLS, both`, {
+    hint: 'Give --tokens FILE and --tls-cert, --tls-key; or use a loopback address with an SSH tunnel.',
+  });
+}
+
+/** One header, and a token that is known; of several, whoever reads another one would be deceived. */
+function callerFrom(tokens: TokenFile | undefined): (metadata: Metadata) => Caller | undefined {
+  if (tokens === undefined) return () => LOCAL_CALLER;
+  return (metadata) => {
+    const given = metadata.get('authorization');
+    const [, token] = given.length === 1 ? (/^Bearer ([!-~]{1,512})$/.exec(String(given[0])) ?? []) : [];
+    return token === undefined ? undefined : tokens.callerOf(token);
+  };
+}

@@ -1,0 +1,30 @@
+/** What a run has failed with, by whose turn it is and whether another try makes sense. */
+import { BackendFault } from '../../backend/fault.js';
+import type { ErrorCode, MrpoError } from '../../core/errors.js';
+import type { Failure, FailureClass } from '../journal/line.js';
+
+const CLASSES: Readonly<Record<ErrorCode, FailureClass>> = {
+  usage: 'USER',
+  config: 'USER',
+  model: 'USER',
+  data: 'DATA',
+  backend: 'BACKEND',
+  environment: 'RESOURCE',
+  aborted: 'USER',
+  internal: 'CONTROL_PLANE',
+};
+
+/** What of a backend is the caller's to mend. */
+const USERS_REASONS: readonly string[] = ['row_invalid', 'unsupported', 'path_refused', 'dataset_not_found'];
+
+export function failureOf(error: MrpoError): Failure {
+  const reason = error instanceof BackendFault ? error.reason : error.code;
+  const kind = classOf(error, reason);
+  const { message, hint } = error;
+  return { class: kind, reason, message, hint, retryable: kind === 'BACKEND' || kind === 'RESOURCE' };
+}
+
+function classOf(error: MrpoError, reason: string): FailureClass {
+  if (reason === 'out_of_memory') return 'RESOURCE';
+  return USERS_REASONS.includes(reason) ? 'USER' : CLASSES[error.code];
+}

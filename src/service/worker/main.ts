@@ -1,0 +1,75 @@
+/**
+ * The process of one attempt of a run: `node main.js HOME BACKEND`. It works on its own: the journal is all it
+ * has in common with the service, which may be killed and come back meanwhile. SIGTERM: stop at the next step boundary.
+ */
+import { rm } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { loadConfig } from '../../config/index.js';
+import { MrpoError, toMrpoError } from '../../core/errors.js';
+import { beginRun, continueRun, isRunFolder, type Run } from '../../runs/index.js';
+import { runFolder } from '../../store/run-folder.js';
+import { lockRun } from '../../store/run-lock.js';
+import { runHome, type RunHome } from '../home.js';
+import { openJournal, type JournalWriter } from '../journal/append.js';
+import { readOrder } from '../order.js';
+import { failureOf } from './failure.js';
+import { thinProgress } from './thin-progress.js';
+import { ALREADY_AT_WORK, EMBEDDED } from './exit-codes.js';
+
+async function work(home: RunHome, backend: string): Promise<void> {
+  const stop = new AbortController();
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => stop.abort());
+  const lock = await lockRun(runFolder(home.path)).catch(() => undefined);
+  if (lock === undefined) {
+    process.exitCode = ALREADY_AT_WORK;
+    return;
+  }
+  const journal = openJournal(home.journal);
+  try {
+    await follow(await begin(home, backend, stop.signal), journal, stop.signal);
+  } catch (thrown) {
+    end(journal, toMrpoError(thrown), stop.signal);
+  } finally {
+    journal.close();
+    await lock.release();
+  }
+}
+
+async function begin(home: RunHome, backend: string, signal: AbortSignal): Promise<Run> {
+  const { resolved } = await readOrder(home);
+  const loaded = loadConfig({ object: resolved, env: {}, cwd: home.path });
+  const options = { signal, ...(backend !== EMBEDDED && { backendAddress: backend }), env: environment(backend) };
+  if (await isRunFolder(home.run)) return continueRun(home.run, loaded, options);
+  await rm(home.run, { recursive: true, force: true }); // of an attempt that was killed before its folder was one
+  return beginRun(loaded, options);
+}
+
+/** A service that is told which backends to use does not look for another one. */
+const environment = (backend: string): NodeJS.ProcessEnv => {
+  const { MRPO_BACKEND: _, ...env } = process.env;
+  return backend === EMBEDDED ? env : process.env;
+};
+
+async function follow(run: Run, journal: JournalWriter, stop: AbortSignal): Promise<void> {
+  for await (const event of thinProgress(run.events)) {
+    if (event.type !== 'started' && event.type !== 'finished') journal.append(event);
+  }
+  const result = await run.result.catch(toMrpoError);
+  if (result instanceof MrpoError) end(journal, result, stop);
+  else if (result.status === 'succeeded') journal.append({ type: 'ended', outcome: 'succeeded' });
+  else
+    journal.append({
+      type: 'ended',
+      outcome: stop.aborted ? 'stopped' : 'cancelled',
+      reason: result.run.record.reason,
+    });
+}
+
+function end(journal: JournalWriter, error: MrpoError, stop: AbortSignal): void {
+  if (stop.aborted && error.code === 'aborted')
+    journal.append({ type: 'ended', outcome: 'stopped', reason: error.message });
+  else journal.append({ type: 'ended', outcome: 'failed', reason: error.message, failure: failureOf(error) });
+}
+
+const [path = '', backend = EMBEDDED] = process.argv.slice(2);
+await work(runHome(path, basename(path)), backend);

@@ -1,15 +1,19 @@
 /** Counts dropped rows by reason, and keeps the first of them: of a file of any size, in bounded memory. */
 import type { DroppedRow } from './read-pairs.js';
 
+/** One reason for which rows were dropped, and how often. */
 export interface DropReason {
   /** As the first row with it says it. */
   readonly reason: string;
   readonly count: number;
+  /** Line or row number of the first of them, from 1. */
   readonly firstLine: number;
 }
 
+/** Collects dropped rows while a file is read. */
 export interface DropCounter {
   add(drop: DroppedRow): void;
+  /** Dropped rows in all. */
   count(): number;
   /** The first rows, in order; at most `KEPT_DROPS`. */
   first(): readonly DroppedRow[];
@@ -24,6 +28,7 @@ export const KEPT_DROPS = 10_000;
 export const kindOfReason = (reason: string): string =>
   reason.replace(/"(?:[^"\\]|\\.)*"/g, '"..."').replace(/\d+/g, '#');
 
+/** A counter that has seen no row. */
 export function createDropCounter(): DropCounter {
   const first: DroppedRow[] = [];
   const reasons = new Map<string, { reason: string; count: number; firstLine: number }>();

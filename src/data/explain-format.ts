@@ -8,6 +8,7 @@ import type { ValueKind } from './shape.js';
 import { unreadColumns } from './unread.js';
 import { waysThrough } from './ways-through.js';
 
+/** What `mrpo data --explain` shows. */
 export interface FormatExplanation {
   /** Rows that were looked at: the first of the file. */
   readonly rows: number;
@@ -15,7 +16,9 @@ export interface FormatExplanation {
   readonly shapes: readonly ShapeExplanation[];
 }
 
+/** How rows with one set of columns are read. */
 export interface ShapeExplanation {
+  /** Number of such rows among those that were looked at. */
   readonly rows: number;
   /** The format that reads them; `undefined` where none does. */
   readonly format: string | undefined;
@@ -28,7 +31,9 @@ export interface ShapeExplanation {
   readonly hint: string | undefined;
 }
 
+/** What one column was taken for. */
 export interface ColumnExplanation {
+  /** Dotted path of the column, as the file spells it. */
   readonly path: string;
   readonly kind: ValueKind;
   /** What it is read as; `undefined` where nothing reads it. */

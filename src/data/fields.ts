@@ -5,9 +5,12 @@ import { RowProblem } from './row-problem.js';
 /** One row as the file has it. */
 export type Row = Readonly<Record<string, unknown>>;
 
+/** Whether a value is an object with named fields. */
 export const isRow = (value: unknown): value is Row =>
   value !== null && typeof value === 'object' && !Array.isArray(value);
+/** Whether a value is text. */
 export const isText = (value: unknown): value is string => typeof value === 'string';
+/** Whether a value is a list. */
 export const isList = (value: unknown): value is readonly unknown[] => Array.isArray(value);
 
 /** A field that must be text. */

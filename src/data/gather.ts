@@ -14,7 +14,9 @@ export interface GatheredGroup {
   pairs(): readonly PairDraft[];
 }
 
+/** Collects answers row by row and gives them by prompt at the end. */
 export interface Gatherer extends Gathered {
+  /** All answers to each prompt. */
   groups(): Iterable<GatheredGroup>;
 }
 

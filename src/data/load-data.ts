@@ -7,6 +7,7 @@ import { readPreferenceData, type PreferenceData } from './read-data.js';
 import type { HubReader } from './sources/hub.js';
 import { limitPairs, splitPairs, weightPairs } from './split-pairs.js';
 
+/** What loading needs beside the configuration. */
 export interface LoadDataOptions {
   /** Of the split, the limit, weights and random pairings. */
   readonly seed: number;
@@ -15,9 +16,11 @@ export interface LoadDataOptions {
   readonly hub?: HubReader | undefined;
 }
 
+/** The pairs of a run. */
 export interface RunData {
   /** A pair is there as often as the weight of its file says. */
   readonly train: readonly PreferencePair[];
+  /** Held-out pairs; no prompt of them is in `train` when they were split off it. */
   readonly eval: readonly PreferencePair[];
   /** What was read, one for each entry: the training data, then held-out data of its own. */
   readonly sources: readonly PreferenceData[];
@@ -25,7 +28,14 @@ export interface RunData {
   readonly notes: readonly string[];
 }
 
-/** @throws MrpoError `data` if a file cannot be read, or no pairs are left to train on. */
+/**
+ * Reads every file that the configuration names, limits, splits and weights the pairs.
+ * @example
+ * const { config } = loadConfig({ file: 'my-run.yaml' });
+ * const { train, eval: heldOut, notes } = await loadData(config.data, { seed: config.training.seed });
+ * console.log(train.length, heldOut.length, notes);
+ * @throws MrpoError `data` if a file cannot be read, or no pairs are left to train on.
+ */
 export async function loadData(data: DataConfig, options: LoadDataOptions): Promise<RunData> {
   const entries = dataSources(data.train);
   const sources = await readAll(entries, data, options);

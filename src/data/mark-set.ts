@@ -10,6 +10,7 @@ export interface MarkSet {
 /** With evenly spread marks there is room for 2^30. */
 const PARTS = 64;
 
+/** An empty set. */
 export function createMarkSet(): MarkSet {
   const parts = Array.from({ length: PARTS }, () => new Set<number>());
   const partOf = (mark: number): Set<number> => parts[mark % PARTS] as Set<number>;

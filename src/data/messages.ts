@@ -155,8 +155,11 @@ export function contentOf(content: unknown, where: string): string {
     .join('');
 }
 
+/** A message of the user. */
 export const user = (content: string): ChatMessage => ({ role: 'user', content });
+/** A message of the assistant. */
 export const assistant = (content: string): ChatMessage => ({ role: 'assistant', content });
+/** A message with system text. */
 export const system = (content: string): ChatMessage => ({ role: 'system', content });
 
 /** The messages with a system text in front, unless it is empty or there is one already. */

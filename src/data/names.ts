@@ -20,4 +20,5 @@ export function wordsOf(name: string): readonly string[] {
 /** The words of a name with `_` between them. */
 export const plainName = (name: string): string => wordsOf(name).join('_');
 
+/** The last word of a name: `better` of `which_is_better`; empty for a name without words. */
 export const lastWord = (name: string): string => wordsOf(name).at(-1) ?? '';

@@ -11,6 +11,7 @@ import type { RawRow, RowSource } from './sources/source.js';
 import { createTally } from './tally.js';
 import { usableRow } from './usable-row.js';
 
+/** A source whose first rows have been read. */
 export interface OpenedReading {
   readonly rows: RowSource;
   /** The rows that were looked at; the iterator goes on behind them. */

@@ -3,6 +3,7 @@ import { oppositeId } from './make-pair.js';
 import { createMarkSet } from './mark-set.js';
 import type { PreferencePair } from './pair.js';
 
+/** Counts pairs while they are read; keeps a short hash of each and no text. */
 export interface PairCounter {
   add(pair: PreferencePair): void;
   /** Pairs whose text was added before. */
@@ -13,6 +14,7 @@ export interface PairCounter {
   prompts(): number;
 }
 
+/** A counter that has seen no pair. */
 export function createPairCounter(): PairCounter {
   const seen = createMarkSet();
   const prompts = createMarkSet();

@@ -2,6 +2,7 @@
 
 import type { JsonValue } from '../core/json.js';
 
+/** One turn of a conversation; `role` is system, user, assistant or tool. */
 export interface ChatMessage {
   readonly role: string;
   /** The text; `''` where a message has none, e.g. beside `tool_calls`. */
@@ -34,6 +35,7 @@ export interface RowOrigin {
 export const pairPlace = ({ origin, line }: Pick<PreferencePair, 'origin' | 'line'>): string =>
   origin === undefined ? `row ${line}` : `${origin.name} ${origin.place} ${line}`;
 
+/** One prompt with a better and a worse response. */
 export interface PreferencePair {
   /** SHA-256 of the text of the pair: equal text, equal id, whatever the file or line. */
   readonly id: string;

@@ -20,6 +20,7 @@ export interface ScoredAnswers {
   readonly tools?: PairDraft['tools'];
 }
 
+/** One answer with its score; higher is better. */
 export interface ScoredAnswer {
   readonly messages: readonly ChatMessage[];
   readonly score: number;

@@ -7,8 +7,11 @@ import { readPairs, type DroppedRow, type ReadOptions } from './read-pairs.js';
 import type { ReadReport } from './read-report.js';
 import type { RowPlace } from './sources/source.js';
 
+/** The pairs of one source, and what became of its other rows. */
 export interface PreferenceData {
+  /** As the caller named it. */
   readonly source: string;
+  /** What the file turned out to be, e.g. `JSON lines, gzipped`. */
   readonly kind: string;
   /** What the `line` of its rows counts. */
   readonly place: RowPlace;
@@ -25,12 +28,19 @@ export interface PreferenceData {
   readonly duplicates: number;
   /** Texts that are there both ways round: what one pair prefers, another rejects. They are kept. */
   readonly contradictions: number;
+  /** What the user should know. */
   readonly notes: readonly string[];
   /** Which column was read as what, and what nothing read. */
   readonly report: ReadReport;
 }
 
-/** @throws MrpoError `data` if the source cannot be read, or no row of it can be used. */
+/**
+ * Reads a whole source into memory; `readPairs` reads one of any size.
+ * @example
+ * const { pairs, dropped } = await readPreferenceData('pairs.jsonl');
+ * console.log(pairs.length, dropped[0]?.reason);
+ * @throws MrpoError `data` if the source cannot be read, or no row of it can be used.
+ */
 export async function readPreferenceData(source: string, options: ReadOptions = {}): Promise<PreferenceData> {
   const stream = await readPairs(source, options);
   const pairs: PreferencePair[] = [];

@@ -5,6 +5,7 @@ import type { PairingRule } from './pairing.js';
 import type { OpenSourceOptions } from './sources/open-source.js';
 import type { VerdictValues } from './verdict/sides.js';
 
+/** What a caller can say about a file; by default everything is recognised from its rows. */
 export interface ReadOptions extends OpenSourceOptions {
   /** Name of a format, or `auto` (default): recognised from the first rows. */
   readonly format?: string | undefined;

@@ -19,13 +19,17 @@ import { usableRow } from './usable-row.js';
 
 export type { ReadOptions } from './read-options.js';
 
+/** A row that gave no pair. */
 export interface DroppedRow {
   /** The file, where the source has several. */
   readonly file?: string;
+  /** Line or row number, from 1. */
   readonly line: number;
+  /** Why, for people: what was expected and what was found. */
   readonly reason: string;
 }
 
+/** The pairs of some rows that follow each other. */
 export interface PairChunk {
   /** Rows of the file that this batch is made from. */
   readonly rows: number;
@@ -33,6 +37,7 @@ export interface PairChunk {
   readonly dropped: readonly DroppedRow[];
 }
 
+/** A file that is being read. */
 export interface PairStream {
   /** What the file turned out to be, e.g. `JSON lines, gzipped`. */
   readonly kind: string;
@@ -42,6 +47,7 @@ export interface PairStream {
   readonly format: string;
   /** What the user should know; grows until the last batch is read. */
   readonly notes: readonly string[];
+  /** Pairs in the order of the rows; can be iterated once. */
   readonly batches: AsyncIterable<PairChunk>;
   /** What was read as what, and what was not; of the rows read so far. */
   report(): ReadReport;
@@ -49,8 +55,12 @@ export interface PairStream {
 
 /**
  * Opens a file and recognises its format; rows are read as the batches are.
- * @throws MrpoError `data` if the source cannot be opened, no format fits its first rows, or they hold something that is
- *   not read and may change what they mean.
+ * @example
+ * const { format, batches } = await readPairs('pairs.jsonl');
+ * for await (const { pairs, dropped } of batches) console.log(format, pairs.length, dropped.length);
+ * @throws MrpoError `data` if the source cannot be opened, no format fits its first rows, or they hold something that
+ * is
+ * not read and may change what they mean.
  */
 export async function readPairs(source: string, options: ReadOptions = {}): Promise<PairStream> {
   const opened = await openReading(source, options);

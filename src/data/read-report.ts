@@ -1,6 +1,7 @@
 /** What was made of the rows of a file: which column was read as what, and everything that was not read. */
 import type { Finding, Tally } from './tally.js';
 
+/** Counts over the rows that were read so far. */
 export interface ReadReport {
   readonly rows: number;
   /** Column of each role, as paths. */
@@ -15,16 +16,20 @@ export interface ReadReport {
   readonly carried: Counts;
 }
 
+/** Rows by name, the most frequent first. */
 export type Counts = readonly { readonly name: string; readonly rows: number }[];
 
+/** Something of the rows that nothing reads. */
 export interface UnreadColumn {
   readonly name: string;
   readonly what: 'column' | 'message key';
+  /** Rows that have it. */
   readonly rows: number;
-  /** Of all rows. */
+  /** Of all rows, 0 to 1. */
   readonly share: number;
 }
 
+/** The report of what a tally has counted. @param roles Column of each role, as paths. */
 export function createReadReport(tally: Tally, roles: Readonly<Record<string, string>>): ReadReport {
   const rows = tally.rows();
   const unread = (finding: Finding, what: UnreadColumn['what']): UnreadColumn[] =>

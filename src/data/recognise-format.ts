@@ -40,6 +40,7 @@ export function recogniseFormat(
   );
 }
 
+/** A shape and how many of the sampled rows have it. */
 export interface CountedShape {
   readonly shape: RowShape;
   readonly rows: number;

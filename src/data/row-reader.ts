@@ -17,8 +17,9 @@ export interface ShapePlan {
   readonly ignored: readonly string[];
 }
 
+/** Reads rows one by one. */
 export interface RowReader {
-  /** @throws RowProblem */
+  /** The pairs of one row; none of a row whose answers are gathered. @throws RowProblem for a row that gives none. */
   read(row: Row, at: RowAt): readonly PairDraft[];
   /** `undefined` where no format reads rows of this shape. */
   planOf(row: Row): ShapePlan | undefined;

@@ -22,6 +22,7 @@ export type ValueKind =
   | 'numbers'
   | 'booleans';
 
+/** One column of a shape; a key inside an object is a column too. */
 export interface Column {
   /** Dotted path from the top of the row, as the file spells it. */
   readonly path: string;
@@ -33,6 +34,7 @@ export interface Column {
   readonly sample: unknown;
 }
 
+/** The columns of a row and what they hold. */
 export interface RowShape {
   /** Columns at the top and, behind each object, what is inside it. */
   readonly columns: readonly Column[];
@@ -47,6 +49,7 @@ const WIDE = 24;
 /** Keys under which a message names its speaker. */
 export const ROLE_KEYS = ['role', 'from', 'speaker'] as const;
 
+/** Whether a value is an object with a speaker, under any of the keys that say so. */
 export const isMessageLike = (value: unknown): boolean => isRow(value) && ROLE_KEYS.some((key) => key in value);
 
 const KIND_LETTERS: Readonly<Record<ValueKind, string>> = {
@@ -66,6 +69,7 @@ const KIND_LETTERS: Readonly<Record<ValueKind, string>> = {
   booleans: 'B',
 };
 
+/** What kind of value this is, e.g. text, messages, numbers. */
 export function kindOf(value: unknown): ValueKind {
   switch (typeof value) {
     case 'string':
@@ -111,6 +115,7 @@ export function shapeKey(row: Row, depth = 1): string {
   return key;
 }
 
+/** The shape of a row, with the insides of objects down to a fixed depth. */
 export function rowShapeOf(row: Row): RowShape {
   const columns: Column[] = [];
   const walk = (inside: Row, before: readonly string[]): void => {
@@ -126,6 +131,7 @@ export function rowShapeOf(row: Row): RowShape {
   return { columns, row };
 }
 
+/** Whether a column holds anything in the first row of its shape. */
 export const isFilled = ({ kind }: Column): boolean => kind !== 'none' && kind !== 'blank';
 /** A text, or a list that people may have meant as text: something to read. */
 export const isWordy = ({ kind }: Column): boolean =>

@@ -7,14 +7,20 @@ import { MrpoError } from '../core/errors.js';
 import type { PreferencePair } from './pair.js';
 import { stablePlace } from './stable-order.js';
 
+/** The two parts; every pair is in exactly one of them. */
 export interface PairSplit {
   readonly train: readonly PreferencePair[];
   readonly eval: readonly PreferencePair[];
 }
 
 /**
+ * Splits off held-out pairs.
  * @param evalSpec below 1: the share of prompts held out (each by its own place, so the share is met on average);
- *   from 1: a number of pairs, whole prompts at a time, never more.
+ * from 1: a number of pairs, whole prompts at a time, never more.
+ * @example
+ * const { pairs } = await readPreferenceData('pairs.jsonl');
+ * const { train, eval: heldOut } = splitPairs(pairs, 0.1, 0);
+ * console.log(train.length, heldOut.length);
  * @throws MrpoError `data` if nothing is left to train on.
  */
 export function splitPairs(pairs: readonly PreferencePair[], evalSpec: number, seed: number): PairSplit {

@@ -7,11 +7,15 @@ import { readPairs, type DroppedRow, type ReadOptions } from './read-pairs.js';
 import type { ReadReport } from './read-report.js';
 import type { RowPlace } from './sources/source.js';
 
+/** One of the three texts of a pair. */
 export type PairPart = 'prompt' | 'chosen' | 'rejected';
 const PARTS: readonly PairPart[] = ['prompt', 'chosen', 'rejected'];
 
+/** What `mrpo data` says of a file. */
 export interface DataSummary {
+  /** As the user named it. */
   readonly source: string;
+  /** What the file turned out to be, e.g. `JSON lines, gzipped`. */
   readonly kind: string;
   /** What the `line` of its rows counts. */
   readonly place: RowPlace;
@@ -40,9 +44,11 @@ export interface DataSummary {
   readonly report: ReadReport;
 }
 
+/** How the file is read, and how much of it is kept. */
 export interface SummariseOptions extends ReadOptions {
   /** How many of the first pairs to keep. */
   readonly keepFirst: number;
+  /** Called with the number of rows read so far. */
   readonly onRows?: ((rows: number) => void) | undefined;
 }
 

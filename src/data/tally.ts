@@ -13,12 +13,15 @@ export type Finding =
   | 'texts in JSON'
   | 'empty answers left out';
 
+/** Counts findings by name. */
 export interface Tally {
   /** The row that is counted for from now on. */
   nextRow(): void;
   /** At most once per row and name. */
   add(finding: Finding, name: string): void;
+  /** Rows that were counted for. */
   rows(): number;
+  /** Names of one kind of finding with the rows that have it. */
   of(finding: Finding): readonly { readonly name: string; readonly rows: number }[];
 }
 
@@ -28,6 +31,7 @@ interface Count {
   last: number;
 }
 
+/** A tally of no rows. */
 export function createTally(): Tally {
   const counts = new Map<Finding, Map<string, Count>>();
   let row = 0;

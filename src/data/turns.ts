@@ -5,6 +5,7 @@ import type { ChatMessage } from './pair.js';
 /** How a text marks its turns. */
 export type TurnMarks = 'Human:/Assistant:' | '<extra_id_1>' | '<|im_start|>';
 
+/** A text taken apart into turns. */
 export interface MarkedTurns {
   readonly marks: TurnMarks;
   /** A last turn without text (an open "Assistant:") is left out. */

@@ -17,6 +17,7 @@ export interface Concern {
   isExcused(row: Row): boolean;
 }
 
+/** What of a shape's columns nothing reads. */
 export interface Unread {
   /** Paths of texts and messages. */
   readonly columns: readonly string[];
@@ -91,6 +92,7 @@ const ABOUT = new Set([
 const MARKS =
   /<\|[^|>]*\|>|<\/?s>|\[\/?INST\]|<start_of_turn>|<end_of_turn>|\b(?:user|assistant|system|human|model|begin_of_text)\b:?|[\s:#]+/gi;
 
+/** The columns that a reading leaves aside. @param ignored Paths that the user wants to be left out. */
 export function unreadColumns(
   shape: RowShape,
   reading: Reading,

@@ -6,6 +6,7 @@ import { qualityOf } from './formats/vocabulary.js';
 import { isWordy, type RowShape } from './shape.js';
 import { describesRow } from './formats/other-texts.js';
 
+/** Sentences with the options that may help, for the hint of an error. */
 export function waysThrough(shape: RowShape, formats: readonly Format[], context: FormatContext): string {
   return [
     ...answers(shape, context),

@@ -8,11 +8,13 @@ import { createPairReader } from './pair-columns.js';
 import type { Column } from '../shape.js';
 import type { PromptColumns } from './prompt-parts.js';
 
+/** The columns of a format with two answers, of which neither is named the better one. */
 export interface AbColumns extends PromptColumns {
   readonly a: Column;
   readonly b: Column;
 }
 
+/** Reads a row as a pair: `decide` says which answer is chosen. A tie is a {@link RowProblem}. */
 export function abReading(finder: Finder, columns: AbColumns, decide: Decide, context: FormatContext): Reading {
   const manner = { plain: false };
   const first = createPairReader({ ...columns, chosen: columns.a, rejected: columns.b }, context, manner);

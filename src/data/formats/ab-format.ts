@@ -11,6 +11,7 @@ import { takePromptParts } from './prompt-parts.js';
 
 const SCALAR: readonly ValueKind[] = ['text', 'number', 'boolean'];
 
+/** What tells a format of two answers from others. Column names are in plain letters (see {@link plainName}). */
 export interface AbDeclaration {
   readonly name: string;
   readonly summary: string;
@@ -37,6 +38,7 @@ export interface AbDeclaration {
   readonly note?: string;
 }
 
+/** The format of a declaration. Unless it must be recognised (`strict`), columns called a and b do too. */
 export function abFormat(declared: AbDeclaration): Format {
   const { name, summary, sources, examples } = declared;
   return {
@@ -93,6 +95,7 @@ function decision(
   return decideByBoth(byVerdict, scores);
 }
 
+/** Reads the names of the two models from a row; undefined where the row has none. */
 export function modelsOf(shape: RowShape, names: readonly [string, string]): (row: Row) => readonly [unknown, unknown] {
   const [a, b] = names.map((name) => shape.columns.find((column) => column.name === name)?.path ?? name);
   return (row) => [row[a ?? ''], row[b ?? '']];

@@ -20,6 +20,7 @@ const values =
     throw new RowProblem(`${column}: expected ${Object.keys(meaning).join(' or ')}, got ${describeValue(value)}`);
   };
 
+/** Stanford Human Preferences: labels say 1 where A is better. */
 export const shp = abFormat({
   name: 'shp',
   summary: '{history, human_ref_A, human_ref_B, labels}: labels 1 = A is better, 0 = B',
@@ -38,6 +39,7 @@ export const shp = abFormat({
   scores: ['score_a', 'score_b'],
 });
 
+/** HelpSteer 3: a preference from -3 to 3, below 0 for the first response. */
 export const helpSteer3 = abFormat({
   name: 'helpsteer3',
   summary:
@@ -61,6 +63,7 @@ export const helpSteer3 = abFormat({
   asides: ['domain', 'language', 'individual_preference'],
 });
 
+/** HelpSteer 2: a strength from -3 to 3, below 0 for the first response. */
 export const helpSteer2Preference = abFormat({
   name: 'helpsteer2-preference',
   summary: '{prompt, response_1, response_2, preference_strength}: below 0 the first is better, above 0 the second',
@@ -83,6 +86,7 @@ export const helpSteer2Preference = abFormat({
   ],
 });
 
+/** PKU-SafeRLHF: by helpfulness, unless the user names the column of safety. */
 export const pkuSafeRlhf = abFormat({
   name: 'pku-saferlhf',
   summary: '{prompt, response_0, response_1, better_response_id, safer_response_id}: by better_response_id',
@@ -110,6 +114,7 @@ export const pkuSafeRlhf = abFormat({
   ],
 });
 
+/** AlpacaFarm: a number from 1 to 2 that says how near the preference lies to each output. */
 export const alpacaFarm = abFormat({
   name: 'alpaca-farm',
   summary: '{instruction, input?, output_1, output_2, preference}: 1 or 2; between them the nearer one, 1.5 is a tie',
@@ -132,6 +137,7 @@ export const alpacaFarm = abFormat({
   asides: ['raw_preference'],
 });
 
+/** Preference Collection: the pair beside the prompt that a judge was given. */
 export const prometheus = abFormat({
   name: 'prometheus',
   summary: '{orig_instruction, orig_response_A, orig_response_B, orig_preference}: beside the prompt of a judge',
@@ -166,6 +172,7 @@ export const prometheus = abFormat({
   ],
 });
 
+/** Unified-Feedback: two conversations with ratings. */
 export const unifiedFeedback = abFormat({
   name: 'unified-feedback',
   summary: '{conv_A, conv_B: conversations, conv_A_rating, conv_B_rating}: the higher rating is better',
@@ -186,6 +193,7 @@ export const unifiedFeedback = abFormat({
   scores: ['conv_a_rating', 'conv_b_rating'],
 });
 
+/** WebGPT comparisons: two scores, of which equal ones are a tie. */
 export const webGpt = abFormat({
   name: 'webgpt',
   summary:
@@ -204,6 +212,7 @@ export const webGpt = abFormat({
   asides: ['question', 'quotes_0', 'quotes_1', 'tokens_0', 'tokens_1'],
 });
 
+/** Vertex AI's RLHF tuning: the index of the better candidate. */
 export const vertexRlhf = abFormat({
   name: 'vertex-rlhf',
   summary: '{input_text, candidate_0, candidate_1, choice}: choice is 0 or 1',

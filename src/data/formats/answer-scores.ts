@@ -10,9 +10,11 @@ import { goodnessOfWord, isGrade, isTieWord } from '../verdict/words.js';
 import type { FormatContext } from './format.js';
 import { describesRow } from './other-texts.js';
 
+/** How good one answer is. */
 export interface AnswerScore {
   /** Higher is better. */
   readonly score: number;
+  /** The score for people, with its name: "rating 4", "place 1". */
   readonly shown: string;
 }
 

@@ -254,6 +254,7 @@ function measureColumn(shape: RowShape, { score }: FormatContext, finder: Finder
   );
 }
 
+/** Feedback Collection: one graded answer a row, gathered by its prompt. */
 export const feedbackCollection: Format = {
   name: 'feedback-collection',
   gathers: true,
@@ -309,6 +310,7 @@ export const feedbackCollection: Format = {
   },
 };
 
+/** OpenAI's graded summaries: one a row, gathered by the post. */
 export const summaryAxis: Format = {
   name: 'summarize-axis',
   gathers: true,

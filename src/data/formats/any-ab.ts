@@ -74,6 +74,7 @@ const NO_VERDICT = new Set([
   'confidence',
 ]);
 
+/** Two answers under any names that differ in A and B, and a verdict or two scores. */
 export const anyAb: Format = {
   name: 'ab',
   scored: true,

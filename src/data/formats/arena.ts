@@ -43,6 +43,7 @@ const battle = abFormat({
   ],
 });
 
+/** Battles in LMSYS's exports, and MT-bench's judgments, which name the turn they are about. */
 export const chatbotArena: Format = {
   ...battle,
   match(shape, context, strict) {

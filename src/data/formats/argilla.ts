@@ -16,6 +16,7 @@ import { CHAT_PROMPT_NAMES, PROMPT_NAMES } from './vocabulary.js';
 /** Places of answers by their names; 1 is best. */
 type Ranking = ReadonlyMap<string, number>;
 
+/** Argilla's data sets on the hub: a list of the annotators' rankings or choices. */
 export const argilla: Format = {
   name: 'argilla',
   summary:
@@ -45,6 +46,7 @@ export const argilla: Format = {
     ),
 };
 
+/** Argilla's records: fields and responses in objects of their own. */
 export const argillaRecords: Format = {
   name: 'argilla-records',
   summary:

@@ -8,6 +8,7 @@ import { isNumeric } from '../verdict/goodness.js';
 import { createVerdictReader, type Candidates, type Winner, type VerdictReader } from '../verdict/sides.js';
 import type { FormatContext } from './format.js';
 
+/** Which answer a row prefers. */
 export interface Decision {
   readonly side: Winner;
   /** What decided, in words. */

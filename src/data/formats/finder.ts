@@ -5,6 +5,7 @@ import { columnAt } from '../columns.js';
 import { isFilled, type Column, type RowShape, type ValueKind } from '../shape.js';
 import type { FormatContext, Mismatch } from './format.js';
 
+/** Takes columns out of the shape of a row, and remembers which were read and why the format does not fit. */
 export interface Finder {
   /**
    * The column of a role; counted as read.
@@ -20,6 +21,7 @@ export interface Finder {
   use(role: string, column: Column): void;
   /** Columns that are not read yet. */
   rest(): readonly Column[];
+  /** Path of the column of each role that was found. */
   roles(): Record<string, string>;
   used(): Set<string>;
   /** Why the format does not match; `undefined` while it does. */
@@ -36,6 +38,7 @@ const KIND_WORDS: Readonly<Partial<Record<ValueKind, string>>> = {
   number: 'a number',
 };
 
+/** A finder that has taken nothing. @param strict The format must be recognised: looser names do not count. */
 export function createFinder(shape: RowShape, context: FormatContext, strict: boolean): Finder {
   const roles: Record<string, string> = {};
   const used = new Set<string>();

@@ -9,6 +9,7 @@ import type { RowShape } from '../shape.js';
 import type { Tally } from '../tally.js';
 import type { VerdictValues } from '../verdict/sides.js';
 
+/** One format. It looks at the shape of a row and gives the way to read such rows, or why it does not fit. */
 export interface Format {
   /** What `data.format` and `mrpo data` call it. */
   readonly name: string;
@@ -52,8 +53,10 @@ export interface Mismatch {
   readonly found: number;
 }
 
+/** Whether a format has matched. */
 export const isReading = (match: Reading | Mismatch): match is Reading => 'read' in match;
 
+/** What the user has said about the file, and what was met in it so far. */
 export interface FormatContext extends MessageContext {
   /** The user named the format: a row that could as well mean something else is then read as this format has it. */
   readonly named: boolean;
@@ -81,9 +84,11 @@ export interface Gathered {
   message(message: TreeMessage, at: RowAt): void;
 }
 
+/** One answer of a row whose other answers stand in other rows. */
 export interface GatheredAnswer {
   readonly prompt: PairDraft['prompt'];
   readonly messages: PairDraft['chosen'];
+  /** Higher is better. */
   readonly score: number;
   readonly tools?: PairDraft['tools'];
 }

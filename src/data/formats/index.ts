@@ -52,6 +52,7 @@ import { trlImplicit } from './trl-implicit.js';
 export type { Format, FormatContext, Mismatch, Reading } from './format.js';
 export { isReading } from './format.js';
 
+/** In the order in which they are tried. */
 export const FORMATS: readonly Format[] = [
   openAiPreference,
   nova,
@@ -101,4 +102,5 @@ export const FORMATS: readonly Format[] = [
   scoredAnswer,
 ];
 
+/** Names of all formats, in the order of {@link FORMATS}. */
 export const formatNames = (): string[] => FORMATS.map((format) => format.name);

@@ -13,6 +13,7 @@ import type { Format } from './format.js';
 import { takePromptParts } from './prompt-parts.js';
 import { PROMPT_NAMES } from './vocabulary.js';
 
+/** The long JSON export, with every annotator's selection. */
 export const labelStudio: Format = {
   name: 'label-studio',
   summary:

@@ -13,6 +13,7 @@ import type { ColumnSpec } from './pair-format.js';
 import { pairsOfAnswers } from './pair-row.js';
 import { createPromptReader, takePromptParts, wholePrompt } from './prompt-parts.js';
 
+/** What tells a format with a list of answers from others. */
 export interface ListDeclaration {
   readonly name: string;
   readonly summary: string;
@@ -32,8 +33,10 @@ export interface ListDeclaration {
   readonly scored?: boolean;
 }
 
+/** What a list of answers may hold. */
 export const LISTS: readonly ValueKind[] = ['texts', 'objects', 'conversations', 'messages'];
 
+/** The format of a declaration. */
 export function listFormat(declared: ListDeclaration): Format {
   const { name, summary, sources, examples, text } = declared;
   return {

@@ -74,6 +74,7 @@ export const nectar = listFormat({
   asides: ['turns', 'num_responses', 'source', 'good_natured'],
 });
 
+/** Stack Exchange preferences: answers with pm_score, more is better. */
 export const stackExchange = listFormat({
   name: 'stack-exchange',
   summary: '{question, answers: [{text, pm_score, selected}]}: by pm_score',
@@ -94,6 +95,7 @@ export const stackExchange = listFormat({
   asides: ['metadata', 'date'],
 });
 
+/** OpenAI's compared summaries: two of them and the index of the chosen one. */
 export const summarizeFromFeedback = listFormat({
   name: 'summarize-from-feedback',
   scored: false,
@@ -121,6 +123,7 @@ export const summarizeFromFeedback = listFormat({
   asides: ['info', 'choice', 'extra', 'worker', 'batch', 'split'],
 });
 
+/** NeMo-RL: completions with ranks, the lowest is best. */
 export const nemoRl = listFormat({
   name: 'nemo-rl',
   summary: '{context: messages, completions: [{rank, completion: messages}]}: the lowest rank is best',
@@ -140,6 +143,7 @@ export const nemoRl = listFormat({
   scores: numberInside('rank', -1),
 });
 
+/** Gemini's preference tuning: completions with scores, the higher is better. */
 export const gemini = listFormat({
   name: 'gemini',
   summary:
@@ -179,6 +183,7 @@ const alpacaList = listFormat({
     }),
 });
 
+/** LLaMA-Factory's ranking: a list of outputs, best first, or chosen and rejected. */
 export const alpacaRanking: Format = {
   ...alpacaPair,
   match(shape, context, strict) {
@@ -190,6 +195,7 @@ export const alpacaRanking: Format = {
   },
 };
 
+/** A list of answers with scores or ranks, under many names. */
 export const scoredList = listFormat({
   name: 'scored-list',
   summary:

@@ -20,6 +20,7 @@ const message = (message_id: string, parent_id: string | null, role: string, tex
   rank,
 });
 
+/** One message a row; trees are put together when all rows are read. */
 export const oasstMessages: Format = {
   name: 'oasst-messages',
   gathers: true,
@@ -64,6 +65,7 @@ export const oasstMessages: Format = {
   },
 };
 
+/** A whole tree a row. */
 export const oasstTrees: Format = {
   name: 'oasst-trees',
   summary: '{prompt: {text, role, replies: [{text, rank, replies}]}}: a whole tree per row; rank 0 is best',

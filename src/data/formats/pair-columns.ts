@@ -13,11 +13,13 @@ import type { Finder } from './finder.js';
 import type { FormatContext, Reading } from './format.js';
 import { createPromptReader, wholePrompt, type PromptColumns, type PromptParts } from './prompt-parts.js';
 
+/** The columns of a format that names the better answer. */
 export interface PairColumns extends PromptColumns {
   readonly chosen: Column;
   readonly rejected: Column;
 }
 
+/** How the values of these columns are taken. */
 export interface PairManner {
   /** Text is used as it is, without a chat template. */
   readonly plain: boolean;
@@ -45,6 +47,7 @@ export function pairReading(finder: Finder, columns: PairColumns, context: Forma
   };
 }
 
+/** Reads one row. @throws RowProblem (from the reader) for a row that gives no pair. */
 export function createPairReader(
   columns: PairColumns,
   context: FormatContext,

@@ -6,6 +6,7 @@ import type { Format } from './format.js';
 import { pairReading, type PairManner } from './pair-columns.js';
 import { takePromptParts } from './prompt-parts.js';
 
+/** What tells a format of pairs from others. Column names are in plain letters (see {@link plainName}). */
 export interface PairDeclaration {
   readonly name: string;
   readonly summary: string;
@@ -19,22 +20,26 @@ export interface PairDeclaration {
   readonly manner?: Partial<PairManner>;
   /** A further condition on the shape, in words where it does not hold. */
   refuses?(shape: RowShape, found: FoundColumns): string | undefined;
+  /** A sentence for the user about files of this format. */
   note?(shape: RowShape): string | undefined;
   /** Columns that are known to say nothing about the pair, by their plain names. */
   readonly asides?: readonly string[];
 }
 
+/** Which columns count: by name, the likeliest first, and by what they hold. */
 export interface ColumnSpec {
   readonly names: readonly string[];
   readonly kinds: readonly ValueKind[];
 }
 
+/** The columns that were found in a shape. */
 export interface FoundColumns {
   readonly prompt: Column | undefined;
   readonly chosen: Column;
   readonly rejected: Column;
 }
 
+/** The format of a declaration. */
 export function pairFormat(declared: PairDeclaration): Format {
   const { name, summary, sources, examples, prompt, chosen, rejected } = declared;
   return {

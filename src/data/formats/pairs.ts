@@ -17,6 +17,7 @@ const REJECTED = { names: ['rejected'], kinds: ANSWER };
 const CHOSEN_TEXT = { names: ['chosen'], kinds: TEXT };
 const REJECTED_TEXT = { names: ['rejected'], kinds: TEXT };
 
+/** ShareGPT's messages with a chosen and a rejected one. */
 export const shareGpt = pairFormat({
   name: 'sharegpt',
   summary: '{conversations: [{from, value}], chosen: {from, value}, rejected: {from, value}}',
@@ -31,6 +32,7 @@ export const shareGpt = pairFormat({
   rejected: REJECTED,
 });
 
+/** Capybara: chosen and rejected decide, and not the ratings beside them. */
 export const capybara = pairFormat({
   name: 'capybara',
   summary:
@@ -63,6 +65,7 @@ export const capybara = pairFormat({
   ],
 });
 
+/** Texts under instruction, chosen_response and rejected_response. */
 export const distilabelMath = pairFormat({
   name: 'distilabel-math',
   summary: '{instruction, chosen_response, rejected_response, system?}: texts for the chat template',
@@ -74,6 +77,7 @@ export const distilabelMath = pairFormat({
   rejected: { names: ['rejected_response'], kinds: TEXT },
 });
 
+/** Alpaca's columns with chosen and rejected, and an input beside the instruction. */
 export const alpacaPair = pairFormat({
   name: 'alpaca-ranking',
   summary:
@@ -185,6 +189,7 @@ export const hhTranscript = pairFormat({
   },
 });
 
+/** Two whole conversations. */
 export const torchtune = pairFormat({
   name: 'torchtune',
   summary: '{chosen_conversations, rejected_conversations}: whole conversations',
@@ -197,6 +202,7 @@ export const torchtune = pairFormat({
   rejected: { names: ['rejected_conversations'], kinds: CHAT },
 });
 
+/** Two whole conversations with content in parts. */
 export const llamaFactoryV1 = pairFormat({
   name: 'llama-factory-v1',
   summary: '{chosen_messages, rejected_messages}: whole conversations whose content is in parts {type, value}',
@@ -212,6 +218,7 @@ export const llamaFactoryV1 = pairFormat({
   rejected: { names: ['rejected_messages'], kinds: CHAT },
 });
 
+/** OpenAI's preference fine-tuning: input, preferred and non-preferred output. */
 export const openAiPreference = pairFormat({
   name: 'openai-preference',
   summary: '{input: {messages, tools?}, preferred_output: [message], non_preferred_output: [message]}',
@@ -226,6 +233,7 @@ export const openAiPreference = pairFormat({
   rejected: { names: ['non_preferred_output'], kinds: ANSWER },
 });
 
+/** A conversation that ends with the better answer, and the worse one beside it. */
 export const msSwift = pairFormat({
   name: 'ms-swift',
   summary: '{messages, rejected_response}: a conversation that ends with the good answer, and the bad one beside it',

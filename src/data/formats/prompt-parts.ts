@@ -11,6 +11,7 @@ import type { Finder } from './finder.js';
 import type { FormatContext } from './format.js';
 import { HISTORY_NAMES, SYSTEM_NAMES } from './vocabulary.js';
 
+/** The columns that a prompt is made of; undefined where a row has none. */
 export interface PromptColumns {
   readonly prompt: Column | undefined;
   readonly system: Column | undefined;
@@ -40,6 +41,7 @@ function takeInput(finder: Finder, prompt: Column | undefined, context: FormatCo
   return finder.take('input', names, ['text']);
 }
 
+/** The prompt of one row. */
 export interface PromptParts {
   /** Without the system text. */
   readonly asked: readonly ChatMessage[];
@@ -49,6 +51,7 @@ export interface PromptParts {
   readonly marks: string | undefined;
 }
 
+/** How a prompt written as one text is taken apart. */
 export interface PromptManner {
   /**
    * Which marks inside a text are turned into turns. Default all; `dialogue`: those of dialogues, while the marks of a

@@ -13,6 +13,7 @@ import { isBadWord, isGoodWord } from './vocabulary.js';
 /** @returns what decided, in words. @throws RowProblem for a tie or a contradiction. */
 export type ScoreCheck = (row: Row) => string | undefined;
 
+/** A check of the columns that are not read yet; undefined if none of them holds scores or a verdict. */
 export function createScoreCheck(finder: Finder, _context: FormatContext): ScoreCheck | undefined {
   const columns = finder.rest();
   const pairs = scorePairs(columns);

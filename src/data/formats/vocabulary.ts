@@ -3,10 +3,14 @@ import { isList, isRow, isText } from '../fields.js';
 import { wordsOf } from '../names.js';
 import { ROLE_KEYS, type Column, type ValueKind } from '../shape.js';
 
+/** A column that holds one message or several. */
 export const CHAT: readonly ValueKind[] = ['messages', 'message'];
+/** A column that holds text. */
 export const TEXT: readonly ValueKind[] = ['text'];
+/** A column that holds an answer, as text or as messages. */
 export const ANSWER: readonly ValueKind[] = ['text', 'messages', 'message'];
 
+/** What columns with system text are called, the likeliest first. */
 export const SYSTEM_NAMES = [
   'system',
   'system_prompt',
@@ -17,6 +21,7 @@ export const SYSTEM_NAMES = [
   'sys_prompt',
 ];
 
+/** What columns with earlier turns are called, the likeliest first. */
 export const HISTORY_NAMES = ['history', 'chat_history', 'conversation_history', 'dialogue_history'];
 
 /** Texts that ask, the likeliest first. */
@@ -143,6 +148,7 @@ const BAD = new Set([
 ]);
 const NOT = new Set(['non', 'not', 'un', 'dis']);
 
+/** What a word in a column's name says of the answer in it. */
 export type Quality = 'good' | 'bad';
 
 /**
@@ -163,7 +169,9 @@ export function qualityOf(name: string): Quality | undefined {
   return GOOD.has(mark) !== negated ? 'good' : 'bad';
 }
 
+/** Whether a word of a column's name marks the better answer. */
 export const isGoodWord = (word: string): boolean => GOOD.has(word);
+/** Whether a word of a column's name marks the worse answer. */
 export const isBadWord = (word: string): boolean => BAD.has(word);
 
 /** Whether a list of messages begins with something that is asked: then it is a whole conversation, not an answer. */

@@ -11,12 +11,14 @@ const CONTINUATION = 0xffffffff;
 /** Longest description of a message; the body is limited by the caller. */
 const MAX_METADATA_BYTES = 64 * 2 ** 20;
 
+/** Whether a file begins with Arrow's mark. @param head Its first bytes, at least 6. */
 export const isArrowFile = (head: Buffer): boolean => head.subarray(0, 6).equals(FILE_MARK.subarray(0, 6));
 
 /** A stream begins with the description of its schema: a mark, a length, then a table of that length. */
 export const isArrowStream = (head: Buffer): boolean =>
   head.length > 12 && head.readUInt32LE(0) === CONTINUATION && head.readInt32LE(4) > 0 && head.readInt32LE(4) < 2 ** 24;
 
+/** One message of the stream, not decoded. */
 export interface ArrowMessage {
   /** 1 schema, 2 dictionary, 3 record batch: the numbers of the format. */
   readonly type: number;

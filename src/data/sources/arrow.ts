@@ -16,6 +16,7 @@ const RECORD_BATCH = 3;
 const DICTIONARY = 2;
 const BATCH_ROWS = 1024;
 
+/** Rows of an Arrow file or stream; nothing is read before the first batch is asked for. */
 export function openArrow(bytes: DataBytes, options: SourceOptions): RowSource {
   return { kind: 'Arrow', place: 'row', notes: [], batches: arrowRows(bytes, options) };
 }

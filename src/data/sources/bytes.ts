@@ -9,6 +9,7 @@ import { isZip, openZip } from './zip.js';
 const CHUNK_BYTES = 2 ** 20;
 const HEAD_BYTES = 4096;
 
+/** One data file, unpacked on the way. */
 export interface DataBytes {
   /** Where the file is. */
   readonly path: string;

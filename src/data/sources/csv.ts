@@ -13,6 +13,7 @@ import { utf8Chunks } from './utf8-chunks.js';
 const BATCH_ROWS = 1024;
 const DELIMITERS = [',', ';', '\t', '|'];
 
+/** How a CSV file is written, found from its beginning. */
 export interface CsvShape {
   readonly delimiter: string;
   /** The byte that ends a line: a newline, or a return in a text without any. */

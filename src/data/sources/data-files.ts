@@ -16,9 +16,11 @@ export const isDataFile = (name: string): boolean =>
   !BESIDE.has(basename(name)) &&
   !name.split(/[/\\]/).some((part) => /^(?:\.|__MACOSX$)/.test(part));
 
+/** The files that belong together. */
 export interface DataFiles {
   /** In the order of their paths. */
   readonly files: readonly string[];
+  /** What was left out and why, for the user. */
   readonly notes: readonly string[];
 }
 

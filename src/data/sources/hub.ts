@@ -3,11 +3,13 @@ import { MrpoError } from '../../core/errors.js';
 import { parseJsonRow } from './json-row.js';
 import type { RawRow, RowSource } from './source.js';
 
+/** Which part of a hub data set is read. */
 export interface HubReadOptions {
   /** Default: the data set's only configuration. */
   readonly configuration?: string;
   /** Default `train`. */
   readonly split?: string;
+  /** Branch, tag or commit. Default: the default branch. */
   readonly revision?: string;
 }
 
@@ -16,7 +18,9 @@ export type HubReader = (dataset: string, options: HubReadOptions) => AsyncItera
 
 const BATCH_ROWS = 512;
 
+/** A parsed `hub:` source. */
 export interface HubSource extends HubReadOptions {
+  /** ORGANISATION/NAME. */
   readonly dataset: string;
 }
 

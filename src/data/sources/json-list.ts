@@ -17,6 +17,7 @@ const CLOSE_OBJECT = 0x7d;
 
 const isSpace = (byte: number): boolean => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
 
+/** Where in a file the list stands. */
 export interface ListOptions extends SourceOptions {
   /** The list is a part of the file: what follows it is not looked at. */
   readonly endsEarly?: boolean | undefined;

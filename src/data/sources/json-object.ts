@@ -18,6 +18,7 @@ const ROW_KEYS = /^(?:prompt|question|instruction|input|messages|conversations?|
 const MAX_TABLE_BYTES = 2 ** 28;
 const BATCH_ROWS = 1024;
 
+/** Which list of the object is meant. */
 export interface ObjectOptions extends SourceOptions {
   /** The key whose list holds the rows. */
   readonly split?: string | undefined;

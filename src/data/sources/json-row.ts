@@ -3,8 +3,13 @@ import { isAscii, isUtf8 } from 'node:buffer';
 
 import { duplicateKey } from './duplicate-keys.js';
 
+/** The value of a row, or what is wrong with its text. */
 export type ParsedRow = { readonly value: unknown } | { readonly problem: string };
 
+/**
+ * Parses one row. NaN and Infinity become null, a comma behind the row is left out; a key that appears twice is a
+ * problem.
+ */
 export function parseJsonRow(bytes: Buffer): ParsedRow {
   // ASCII is by far the most common and a Latin-1 copy of it costs half of a UTF-8 decoding.
   const ascii = isAscii(bytes);

@@ -7,6 +7,7 @@ import { throwIfAborted } from '../../core/abort.js';
 /** What a key of the object holds, by its first bytes. */
 export type JsonKind = 'objects' | 'lists' | 'texts' | 'others' | 'empty' | 'object' | 'text' | 'scalar';
 
+/** One key of the object, and where its value begins. */
 export interface ShapeKey {
   readonly name: string;
   readonly kind: JsonKind;
@@ -16,6 +17,7 @@ export interface ShapeKey {
   readonly entries: number;
 }
 
+/** The structure of a file's first value. */
 export interface JsonShape {
   /** The object has a line end inside. */
   readonly severalLines: boolean;

@@ -12,6 +12,7 @@ import { openText } from './text.js';
 import { isWorkbook, openWorkbook } from './workbook.js';
 import { isZip, zipContents } from './zip.js';
 
+/** Which part of a source is opened, and by what means. */
 export interface OpenSourceOptions extends SourceOptions {
   /** Needed for `hub:` sources only. */
   readonly hub?: HubReader | undefined;

@@ -9,12 +9,14 @@ import type { ParquetParsers } from 'hyparquet';
 import { isList, isRow } from '../fields.js';
 import { badByte, parseJsonRow } from './json-row.js';
 
+/** Decoders of text for one file, which remember bad cells. */
 export interface TextCells {
   readonly parsers: Pick<ParquetParsers, 'stringFromBytes' | 'jsonFromBytes'>;
   /** What is wrong with a text inside a value that was read with these parsers; `undefined` if nothing. */
   problemIn(value: unknown): string | undefined;
 }
 
+/** Decoders that have seen no cell. */
 export function createTextCells(): TextCells {
   /** What stands in place of bad cells, and what is wrong with them. */
   const bad = new Map<object, string>();

@@ -20,6 +20,7 @@ import { createTextCells, type TextCells } from './parquet-text.js';
 import { DEFAULT_MAX_UNPACKED_BYTES, type RawRow, type RowSource, type SourceOptions } from './source.js';
 import { gigabytes, tooMuch } from './unpack.js';
 
+/** Whether a file begins with Parquet's mark. @param head Its first bytes, at least 4. */
 export const isParquet = (head: Buffer): boolean => head.toString('latin1', 0, 4) === 'PAR1';
 
 /** @throws MrpoError `data` if the file's footer cannot be read. */

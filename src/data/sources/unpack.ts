@@ -5,6 +5,7 @@ import { Decompress } from 'fzstd';
 
 import { MrpoError } from '../../core/errors.js';
 
+/** How a file is packed, as messages say it. */
 export type Packing = 'gzipped' | 'zstd-compressed';
 
 const CHUNK_BYTES = 2 ** 20;
@@ -54,6 +55,7 @@ export const tooMuch = (path: string, what: string, limit: number): MrpoError =>
     details: { limit },
   });
 
+/** A size for people, in units of 10^9 bytes: "2.5 GB". */
 export const gigabytes = (bytes: number): string => `${Number((bytes / 1e9).toPrecision(3))} GB`;
 
 async function* gunzipped(path: string): AsyncGenerator<Buffer> {

@@ -19,6 +19,7 @@ const PATIENCE_MS_PER_BYTE = 1e-3;
 /** Whether names inside a zip archive are those of a workbook. */
 export const isWorkbook = (names: readonly string[]): boolean => names.includes('xl/workbook.xml');
 
+/** Which sheet is read. */
 export interface WorkbookOptions extends SourceOptions {
   /** Name of a sheet. */
   readonly split?: string | undefined;

@@ -5,11 +5,13 @@ import { MrpoError } from '../../core/errors.js';
 import { isDataFile } from './data-files.js';
 import { gigabytes, tooMuch } from './unpack.js';
 
+/** Whether a file begins as a zip archive does. @param magic Its first bytes. */
 export const isZip = (magic: Buffer): boolean => magic.length >= 4 && magic.readUInt32LE(0) === 0x04034b50;
 
 /** More names than this are no archive of a table. */
 const MAX_ENTRIES = 10_000;
 
+/** The one table in an archive. */
 export interface ZipTable {
   /** Name inside the archive. */
   readonly name: string;

@@ -1,6 +1,7 @@
 /** Whether more of a score is better, by its name; a name that does not say so has to be asked about. */
 import { wordsOf } from '../names.js';
 
+/** Which end of a score is better, as far as its name says. */
 export type Direction = 'higher' | 'lower' | 'unknown';
 
 const HIGHER = new Set(['score', 'scores', 'rating', 'ratings', 'reward', 'rewards', 'upvotes', 'votes', 'likes']);
@@ -82,6 +83,7 @@ export const isRank = (name: string): boolean => {
   return last === 'rank' || last === 'ranks' || last === 'ranking';
 };
 
+/** By the words of the name: `toxicity` is lower, `reward` higher. */
 export function directionOf(name: string): Direction {
   const words = wordsOf(name);
   if (words.some((word) => LOWER.has(word))) return 'lower';

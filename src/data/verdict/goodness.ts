@@ -13,6 +13,7 @@ export function goodnessOf(value: unknown, where: string): number {
   );
 }
 
+/** A number that grows with goodness; undefined for a value that says nothing of it. */
 export function tryGoodness(value: unknown): number | undefined {
   switch (typeof value) {
     case 'boolean':
@@ -40,6 +41,7 @@ export function numberInText(text: string): number | undefined {
 /** Whether a value can be a mark of one answer. */
 export const saysGoodness = (value: unknown): boolean => tryGoodness(value) !== undefined;
 
+/** Whether a value is a finite number or text of one. */
 export const isNumeric = (value: unknown): boolean =>
   typeof value === 'bigint' ||
   (typeof value === 'number' && Number.isFinite(value)) ||

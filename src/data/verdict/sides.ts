@@ -6,11 +6,13 @@ import { RowProblem } from '../row-problem.js';
 import { numberInText } from './goodness.js';
 import { isTieWord } from './words.js';
 
+/** The answer that a verdict prefers. */
 export type Winner = 'a' | 'b' | 'tie';
 
 /** What values of a verdict mean; `-` and `+` stand for every negative and positive number. */
 export type VerdictValues = Readonly<Record<string, Winner>>;
 
+/** What a verdict may call the two answers. */
 export interface Candidates {
   /** Columns of the two answers. */
   readonly a: string;

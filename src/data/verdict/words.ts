@@ -83,6 +83,7 @@ const THUMBS: Readonly<Record<string, number>> = { '👍': 1, '👎': 0 };
 
 const joined = (text: string): string => wordsOf(text).join('_');
 
+/** Whether a text says that both answers are equal. */
 export const isTieWord = (text: string): boolean => TIES.has(joined(text));
 
 /** 1 for a word that praises an answer, 0 for one that rejects it, `undefined` for any other. */
@@ -107,5 +108,7 @@ const MARKERS: readonly (readonly [string, string])[] = [
 /** Whether a word grades an answer by itself, as `good` does and `yes` does not. */
 export const isGrade = (text: string): boolean => GRADES.has(joined(text));
 
+/** Two words that tell two answers apart, e.g. left and right. */
 export type Markers = readonly [string, string];
+/** All pairs of such words that are known. */
 export const markerPairs = (): readonly Markers[] => MARKERS;

@@ -11,6 +11,7 @@ import type { RunConfig } from '../config/schema.js';
 import { canonicalJson, contentHash } from '../core/hash.js';
 import { identifyForReport, type LogpCache } from '../references/index.js';
 
+/** Makes the keys of cells; each model is identified once. */
 export interface KeyMaker {
   /** 64 hex digits. */
   keyOf(config: RunConfig): Promise<string>;

@@ -14,8 +14,11 @@ import { isRunFolder, readRun, type StoredRun } from '../store/run-folder.js';
 /** Digits of the key that a folder is named by. */
 const NAME_DIGITS = 20;
 
+/** The cells in one folder. Several programs may use it at the same time. */
 export interface CellStore {
+  /** Absolute. */
   readonly folder: string;
+  /** Absolute path of a cell's run folder, whether or not it exists. */
   cellFolder(key: string): string;
   /** The finished run of a cell; undefined if it has not succeeded yet. */
   finished(key: string): Promise<StoredRun | undefined>;
@@ -26,6 +29,7 @@ export interface CellStore {
   release(key: string): Promise<void>;
 }
 
+/** Opens the folder, or makes it. @param out Its path. */
 export async function openCellStore(out: string): Promise<CellStore> {
   const folder = resolve(out);
   await mkdir(join(folder, 'cells'), { recursive: true });

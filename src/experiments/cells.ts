@@ -7,6 +7,7 @@ import { SEED_AXIS, valuesOf, type Matrix } from './matrix.js';
 /** Value by axis. */
 export type Coordinates = Readonly<Record<string, string>>;
 
+/** One run of a matrix. */
 export interface Cell {
   /** Values of the axes in their order: "S3/L<-M/MRPO/0". */
   readonly path: string;
@@ -17,6 +18,7 @@ export interface Cell {
   readonly marks: readonly string[];
 }
 
+/** Which cells of a matrix are meant. */
 export interface CellOptions {
   /** Folder that relative paths are relative to. Default: the current one. */
   readonly folder?: string | undefined;

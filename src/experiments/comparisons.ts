@@ -7,6 +7,7 @@ import { matches, type Coordinates } from './cells.js';
 import { SEED_AXIS, type Matrix } from './matrix.js';
 import { ACCURACIES, type AccuracyName, type Outcome } from './outcome.js';
 
+/** A finished cell and what came out of it. */
 export interface CellOutcome {
   readonly coordinates: Coordinates;
   readonly marks: readonly string[];
@@ -16,6 +17,7 @@ export interface CellOutcome {
 /** `reproduced`: better, beyond chance. `contradicted`: worse, beyond chance. `undetermined`: neither is shown. */
 export type Verdict = 'reproduced' | 'undetermined' | 'contradicted';
 
+/** One method against the baseline by one accuracy. Accuracies and differences are shares, 0 to 1. */
 export interface Comparison {
   /** Coordinates without the seed and without the compared axis. */
   readonly where: Coordinates;

@@ -13,6 +13,7 @@ import type { PageOptions } from './render/page.js';
 import { readResults, type MatrixResults } from './results.js';
 import { distinct, runCells, type CellEvent, type CellsSummary, type KeyedCell } from './run-cells.js';
 
+/** Matrices with the keys of their cells and the place of their runs. */
 export interface Experiment {
   readonly store: CellStore;
   readonly matrices: readonly { readonly matrix: Matrix; readonly cells: readonly KeyedCell[] }[];
@@ -20,6 +21,7 @@ export interface Experiment {
   readonly distinctCells: readonly KeyedCell[];
 }
 
+/** Which cells, and where their runs are. */
 export interface OpenExperimentOptions extends CellOptions {
   /** Folder of runs and results. */
   readonly out: string;
@@ -46,9 +48,12 @@ export async function openExperiment(matrices: readonly Matrix[], options: OpenE
   };
 }
 
+/** How the missing cells are run. */
 export interface RunExperimentOptions {
   readonly cache: LogpCache;
+  /** Opens the backend of one worker, counted from 0. */
   readonly openBackend: (worker: number) => Promise<Backend>;
+  /** Cells at once. Default 1. */
   readonly jobs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onEvent?: ((event: CellEvent) => void) | undefined;

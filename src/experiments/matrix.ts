@@ -47,6 +47,7 @@ const figureSchema = z.strictObject({
   percent: z.boolean().default(false),
 });
 
+/** The schema of a matrix. What it cannot say is checked by {@link checkMatrix}. */
 export const matrixSchema = z.strictObject({
   name: z
     .string()
@@ -74,9 +75,13 @@ export const matrixSchema = z.strictObject({
     .describe('What is inferred and not known, by axis and value: shown beside every cell it touches.'),
 });
 
+/** A matrix as a user writes it. */
 export type MatrixInput = z.input<typeof matrixSchema>;
+/** A matrix with every default applied. */
 export type Matrix = z.output<typeof matrixSchema>;
+/** What one table shows. */
 export type TableView = Matrix['tables'][number];
+/** What one figure shows. */
 export type FigureView = Matrix['figures'][number];
 
 /** The axis that repeats a run; tables show means over it. */

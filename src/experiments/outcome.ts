@@ -12,13 +12,17 @@ export const ACCURACIES = {
   perToken: 'accuracies/per_token',
 } as const;
 
+/** One of the accuracies that methods are compared by. */
 export type AccuracyName = keyof typeof ACCURACIES;
 
 /** By name as in metrics.jsonl; tables may name any of them. */
 export type Measures = Readonly<Record<string, number>>;
 
+/** The figures of one finished run. Accuracies are shares, 0 to 1. */
 export interface Outcome {
+  /** Of the held-out pairs, before training. */
   readonly before: Measures;
+  /** Of the held-out pairs, at the last evaluation. */
   readonly after: Measures;
   /** Accuracy of betting on the longer answer. */
   readonly longerIsChosen: number;

@@ -6,18 +6,21 @@ import type { Matrix } from './matrix.js';
 import { outcomeOf } from './outcome.js';
 import type { KeyedCell } from './run-cells.js';
 
+/** A cell without a result. */
 export interface MissingCell {
   readonly cell: Cell;
   /** Why there is no result: the reason of a failed run, or that it has not been run. */
   readonly reason: string;
 }
 
+/** All cells of a matrix, finished or not. */
 export interface MatrixResults {
   readonly matrix: Matrix;
   readonly cells: readonly (CellOutcome & { readonly cell: Cell; readonly key: string })[];
   readonly missing: readonly MissingCell[];
 }
 
+/** Reads the run folders of the cells; runs nothing. */
 export async function readResults(
   matrix: Matrix,
   keyed: readonly KeyedCell[],

@@ -14,6 +14,7 @@ export interface KeyedCell {
   readonly key: string;
 }
 
+/** One thing that happened to a cell. `kept`: it was finished before; `waiting`: another program runs it. */
 export type CellEvent =
   | { readonly type: 'kept'; readonly path: string }
   | { readonly type: 'started'; readonly path: string }
@@ -22,6 +23,7 @@ export type CellEvent =
   | { readonly type: 'failed'; readonly path: string; readonly reason: string }
   | { readonly type: 'waiting'; readonly path: string };
 
+/** How many cells run at once, and on which backends. */
 export interface RunCellsOptions {
   readonly store: CellStore;
   readonly cache: LogpCache;
@@ -33,6 +35,7 @@ export interface RunCellsOptions {
   readonly onEvent?: ((event: CellEvent) => void) | undefined;
 }
 
+/** What became of the cells. */
 export interface CellsSummary {
   /** Cells by what became of them; `kept` were finished before. */
   readonly finished: number;

@@ -4,10 +4,12 @@ import { valuesOf, SEED_AXIS, type Matrix } from './matrix.js';
 import { cellsAt, type CellOutcome } from './comparisons.js';
 import type { Coordinates } from './cells.js';
 
+/** One measure over the seeds of a cell. */
 export interface SummaryCell {
   readonly coordinates: Coordinates;
   /** Of the measure after training, in the order of the seeds that have finished. */
   readonly values: readonly number[];
+  /** NaN without a finished seed. */
   readonly mean: number;
   /** NaN for one value. */
   readonly sd: number;

@@ -8,7 +8,9 @@ const trustRegion = { mode: 'adaptive', epsilon_max: 0.1 };
 
 /** DPO knows the policy's own start only, whatever the mode's other references are. */
 export const DPO: Settings = { objective: { loss: 'dpo' }, references: [self] };
+/** Multi-DPO with the paper's trust region and weights. */
 export const MULTI_DPO: Settings = { objective: { loss: 'multi-dpo', clip: trustRegion, weights: 'arwc' } };
+/** MRPO as in the paper. */
 export const MRPO: Settings = {
   objective: { loss: 'mrpo', clip: trustRegion, weights: 'arwc', pooling: 'harmonic' },
 };
@@ -32,6 +34,7 @@ export function mode(scale: Scale, policy: ModelSymbol, further: readonly ModelS
   };
 }
 
+/** 0, 1, ... up to `count` seeds. */
 export const seeds = (count: number): number[] => Array.from({ length: count }, (_, seed) => seed);
 
 /** The marks of an axis whose values are symbols of the scale. */
@@ -43,6 +46,7 @@ export function marksOf(
   );
 }
 
+/** The settings of named choices, without their marks. */
 export const settingsOf = (
   choices: Readonly<Record<string, { readonly settings: Settings }>>,
 ): Record<string, Settings> =>
@@ -50,7 +54,10 @@ export const settingsOf = (
     Object.entries(choices).map(([name, { settings }]) => [name, settings as Record<string, unknown>]),
   );
 
+/** A table or figure of the paper as a matrix, at a scale. */
 export type PaperMatrix = (scale: Scale) => MatrixInput;
 
+/** The accuracy that the paper prints: by the method's own reward. */
 export const ACCURACY = 'rewards/accuracies';
+/** The margin that the paper plots: of the method's own reward. */
 export const MARGIN = 'rewards/margins';

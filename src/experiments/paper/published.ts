@@ -27,6 +27,7 @@ const table = (columns: readonly string[], runs: number, rows: Rows): Readonly<R
     ),
   );
 
+/** Mean and standard deviation as printed, by name of the table and path of the cell. */
 export const PUBLISHED: Readonly<Record<string, Readonly<Record<string, Published>>>> = {
   table1: table(COLUMNS_1, 5, {
     DPO: [

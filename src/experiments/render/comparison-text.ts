@@ -2,6 +2,7 @@
 import type { Comparison } from '../comparisons.js';
 import { pathOf } from '../cells.js';
 
+/** Titles of the columns of {@link comparisonRow}. */
 export const comparisonColumns = [
   'where',
   'claim',
@@ -15,6 +16,7 @@ export const comparisonColumns = [
 
 const ACCURACY_TITLES = { own: 'own reward', refm1: 'against RefM1', perToken: 'per token' } as const;
 
+/** One comparison as cells of text; differences in percentage points. */
 export function comparisonRow(comparison: Comparison): readonly string[] {
   const { where, method, baseline, accuracy, seeds, paired, adjustedP, effect, verdict } = comparison;
   const [low, high] = paired.interval;

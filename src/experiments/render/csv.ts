@@ -2,6 +2,7 @@
 import { stringify } from './csv-text.js';
 import type { MatrixResults } from '../results.js';
 
+/** CSV text with a header line; a measure that a cell lacks is empty. */
 export function resultsCsv({ matrix, cells }: MatrixResults): string {
   const axes = Object.keys(matrix.axes);
   const measures = [...new Set(cells.flatMap(({ outcome }) => Object.keys(outcome.after)))].sort();

@@ -1,6 +1,7 @@
 /** Tables as LaTeX, with booktabs. */
 import { type TableCell, type TableModel } from './table-model.js';
 
+/** A complete table environment; needs the package booktabs. */
 export function latexTable(table: TableModel): string {
   const columns = table.columns.map((title) => escapeLatex(title || 'value'));
   const rows = table.rows.map(

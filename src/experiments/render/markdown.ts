@@ -3,6 +3,7 @@ import type { Comparison } from '../comparisons.js';
 import { comparisonColumns, comparisonRow } from './comparison-text.js';
 import { cellText, markNumbers, publishedText, type TableModel } from './table-model.js';
 
+/** A heading and a table; below each row its values at step 0 and, where there are some, the paper's. */
 export function markdownTable(table: TableModel): string {
   const withPaper = table.rows.some(({ cells }) => cells.some(({ published }) => published !== undefined));
   const lines = table.rows.flatMap((row) => [
@@ -21,6 +22,7 @@ export function markdownTable(table: TableModel): string {
   return [`### ${table.title}`, '', ...head, ...lines, '', ...marks, ''].join('\n');
 }
 
+/** A table with one row per comparison; empty text if there is none. */
 export function markdownComparisons(comparisons: readonly Comparison[]): string {
   if (comparisons.length === 0) return '';
   const rows = comparisons.map((comparison) => line(comparisonRow(comparison)));

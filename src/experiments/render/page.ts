@@ -9,11 +9,13 @@ import { comparisonColumns, comparisonRow } from './comparison-text.js';
 import { figurePanels, forestPlot } from './figures.js';
 import { cellText, markNumbers, publishedText, tableModel, type TableModel } from './table-model.js';
 
+/** One matrix on the page. */
 export interface PageSection {
   readonly results: MatrixResults;
   readonly comparisons: readonly Comparison[];
 }
 
+/** What the page says before its tables. */
 export interface PageOptions {
   readonly title: string;
   /** What a reader must know before believing a number. */
@@ -29,6 +31,7 @@ const FIGURE_STYLE = `
 ${Array.from({ length: 7 }, (_, i) => `.band.c${i}, .column.c${i} { fill: var(--c${i}); }`).join('\n')}
 `;
 
+/** The page as HTML, without script and network. */
 export function resultsPage(sections: readonly PageSection[], { title, claim }: PageOptions): string {
   return html`<!doctype html>
 <html lang="en">

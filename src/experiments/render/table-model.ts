@@ -5,10 +5,12 @@ import { PUBLISHED, type Published } from '../paper/published.js';
 import type { MatrixResults } from '../results.js';
 import { combinationsOf, summarise, type SummaryCell } from '../summary.js';
 
+/** One number of a table, beside the paper's where that is known. */
 export interface TableCell extends SummaryCell {
   readonly published: Published | undefined;
 }
 
+/** A table before it has a format. */
 export interface TableModel {
   readonly name: string;
   readonly title: string;
@@ -21,6 +23,7 @@ export interface TableModel {
   readonly marks: readonly string[];
 }
 
+/** Fills a table from what is finished; a cell without a finished seed has no values. */
 export function tableModel({ matrix, cells }: MatrixResults, view: TableView): TableModel {
   const name = view.name ?? fileName(view.title);
   const columns = combinationsOf(matrix, view.columns);

@@ -13,6 +13,7 @@ import { markdownComparisons, markdownTable } from './markdown.js';
 import { resultsPage, type PageOptions } from './page.js';
 import { fileName, tableModel } from './table-model.js';
 
+/** Absolute paths of what was written. */
 export interface WrittenResults {
   readonly page: string;
   readonly markdown: string;

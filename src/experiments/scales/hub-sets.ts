@@ -4,6 +4,7 @@ import type { BigSet, Choice, SmallSet } from './scale.js';
 /** Held-out pairs that accuracies are measured on, where the paper's own rest would take days. */
 const EVALUATED_PAIRS = 2000;
 
+/** The small sets; `mark` says what was guessed. */
 export const HUB_SMALL_SETS: Readonly<Record<SmallSet, Choice>> = {
   S1: {
     settings: {
@@ -22,6 +23,7 @@ export const HUB_SMALL_SETS: Readonly<Record<SmallSet, Choice>> = {
   },
 };
 
+/** The big sets; `mark` says what was guessed. */
 export const HUB_BIG_SETS: Readonly<Record<BigSet, Choice>> = {
   HelpSteer: {
     settings: {

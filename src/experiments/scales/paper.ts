@@ -13,6 +13,7 @@ const model = (id: string, mark?: string): ModelChoice => ({
 
 const { policy, data, training } = (findPreset('paper-small')?.settings ?? {}) as Readonly<Record<string, Settings>>;
 
+/** The scale whose numbers may be compared with the paper's. */
 export const paper: Scale = {
   name: 'paper',
   summary: "the paper's models and data sets, days on one A100-80 or H100",

@@ -3,7 +3,9 @@ import type { Settings } from '../../config/merge.js';
 
 /** Models by the paper's letters: Llama, Mistral, Qwen, TinyLlama, and a Llama tuned on Alpaca. */
 export type ModelSymbol = 'L' | 'M' | 'Q' | 'T' | 'A';
+/** The paper's small data sets. */
 export type SmallSet = 'S1' | 'S2' | 'S3';
+/** The paper's big data sets. */
 export type BigSet = 'HelpSteer' | 'UltraFeedback' | 'Nectar';
 
 /** Settings, and what in them is a guess. */
@@ -20,17 +22,20 @@ export interface ModelChoice {
   readonly mark?: string | undefined;
 }
 
+/** Models, data sets and settings that stand for the paper's. */
 export interface Scale {
   readonly name: 'miniature' | 'small' | 'paper';
   readonly summary: string;
   /** What a reader must know before believing a number. */
   readonly claim: string;
+  /** Settings that all runs share. */
   readonly base: Settings;
   readonly models: Readonly<Record<ModelSymbol, ModelChoice>>;
   readonly small: Readonly<Record<SmallSet, Choice>>;
   readonly big: Readonly<Record<BigSet, Choice>>;
   /** Laid over the policy's settings for Tables 3, 4 and 8. */
   readonly fullFineTuning: Choice;
+  /** Number of seeds for small and for big data sets. */
   readonly seeds: { readonly small: number; readonly big: number };
   /** Whether values may be held against the paper's, and not only directions. */
   readonly comparesValues: boolean;

@@ -12,6 +12,7 @@ const limited = ({ settings, mark }: Choice): Choice => ({
   mark: [mark, `the first ${LIMIT} pairs by seed`].filter((part) => part !== undefined).join('; '),
 });
 
+/** The scale that asks whether the claim holds for other models. */
 export const small: Scale = {
   name: 'small',
   summary: 'models of 0.1 to 1 billion weights, a night on one GPU',

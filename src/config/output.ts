@@ -4,10 +4,12 @@ import { z } from 'zod';
 /** Experiment trackers, by TRL's names. */
 export const TRACKERS = ['tensorboard', 'mlflow', 'wandb', 'trackio'] as const;
 
+/** Name of an experiment tracker. */
 export type TrackerName = (typeof TRACKERS)[number];
 
 const folder = z.string().min(1).describe('Run folder; must be new or empty.');
 
+/** `output:` of a configuration: a folder, or an object with folder and trackers. */
 export const outputSchema = z
   .union([
     folder,
@@ -24,8 +26,10 @@ export const outputSchema = z
   .default('runs/mrpo')
   .describe('Run folder (new or empty), or an object with the folder and the trackers that the run reports to.');
 
+/** The output, every default applied. */
 export type OutputConfig = z.output<typeof outputSchema>;
 
+/** The run folder of an output. */
 export const outputFolder = (output: OutputConfig): string => (typeof output === 'string' ? output : output.folder);
 
 /** The same output with another folder. */

@@ -1,6 +1,7 @@
 /** What every SQLite file of the package needs; each has its own layout. */
 import type Database from 'libsql';
 
+/** An open SQLite connection. */
 export type SqliteDatabase = Database.Database;
 
 /** Runs a change as one transaction that takes the write lock at once, so that it never has to be retried. */

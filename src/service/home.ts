@@ -13,16 +13,22 @@
  */
 import { join, resolve } from 'node:path';
 
+/** Paths of what the service keeps of one run. */
 export interface RunHome {
   readonly id: string;
   /** Absolute, as the rest. */
   readonly path: string;
+  /** File of what was ordered. */
   readonly order: string;
+  /** File of what has happened. */
   readonly journal: string;
+  /** File of what its processes have written. */
   readonly log: string;
+  /** The run folder. */
   readonly run: string;
 }
 
+/** Paths of what the service keeps. All absolute; nothing of them needs to exist. */
 export interface ServiceHome {
   readonly path: string;
   readonly index: string;
@@ -32,6 +38,7 @@ export interface ServiceHome {
   run(id: string): RunHome;
 }
 
+/** The paths in a folder. Reads and makes nothing. */
 export function serviceHome(path: string): ServiceHome {
   const home = resolve(path);
   const runs = join(home, 'runs');

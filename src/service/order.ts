@@ -4,10 +4,13 @@ import type { RunConfig, RunConfigInput } from '../config/index.js';
 import { writeNewFile } from '../store/atomic-file.js';
 import type { RunHome } from './home.js';
 
+/** What somebody has asked for. */
 export interface Order {
   readonly format: 1;
   readonly id: string;
+  /** Milliseconds since 1970. */
   readonly createdAt: number;
+  /** Higher runs first. */
   readonly priority: number;
   readonly labels: Readonly<Record<string, string>>;
   readonly tenant: string;
@@ -24,6 +27,7 @@ export interface Order {
 export const writeOrder = (home: RunHome, order: Order): Promise<boolean> =>
   writeNewFile(home.order, `${JSON.stringify(order, undefined, 2)}\n`);
 
+/** Reads the order of a run. @throws Error if there is none or it is no JSON. */
 export async function readOrder(home: RunHome): Promise<Order> {
   return JSON.parse(await readFile(home.order, 'utf8')) as Order;
 }

@@ -8,6 +8,7 @@ import type { TrackerName } from '../config/index.js';
 import { pythonPath, resolvePython } from '../backend/python.js';
 import { toMrpoError } from '../core/errors.js';
 
+/** What a tracker is given of a run. */
 export interface TrackedRun {
   readonly id: string;
   /** For people: the name of its folder. */
@@ -16,16 +17,20 @@ export interface TrackedRun {
   readonly config: unknown;
 }
 
+/** How the run has ended. */
 export type EndStatus = 'succeeded' | 'failed' | 'cancelled';
 
+/** One tracker at work. */
 export interface TrackerProcess {
   /** The first `bytes` bytes of a metrics file count, and lines follow; said again when the run went back. */
   begin(metrics: string, bytes: number): void;
+  /** One line of metrics.jsonl. */
   line(line: Readonly<Record<string, unknown>>): void;
   /** Waits until the tracker has taken everything, for a while. Never throws. */
   end(status: EndStatus): Promise<void>;
 }
 
+/** Which tracker, for which run, and who hears of it. */
 export interface TrackerOptions {
   readonly name: TrackerName;
   readonly run: TrackedRun;
@@ -46,6 +51,7 @@ const PROGRAM =
 const BACKLOG_BYTES = 16 * 2 ** 20;
 const LAST_LINES = 5;
 
+/** Starts the process and returns at once; `onFailed` says what goes wrong, and nothing throws. */
 export function startTracker(options: TrackerOptions): TrackerProcess {
   const { name, run, env, onReady, endMs = 60_000 } = options;
   let open = true;

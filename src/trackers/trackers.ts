@@ -11,18 +11,22 @@ export interface TrackerFacts {
   readonly problem?: string | undefined;
 }
 
+/** All trackers of one run; every call goes to each of them. */
 export interface Trackers extends TrackerProcess {
   readonly facts: readonly TrackerFacts[];
 }
 
+/** Which trackers, for which run. */
 export interface TrackersOptions {
   readonly names: readonly TrackerName[];
   readonly run: TrackedRun;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Called with a sentence for the user. */
   readonly note: (message: string) => void;
   readonly endMs?: number | undefined;
 }
 
+/** Starts them all; one that cannot start is noted and left out. */
 export function startTrackers({ names, run, env, note, endMs }: TrackersOptions): Trackers {
   const facts = new Map<TrackerName, TrackerFacts>(names.map((name) => [name, { name }]));
   const tell = (name: TrackerName, news: Omit<TrackerFacts, 'name'>, message: string): void => {

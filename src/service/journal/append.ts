@@ -6,12 +6,14 @@
 import { closeSync, fstatSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs';
 import type { Line } from './line.js';
 
+/** An open journal. */
 export interface JournalWriter {
   /** The line is the system's when this returns: it outlives this process. */
   append(line: Line): void;
   close(): void;
 }
 
+/** Opens a journal to append to it, or makes it. */
 export function openJournal(path: string): JournalWriter {
   const file = openSync(path, 'a+');
   endTornLine(file);

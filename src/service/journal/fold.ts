@@ -1,38 +1,51 @@
 /** The state of a run as a fold over its journal: the same lines give the same state, whenever they are read. */
 import type { Asked, Failure, JournalLine, RunState } from './line.js';
 
+/** What a user sees of a run. Times are milliseconds since 1970. */
 export interface RunView {
   readonly state: RunState;
+  /** Part of the run at work: "queue", a stage, or "done". */
   readonly phase: string;
   /** Why it is in this state, where there is something to say. */
   readonly reason: string;
   readonly failure?: Failure | undefined;
+  /** Number of the attempt, from 1; 0 before the first. */
   readonly attempt: number;
   /** Whether an attempt has begun and not ended. */
   readonly working: boolean;
   /** What has been asked of the attempt at work, or of a run that waits. */
   readonly asked?: Asked | undefined;
+  /** Address of the backend of the attempt at work; empty before the first. */
   readonly backend: string;
   readonly createdAt: number;
   readonly startedAt?: number | undefined;
   readonly endedAt?: number | undefined;
+  /** When the run was last heard of. */
   readonly progressAt?: number | undefined;
+  /** Last optimizer step that was done. */
   readonly step: number;
   readonly totalSteps: number;
+  /** Passes over the data so far: 0.25, 0.5, ... */
   readonly epoch: number;
   readonly etaSeconds: number;
+  /** The long work of the stage in words; empty if there is none. */
   readonly work: string;
+  /** Of the last step. */
   readonly measures: Measures;
+  /** Of the last evaluation. */
   readonly evaluation: Measures;
+  /** Of the evaluation before training. */
   readonly evaluationBefore: Measures;
   /** Attempts in a row that were lost without a step behind the last one that was reached before. */
   readonly lostInARow: number;
+  /** Last step that any lost attempt had reached. */
   readonly furthestStep: number;
 }
 
 /** null: not finite. */
 type Measures = Readonly<Record<string, number | null | undefined>>;
 
+/** The view of a journal without lines. */
 export const NEW_RUN: RunView = {
   state: 'PENDING',
   phase: 'queue',
@@ -54,6 +67,7 @@ export const NEW_RUN: RunView = {
 };
 
 const FINAL: readonly RunState[] = ['SUCCEEDED', 'FAILED', 'CANCELLED'];
+/** Whether a run in this state has ended; it changes only when somebody resumes it. */
 export const isFinal = (state: RunState): boolean => FINAL.includes(state);
 
 /** Whether a run waits for a backend. */

@@ -1,6 +1,7 @@
 /** What the journal of a run holds: one object a line, the service's and the run's own process's. */
 import type { RunEvent } from '../../store/events.js';
 
+/** All states of a run, those of a normal course first. */
 export const RUN_STATES = [
   'PENDING',
   'PREPARING',
@@ -13,17 +14,22 @@ export const RUN_STATES = [
   'CANCELLED',
 ] as const;
 
+/** State of a run as users see it. */
 export type RunState = (typeof RUN_STATES)[number];
 
 /** Why a run has failed, by whose turn it is to do something about it. */
 export const FAILURE_CLASSES = ['USER', 'DATA', 'RESOURCE', 'BACKEND', 'CONTROL_PLANE'] as const;
+/** One of {@link FAILURE_CLASSES}. */
 export type FailureClass = (typeof FAILURE_CLASSES)[number];
 
+/** Why a run has failed, for programs and for people. */
 export interface Failure {
   readonly class: FailureClass;
+  /** Machine-readable, e.g. the code or reason of the error. */
   readonly reason: string;
   readonly message: string;
   readonly hint?: string | undefined;
+  /** Whether the same order may succeed another time. */
   readonly retryable: boolean;
 }
 
@@ -33,6 +39,7 @@ export type Asked = 'pause' | 'cancel' | 'suspend';
 /** How an attempt ended. stopped: it was asked to, by a signal; cancelled: by its own configuration. */
 export type Outcome = 'succeeded' | 'failed' | 'stopped' | 'cancelled';
 
+/** What the service writes. */
 export type ServiceLine =
   | { readonly type: 'ordered'; readonly actor: string }
   | { readonly type: 'asked'; readonly what: Asked; readonly actor: string; readonly reason?: string | undefined }
@@ -43,6 +50,7 @@ export type ServiceLine =
   /** The process of the run has gone without a word. away: while the service was not there to see why. */
   | { readonly type: 'lost'; readonly reason: string; readonly away: boolean };
 
+/** What the process of the run writes. */
 export type WorkerLine =
   | Exclude<RunEvent, { readonly type: 'started' | 'finished' }>
   /** The last line of an attempt. */
@@ -53,6 +61,7 @@ export type WorkerLine =
       readonly failure?: Failure | undefined;
     };
 
+/** A line without its time. */
 export type Line = ServiceLine | WorkerLine;
 
 /** `at`: milliseconds since 1970. */

@@ -2,6 +2,7 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import type { JournalLine } from './line.js';
 
+/** A part of a journal. */
 export interface ReadLines {
   readonly lines: readonly JournalLine[];
   /** Where to read on, in bytes. */

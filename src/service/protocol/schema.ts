@@ -4,11 +4,14 @@ import { loadSync, type PackageDefinition } from '@grpc/proto-loader';
 import { PROJECT_ROOT } from '../../backend/python.js';
 
 const PACKAGE = 'mrpo.runs.v1';
+/** Full name of the service: "mrpo.runs.v1.RunService". */
 export const SERVICE_NAME = `${PACKAGE}.RunService`;
+/** Absolute path of the folder that .proto files are imported from. */
 export const PROTO_FOLDER = join(PROJECT_ROOT, 'proto');
 
 let loaded: PackageDefinition | undefined;
 
+/** The loaded protocol; read once. Field names as in the .proto. */
 export const runsDefinition = (): PackageDefinition =>
   (loaded ??= loadSync('mrpo/runs/v1/runs.proto', { includeDirs: [PROTO_FOLDER], keepCase: true }));
 
@@ -22,6 +25,7 @@ export interface SpecField {
   readonly type: 'string' | 'bool' | 'integer' | 'double' | SpecType;
 }
 
+/** One message type of a configuration, as the converters need it. */
 export interface SpecType {
   readonly name: string;
   readonly fields: readonly SpecField[];

@@ -1,6 +1,7 @@
 /** Which runs are meant, as SQL. */
 import type { RunState } from '../journal/line.js';
 
+/** Which runs a list shows. */
 export interface RunFilter {
   /** Any of these; none = all. */
   readonly states?: readonly RunState[] | undefined;
@@ -11,6 +12,7 @@ export interface RunFilter {
   readonly before?: number | undefined;
 }
 
+/** The WHERE clause of a filter, with its values in order; empty text for all runs. */
 export function filterOf({ states = [], labels = {}, tenant, before }: RunFilter): {
   readonly where: string;
   readonly values: (string | number)[];

@@ -7,6 +7,7 @@ import type { Order } from '../order.js';
 import { eventId, openIndex } from './database.js';
 import { filterOf, type RunFilter } from './filter.js';
 
+/** One run as the index has it. */
 export interface IndexedRun {
   /** In order of creation. */
   readonly number: number;
@@ -18,13 +19,16 @@ export interface IndexedRun {
   readonly cursor: number;
 }
 
+/** A page of a list. */
 export interface RunPage {
   readonly runs: readonly IndexedRun[];
+  /** Runs that match in all. */
   readonly total: number;
   /** Number of the last one, if there are more. */
   readonly next: number | undefined;
 }
 
+/** The index of all runs. Calls are synchronous. */
 export interface RunIndex {
   /** A run that the index does not know yet. */
   add(order: Order, view: RunView): IndexedRun;
@@ -58,6 +62,7 @@ interface RunRow {
 
 const COLUMNS = 'number, order_json, view_json, seq, cursor';
 
+/** Opens the index file, or makes it. */
 export function openRunIndex(path: string): RunIndex {
   const database = openIndex(path);
   const insertEvent = database.prepare('INSERT INTO events (id, message) VALUES (?, ?)');

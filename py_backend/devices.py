@@ -45,6 +45,7 @@ def pick_device(asked: str = "", env: Mapping[str, str] = os.environ) -> torch.d
 
 
 def before_ampere(device: torch.device) -> bool:
+    """Whether a GPU is older than those that compute fast in bfloat16; False for a CPU."""
     import torch
 
     return device.type == "cuda" and torch.cuda.get_device_capability(device) < HALF_SINCE

@@ -212,6 +212,7 @@ class SeededSampling(LogitsProcessor):
         ]
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        """scores [B, V], logits of the next token -> [B, V], of which the largest is the draw."""
         logps = torch.log_softmax(scores.float() / self._sampling.temperature, dim=-1)
         if self._sampling.top_p < 1:
             logps = keep_top_p(logps, self._sampling.top_p)
@@ -234,5 +235,6 @@ class Check(StoppingCriteria):
         self._check = check
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor, **_: object) -> torch.Tensor:
+        """Stops no sequence; the check itself raises."""
         self._check()
         return torch.zeros(input_ids.shape[0], dtype=torch.bool, device=input_ids.device)

@@ -81,4 +81,5 @@ def silence_base_dropout(model: nn.Module) -> int:
 
 
 def device_of(model: nn.Module) -> torch.device:
+    """Where the model's weights lie."""
     return next(model.parameters()).device

@@ -48,6 +48,7 @@ class BlockedAttention(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, query, key, value, spans, scale):
+        """query [1, H, T, D], key and value [1, G, T, D] -> [1, T, H, D]."""
         heads, tokens, width = query.shape[1:]
         groups = key.shape[1]
         per_group = heads // groups
@@ -72,6 +73,7 @@ class BlockedAttention(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, grad):
+        """Gradients of queries, keys and values; `grad` has the shape of the output."""
         kept = iter(ctx.saved_tensors)  # read once: a recomputed layer hands its tensors out only once
         q_GqD = next(kept)
         groups = q_GqD.shape[0]

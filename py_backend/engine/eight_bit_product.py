@@ -19,16 +19,19 @@ class EightBitProduct(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, x, codes, scales, bias):
+        """The product in x's dtype; only codes and scales are kept."""
         ctx.save_for_backward(codes, scales)
         return F.linear(x, written_out(codes, scales, x.dtype), bias)
 
     @staticmethod
     def backward(ctx, grad):
+        """The gradient of x alone."""
         codes, scales = ctx.saved_tensors
         return grad @ written_out(codes, scales, grad.dtype), None, None, None
 
 
 def written_out(codes: torch.Tensor, scales: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """[O, I]: the weights in `dtype`, codes * scales / 127."""
     return codes.to(dtype).mul_(scales.unsqueeze(1).mul(1.0 / 127.0))
 
 

@@ -22,6 +22,7 @@ _NO_ROOM = ("can't allocate memory", "CUDA error: out of memory", "CUBLAS_STATUS
 
 
 def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that there is no room, on the device or on the machine."""
     if isinstance(error, (torch.OutOfMemoryError, MemoryError, OutOfMemory)):
         return True
     return isinstance(error, RuntimeError) and any(words in str(error) for words in _NO_ROOM)

@@ -51,6 +51,7 @@ class TokenPair:
         return scored_at(len(self.chosen), self.chosen_from, self.chosen_skipped)
 
     def rejected_at(self) -> Sequence[int]:
+        """Places of the rejected branch that are scored, from 0."""
         return scored_at(len(self.rejected), self.rejected_from, self.rejected_skipped)
 
     @property
@@ -60,6 +61,7 @@ class TokenPair:
 
 
 def scored_at(length: int, first: int, skipped: Stretches) -> Sequence[int]:
+    """Places from `first` to `length` - 1 that lie in no stretch of context, ascending."""
     if not skipped:
         return range(first, length)
     context = {at for start, end in skipped for at in range(start, end)}

@@ -28,15 +28,19 @@ class Span:
 
     @property
     def trunk(self) -> int:
+        """Tokens of prefix and chosen branch together."""
         return self.prefix + self.chosen
 
     def trunk_slice(self) -> slice:
+        """Where the trunk lies in the row."""
         return slice(self.trunk_at, self.trunk_at + self.trunk)
 
     def prefix_slice(self) -> slice:
+        """Where the prefix lies in the row."""
         return slice(self.trunk_at, self.trunk_at + self.prefix)
 
     def rejected_slice(self) -> slice:
+        """Where the rejected branch lies in the row."""
         return slice(self.rejected_at, self.rejected_at + self.rejected)
 
 

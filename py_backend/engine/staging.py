@@ -18,4 +18,5 @@ def to_device(parts: Sequence[torch.Tensor], device: torch.device) -> list[torch
 
 
 def pinned(tensor: torch.Tensor) -> torch.Tensor:
+    """A copy in memory that cannot be paged out."""
     return tensor.pin_memory()

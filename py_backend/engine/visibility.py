@@ -83,6 +83,7 @@ class PackedIndex:
 
 @lru_cache(maxsize=2)
 def packed_index(spans: tuple[Span, ...], device: torch.device) -> PackedIndex:
+    """The index of these spans, remembered for the layers of one pass."""
     return PackedIndex(spans, device)
 
 

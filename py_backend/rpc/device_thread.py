@@ -45,6 +45,7 @@ class Send:
         self.stopped = threading.Event()
 
     def __call__(self, value: Any) -> None:
+        """Sends one result."""
         while not self.stopped.is_set() and not self.room.acquire(timeout=0.2):
             pass
         self.check()

@@ -38,12 +38,14 @@ def open_tracker(name: str, run: Run) -> Tracker:
 
 
 def read_history(path: Path, size: int) -> list[Line]:
+    """The whole lines among the first `size` bytes of a metrics file."""
     with path.open("rb") as file:
         whole, _, _ = file.read(size).rpartition(b"\n")
     return [json.loads(line) for line in whole.splitlines()]
 
 
 def messages(stream: IO[bytes]) -> Iterator[dict]:
+    """What the control plane sends, one message a line, until it closes the stream."""
     for line in stream:
         yield json.loads(line)
 
@@ -76,6 +78,7 @@ def follow(stream: IO[bytes], answer: IO[str]) -> None:
 
 
 def main() -> int:
+    """Follows one run; gives the exit code, 1 where the tracker has failed."""
     # Libraries print as they like; the real standard output belongs to the answers.
     answer = os.fdopen(os.dup(1), "w", encoding="utf8")
     os.dup2(2, 1)

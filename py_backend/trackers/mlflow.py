@@ -23,12 +23,15 @@ BATCH = 100
 
 
 class MLflow:
+    """One run of MLflow; a `Tracker`."""
+
     def __init__(self, run: Run) -> None:
         self.run = run
         self.client = MlflowClient()
         self.told = Told(run.file("mlflow.json"))
 
     def begin(self, history: Sequence[Line]) -> str:
+        """Makes the run or opens it again, and sends the lines that it lacks."""
         if self.told.run is None:
             self.told.run = self._create()
             self.told.save()
@@ -59,6 +62,7 @@ class MLflow:
                 self.told.steps[kind] = max(steps)
 
     def log(self, line: Line) -> None:
+        """Sends one line, unless the run has its step already."""
         if self.told.knows(line):
             return
         now = int(time.time() * 1000)
@@ -67,6 +71,7 @@ class MLflow:
         self.told.add(line)
 
     def end(self, status: Status) -> None:
+        """Ends the run with MLflow's word for the status."""
         if self.told.run is None:
             return
         self.client.set_terminated(self.told.run, status=STATUS[status])

@@ -15,6 +15,7 @@ Line = Mapping[str, object]
 
 
 def step_of(line: Line) -> int:
+    """Optimizer steps that were done when the line was written. Raises ValueError where it has none."""
     step = line["step"]
     if not isinstance(step, int):
         raise ValueError(f"metrics line: step is {step!r}, expected a whole number")
@@ -22,6 +23,7 @@ def step_of(line: Line) -> int:
 
 
 def is_evaluation(line: Line) -> bool:
+    """Whether a line is that of an evaluation."""
     return any(name.startswith("eval_") for name in line)
 
 

@@ -21,6 +21,8 @@ FLUSH_SECONDS = 5
 
 
 class TensorBoard:
+    """One folder of event files; a `Tracker`."""
+
     def __init__(self, run: Run) -> None:
         self.run = run
         base = os.environ.get("TENSORBOARD_LOGGING_DIR")
@@ -28,6 +30,7 @@ class TensorBoard:
         self.writer: EventFileWriter | None = None
 
     def begin(self, history: Sequence[Line]) -> str:
+        """Writes a new event file with the lines that count, then removes the older ones."""
         if self.writer is not None:
             self.writer.close()
         old = sorted(self.folder.glob("events.out.tfevents.*"))
@@ -42,11 +45,13 @@ class TensorBoard:
         return str(self.folder)
 
     def log(self, line: Line) -> None:
+        """Adds one line; it is in the file within seconds."""
         assert self.writer is not None
         values = [Summary.Value(tag=name, simple_value=value) for name, value in in_groups(line).items()]
         self.writer.add_event(Event(wall_time=time.time(), step=step_of(line), summary=Summary(value=values)))
 
     def end(self, status: Status) -> None:
+        """Writes what is left and closes the file; TensorBoard has no status."""
         if self.writer is not None:
             self.writer.close()
 

@@ -16,6 +16,8 @@ Status = Literal["succeeded", "failed", "cancelled"]
 
 @dataclass(frozen=True, slots=True)
 class Run:
+    """What a tracker knows of the run. `name` is for people, `folder` the run folder."""
+
     id: str
     name: str
     folder: Path
@@ -27,13 +29,16 @@ class Run:
 
 
 class Tracker(Protocol):
+    """One experiment tracker for one run."""
+
     def begin(self, history: Sequence[Line]) -> str:
         """Starts, or goes on after the run went back to a checkpoint.
 
         `history`: the lines that count. Returns where a person finds the run.
         """
 
-    def log(self, line: Line) -> None: ...
+    def log(self, line: Line) -> None:
+        """Takes one line of metrics.jsonl."""
 
     def end(self, status: Status) -> None:
         """Says how the run ended and waits until everything has been taken."""
@@ -49,13 +54,16 @@ class Told:
         self.steps: dict[str, int] = kept.get("steps", {})
 
     def knows(self, line: Line) -> bool:
+        """Whether the step of a line has been sent already."""
         return step_of(line) <= self.steps.get(_kind(line), -1)
 
     def add(self, line: Line) -> None:
+        """Notes that a line has been sent, on the disk too."""
         self.steps[_kind(line)] = step_of(line)
         self.save()
 
     def save(self) -> None:
+        """Writes the file whole or not at all."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         beside = self.path.with_suffix(".new")
         beside.write_text(json.dumps({"run": self.run, "steps": self.steps}), "utf8")

@@ -12,6 +12,8 @@ from .tracker import Run, Status, Told
 
 
 class Trackio:
+    """One run of trackio; a `Tracker`."""
+
     def __init__(self, run: Run) -> None:
         self.run = run
         self.told = Told(run.file("trackio.json"))
@@ -19,6 +21,7 @@ class Trackio:
         self.begun = False
 
     def begin(self, history: Sequence[Line]) -> str:
+        """Makes the run or opens it again, and sends the lines that it lacks."""
         if not self.begun:
             self.told.run = self.told.run or f"{self.run.name}-{self.run.id}"
             self.told.save()
@@ -38,11 +41,13 @@ class Trackio:
         return f"run {self.told.run} of project {self.project}"
 
     def log(self, line: Line) -> None:
+        """Sends one line, unless the run has its step already."""
         if not self.begun or self.told.knows(line):
             return
         trackio.log(in_groups(line), step=step_of(line))
         self.told.add(line)
 
     def end(self, status: Status) -> None:
+        """Waits until everything is stored; trackio has no status."""
         if self.begun:
             trackio.finish()

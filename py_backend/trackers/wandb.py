@@ -12,12 +12,15 @@ from .tracker import Run, Status, Told
 
 
 class Wandb:
+    """One run of Weights & Biases; a `Tracker`."""
+
     def __init__(self, run: Run) -> None:
         self.run = run
         self.told = Told(run.file("wandb.json"))
         self.tracked: wandb.Run | None = None
 
     def begin(self, history: Sequence[Line]) -> str:
+        """Makes the run or opens it again, and sends the lines that it lacks."""
         if self.tracked is None:
             self.tracked = self._init()
         for line in history:
@@ -43,6 +46,7 @@ class Wandb:
         return run
 
     def log(self, line: Line) -> None:
+        """Sends one line, unless the run has its step already."""
         if self.tracked is None or self.told.knows(line):
             return
         # W&B's own step counts calls; the optimizer step is the axis, as transformers has it.
@@ -50,5 +54,6 @@ class Wandb:
         self.told.add(line)
 
     def end(self, status: Status) -> None:
+        """Waits until everything is sent; the exit code is 0 after success, else 1."""
         if self.tracked is not None:
             self.tracked.finish(exit_code=0 if status == "succeeded" else 1)

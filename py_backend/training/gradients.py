@@ -70,6 +70,7 @@ class StepGradients:
                 torch._foreach_copy_(list(parameters), list(masters))
 
     def clear(self) -> None:
+        """Frees the step's sum."""
         for parameter, master in self._pairs:
             parameter.grad = master.grad = None
 

@@ -32,6 +32,7 @@ def has_packed_weights(model: nn.Module) -> bool:
 
 
 def written_out_bytes(layers: list[nn.Module]) -> int:
+    """Memory that the matrices of these layers take in the compute dtype."""
     return sum(layer.in_features * layer.out_features * _dtype(layer).itemsize for layer in layers)
 
 
@@ -44,6 +45,7 @@ def write_out(layer: nn.Module) -> None:
 
 
 def drop(layer: nn.Module) -> None:
+    """Frees a matrix that `write_out` made; does nothing if there is none."""
     if _WEIGHT in layer._buffers:
         del layer._buffers[_WEIGHT]
 

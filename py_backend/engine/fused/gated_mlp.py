@@ -12,11 +12,13 @@ class SiluProduct(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, gate, up):
+        """silu(gate) * up; both of one shape."""
         ctx.save_for_backward(gate, up)
         return F.silu(gate).mul_(up)
 
     @staticmethod
     def backward(ctx, grad):
+        """Gradients of gate and up."""
         gate, up = ctx.saved_tensors
         share = torch.sigmoid(gate)
         active = gate * share
@@ -31,19 +33,23 @@ class GeluTanhProduct(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, gate, up):
+        """gelu(gate) * up, with the tanh approximation; both of one shape."""
         ctx.save_for_backward(gate, up)
         return F.gelu(gate, approximate="tanh").mul_(up)
 
     @staticmethod
     def backward(ctx, grad):
+        """Gradients of gate and up."""
         gate, up = ctx.saved_tensors
         up_grad = F.gelu(gate, approximate="tanh").mul_(grad)
         return torch.ops.aten.gelu_backward(grad * up, gate, approximate="tanh"), up_grad
 
 
 def silu_forward(self: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    """In place of the forward of a gated MLP with SiLU."""
     return self.down_proj(SiluProduct.apply(self.gate_proj(x), self.up_proj(x)))
 
 
 def gelu_tanh_forward(self: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    """In place of the forward of a gated MLP with GELU in its tanh approximation."""
     return self.down_proj(GeluTanhProduct.apply(self.gate_proj(x), self.up_proj(x)))

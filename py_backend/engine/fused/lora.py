@@ -17,6 +17,7 @@ class AddLowRank(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, y, x, A, B, scale):
+        """y + scale * x A^T B^T, written into y. x (..., in), A (r, in), B (out, r), y (..., out)."""
         wide = x.to(A.dtype)
         thin = wide @ A.t()
         ctx.save_for_backward(x, thin, A, B)
@@ -28,6 +29,7 @@ class AddLowRank(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, grad):
+        """Gradients of y, x, A and B; none where none is needed."""
         x, thin, A, B = ctx.saved_tensors
         wide_grad = grad.to(A.dtype)
         thin_grad = (wide_grad @ B).mul_(ctx.scale)
@@ -42,6 +44,7 @@ class LinearWithLowRank(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, x, W, bias, A, B, scale):
+        """x W^T + bias + scale * x A^T B^T. x (rows, in), W (out, in), A (r, in), B (out, r)."""
         y = x @ W.t() if bias is None else torch.addmm(bias, x, W.t())
         thin = x @ A.t()
         ctx.save_for_backward(x, thin, W, A, B)
@@ -50,6 +53,7 @@ class LinearWithLowRank(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, grad):
+        """Gradients of x, A and B; W and bias are frozen."""
         x, thin, W, A, B = ctx.saved_tensors
         thin_grad = (grad @ B).mul_(ctx.scale)
         x_grad = (grad @ W).addmm_(thin_grad, A) if ctx.needs_input_grad[0] else None

@@ -15,6 +15,7 @@ class RmsNorm(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, x, gain, eps, late_cast, narrows=False):
+        """Keeps x and one number a token for the backward pass."""
         wide = x if x.dtype == torch.float64 else x.float()
         inverse = (wide.square().mean(-1, keepdim=True) + eps).rsqrt_()
         ctx.save_for_backward(x, gain, inverse)
@@ -27,6 +28,7 @@ class RmsNorm(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, grad):
+        """Gradients of x and, if it is trained, of the gain."""
         x, gain, inverse = ctx.saved_tensors
         wide = x if x.dtype == torch.float64 else x.float()
         scaled = grad.to(wide.dtype)

@@ -51,6 +51,22 @@ const zones = [
   { target: './examples', from: './src', except: ['./index.ts', './math/index.ts'], message: "Import from 'mrpo'." },
 ];
 
+/** Requires a doc comment on whatever a file exports: editors show it wherever the name is used. */
+const documentedExports = {
+  meta: {
+    type: 'suggestion',
+    schema: [],
+    messages: { missing: 'Say in a doc comment what it is, its shapes and units.' },
+  },
+  create: (context) => ({
+    ExportNamedDeclaration(node) {
+      const comment = context.sourceCode.getCommentsBefore(node).at(-1);
+      const isDoc = comment?.type === 'Block' && comment.value.startsWith('*');
+      if (node.declaration && !isDoc) context.report({ node: node.declaration, messageId: 'missing' });
+    },
+  }),
+};
+
 export default tseslint.config(
   { ignores: ['node_modules/', 'dist/', '.venv/', '.cache/', 'src/gen/', 'runs/', 'coverage/', 'reports/', 'shared/'] },
   {
@@ -82,7 +98,9 @@ export default tseslint.config(
   },
   {
     files: ['src/**/*.ts'],
+    plugins: { mrpo: { rules: { 'documented-exports': documentedExports } } },
     rules: {
+      'mrpo/documented-exports': 'error',
       // Of code: a comment that says shapes and units is no reason to cut a file.
       'max-lines': ['error', { max: 400, skipComments: true }],
       'import-x/no-default-export': 'error',

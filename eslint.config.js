@@ -16,7 +16,7 @@ const LAYERS = [
   ['store'],
   ['reports'],
   ['runs'],
-  ['sdk', 'experiments', 'service'],
+  ['sdk', 'experiments', 'service', 'page'],
   ['cli'],
 ];
 

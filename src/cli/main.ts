@@ -74,6 +74,10 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: 'the loss of given log-probs, step by step',
     load: async () => (await import('./commands/explain.js')).registerExplain,
   },
+  page: {
+    summary: 'watch the runs of a folder on a web page',
+    load: async () => (await import('./commands/page.js')).registerPage,
+  },
   cache: {
     summary: 'size, contents, export and import of the log-prob cache',
     load: async () => (await import('./commands/cache.js')).registerCache,

@@ -11,10 +11,10 @@ export function mainTable(runs: readonly ReportRun[]): Html {
     return html`<p class="soft">Nothing was evaluated: there are no held-out pairs, or the run ended before the first evaluation.</p>`;
   const several = measured.length > 1;
   const group = several
-    ? html`<tr><th></th>${measured.map(({ name }) => html`<th class="number" colspan="2">${name}</th>`)}</tr>`
+    ? html`<tr><td></td>${measured.map(({ name }) => html`<th class="number" colspan="2">${name}</th>`)}</tr>`
     : raw('');
   const longer = measured[0]?.longerIsChosen;
-  return html`<div class="box"><table>
+  return html`<div class="box" tabindex="0"><table>
 <thead>${group}<tr><th>held-out pairs (${measured
     .map(({ heldOutPairs }) => heldOutPairs)
     .filter(isFirst)

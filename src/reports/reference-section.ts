@@ -36,8 +36,8 @@ function oneRun(run: ReportRun, named: boolean): Html {
   const several = run.references
     .slice(1)
     .some(({ name }) => of(name, 'weight') !== 0 && of(name, 'weight') !== undefined);
-  return html`${named ? html`<h3 style="margin-top:22px">${run.name}</h3>` : undefined}
-<div class="box"><table><thead><tr><th>reference</th><th>prefers the preferred answer</th>
+  return html`${named ? html`<h3 class="apart">${run.name}</h3>` : undefined}
+<div class="box" tabindex="0"><table><thead><tr><th>reference</th><th>prefers the preferred answer</th>
 ${['lead (nats)', 'weight', 'clipped', 'decides'].map((title) => html`<th class="number">${title}</th>`)}</tr></thead>
 <tbody>${run.references.map(
     (
@@ -70,4 +70,4 @@ function overTime(run: ReportRun, what: string, title: string, caption: string):
 const bar = (share: number | undefined, color: number): Html =>
   share === undefined
     ? raw('')
-    : html`<span class="bar c${color % 7}" style="width:${Math.round(90 * share)}px"></span>`;
+    : html`<svg class="bar" width="90" height="8" aria-hidden="true"><rect class="mark c${color % 7}" width="${Math.round(90 * share)}" height="8" rx="4"/></svg>`;

@@ -17,7 +17,7 @@ function promptBox(prompt: string, runs: readonly ReportRun[]): Html {
   );
   const first = answers[0]?.sample as ReportSample;
   const after = answers.filter(({ sample }) => sample.after !== undefined);
-  return html`<div class="sample"><p class="prompt">${prompt}</p><div class="sides">
+  return html`<div class="sample"><p class="prompt" tabindex="0">${prompt}</p><div class="sides">
 ${answer('before', first.before)}${after.map(({ run, sample }) => answer(runs.length > 1 ? `after ${run.name}` : 'after', sample.after))}</div>
 <details><summary>the answers in the data</summary><div class="sides">${answer('preferred', first.chosen)}${answer('other', first.rejected)}</div></details></div>`;
 }
@@ -25,4 +25,4 @@ ${answer('before', first.before)}${after.map(({ run, sample }) => answer(runs.le
 const answer = (label: string, text: string | undefined): Html =>
   text === undefined
     ? raw('')
-    : html`<div class="answer"><span class="label">${label}</span><pre>${text === '' ? '(nothing)' : text}</pre></div>`;
+    : html`<div class="answer"><span class="label">${label}</span><pre tabindex="0">${text === '' ? '(nothing)' : text}</pre></div>`;

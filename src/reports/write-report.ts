@@ -8,6 +8,7 @@ import { numberText } from './numbers.js';
 import { referenceSection } from './reference-section.js';
 import type { Panel, ReportRun } from './report-run.js';
 import { sampleSection } from './sample-section.js';
+import { settingsSection } from './settings-section.js';
 import { STYLE } from './style.js';
 import { trainingCharts } from './training-charts.js';
 
@@ -94,13 +95,5 @@ function panelSection({ title, text, table }: Panel): Html {
   );
   const head = table?.columns.map((name, i) => html`<th class="${cellClass(i)}">${name}</th>`);
   return html`<h2>${title}</h2>${text === undefined ? undefined : html`<p>${text}</p>`}
-${table === undefined ? undefined : html`<div class="box"><table><thead><tr>${head}</tr></thead><tbody>${rows}</tbody></table></div>`}`;
-}
-
-function settingsSection({ name, settings, facts, timings }: ReportRun, named: boolean): Html {
-  const list = (items: readonly { label: string; value: string }[]): Html =>
-    html`<dl>${items.map(({ label, value }) => html`<dt>${label}</dt><dd>${value}</dd>`)}</dl>`;
-  const times = timings.map(({ label, seconds }) => ({ label, value: durationText(seconds) }));
-  return html`<h2>${named ? `${name}: settings` : 'Settings'}, machine, time</h2>
-<div class="two"><div class="box">${list(settings)}</div><div class="box">${list([...times, ...facts])}</div></div>`;
+${table === undefined ? undefined : html`<div class="box" tabindex="0"><table><thead><tr>${head}</tr></thead><tbody>${rows}</tbody></table></div>`}`;
 }

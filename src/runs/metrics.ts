@@ -59,6 +59,8 @@ function lineOf(steps: readonly StepEvent[], last: StepEvent, tokens: number): L
     skipped: steps.filter((step) => step.skipped).length,
     step_seconds: seconds / steps.length,
     pairs_per_second: pairs / seconds,
+    tokens_per_second: steps.reduce((sum, step) => sum + step.tokens, 0) / seconds,
+    ...(last.peakMemoryBytes > 0 && { peak_memory_bytes: last.peakMemoryBytes }),
   };
 }
 

@@ -15,22 +15,22 @@ export interface CheckedSpec {
 }
 
 /**
- * @param output The run folder.
+ * @param folder The run folder.
  * @throws RunsFault `spec_invalid` naming every field, `path_refused` for paths that the service may not read.
  */
-export function checkSpec(service: Service, spec: RunSpec | undefined, output: string, caller: Caller): CheckedSpec {
+export function checkSpec(service: Service, spec: RunSpec | undefined, folder: string, caller: Caller): CheckedSpec {
   if (spec === undefined) throw refused('spec_invalid', [{ field: 'spec', description: 'expected a spec, got none' }]);
   const written = configOfSpec(spec);
-  if (written.output !== undefined) {
-    throw refused('spec_invalid', [
-      { field: 'spec.output', description: 'the service chooses the folder; leave it out' },
-    ]);
+  const { output } = written;
+  if (typeof output === 'string' || output?.folder !== undefined) {
+    const field = typeof output === 'string' ? 'spec.output' : 'spec.output.folder';
+    throw refused('spec_invalid', [{ field, description: 'the service chooses the folder; leave it out' }]);
   }
   if (written.objective?.module !== undefined && !service.allowModules) {
     const description = 'this service takes no code from callers; it would have to be started with --allow-modules';
     throw refused('path_refused', [{ field: 'spec.objective.module', description }]);
   }
-  const loaded = load({ ...withUploads(service, written, caller), output }, service);
+  const loaded = load({ ...withUploads(service, written, caller), output: { ...output, folder } }, service);
   const outside = pathsOutside(loaded.config, service.roots, createRoots([service.uploads.folderOf(caller.tenant)]));
   if (outside.length > 0) throw refused('path_refused', outside);
   return { written, loaded };

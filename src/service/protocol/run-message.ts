@@ -1,4 +1,5 @@
 /** A run as callers see it. */
+import { outputFolder } from '../../config/index.js';
 import { Run, RunState } from '../../gen/mrpo/runs/v1/runs.js';
 import { isFinal, type RunView } from '../journal/fold.js';
 import type { Order } from '../order.js';
@@ -49,7 +50,7 @@ export function runMessage({ order, view, seq, queuePosition }: RunFacts, whole:
     evaluationBefore: measuresOf(view.evaluationBefore),
     queuePosition,
     backend: view.backend,
-    folder: order.resolved.output,
+    folder: outputFolder(order.resolved.output),
     ...(whole && { spec: specOfConfig(order.spec), resolvedSpec: specOfConfig(order.resolved) }),
   });
 }

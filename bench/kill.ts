@@ -1,28 +1,46 @@
 /**
- * A real run (tiny Llama, dropout, three references, weights that learn, evaluations in between) is killed again and again
- * at random instants: Node, the embedded Python, or both; while it starts, trains, writes a checkpoint, goes on or exports.
- * The final adapter must be the same bytes as that of a run that nobody disturbed, metrics.jsonl the same lines but for
- * times, and nothing may be left behind.
+ * Real runs (tiny Llama, dropout, three references, weights that learn, evaluations in between) are killed again and again
+ * at random instants: Node, the embedded Python, or both; while they start, score, train, write a checkpoint, go on or
+ * export. Each final adapter must be the same bytes as that of a run that nobody disturbed, metrics.jsonl the same lines
+ * but for times, and nothing may be left behind.
  *
- *   npm run bench -- kill [--kills 100] [--seed 1] [--minutes 30]
+ *   npm run bench -- kill [--kills 100] [--seed 1] [--minutes 90]
  */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { seededRandom } from '../src/core/random.js';
-import { readRun } from '../src/runs/index.js';
-import { kill, leftovers, resultOf, startAttempt, writeKillRun, type KillResult } from '../test/runs/kill-run.js';
+import {
+  descendantsOf,
+  isRunning,
+  kill,
+  leftovers,
+  resultOf,
+  startAttempt,
+  writeKillRun,
+  type Attempt,
+  type KillResult,
+} from '../test/runs/kill-run.js';
 
+const STEPS = 40;
+const SAVE_STEPS = 3;
 const VICTIMS = ['node', 'python', 'both'] as const;
+/** What a kill waits for, before a random pause: nothing, a step, a checkpoint that is being written, a run that goes on. */
+const AIMS = ['any moment', 'a step', 'a checkpoint', 'going on'] as const;
 type Victim = (typeof VICTIMS)[number];
+type Aim = (typeof AIMS)[number];
 
 interface Campaign {
   readonly weights: 'swcw' | 'tsw';
   readonly kills: Record<Victim, number>;
+  readonly aims: Record<Aim, number>;
   /** By the part of the run that was at work. */
   readonly stages: Map<string, number>;
+  /** Processes started. */
   attempts: number;
+  /** Attempts that gave up with a reason, as their Python was killed again and again at one step. */
+  gaveUp: number;
   runs: number;
   equalAdapters: number;
   equalMetrics: number;
@@ -30,7 +48,8 @@ interface Campaign {
   leftovers: number;
 }
 
-const STEPS = 40;
+const killsOf = ({ kills }: Campaign): number => kills.node + kills.python + kills.both;
+const random = { of: seededRandom(1) };
 
 /** Writes the table after each run, so that a benchmark that is cut short leaves what it has seen. */
 async function benchmark(argv: readonly string[]): Promise<void> {
@@ -39,137 +58,192 @@ async function benchmark(argv: readonly string[]): Promise<void> {
     return at < 0 ? fallback : Number(argv[at + 1]);
   };
   const [wanted, seed, minutes] = [number('kills', 100), number('seed', 1), number('minutes', Infinity)];
-  const random = seededRandom(seed);
+  random.of = seededRandom(seed);
   const begun = Date.now();
   const campaigns: Campaign[] = [];
   for (const weights of ['swcw', 'tsw'] as const) {
-    const undisturbed = await quietRun(weights);
-    const campaign: Campaign = {
-      weights,
-      kills: { node: 0, python: 0, both: 0 },
-      stages: new Map(),
-      ...{ attempts: 0, runs: 0, equalAdapters: 0, equalMetrics: 0, orphans: 0, leftovers: 0 },
-    };
-    campaigns.push(campaign);
-    const share = campaigns.length / 2;
-    while (killsOf(campaign) < wanted / 2 && Date.now() - begun < share * minutes * 60_000) {
-      await killedRun(campaign, undisturbed, random, wanted / 2);
-      writeFileSync(join(import.meta.dirname, 'results/kill.md'), table(campaigns, seed));
-      console.log(table(campaigns, seed));
+    const folder = mkdtempSync(join(tmpdir(), 'mrpo-bench-kill-'));
+    try {
+      const started = performance.now();
+      const undisturbed = await quietRun(folder, weights);
+      const seconds = (performance.now() - started) / 1000;
+      const campaign: Campaign = {
+        weights,
+        kills: { node: 0, python: 0, both: 0 },
+        aims: { 'any moment': 0, 'a step': 0, 'a checkpoint': 0, 'going on': 0 },
+        stages: new Map(),
+        ...{ attempts: 0, gaveUp: 0, runs: 0, equalAdapters: 0, equalMetrics: 0, orphans: 0, leftovers: 0 },
+      };
+      campaigns.push(campaign);
+      const end = begun + (campaigns.length / 2) * minutes * 60_000;
+      while (killsOf(campaign) < wanted / 2 && Date.now() < end) {
+        await killedRun(folder, campaign, seconds, wanted / 2, end);
+        compare(folder, campaign, undisturbed);
+        writeFileSync(join(import.meta.dirname, 'results/kill.md'), table(campaigns, seed));
+        console.log(table(campaigns, seed));
+      }
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
     }
   }
 }
 
-const killsOf = ({ kills }: Campaign): number => kills.node + kills.python + kills.both;
-
-interface Quiet extends KillResult {
-  readonly seconds: number;
+/** A run from the start, with a cold cache; what a process leaves in the folder for temporary files stays. */
+function freshRun(folder: string, weights: Campaign['weights']): void {
+  for (const name of ['run', 'cache']) rmSync(join(folder, name), { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  writeKillRun(folder, { steps: STEPS, saveSteps: SAVE_STEPS, weights });
 }
 
-async function quietRun(weights: Campaign['weights']): Promise<Quiet> {
-  const folder = mkdtempSync(join(tmpdir(), 'mrpo-bench-kill-'));
-  try {
-    writeKillRun(folder, { steps: STEPS, saveSteps: 3, weights });
-    const begun = performance.now();
-    const attempt = startAttempt(folder);
-    if ((await attempt.ended) !== 0) throw new Error(`the undisturbed run failed:\n${attempt.output()}`);
-    return { ...resultOf(folder), seconds: (performance.now() - begun) / 1000 };
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+async function quietRun(folder: string, weights: Campaign['weights']): Promise<KillResult> {
+  freshRun(folder, weights);
+  const attempt = startAttempt(folder);
+  if ((await attempt.ended) !== 0) throw new Error(`the undisturbed run failed:\n${attempt.output()}`);
+  return resultOf(folder);
 }
 
 /** One run, killed until it comes to its end between two kills, or enough have been made. */
 async function killedRun(
+  folder: string,
   campaign: Campaign,
-  undisturbed: Quiet,
-  random: ReturnType<typeof seededRandom>,
+  seconds: number,
   enough: number,
+  end: number,
 ): Promise<void> {
-  const folder = mkdtempSync(join(tmpdir(), 'mrpo-bench-kill-'));
-  try {
-    writeKillRun(folder, { steps: STEPS, saveSteps: 3, weights: campaign.weights });
-    for (let code: number | string = 'not yet'; code !== 0;) {
-      const attempt = startAttempt(folder);
-      campaign.attempts += 1;
-      // The longest start is most of a run: kills after it hit training, checkpoints, export and the start of another.
-      const disturb = killsOf(campaign) < enough;
-      const until = random.next() * 1.1 * undisturbed.seconds * 1000;
-      const victim = VICTIMS[random.integer(VICTIMS.length)] ?? 'both';
-      const early = disturb ? await Promise.race([attempt.ended, sleep(until, undefined)]) : await attempt.ended;
+  freshRun(folder, campaign.weights);
+  for (;;) {
+    const attempt = startAttempt(folder);
+    campaign.attempts += 1;
+    const killed = { node: false, times: 0 };
+    while (!killed.node && killsOf(campaign) < enough && Date.now() < end) {
+      const aim = pick(AIMS);
+      if (!(await hit(folder, attempt, aim, seconds))) break; // it has ended
+      const family = descendantsOf(attempt.process.pid ?? -1);
       const python = attempt.python();
-      if (early === undefined) {
-        await note(campaign, folder, victim);
-        if (victim !== 'node') kill(python);
-        if (victim !== 'python') kill(attempt.process.pid);
-      }
-      code = early ?? (await attempt.ended);
-      campaign.orphans += (await outlives(python)) ? 1 : 0;
-      if (code === 1) throw new Error(`an attempt failed by itself:\n${attempt.output()}`);
+      const victim = python === undefined ? 'node' : pick(VICTIMS);
+      campaign.stages.set(stageOf(folder), (campaign.stages.get(stageOf(folder)) ?? 0) + 1);
+      if (victim !== 'node') kill(python);
+      if (victim !== 'python') kill(attempt.process.pid);
+      campaign.kills[victim] += 1;
+      campaign.aims[aim] += 1;
+      killed.node = victim !== 'python';
+      killed.times += 1;
+      if (killed.node) for (const pid of family) campaign.orphans += (await outlives(pid)) ? 1 : 0;
     }
-    const result = resultOf(folder);
-    campaign.runs += 1;
-    if (result.adapter.equals(undisturbed.adapter)) campaign.equalAdapters += 1;
-    const lines = (of: KillResult): string => [...of.metrics, of.heldOut, of.samples].join('\n');
-    if (lines(result) === lines(undisturbed)) campaign.equalMetrics += 1;
-    campaign.leftovers += leftovers(folder).length;
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
+    const family = descendantsOf(attempt.process.pid ?? -1);
+    const code = await attempt.ended;
+    for (const pid of family) campaign.orphans += (await outlives(pid)) ? 1 : 0;
+    if (code === 0) return;
+    if (code === 1 && killed.times === 0) throw new Error(`an attempt failed by itself:\n${attempt.output()}`);
+    if (code === 1) campaign.gaveUp += 1;
   }
 }
 
-/** Whether a process is there still when it has had time enough to end; one that only waits to be reaped is not. */
-async function outlives(pid: number | undefined): Promise<boolean> {
-  if (pid === undefined) return false;
-  for (let tries = 0; tries < 100 && isRunning(pid); tries++) await sleep(100);
-  return isRunning(pid);
+/** Waits for what is aimed at, and a random moment more. @returns false if the attempt has ended by itself. */
+async function hit(folder: string, attempt: Attempt, aim: Aim, seconds: number): Promise<boolean> {
+  let over = false;
+  void attempt.ended.then(() => (over = true));
+  const until = async (seen: () => boolean): Promise<void> => {
+    while (!over && !seen()) await sleep(aim === 'a checkpoint' ? 3 : 20);
+  };
+  const [lines, attempts] = [linesOf(folder), attemptsOf(folder)];
+  const [wait, ms] = {
+    'any moment': [() => true, seconds * 1000],
+    'a step': [() => linesOf(folder) !== lines, seconds * 40],
+    'a checkpoint': [() => isWriting(folder), 40],
+    'going on': [() => attemptsOf(folder) > attempts, seconds * 500],
+  }[aim] as [() => boolean, number];
+  // What is aimed at may never come: a run that has no checkpoint to write any more, or that nobody killed before.
+  await Promise.race([until(wait), sleep(seconds * 2000)]);
+  for (const stop = performance.now() + random.of.next() * ms; !over && performance.now() < stop;) await sleep(2);
+  return !over;
 }
 
-function isRunning(pid: number): boolean {
+function compare(folder: string, campaign: Campaign, undisturbed: KillResult): void {
+  const result = resultOf(folder);
+  campaign.runs += 1;
+  if (result.adapter.equals(undisturbed.adapter)) campaign.equalAdapters += 1;
+  const lines = (of: KillResult): string => [...of.metrics, of.heldOut, of.samples].join('\n');
+  if (lines(result) === lines(undisturbed)) campaign.equalMetrics += 1;
+  campaign.leftovers += leftovers(folder).length;
+}
+
+function pick<T>(choices: readonly T[]): T {
+  return choices[random.of.integer(choices.length)] as T;
+}
+
+function read(folder: string, file: string): string {
   try {
-    return readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.startsWith('Z') === false;
+    return readFileSync(join(folder, 'run', file), 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+const linesOf = (folder: string): number => read(folder, 'metrics.jsonl').length;
+
+function recordOf(folder: string): { readonly stage?: string; readonly attempts?: readonly unknown[] } {
+  return JSON.parse(read(folder, 'run.json') || '{}') as ReturnType<typeof recordOf>;
+}
+
+const stageOf = (folder: string): string => recordOf(folder).stage ?? 'start';
+const attemptsOf = (folder: string): number => recordOf(folder).attempts?.length ?? 0;
+
+function isWriting(folder: string): boolean {
+  try {
+    return readdirSync(join(folder, 'run/checkpoints')).some((name) => name.startsWith('.writing'));
   } catch {
     return false;
   }
 }
 
-async function note(campaign: Campaign, folder: string, victim: Victim): Promise<void> {
-  campaign.kills[victim] += 1;
-  const stage = await readRun(join(folder, 'run')).then(
-    ({ record }) => record.stage,
-    () => 'start',
-  );
-  campaign.stages.set(stage, (campaign.stages.get(stage) ?? 0) + 1);
+/** Whether a process is there still when it has had time enough to end; one that only waits to be reaped is not. */
+async function outlives(pid: number): Promise<boolean> {
+  for (let tries = 0; tries < 300 && isRunning(pid); tries++) await sleep(100);
+  return isRunning(pid);
 }
 
 function table(campaigns: readonly Campaign[], seed: number): string {
   const stages = [...new Set(campaigns.flatMap((campaign) => [...campaign.stages.keys()]))];
+  const total = campaigns.reduce((sum, campaign) => sum + killsOf(campaign), 0);
   const row = (cells: readonly (string | number)[]): string => `| ${cells.join(' | ')} |`;
-  const head = ['weights', 'kills', 'of Node', 'of Python', 'of both', ...stages.map((stage) => `in ${stage}`)];
-  const more = ['attempts', 'runs', 'adapters equal', 'metrics, held-out, samples equal', 'orphans', 'left behind'];
-  const rows = campaigns.map((c) => [
-    ...[c.weights, killsOf(c), c.kills.node, c.kills.python, c.kills.both],
-    ...stages.map((stage) => c.stages.get(stage) ?? 0),
-    ...[
-      c.attempts,
-      c.runs,
-      `${c.equalAdapters} of ${c.runs}`,
-      `${c.equalMetrics} of ${c.runs}`,
-      c.orphans,
-      c.leftovers,
-    ],
-  ]);
+  const tableOf = (head: readonly string[], rows: readonly (readonly (string | number)[])[]): string[] => [
+    row(head),
+    row(head.map(() => '---')),
+    ...rows.map(row),
+    '',
+  ];
   return [
     '# SIGKILL at random instants',
     '',
-    `Tiny Llama, LoRA with dropout, three references, ${STEPS} steps, a checkpoint every 3, an evaluation every 5; seed ${seed};`,
-    `${cpus().length} processors, ${cpus()[0]?.model ?? 'unknown'}. A run is started again after each kill until it ends; its result is compared`,
-    'byte for byte with that of a run that nobody disturbed. Made by `npm run bench -- kill`.',
+    `Tiny Llama, LoRA with dropout, three references, ${STEPS} steps, a checkpoint every ${SAVE_STEPS}, an evaluation every 5; seed ${seed};`,
+    `${cpus().length} processors, ${cpus()[0]?.model ?? 'unknown'}. A run is killed again and again, and started again where Node was killed, until it`,
+    'ends; its result is compared byte for byte with that of a run that nobody disturbed. Where only Python was killed the',
+    'run goes on by itself. Made by `npm run bench -- kill`.',
     '',
-    row([...head, ...more]),
-    row([...head, ...more].map(() => '---')),
-    ...rows.map(row),
+    `**${total} kills.**`,
     '',
+    ...tableOf(
+      ['weights', 'kills', 'of Node', 'of Python', 'of both', ...AIMS.map((aim) => `at ${aim}`)],
+      campaigns.map((c) => [
+        ...[c.weights, killsOf(c), c.kills.node, c.kills.python, c.kills.both],
+        ...AIMS.map((aim) => c.aims[aim]),
+      ]),
+    ),
+    ...tableOf(
+      ['weights', ...stages.map((stage) => `in ${stage}`)],
+      campaigns.map((c) => [c.weights, ...stages.map((stage) => c.stages.get(stage) ?? 0)]),
+    ),
+    ...tableOf(
+      [
+        ...['weights', 'processes', 'gave up with a reason', 'runs', 'adapters equal'],
+        ...['metrics, held-out, samples equal', 'orphans', 'left behind'],
+      ],
+      campaigns.map((c) => [
+        ...[c.weights, c.attempts, c.gaveUp, c.runs, `${c.equalAdapters} of ${c.runs}`],
+        ...[`${c.equalMetrics} of ${c.runs}`, c.orphans, c.leftovers],
+      ]),
+    ),
   ].join('\n');
 }
 

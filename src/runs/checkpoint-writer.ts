@@ -8,12 +8,13 @@ import type { TrainingConfig } from '../config/index.js';
 import { toMrpoError } from '../core/errors.js';
 import { listCheckpoints, removeCheckpoint, writeCheckpoint } from '../store/checkpoints.js';
 import type { RunFolder } from '../store/run-folder.js';
+import type { StepBoundary } from './record-training.js';
 import type { RunState } from './run-state.js';
 
 /** Decides at each step boundary whether the run keeps a checkpoint. */
 export interface CheckpointWriter {
   /** At a step boundary: keeps a checkpoint if one is due, or if the policy is the best so far and that one is wanted. */
-  boundary(step: number, isBest: boolean, state: () => Promise<RunState>): Promise<void>;
+  boundary(at: Pick<StepBoundary, 'isBest' | 'training'>, state: () => Promise<RunState>): Promise<void>;
   /** Keeps one in any case, unless this very state is kept already, and waits until all is on the disk. */
   last(state: () => Promise<RunState>): Promise<void>;
   /** Waits for what is being written; never throws. */
@@ -40,6 +41,8 @@ export function createCheckpointWriter(options: CheckpointWriterOptions): Checkp
   let saved = options.resumed ?? { step: 0, evaluated: false };
   let writing = Promise.resolve();
 
+  const isKept = (step: number, evaluated: boolean): boolean => saved.step === step && saved.evaluated === evaluated;
+
   async function save(state: RunState): Promise<void> {
     const { step } = state.training;
     await writing;
@@ -58,8 +61,8 @@ export function createCheckpointWriter(options: CheckpointWriterOptions): Checkp
   }
 
   return {
-    async boundary(step, isBest, state) {
-      if (rhythm === undefined) return;
+    async boundary({ isBest, training: { step, evaluated } }, state) {
+      if (rhythm === undefined || isKept(step, evaluated)) return;
       const due =
         'steps' in rhythm ? step % rhythm.steps === 0 : (performance.now() - savedAt) / 1000 >= rhythm.seconds;
       if (due || (isBest && load_best_model_at_end)) await save(await state());
@@ -68,8 +71,8 @@ export function createCheckpointWriter(options: CheckpointWriterOptions): Checkp
       if (rhythm === undefined) return;
       const now = await state();
       await writing;
-      const isKept = saved.step === now.training.step && saved.evaluated === now.training.evaluated;
-      if (now.training.step > 0 && !isKept) await save(now);
+      const { step, evaluated } = now.training;
+      if (step > 0 && !isKept(step, evaluated)) await save(now);
       await writing;
     },
     settle: () => writing,

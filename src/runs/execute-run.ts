@@ -7,14 +7,14 @@ import { rm } from 'node:fs/promises';
 import type { Trainer } from '../backend/backend.js';
 import type { Sides } from '../core/sides.js';
 import { toMrpoError } from '../core/errors.js';
-import { checkpointPieces } from '../store/checkpoints.js';
+import { checkpointPieces, setAsideBehind } from '../store/checkpoints.js';
 import type { RunEvent } from '../store/events.js';
 import { continueJsonLines, createJsonLines, type JsonLinesWriter } from '../store/json-lines.js';
 import type { TrainingFacts } from '../store/run-record.js';
 import { pauseFor } from '../training/lost-connection.js';
 import { evaluatePolicy, type Evaluation } from '../training/evaluate.js';
 import type { Examples } from '../training/examples.js';
-import { policyStart, resumedStart, type KeptStart } from '../training/policy-start.js';
+import { policyStart } from '../training/policy-start.js';
 import type { Trackers } from '../trackers/trackers.js';
 import { DivergenceError, trainPolicy } from '../training/train.js';
 import { createCheckpointWriter } from './checkpoint-writer.js';
@@ -22,12 +22,13 @@ import { exportPolicy, rehearseExport } from './export-policy.js';
 import { heldOutLines } from './held-out.js';
 import { prepareRun, releaseRun, type PreparedRun } from './prepare-run.js';
 import { recordTraining, type StepBoundary, type TrainingRecord } from './record-training.js';
-import { createRecovery } from './recovery.js';
+import { createRecovery, isLost } from './recovery.js';
 import { runStage, type RunContext } from './run-context.js';
 import { requireSameRun } from './run-identity.js';
 import { newestCheckpoint, type ResumePoint } from './resume-point.js';
-import type { RunState } from './run-state.js';
+import { STATE_FORMAT, type RunState } from './run-state.js';
 import { answerSamples, samplePairs } from './samples.js';
+import { keepScores, keptScores } from './scores-in-force.js';
 import type { OpenBackend } from './with-backend.js';
 
 /** @returns whether the run was stopped on the way; then the adapter is that of the last finished step. */
@@ -107,6 +108,7 @@ async function attempt(
   try {
     await rehearseExport(prepared.backend, context, prepared.policy);
     if (point !== undefined) await goOnFrom(context, prepared, point);
+    await setAsideBehind(context.folder, point?.checkpoint);
     const samples = await openSamples(context, point);
     try {
       if (point === undefined) await runStage(context, 'samples', () => sample(context, prepared, samples, 0));
@@ -169,7 +171,7 @@ async function train(
   const scoring = { backend, rowSet: policy.rowSet, onProgress };
   let { heldOut } = examples;
   let known: Sides<Float64Array> | undefined;
-  let kept: KeptStart = state?.policyStart ?? {};
+  let scores = state?.scores ?? '';
   const loop = trainPolicy({
     trainer,
     objective,
@@ -182,12 +184,13 @@ async function train(
     rateFactor,
     start: async (abort) => {
       if (state !== undefined) {
-        const pairs = resumedStart(examples, policyReferences, kept);
+        const pairs = await keptScores(folder.file('scores'), scores, examples, prepared);
         ({ heldOut } = pairs);
         return pairs;
       }
       const start = await policyStart(examples, policyReferences, { ...scoring, signal: abort });
-      ({ heldOut, kept, own: known } = start);
+      ({ heldOut, own: known } = start);
+      scores = await keepScores(folder.file('scores'), start);
       if (start.off > 0) emit({ type: 'note', message: scoredAgain(start.off) });
       return start;
     },
@@ -214,12 +217,12 @@ async function train(
     note: (message) => emit({ type: 'note', message }),
   });
   const stateAt = async (boundary: Pick<StepBoundary, 'training' | 'recording'>): Promise<RunState> => ({
-    format: 1,
+    format: STATE_FORMAT,
     identity,
     training: boundary.training,
     recording: await boundary.recording(),
     checkpointing: trainer.checkpointing as RunState['checkpointing'],
-    policyStart: kept,
+    scores,
     samplesBytes,
     rateFactor,
   });
@@ -241,7 +244,12 @@ async function train(
         onStep(boundary.step);
         // A run that is to go back to its last good checkpoint needs one from before things went wrong.
         const good = training.on_divergence === 'stop' || boundary.training.skippedInARow === 0;
-        if (good) await checkpoints.boundary(boundary.step, boundary.isBest, () => stateAt(boundary));
+        if (good) await checkpoints.boundary(boundary, () => stateAt(boundary));
+      },
+      onFailing: async (boundary, thrown) => {
+        if (isLost(thrown) || slowerAfter(thrown, context, rateFactor) !== undefined) return;
+        // What ends the run is told by its own error, whatever becomes of this.
+        await checkpoints.last(() => stateAt(boundary)).catch(() => undefined);
       },
     });
     await checkpoints.last(() => stateAt({ training: trained.state, recording: async () => trained.recording }));

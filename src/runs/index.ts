@@ -22,5 +22,5 @@ export {
   type SessionStep,
   type TrainingSession,
 } from './training-session.js';
-export { continueRun, beginRun, type Run, type RunResult, type StartOptions } from './start-run.js';
+export { continueRun, beginRun, type ResumeOptions, type Run, type RunResult, type StartOptions } from './start-run.js';
 export { writeComparison, writeRunReport } from './write-run-report.js';

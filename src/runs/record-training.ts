@@ -37,6 +37,8 @@ export interface RecordOptions {
   readonly emit: (event: RunEvent) => void;
   /** Called between two steps. */
   readonly onBoundary: (boundary: StepBoundary) => Promise<void>;
+  /** Called when training fails behind a step, as the last thing before the error. */
+  readonly onFailing: (boundary: StepBoundary, thrown: unknown) => Promise<void>;
   readonly resume?: RecordingState | undefined;
 }
 
@@ -56,7 +58,7 @@ export interface StepBoundary {
  */
 export async function recordTraining(
   loop: Training,
-  { training, metrics, emit, onBoundary, resume }: RecordOptions,
+  { training, metrics, emit, onBoundary, onFailing, resume }: RecordOptions,
 ): Promise<TrainingRecord> {
   const window = createMetricsWindow(training.logging_steps, resume?.window);
   const eta = createEta();
@@ -79,6 +81,10 @@ export async function recordTraining(
     worseSince,
     skippedSteps,
     peakMemoryBytes,
+  });
+  const boundaryOf = ({ step, state }: { readonly step: number; readonly state: TrainingState }): StepBoundary => ({
+    ...{ step, training: state, recording },
+    isBest: best?.step === step,
   });
   let answer: 'finish' | undefined;
   for (;;) {
@@ -123,13 +129,11 @@ export async function recordTraining(
           message: `step ${event.step}: out of memory; done again, with the same gradient, holding ${event.tokenBudget} tokens at once, as will be the next steps`,
         });
         break;
+      case 'failing':
+        await onFailing(boundaryOf(event), event.thrown);
+        break;
       case 'boundary':
-        await onBoundary({
-          step: event.step,
-          isBest: best?.step === event.step,
-          training: event.state,
-          recording,
-        });
+        await onBoundary(boundaryOf(event));
         if (worseSince >= (training.early_stopping_patience ?? Infinity)) {
           answer = 'finish';
           emit({ type: 'note', message: stopText(event.step, worseSince, best) });

@@ -7,6 +7,14 @@ import { isConnectionLost } from '../training/lost-connection.js';
 
 /** What another attempt with the last checkpoint may help against. */
 const RECOVERABLE: readonly FaultReason[] = ['died', 'failed', 'trainer_lost', 'unknown_handle'];
+/** Of them, what leaves a trainer that is as it was after its last step. */
+const STANDING: readonly FaultReason[] = ['failed'];
+
+const isRecoverable = (thrown: unknown): thrown is BackendFault =>
+  isConnectionLost(thrown) || (thrown instanceof BackendFault && RECOVERABLE.includes(thrown.reason));
+
+/** Whether the trainer cannot be asked for anything any more. */
+export const isLost = (thrown: unknown): boolean => isRecoverable(thrown) && !STANDING.includes(thrown.reason);
 
 /** At one step. */
 const MOST_FAILURES = 3;
@@ -33,8 +41,7 @@ export function createRecovery(canRestart: boolean, now: () => number = () => pe
   return {
     after(thrown, step) {
       const cut = isConnectionLost(thrown);
-      if (!(thrown instanceof BackendFault) || !(cut || RECOVERABLE.includes(thrown.reason)))
-        return { giveUp: undefined };
+      if (!isRecoverable(thrown)) return { giveUp: undefined };
       if (thrown.reason === 'died' && !canRestart) return { giveUp: undefined };
       if (step !== atStep) [atStep, failures, tries, since] = [step, 0, 0, now()];
       if (!cut) failures += 1;

@@ -10,7 +10,6 @@ import { contentHash, sha256 } from '../core/hash.js';
 import type { PreferencePair } from '../data/index.js';
 import type { ScoringKey } from '../references/index.js';
 import type { BuiltExamples } from './build-examples.js';
-import type { ReferenceView } from './build-examples.js';
 
 /** Hashes (SHA-256) and settings that decide a run's numbers. */
 export interface RunIdentity {
@@ -18,8 +17,6 @@ export interface RunIdentity {
   readonly references: readonly {
     readonly name: string;
     readonly key: ScoringKey;
-    /** Of the log-probs themselves, in the order of the pairs. */
-    readonly scores: string;
   }[];
   readonly pairs: { readonly training: PairsIdentity; readonly heldOut: PairsIdentity };
   /** Of the file of `objective.module`; empty without one. */
@@ -69,7 +66,7 @@ const FREE_SETTINGS: readonly string[] = [
 export interface IdentitySources {
   readonly config: RunConfig;
   readonly policy: ModelIdentity;
-  readonly references: readonly (ReferenceView & { readonly key: ScoringKey })[];
+  readonly references: readonly { readonly name: string; readonly key: ScoringKey }[];
   readonly examples: BuiltExamples;
   /** Training pairs, then held-out pairs: what the examples' rows index. */
   readonly pairs: readonly PreferencePair[];
@@ -83,11 +80,7 @@ export function runIdentity({ config, policy, references, examples, pairs }: Ide
   });
   return {
     policy,
-    references: references.map(({ name, key, columns }) => ({
-      name,
-      key,
-      scores: sha256(Buffer.concat([bytesOf(columns.chosen.logps), bytesOf(columns.rejected.logps)])),
-    })),
+    references: references.map(({ name, key }) => ({ name, key })),
     pairs: { training: pairsOf(examples.train.rows), heldOut: pairsOf(examples.heldOut.rows) },
     lossModule: moduleHash(config.objective.module),
     settings: Object.fromEntries(decidingSettings(config, '')),
@@ -128,9 +121,6 @@ function refuse(changes: readonly string[]): void {
   });
 }
 
-const bytesOf = (column: Float64Array): Uint8Array =>
-  new Uint8Array(column.buffer, column.byteOffset, column.byteLength);
-
 function moduleHash(path: string | undefined): string {
   if (path === undefined) return '';
   try {
@@ -168,17 +158,12 @@ function referenceChanges(kept: RunIdentity, now: RunIdentity): string[] {
   if (kept.references.length !== now.references.length) {
     return [`references: the checkpoint has ${kept.references.length}, now there are ${now.references.length}`];
   }
-  const samePairs = kept.pairs.training.hash === now.pairs.training.hash;
   return kept.references.flatMap((before, index) => {
     const after = now.references[index];
     if (after === undefined) return [];
     const what = `reference ${before.name}`;
     const names = before.name === after.name ? [] : [`references[${index}]: ${before.name} is now ${after.name}`];
-    const models = modelChanges(what, before.key, after.key);
-    const sameModel = models.length === 0 && before.key.numericPath === after.key.numericPath;
-    const scores =
-      samePairs && sameModel && before.scores !== after.scores ? [`${what}: other scores of the same pairs`] : [];
-    return [...names, ...models, ...scores];
+    return [...names, ...modelChanges(what, before.key, after.key)];
   });
 }
 

@@ -1,22 +1,24 @@
 /** A run at a step boundary, as `state.json` of a checkpoint keeps it beside the trainer's own files. */
 import { MrpoError } from '../core/errors.js';
 import type { Evaluation } from '../training/evaluate.js';
-import type { KeptStart } from '../training/policy-start.js';
 import type { TrainingState } from '../training/state.js';
 import type { MetricsWindowState } from './metrics.js';
 import type { RunIdentity } from './run-identity.js';
 
+/** Of `state.json`; a checkpoint of another one is refused. */
+export const STATE_FORMAT = 2;
+
 /** Everything outside the backend that a run continues from. */
 export interface RunState {
   /** Versions that only add fields keep the number. */
-  readonly format: 1;
+  readonly format: typeof STATE_FORMAT;
   readonly identity: RunIdentity;
   readonly training: TrainingState;
   readonly recording: RecordingState;
   /** Of activations, as in force: `auto` must not choose anew. */
   readonly checkpointing: 'off' | 'selective' | 'full';
-  /** The policy's own log-probs as a reference, where they are not the cached ones. */
-  readonly policyStart: KeptStart;
+  /** SHA-256 of the run's `scores.safetensors`: the references' log-probs in force. */
+  readonly scores: string;
   /** Length of samples.jsonl, in bytes, with the answers before training. */
   readonly samplesBytes: number;
   /** The schedule's learning rate is multiplied by it; halved at each divergence. */
@@ -45,12 +47,12 @@ export interface BestEvaluation {
   readonly value: number;
 }
 
-/** @throws MrpoError `data` for a state of a later format. */
+/** @throws MrpoError `data` for a state of another format. */
 export function asRunState(value: unknown, path: string): RunState {
   const { format } = value as { format?: unknown };
-  if (format === 1) return value as RunState;
+  if (format === STATE_FORMAT) return value as RunState;
   throw new MrpoError(
     'data',
-    `checkpoint ${path}: got state format ${String(format)}, expected 1: it was written by a later mrpo`,
+    `checkpoint ${path}: got state format ${String(format)}, expected ${STATE_FORMAT}: it was written by another version of mrpo`,
   );
 }

@@ -31,6 +31,12 @@ import { writeRunReport } from './write-run-report.js';
 /** The signal does what {@link Run.stop} does. */
 export interface StartOptions extends BackendChoice, CacheChoice, LossChoice {}
 
+/** How a run that goes on is started. */
+export interface ResumeOptions extends StartOptions {
+  /** A run that is finished is no error: its result is given again. For jobs that are started until they are done. */
+  readonly acceptFinished?: boolean | undefined;
+}
+
 /** How a run ended, with its folder read back. */
 export interface RunResult {
   /** `cancelled`: stopped on request; what was trained until then is in the folder, if training had begun. */
@@ -75,13 +81,15 @@ export async function beginRun(given: LoadedConfig, options: StartOptions = {}):
  * @throws MrpoError `usage` if the run is finished or another process works on it, `config` if its checkpoint belongs to
  * another configuration; nothing has been changed then.
  */
-export async function continueRun(path: string, given: LoadedConfig, options: StartOptions = {}): Promise<Run> {
+export async function continueRun(path: string, given: LoadedConfig, options: ResumeOptions = {}): Promise<Run> {
   const folder = runFolder(path);
   const loaded = withOutput(withCustomLoss(given, options), folder.path);
   const lock = await lockRun(folder);
   try {
-    const { record, metrics } = await readRun(folder.path);
+    const stored = await readRun(folder.path);
+    const { record, metrics } = stored;
     if (record.status === 'succeeded' && record.configHash === loaded.hash) {
+      if (options.acceptFinished === true) return await finishedRun(stored, lock);
       throw new MrpoError('usage', `run ${folder.path} is finished; there is nothing to go on with`, {
         hint: 'To train it further, change its length: --set training.epochs=NUMBER.',
       });
@@ -96,6 +104,22 @@ export async function continueRun(path: string, given: LoadedConfig, options: St
     await lock.release();
     throw thrown;
   }
+}
+
+/** A run that is over, with what a process that was killed right behind its end has left undone. */
+async function finishedRun(run: StoredRun, lock: RunLock): Promise<Run> {
+  const { folder, record } = run;
+  sweepCheckpoints(folder);
+  await sweepTemporaries(folder);
+  await writeRunReport(run);
+  await lock.release();
+  const log = createEventLog<RunEvent>({ replaces: () => false, forgettable: () => false });
+  log.push({ type: 'note', message: `run ${folder.path} is finished already` });
+  log.push({ type: 'finished', status: 'succeeded', folder: folder.path });
+  log.end();
+  const result = Promise.resolve({ status: 'succeeded' as const, run });
+  const names = { id: record.id, folder: folder.path, reportPath: folder.file('report') };
+  return { ...names, events: log.events, result, stop: () => undefined };
 }
 
 interface TakenRun {

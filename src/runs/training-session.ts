@@ -4,11 +4,10 @@ import type { LoadedConfig, TrainingConfig } from '../config/index.js';
 import { throwIfAborted } from '../core/abort.js';
 import { MrpoError } from '../core/errors.js';
 import type { RunEvent } from '../store/events.js';
-import { planTraining } from '../training/batches.js';
+import { planCourse } from '../training/course.js';
 import { evaluatePolicy, type Evaluation } from '../training/evaluate.js';
 import { fitWeights, startReward } from '../training/learning-weights.js';
 import { policyStart } from '../training/policy-start.js';
-import { createSchedule, learningRateAt } from '../training/schedule.js';
 import { createStepRunner, type StepOutcome } from '../training/step.js';
 import { withCustomLoss, type LossChoice } from './custom-loss.js';
 import { prepareRun, releaseRun, type PreparedRun } from './prepare-run.js';
@@ -101,21 +100,9 @@ async function sessionOn(
     evaluatePolicy({ ...scoring, objective, referenceNames, examples: heldOut, only });
   const learning = { objective, heldOut, evaluate };
   fitWeights(learning);
-  const plan = planTraining({
-    pairs: examples.size,
-    batchSize: training.batch_size,
-    epochs: training.epochs,
-    maxSteps: training.max_steps,
-    seed: training.seed,
-  });
+  const plan = planCourse(training, examples.size);
   const { totalSteps } = plan;
-  const schedule = createSchedule(
-    training.lr_scheduler_type,
-    training.learning_rate,
-    training.warmup_ratio,
-    totalSteps,
-  );
-  const rateOf = options.learningRate ?? ((step: number): number => learningRateAt(schedule, step));
+  const rateOf = options.learningRate ?? plan.learningRate;
   const steps = createStepRunner({
     trainer,
     objective,

@@ -1,11 +1,11 @@
 /** Going on with a run from a program. */
 import { join, resolve } from 'node:path';
 import { loadConfig } from '../config/index.js';
-import { continueRun as resume, RUN_FILES, type Run, type StartOptions } from '../runs/index.js';
+import { continueRun as resume, RUN_FILES, type ResumeOptions as RunOptions, type Run } from '../runs/index.js';
 import { loadAny, type ConfigSource } from './load-any.js';
 
 /** What may differ from the run as it was started. */
-export interface ResumeOptions extends StartOptions {
+export interface ResumeOptions extends RunOptions {
   /** Changes of what may change: `training.epochs=5`, `training.save_steps=100`. */
   readonly set?: readonly string[] | undefined;
   /** In place of the run's own configuration. What decides the result must be the same. */

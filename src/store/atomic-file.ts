@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path';
 export const isTemporary = (name: string): boolean => /^\.[\da-f-]{36}\.tmp$/.test(name);
 
 /** Writes or replaces a file. Readers see the old content or the new one, also after a power cut. */
-export function writeFileAtomic(path: string, content: string): Promise<void> {
+export function writeFileAtomic(path: string, content: string | Uint8Array): Promise<void> {
   return writeBeside(path, content, (temporary) => rename(temporary, path));
 }
 
@@ -51,12 +51,16 @@ async function linkOrCopy(from: string, to: string): Promise<void> {
   });
 }
 
-async function writeBeside(path: string, content: string, put: (temporary: string) => Promise<void>): Promise<void> {
+async function writeBeside(
+  path: string,
+  content: string | Uint8Array,
+  put: (temporary: string) => Promise<void>,
+): Promise<void> {
   const temporary = temporaryBeside(path);
   try {
     const file = await open(temporary, 'wx');
     try {
-      await file.writeFile(content, 'utf8');
+      await file.writeFile(content);
       await file.sync();
     } finally {
       await file.close();

@@ -7,10 +7,10 @@
  * | state.json              | the control plane's state: schedule, objective, counters, identities                      |
  * | manifest.json           | step, version, and size and SHA-256 of every file; written last                           |
  */
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { constants, createReadStream } from 'node:fs';
 import { mkdir, open, readdir, readFile, rename, rm, stat, type FileHandle } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { CheckpointPiece } from '../backend/backend.js';
 import { MrpoError } from '../core/errors.js';
 import { fromExactJson, toExactJson } from '../core/exact-json.js';
@@ -130,6 +130,24 @@ export async function removeCheckpoint(folder: RunFolder, checkpoint: Checkpoint
   const scratch = makeScratchFolder(folder.file('checkpoints'), SCRATCH);
   await rename(checkpoint.path, join(scratch, 'old'));
   await rm(scratch, { recursive: true, force: true });
+}
+
+/**
+ * Gives every checkpoint behind `last` (all of them without one) a name that no run goes on from: they cannot be read, and
+ * would count as the newest for ever.
+ */
+export async function setAsideBehind(folder: RunFolder, last: Checkpoint | undefined): Promise<void> {
+  const checkpoints = await listCheckpoints(folder);
+  const behind =
+    last === undefined
+      ? checkpoints
+      : checkpoints.slice(
+          0,
+          checkpoints.findIndex(({ path }) => path === last.path),
+        );
+  for (const { path } of behind) {
+    await rename(path, join(folder.file('checkpoints'), `unreadable-${randomUUID().slice(0, 8)}-${basename(path)}`));
+  }
 }
 
 /** Removes what writers that were killed have left. */

@@ -8,6 +8,7 @@
  * | metrics.jsonl   | one object per logged step and per evaluation, names as in TRL                       |
  * | held-out.jsonl  | per held-out pair: log-probs before training and at the last evaluation              |
  * | checkpoints/    | states that the run can go on from                                                   |
+ * | scores.safetensors | the references' log-probs that the training goes by                               |
  * | samples.jsonl   | answers to held-out prompts before and after training                                |
  * | adapter/        | the adapter in PEFT format with a model card (`model/` after full fine-tuning)       |
  * | weights/        | the trained weights as they are, where the export of a run has failed                |
@@ -35,6 +36,7 @@ export const RUN_FILES = {
   samples: 'samples.jsonl',
   report: 'report.html',
   checkpoints: 'checkpoints',
+  scores: 'scores.safetensors',
   adapter: 'adapter',
   model: 'model',
   weights: 'weights',

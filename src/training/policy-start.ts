@@ -16,28 +16,8 @@ export interface PolicyStart {
   readonly heldOut: Examples;
   /** The policy's own, of the held-out pairs; absent where no reference is the policy. */
   readonly own: Sides<Float64Array> | undefined;
-  /** The columns put in force, for a run that goes on when the policy is no longer its start. */
-  readonly kept: KeptStart;
   /** Nats by which the cache was off, where that was more than rounding; else 0. */
   readonly off: number;
-}
-
-/** The policy's log-probs as it started, of the pairs whose cached ones are not in force. */
-export interface KeptStart {
-  readonly train?: Sides<Float64Array> | undefined;
-  readonly heldOut?: Sides<Float64Array> | undefined;
-}
-
-/** The pairs as they were in force when training began. */
-export function resumedStart(
-  { train, heldOut }: { readonly train: Examples; readonly heldOut: Examples },
-  policyReferences: readonly number[],
-  kept: KeptStart,
-): { readonly train: Examples; readonly heldOut: Examples } {
-  return {
-    train: kept.train === undefined ? train : withLogps(train, policyReferences, kept.train),
-    heldOut: kept.heldOut === undefined ? heldOut : withLogps(heldOut, policyReferences, kept.heldOut),
-  };
 }
 
 /** Training pairs that are looked at where none are held out. */
@@ -52,7 +32,7 @@ export async function policyStart(
   policyReferences: readonly number[],
   options: Omit<LogpsOptions, 'examples' | 'only' | 'adapterOff'>,
 ): Promise<PolicyStart> {
-  if (policyReferences.length === 0) return { train, heldOut, own: undefined, kept: {}, off: 0 };
+  if (policyReferences.length === 0) return { train, heldOut, own: undefined, off: 0 };
   const own = await policyLogps({ ...options, examples: heldOut });
   const probes = heldOut.size > 0 ? [] : everyPair(train).slice(0, PROBES);
   const probed = await policyLogps({ ...options, examples: train, only: probes });
@@ -60,11 +40,10 @@ export async function policyStart(
     farthest(heldOut, policyReferences, everyPair(heldOut), own),
     farthest(train, policyReferences, probes, probed),
   );
-  const startOf = (examples: Examples): Promise<Sides<Float64Array>> =>
-    policyLogps({ ...options, examples, adapterOff: true });
-  const kept: KeptStart =
-    off === 0 ? { heldOut: own } : { train: await startOf(train), heldOut: await startOf(heldOut) };
-  return { ...resumedStart({ train, heldOut }, policyReferences, kept), own, kept, off };
+  if (off === 0) return { train, heldOut: withLogps(heldOut, policyReferences, own), own, off };
+  const startOf = async (examples: Examples): Promise<Examples> =>
+    withLogps(examples, policyReferences, await policyLogps({ ...options, examples, adapterOff: true }));
+  return { train: await startOf(train), heldOut: await startOf(heldOut), own, off };
 }
 
 /** A batch of the first step, where the policy is its own start still. */

@@ -7,6 +7,8 @@ export interface TrainingState {
   readonly step: number;
   /** Whether the evaluation that is due after this step has been made. */
   readonly evaluated: boolean;
+  /** Absent in checkpoints of earlier versions. */
+  readonly secondsSinceEvaluation?: number | undefined;
   readonly tokenBudget: TokenBudgetState;
   /** Tokens from which a forward is at full speed, as the step runner uses it. */
   readonly saturatingTokens: number;

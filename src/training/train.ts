@@ -7,12 +7,12 @@ import type { Trainer } from '../backend/backend.js';
 import { rhythmOf, type Rhythm } from '../config/duration.js';
 import type { RunConfig } from '../config/schema.js';
 import { MrpoError } from '../core/errors.js';
-import { planTraining, type StepPlan } from './batches.js';
+import type { StepPlan } from './batches.js';
+import { planCourse } from './course.js';
 import type { Evaluation } from './evaluate.js';
 import type { Examples } from './examples.js';
 import { fitWeights, startReward, type LearningContext } from './learning-weights.js';
 import type { Metrics } from '../objectives/metrics.js';
-import { createSchedule, learningRateAt } from './schedule.js';
 import type { TrainingState } from './state.js';
 import { createStepRunner, type StepOutcome } from './step.js';
 import { budgetAfterStep, startBudget } from './token-budget.js';
@@ -77,8 +77,10 @@ export type TrainingEvent =
   | { readonly type: 'evaluation'; readonly step: number; readonly epoch: number; readonly evaluation: Evaluation }
   /** The step ran out of memory and was done again in smaller pieces; later steps keep them for a while. */
   | { readonly type: 'smaller_micro_batches'; readonly step: number; readonly tokenBudget: number }
-  /** A step is over with all that belongs to it; the answer says how to go on. */
-  | { readonly type: 'boundary'; readonly step: number; readonly state: TrainingState };
+  /** A step is over with all that belongs to it; the answer says how to go on. Training that is resumed begins with one. */
+  | { readonly type: 'boundary'; readonly step: number; readonly state: TrainingState }
+  /** Training fails after step `step`; what the trainer has learnt until then can still be kept. */
+  | { readonly type: 'failing'; readonly step: number; readonly state: TrainingState; readonly thrown: unknown };
 
 /** What is answered to a `boundary`: end here, with a last evaluation; else go on. */
 export type BoundaryAnswer = 'finish' | undefined;
@@ -105,20 +107,8 @@ const MAX_SKIPPED_IN_A_ROW = 5;
 /** Trains; the generator's return value says how it ended. */
 export async function* trainPolicy(given: TrainingOptions): Training {
   const { training, trainer, objective, resume, signal } = given;
-  const plan = planTraining({
-    pairs: given.examples.size,
-    batchSize: training.batch_size,
-    epochs: training.epochs,
-    maxSteps: training.max_steps,
-    seed: training.seed,
-  });
+  const plan = planCourse(training, given.examples.size);
   const { totalSteps } = plan;
-  const schedule = createSchedule(
-    training.lr_scheduler_type,
-    training.learning_rate,
-    training.warmup_ratio,
-    totalSteps,
-  );
   const pairs = await unlessStopped(
     signal,
     async () => given.start?.(signal) ?? { train: given.examples, heldOut: given.heldOut },
@@ -142,9 +132,11 @@ export async function* trainPolicy(given: TrainingOptions): Training {
   } else if (pairs !== STOPPED) {
     fitWeights(options);
   }
+  let evaluatedAt = performance.now() - 1000 * (resume?.secondsSinceEvaluation ?? 0);
   const state = (): TrainingState => ({
     step: done,
     evaluated: evaluatedStep === done,
+    secondsSinceEvaluation: (performance.now() - evaluatedAt) / 1000,
     tokenBudget,
     saturatingTokens,
     skippedInARow,
@@ -152,7 +144,6 @@ export async function* trainPolicy(given: TrainingOptions): Training {
   });
   const end = (stopped: boolean): TrainingEnd => ({ steps: done, totalSteps, stopped, state: state() });
   const rhythm = training.eval_steps === undefined ? undefined : rhythmOf(training.eval_steps);
-  let evaluatedAt = performance.now();
   if (pairs === STOPPED) return end(true);
   const isDue = (step: number): boolean =>
     step === 0 || isEvaluationDue(plan.step(step), totalSteps, rhythm, (performance.now() - evaluatedAt) / 1000);
@@ -167,16 +158,18 @@ export async function* trainPolicy(given: TrainingOptions): Training {
 
   try {
     // What a run that was stopped between a step and its evaluation still owes, or the evaluation before the first step.
-    if (evaluatedStep !== done && isDue(done)) {
-      if (!(yield* evaluateNow())) return end(true);
-      if (done > 0) yield { type: 'boundary', step: done, state: state() };
-    }
-    while (done < totalSteps) {
+    if (evaluatedStep !== done && isDue(done) && !(yield* evaluateNow())) return end(true);
+    for (;;) {
+      if (done > 0 && (yield { type: 'boundary', step: done, state: state() }) === 'finish') {
+        await steps.end();
+        return end(evaluatedStep !== done && !(yield* evaluateNow()));
+      }
+      if (done >= totalSteps) return end(false);
       if (signal?.aborted === true) return end(true);
       const started = performance.now();
       const step = done + 1;
       const now = plan.step(step);
-      const learningRate = learningRateAt(schedule, step) * (options.rateFactor ?? 1);
+      const learningRate = plan.learningRate(step) * (options.rateFactor ?? 1);
       const reward = await unlessStopped(signal, () => startReward(options, training.seed, step, signal));
       if (reward === STOPPED) return end(true);
       const evaluationDue = isDue(step);
@@ -192,14 +185,11 @@ export async function* trainPolicy(given: TrainingOptions): Training {
       yield stepEvent(now, totalSteps, learningRate, outcome, (performance.now() - started) / 1000);
       if (skippedInARow === MAX_SKIPPED_IN_A_ROW) throw diverged(step);
       if (evaluationDue) yield* evaluateNow();
-      const answer = yield { type: 'boundary', step, state: state() };
-      if (answer === 'finish') {
-        await steps.end();
-        if (evaluatedStep !== done && !(yield* evaluateNow())) return end(true);
-        return end(false);
-      }
     }
-    return end(false);
+  } catch (thrown) {
+    await steps.end();
+    if (done > 0) yield { type: 'failing', step: done, state: state(), thrown };
+    throw thrown;
   } finally {
     await steps.end();
   }

@@ -107,6 +107,19 @@ export function childrenOf(pid: number): number[] {
   }
 }
 
+/** Its children, their children, and so on. */
+export const descendantsOf = (pid: number): number[] =>
+  childrenOf(pid).flatMap((child) => [child, ...descendantsOf(child)]);
+
+/** Whether a process is at work; one that only waits to be reaped is not. */
+export function isRunning(pid: number): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.startsWith('Z') === false;
+  } catch {
+    return false;
+  }
+}
+
 export interface KillResult {
   readonly adapter: Buffer;
   /** Lines of metrics.jsonl with times set to 0. */

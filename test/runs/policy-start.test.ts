@@ -1,26 +1,10 @@
 /** A reference that is the policy: its margins start at 0 though another machine, which rounds otherwise, scored it. */
 import { describe, expect, it } from 'vitest';
 import type { Backend } from '../../src/backend/backend.js';
-import { eachSide } from '../../src/core/sides.js';
 import { createMemoryBackend } from '../../src/backend/memory.js';
 import { evaluateHeldOut, readRun, type StoredRun } from '../../src/runs/index.js';
 import { numericalNoise } from '../../src/training/numerical-noise.js';
-import { notesOf, runToEnd, temporaryCache, temporaryFolder, toyConfig, writePairs } from './support.js';
-
-/** A backend whose log-probs are off by up to `shift` nats. */
-function offBy(shift: number): Backend {
-  const backend = createMemoryBackend();
-  return {
-    ...backend,
-    async *score(rowSet, options) {
-      for await (const chunk of backend.score(rowSet, options)) {
-        const off = (logps: Float64Array): Float64Array =>
-          logps.map((logp, i) => logp - shift * Math.sin(i + logp) ** 2);
-        yield { ...chunk, logps: eachSide((side) => off(chunk.logps[side])) };
-      }
-    },
-  };
-}
+import { notesOf, offBy, runToEnd, temporaryCache, temporaryFolder, toyConfig, writePairs } from './support.js';
 
 /** A DPO run on this machine whose cache was filled by a machine that is off. */
 async function runAfter(

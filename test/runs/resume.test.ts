@@ -7,9 +7,10 @@ import { BackendFault } from '../../src/backend/fault.js';
 import { createMemoryBackend } from '../../src/backend/memory.js';
 import { loadConfig, type LoadedConfig, type RunConfigInput } from '../../src/config/index.js';
 import { type MrpoError } from '../../src/core/errors.js';
-import { readRun, continueRun, RUN_FILES, type StartOptions } from '../../src/runs/index.js';
+import { evaluateHeldOut, readRun, continueRun, RUN_FILES, type StartOptions } from '../../src/runs/index.js';
+import type { LogpCache } from '../../src/references/index.js';
 import { listCheckpoints } from '../../src/store/checkpoints.js';
-import { follow, notesOf, runToEnd, temporaryCache, temporaryFolder, toyConfig, writePairs } from './support.js';
+import { follow, notesOf, offBy, runToEnd, temporaryCache, temporaryFolder, toyConfig, writePairs } from './support.js';
 
 const TRAINING = {
   learning_rate: 0.02,
@@ -39,18 +40,19 @@ function resultOf(run: string): Record<string, unknown> {
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line, (key, value: unknown) => (/second/.test(key) ? 0 : value)) as unknown);
+  const files = ['adapter/toy-adapter.json', 'model/toy-model.json'].filter((file) => existsSync(join(run, file)));
   return {
-    adapter: readFileSync(join(run, 'adapter/toy-adapter.json'), 'utf8'),
+    adapter: files.map((file) => readFileSync(join(run, file), 'utf8')),
     metrics: lines('metrics.jsonl'),
     heldOut: lines('held-out.jsonl'),
     samples: lines('samples.jsonl'),
   };
 }
 
-async function undisturbed(): Promise<Record<string, unknown>> {
+async function undisturbed(changes: Partial<RunConfigInput> = {}): Promise<Record<string, unknown>> {
   const folder = temporaryFolder();
   writePairs(folder);
-  const { run, error } = await runToEnd(config(folder));
+  const { run, error } = await runToEnd(config(folder, changes));
   expect(error).toBeUndefined();
   return resultOf(run.folder);
 }
@@ -65,6 +67,20 @@ function failingBackend(fail: (trainer: Trainer) => Partial<Trainer>): Backend {
       return { ...trainer, ...fail(trainer) };
     },
   };
+}
+
+function failExport(rehearsal: boolean): readonly string[] {
+  if (rehearsal) return [];
+  throw new BackendFault('path_refused', 'no room');
+}
+
+/** A cache that another machine has filled, whose log-probs are off. */
+async function cacheOf(folder: string, shift: number): Promise<LogpCache> {
+  const cache = temporaryCache();
+  const file = join(folder, 'pairs.jsonl');
+  const loaded = toyConfig(folder, { data: { train: file, eval: file } });
+  await evaluateHeldOut({ loaded, backend: offBy(shift), cache });
+  return cache;
 }
 
 const diesAtCommit = (step: number, reason: 'died' | 'failed' = 'died', times = Infinity): Backend => {
@@ -136,6 +152,86 @@ describe('a run that is gone on with', () => {
     expect((await resume(moved)).result?.status).toBe('succeeded');
     expect(resultOf(moved)).toEqual(await undisturbed());
     expect(existsSync(run.folder)).toBe(false);
+  });
+
+  it('ends with what it would have ended with, where it was killed behind an early stop', async () => {
+    const early = { ...TRAINING, learning_rate: 2, eval_steps: 1, early_stopping_patience: 2, epochs: 4 } as const;
+    const changes = { training: early } as const;
+    const folder = temporaryFolder();
+    writePairs(folder);
+    const failing = failingBackend(() => ({}));
+    const { run } = await runToEnd(config(folder, changes), {
+      backend: { ...failing, exportModel: async (...given) => failExport(given[2].rehearse === true) },
+    });
+    const { record } = await readRun(run.folder);
+    expect(record.stage).toBe('export');
+    expect((await resume(run.folder)).result?.status).toBe('succeeded');
+    const expected = await undisturbed(changes);
+    expect(resultOf(run.folder)).toEqual(expected);
+    expect((expected['metrics'] as unknown[]).length).toBeLessThan(49); // lines without an early stop
+  });
+
+  it('keeps what it has learnt when something else than the backend ends it', async () => {
+    const folder = temporaryFolder();
+    writePairs(folder);
+    const training = { ...TRAINING, save_steps: 100 };
+    const broken = failingBackend((trainer) => ({
+      forward: async (request) => {
+        const result = await trainer.forward(request);
+        return request.step < 7
+          ? result
+          : { ...result, logps: { ...result.logps, chosen: result.logps.chosen.map(() => NaN) } };
+      },
+    }));
+    const { run, error } = await runToEnd(config(folder, { training }), { backend: broken });
+    expect((error as MrpoError).message).toContain('expected a finite number');
+    const [only] = await listCheckpoints((await readRun(run.folder)).folder);
+    expect(only?.step).toBe(6);
+    expect((await resume(run.folder)).result?.status).toBe('succeeded');
+    expect(resultOf(run.folder)).toEqual(await undisturbed({ training }));
+  });
+
+  it.each([
+    ['adapter', {}],
+    ['all weights', { policy: { model: 'toy:policy', lora: 'off' } }],
+  ] as const)(
+    'goes by the log-probs that it began with, on a machine that rounds otherwise (%s)',
+    async (_name, changes) => {
+      const folder = temporaryFolder();
+      writePairs(folder);
+      const { run } = await runToEnd(config(folder, changes), { backend: diesAtCommit(12) });
+      const again = await resume(run.folder, undefined, { cache: await cacheOf(folder, 1e-13) });
+      expect(again.error).toBeUndefined();
+      expect(resultOf(run.folder)).toEqual(await undisturbed(changes));
+    },
+  );
+
+  it('keeps only what can be read, also where one checkpoint is all that it may keep', async () => {
+    const folder = temporaryFolder();
+    writePairs(folder);
+    const training = { ...TRAINING, save_total_limit: 1 };
+    const { run } = await runToEnd(config(folder, { training }), { backend: diesAtCommit(8) });
+    const { folder: stored } = await readRun(run.folder);
+    const [only] = await listCheckpoints(stored);
+    writeFileSync(join(only?.path ?? '', 'toy-trainer.json'), '{}');
+    const second = await resume(run.folder, undefined, { backend: diesAtCommit(5) }); // from the start
+    expect((second.error as BackendFault).reason).toBe('died');
+    expect((await listCheckpoints(stored)).map(({ step }) => step)).toEqual([3]);
+    expect((await resume(run.folder)).events.find(({ type }) => type === 'resumed')).toMatchObject({ step: 3 });
+    expect(resultOf(run.folder)).toEqual(await undisturbed({ training }));
+  });
+
+  it('is no error when it is finished, for a job that is started until it is done', async () => {
+    const folder = temporaryFolder();
+    writePairs(folder);
+    const { run } = await runToEnd(config(folder));
+    rmSync(join(run.folder, 'report.html')); // killed before it was written
+    const again = await follow(continueRun(run.folder, ownConfig(run.folder), { acceptFinished: true }));
+    expect(again.result?.status).toBe('succeeded');
+    expect(notesOf(again.events)).toEqual([`run ${run.folder} is finished already`]);
+    expect(readdirSync(run.folder).filter((name) => name === 'report.html' || name.startsWith('.'))).toEqual([
+      'report.html',
+    ]);
   });
 
   it('keeps as many checkpoints as it was told to, and nothing else of them', async () => {
@@ -214,6 +310,18 @@ describe('what is another run', () => {
     ).toMatch(/data: other (training|held-out) pairs \(of the same number\)/);
   });
 
+  it('so are other scores of the same pairs, however they came', async () => {
+    const folder = temporaryFolder();
+    writePairs(folder);
+    const { run } = await runToEnd(config(folder), { backend: diesAtCommit(7) });
+    const again = await resume(run.folder, undefined, { cache: await cacheOf(folder, 2) });
+    expect((again.error as MrpoError).message).toMatch(
+      /reference other: other scores of the same pairs \(.*line \d+: /,
+    );
+    expect((await resume(run.folder)).result?.status).toBe('succeeded');
+    expect(resultOf(run.folder)).toEqual(await undisturbed());
+  });
+
   it('a run that another process works on is left to it', async () => {
     const folder = temporaryFolder();
     writePairs(folder);
@@ -241,8 +349,8 @@ describe('a backend that fails in the middle', () => {
     const { record } = await readRun(run.folder);
     expect(record.attempts.map(({ kind, fromStep }) => [kind, fromStep])).toEqual([
       ['start', 0],
-      ['recovery', 6],
-      ['recovery', 6],
+      ['recovery', 7], // what was committed is kept when the backend still stands
+      ['recovery', 7],
     ]);
   }, 20_000);
 

@@ -6,7 +6,9 @@ import { onTestFinished } from 'vitest';
 import { loadConfig, type LoadedConfig, type RunConfigInput } from '../../src/config/index.js';
 import { openLogpCache, type LogpCache } from '../../src/references/index.js';
 import { beginRun, type Run, type RunEvent, type RunResult, type StartOptions } from '../../src/runs/index.js';
+import type { Backend } from '../../src/backend/backend.js';
 import { createMemoryBackend } from '../../src/backend/memory.js';
+import { eachSide } from '../../src/core/sides.js';
 
 /** A folder that is gone when the test is over. */
 export function temporaryFolder(): string {
@@ -98,3 +100,18 @@ export async function follow(
 
 export const notesOf = (events: readonly RunEvent[]): string[] =>
   events.flatMap((event) => (event.type === 'note' ? [event.message] : []));
+
+/** A backend whose log-probs are off by up to `shift` nats. */
+export function offBy(shift: number): Backend {
+  const backend = createMemoryBackend();
+  return {
+    ...backend,
+    async *score(rowSet, options) {
+      for await (const chunk of backend.score(rowSet, options)) {
+        const off = (logps: Float64Array): Float64Array =>
+          logps.map((logp, i) => logp - shift * Math.sin(i + logp) ** 2);
+        yield { ...chunk, logps: eachSide((side) => off(chunk.logps[side])) };
+      }
+    },
+  };
+}

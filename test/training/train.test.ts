@@ -53,7 +53,8 @@ async function piecesOf(trainer: Trainer, step: number): Promise<CheckpointPiece
   return pieces;
 }
 
-const withoutTimes = (values: readonly object[]): object[] => values.map((value) => ({ ...value, seconds: 0 }));
+const withoutTimes = (values: readonly object[]): unknown =>
+  JSON.parse(toExactJson(values), (key, value: unknown) => (/seconds/i.test(key) ? 0 : value));
 
 const evaluatedSteps = ({ events }: Trained): number[] =>
   events.flatMap((event) => (event.type === 'evaluation' ? [event.step] : []));
@@ -134,7 +135,8 @@ describe('trainPolicy', () => {
     await resumed.trainer.loadCheckpoint(Readable.from(point?.pieces ?? []));
     const resume = fromExactJson(point?.state ?? '') as TrainingState;
     const rest = await train(options(resumed, plan, { resume }));
-    expect(withoutTimes(rest.events)).toEqual(withoutTimes(undisturbed.events.filter((event) => event.step > kept)));
+    const behind = undisturbed.events.filter(({ step, type }) => step > kept || (step === kept && type === 'boundary'));
+    expect(withoutTimes(rest.events)).toEqual(withoutTimes(behind));
     expect(withoutTimes([rest.end])).toEqual(withoutTimes([undisturbed.end]));
     expect(await logpsOf(resumed)).toEqual(await logpsOf(whole));
   });

@@ -78,7 +78,7 @@ async function startOrResume(
   const named = resume !== true && resume !== 'latest';
   const folder = named ? resolve(io.cwd, resume) : outputFolder(loaded.config.output);
   if (!named && !(await isRunFolder(folder))) return startRun(loaded, start);
-  return resumeRun(folder, { ...start, config: loaded });
+  return resumeRun(folder, { ...start, config: loaded, acceptFinished: true });
 }
 
 /** Follows a run to its end and prints what came of it. */

@@ -9,6 +9,7 @@ import { readColumns, writeColumns, type Columns } from '../store/tensor-file.js
 import type { Examples } from '../training/examples.js';
 import { numericalNoise } from '../training/numerical-noise.js';
 
+/** A run's pairs, with the log-probs of its references. */
 export interface RunPairs {
   readonly train: Examples;
   readonly heldOut: Examples;

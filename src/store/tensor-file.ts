@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { MrpoError } from '../core/errors.js';
 import { writeFileAtomic } from './atomic-file.js';
 
+/** By name. */
 export type Columns = Readonly<Record<string, Float64Array>>;
 
 interface TensorEntry {

@@ -3,6 +3,7 @@ import type { TrainingConfig } from '../config/index.js';
 import { planTraining, type TrainingPlan } from './batches.js';
 import { createSchedule, learningRateAt } from './schedule.js';
 
+/** Batches and learning rates of all steps. */
 export interface TrainingCourse extends TrainingPlan {
   /** Of a step from 1 to `totalSteps`. */
   learningRate(step: number): number;

@@ -215,7 +215,11 @@ test('prunes by age and by model, shrinks the file, and leaves alone what is bei
 test('what was exported is imported bit for bit, once, and is known as coming from elsewhere', async () => {
   const folder = temporaryFolder();
   const [source, target] = [temporaryCache(), temporaryCache()];
-  source.write(key(1), '/gpu/big', [usable(1, -1 / 3, -1e-12), unusable(2, 'too_long'), usable(3)]);
+  source.write(key(1), '/gpu/big', [
+    usable(1, -1 / 3, -1e-12),
+    unusable(2, 'too_long'),
+    { ...usable(3), flags: 1 | 2 | 4 | 8 | 16 },
+  ]);
   source.write(key(2, { numericPath: 'cuda bfloat16', truncation: 'paper', template: 'paper' }), 'org/small', [
     usable(1),
   ]);

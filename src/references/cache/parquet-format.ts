@@ -1,8 +1,8 @@
-/** The form of an exported cache: its columns, its footer, and every check that an imported row has to pass. */
+/** The format of an exported cache: its columns, its footer, and every check that an imported row has to pass. */
 import type { SchemaElement } from 'hyparquet';
 import { z } from 'zod';
 import { keyText, type ScoringKey } from './key.js';
-import type { PairScore } from './score-rows.js';
+import { ALL_FLAGS, type PairScore } from './score-rows.js';
 
 /** Key of the footer in the file's metadata. */
 export const FOOTER_KEY = 'mrpo.logps';
@@ -55,7 +55,7 @@ const rowSchema = z
     prompt_tokens: count,
     chosen_tokens: count,
     rejected_tokens: count,
-    flags: z.int().min(0).max(15),
+    flags: z.int().min(0).max(ALL_FLAGS),
     unusable: z.string().min(1).nullish(),
   })
   .refine(

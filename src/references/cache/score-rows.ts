@@ -25,6 +25,8 @@ export const FLAG = {
   boundarySplit: 8,
   leftOut: 16,
 } as const;
+/** All bits of {@link FLAG}. */
+export const ALL_FLAGS: number = Object.values(FLAG).reduce((all, bit) => all | bit, 0);
 
 /** The facts of a row that are kept with its score, as bits of {@link FLAG}. */
 export function flagsOf(facts: RowFacts): number {
@@ -57,7 +59,10 @@ const COLUMNS = 'text, chosen, rejected, prompt_tokens, chosen_tokens, rejected_
 /** One look-up costs as much as reading about four rows in a row (measured: 11 us against 2.7 us). */
 const LOOK_UP_COST = 4;
 
-/** @param scoring `undefined` = nothing is known of this model and rule: all missing. */
+/**
+ * Looks up pairs by the hashes of their texts, in the order asked for.
+ * @param scoring `undefined` = nothing is known of this model and rule: all missing.
+ */
 export function readScores(
   database: CacheDatabase,
   scoring: number | undefined,

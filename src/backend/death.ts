@@ -18,22 +18,22 @@ export interface Death {
   readonly code: number | null;
   readonly signal: string | null;
   /** Last lines of its log. */
-  readonly lastWords: string;
+  readonly lastLogLines: string;
   /** {@link memoryKills} when it was started. */
   readonly killsBefore: number | undefined;
 }
 
 /** The `died` error for it: how it ended, its last log lines, and a hint where memory may be the cause. */
 export function deathFault(
-  { code, signal, lastWords, killsBefore }: Death,
+  { code, signal, lastLogLines, killsBefore }: Death,
   kills: number | undefined = memoryKills(),
 ): BackendFault {
   const how = signal === null ? `exit code ${code ?? 'unknown'}` : `signal ${signal}`;
-  const said = lastWords === '' ? 'It said nothing.' : `Its last log lines:\n${lastWords}`;
+  const said = lastLogLines === '' ? 'It said nothing.' : `Its last log lines:\n${lastLogLines}`;
   const byMemory = signal === 'SIGKILL' && kills !== undefined && killsBefore !== undefined && kills > killsBefore;
   const why = byMemory ? ', by the out-of-memory killer of the system' : '';
   return new BackendFault('died', `the Python backend has ended (${how}${why}). ${said}`, {
-    details: { how, lastWords },
+    details: { how, lastLogLines },
     ...(signal === 'SIGKILL' ? { hint: byMemory ? MEMORY_HINT : KILL_HINT } : {}),
   });
 }

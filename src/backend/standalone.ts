@@ -150,5 +150,5 @@ function deathOf(
   killsBefore: number | undefined,
 ): MrpoError {
   if (code === 2) return new MrpoError('usage', (log.at(-1) ?? '').replace(/^py_backend: (error: )?/, ''));
-  return deathFault({ code, signal, lastWords: log.join('\n'), killsBefore });
+  return deathFault({ code, signal, lastLogLines: log.join('\n'), killsBefore });
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { deathFault, memoryKills } from '../../src/backend/death.js';
 
-const killed = { code: null, signal: 'SIGKILL', lastWords: 'loaded', killsBefore: 3 } as const;
+const killed = { code: null, signal: 'SIGKILL', lastLogLines: 'loaded', killsBefore: 3 } as const;
 
 describe('the end of a Python process', () => {
   it('is put down to memory when the system has ended a process for it meanwhile', () => {
@@ -25,7 +25,7 @@ describe('the end of a Python process', () => {
     const signal = await new Promise<NodeJS.Signals | null>((resolve) =>
       child.once('exit', (_, name) => resolve(name)),
     );
-    const fault = deathFault({ ...killed, signal, lastWords: '' }, 4);
+    const fault = deathFault({ ...killed, signal, lastLogLines: '' }, 4);
     expect(fault.message).toBe('the Python backend has ended (signal SIGSEGV). It said nothing.');
     expect(fault.hint).toBeUndefined();
   });

@@ -6,7 +6,7 @@ const LAST_BYTES = 8 * 1024;
 const POLL_MS = 200;
 
 /** The last lines of the log that say something; empty if there are none. */
-export function lastWords(path: string): string {
+export function lastLogLines(path: string): string {
   const text = readFrom(path, -LAST_BYTES).text;
   const lines = text.split('\n').filter((line) => line.trim() !== '');
   return lines.slice(-LAST_LINES).join('\n');

@@ -15,7 +15,7 @@ import { abortError, throwIfAborted } from '../../core/abort.js';
 import { deathFault, memoryKills } from '../death.js';
 import { BackendFault } from '../fault.js';
 import { PROJECT_ROOT, pythonPath } from '../python.js';
-import { lastWords } from './log-file.js';
+import { lastLogLines } from './log-file.js';
 
 /** A running Python process and the one function of it that is called. */
 export interface PythonBridge {
@@ -58,7 +58,7 @@ export function startPython(options: BridgeOptions): PythonBridge {
   const ended = new AbortController();
   const killsBefore = memoryKills();
   const lost = (error: Error): void => {
-    const words = lastWords(options.logPath);
+    const words = lastLogLines(options.logPath);
     ended.abort(
       new BackendFault('died', `the Python backend cannot be reached (${error.message}). ${words}`.trimEnd()),
     );
@@ -69,7 +69,7 @@ export function startPython(options: BridgeOptions): PythonBridge {
     else setTimeout(() => lost(error), EXIT_WAIT_MS).unref();
   });
   proc.once('exit', (code, signal) =>
-    ended.abort(deathFault({ code, signal, lastWords: lastWords(options.logPath), killsBefore })),
+    ended.abort(deathFault({ code, signal, lastLogLines: lastLogLines(options.logPath), killsBefore })),
   );
   const killAtExit = (): void => void proc.kill('SIGKILL');
   process.once('exit', killAtExit);

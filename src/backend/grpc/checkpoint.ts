@@ -50,7 +50,10 @@ async function* piecesOf(events: SaveEvents): AsyncGenerator<CheckpointPiece> {
   throw new BackendFault('protocol', 'saveCheckpoint: the backend ended without "saved"');
 }
 
-/** @returns the committed step of the checkpoint. Not retried: the pieces may come from a stream that can be read once. */
+/**
+ * Sends the pieces of a checkpoint to a trainer.
+ * @returns the committed step of the checkpoint. Not retried: the pieces may come from a stream that can be read once.
+ */
 export async function loadCheckpoint(
   connection: BackendConnection,
   trainerHandle: string,

@@ -240,7 +240,7 @@ def _attention_softcap(parts: Parts) -> float | None:
 
 
 def _honour_softcap(parts: Parts) -> None:
-    """transformers' sdpa leaves Gemma 2's attention softcap out without a word; its eager attention has it."""
+    """transformers' sdpa silently leaves out Gemma 2's attention softcap; its eager attention has it."""
     if _attention_softcap(parts) and parts.causal.config._attn_implementation == "sdpa":
         parts.causal.set_attn_implementation("eager")
 

@@ -12,7 +12,10 @@ import type { TokenView } from './token-view.js';
 /** Longest sample text shown; the middle of a longer one is left out. */
 const SAMPLE_CHARACTERS = 700;
 
-/** @param dropLimit rows shown of those that were dropped. */
+/**
+ * What `mrpo data` prints: counts, lengths, samples and dropped rows.
+ * @param dropLimit rows shown of those that were dropped.
+ */
 export function dataReport(
   summary: DataSummary,
   view: TokenView | undefined,

@@ -10,7 +10,10 @@ export interface LazyBackend {
   close(): Promise<void>;
 }
 
-/** @param address A running backend; absent: `MRPO_BACKEND`, else one is started. */
+/**
+ * Nothing is started before the first `open`.
+ * @param address A running backend; absent: `MRPO_BACKEND`, else one is started.
+ */
 export function lazyBackend(io: CliIo, address: string | undefined): LazyBackend {
   let opened: Promise<Backend> | undefined;
   return {

@@ -21,7 +21,7 @@ const STAGE_TITLES: Readonly<Partial<Record<RunStage, string>>> = {
   export: 'writing the result',
 };
 
-/** @param quiet Only notes and evaluations, no stages and no progress. */
+/** A display that shows nothing yet. @param quiet Only notes and evaluations, no stages and no progress. */
 export function createRunDisplay(io: CliIo, quiet = false): RunDisplay {
   let bar: { readonly title: string; readonly progress: ProgressDisplay } | undefined;
   const endBar = (): void => {

@@ -4,7 +4,7 @@
 const WIDTH = 56;
 const LINES = 16;
 
-/** @param titles of the left and the right column. */
+/** Two texts in columns beside each other, as lines. @param titles of the left and the right column. */
 export function sideBySide(titles: readonly [string, string], texts: readonly [string, string]): string[] {
   const [left, right] = texts.map((text) => shortened(wrapped(text))) as [string[], string[]];
   const rows = Array.from({ length: Math.max(left.length, right.length) }, (_, index) =>

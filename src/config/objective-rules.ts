@@ -14,7 +14,7 @@ export interface CheckProblem {
 const SUM_TOLERANCE = 1e-6;
 const OFFICIAL_WEIGHTS: readonly unknown[] = ['arwc', 'uniform'];
 
-/** @param references Number of reference models. */
+/** What is contradictory in an objective; empty if nothing is. @param references Number of reference models. */
 export function objectiveProblems(objective: ObjectiveConfig, references: number): CheckProblem[] {
   const found: [key: string, message: string | undefined | false][] = [
     ['loss', needsReferences(objective, references)],

@@ -26,7 +26,10 @@ export function columnAt(shape: RowShape, path: string): Column | undefined {
   return { path, keys, name: plain, kind: kindOf(sample), sample };
 }
 
-/** @throws MrpoError `config` if a mapped column is in none of the first rows. */
+/**
+ * Checks that every column the user has named is in the file.
+ * @throws MrpoError `config` if a mapped column is in none of the first rows.
+ */
 export function requireColumns(sample: readonly Row[], columns: ColumnMapping, source: string): void {
   if (sample.length === 0) return;
   const shapes = sample.map(rowShapeOf);

@@ -20,7 +20,7 @@ export interface Gatherer extends Gathered {
   groups(): Iterable<GatheredGroup>;
 }
 
-/** @param pairUp pairs of the answers to one prompt, by the rule of the user. */
+/** A gatherer without answers. @param pairUp pairs of the answers to one prompt, by the rule of the user. */
 export function createGatherer(pairUp: (scored: ScoredAnswers) => readonly PairDraft[]): Gatherer {
   const answers = new Map<string, { at: RowAt; first: GatheredAnswer; list: GatheredAnswer[] }>();
   const messages = new Map<string, TreeMessage & { readonly at: RowAt }>();

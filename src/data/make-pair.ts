@@ -14,7 +14,10 @@ export interface PairDraft extends Pick<
   readonly promptKey?: string | undefined;
 }
 
-/** @throws RowProblem if the pair says nothing that can be learned from: an empty side, two equal responses, half a character. */
+/**
+ * Checks a draft and gives it its ids.
+ * @throws RowProblem if the pair says nothing that can be learned from: an empty side, two equal responses, half a character.
+ */
 export function makePair(draft: PairDraft, line: number, origin?: RowOrigin): PreferencePair {
   checkPrompt(draft.prompt);
   checkResponse(draft.chosen, 'chosen', draft.plain);

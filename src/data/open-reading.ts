@@ -30,7 +30,10 @@ export interface OpenedReading {
 /** Rows looked at to recognise the format. */
 const SAMPLE_ROWS = 64;
 
-/** @throws MrpoError `data` if the source cannot be opened or none of its first rows can be read. */
+/**
+ * Opens a source and reads its first rows.
+ * @throws MrpoError `data` if the source cannot be opened or none of its first rows can be read.
+ */
 export async function openReading(source: string, options: ReadOptions): Promise<OpenedReading> {
   const rows = await openSource(source, options);
   const iterator = rows.batches[Symbol.asyncIterator]();

@@ -1,4 +1,4 @@
-/** The one normal form of a preference pair inside; every reader produces it. */
+/** The one shape that preference pairs have inside this program; every reader produces it. */
 
 import type { JsonValue } from '../core/json.js';
 

@@ -29,6 +29,7 @@ export interface ScoredAnswer {
 }
 
 /**
+ * Pairs of the answers to one prompt; equal scores never make one.
  * @param draw a number in [0, 1) that depends on the prompt; only `best-vs-random` calls it.
  * @throws RowProblem if there are fewer than two answers, or all score the same.
  */

@@ -2,7 +2,7 @@
 import { textsIn } from '../core/json.js';
 import type { ChatMessage } from './pair.js';
 
-/** @param scored Turns that count: those that are scored. */
+/** UTF-8 bytes of a response's text. @param scored Turns that count: those that are scored. */
 export function responseBytes(response: readonly ChatMessage[], scored: 'assistant' | 'all' = 'assistant'): number {
   const counted = response.filter(({ role }) => scored === 'all' || response.length === 1 || role === 'assistant');
   return counted.reduce((sum, { content, extra }) => sum + Buffer.byteLength(content) + extraBytes(extra), 0);

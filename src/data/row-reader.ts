@@ -38,6 +38,7 @@ function isAlike(row: Row, names: readonly string[], kinds: readonly ValueKind[]
 const REMEMBERED = 500;
 
 /**
+ * A reader that has seen no row.
  * @param main what rows are read as if they can be.
  * @param others what a row may be read as where it is plainly not of the main format; none if the user named that.
  */

@@ -4,7 +4,10 @@ import type { Row } from './fields.js';
 import type { RowReader } from './row-reader.js';
 import type { Concern } from './unread.js';
 
-/** @throws MrpoError `data` with each such column, its share of the rows and the options that read it or leave it out. */
+/**
+ * Stops at columns that nothing reads and that may change what the pairs mean.
+ * @throws MrpoError `data` with each such column, its share of the rows and the options that read it or leave it out.
+ */
 export function stopAtConcerns(source: string, sample: readonly Row[], reader: RowReader): void {
   const found = new Map<string, { concern: Concern; rows: number }>();
   for (const row of sample) {

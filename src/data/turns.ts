@@ -21,7 +21,10 @@ const CHATML = /<\|im_start\|>(\w+)\n([\s\S]*?)(?:<\|im_end\|>\n?|$)/g;
 const RENDERED =
   /<\|start_header_id\|>|<\|eot_id\|>|\[INST\]|<start_of_turn>|<\|im_end\|>|<\|user\|>|<\|assistant\|>|<｜User｜>/;
 
-/** @param templates whether the marks of chat templates count too. */
+/**
+ * The turns of a dialogue written as one text; undefined for a text without marks.
+ * @param templates whether the marks of chat templates count too.
+ */
 export function markedTurns(text: string, templates = true): MarkedTurns | undefined {
   if (text.includes('<extra_id_1>')) return extraIdTurns(text);
   if (templates && text.includes('<|im_start|>')) return chatMlTurns(text);

@@ -9,7 +9,7 @@ import type { Tally } from './tally.js';
 /** Fields that make a row something else than text. */
 const REFUSED_FIELDS = ['images', 'image', 'videos', 'audios'];
 
-/** @throws RowProblem if the row could not be read, is no object, or holds what is not text. */
+/** The fields of a row. @throws RowProblem if the row could not be read, is no object, or holds what is not text. */
 export function usableRow(raw: RawRow, tally: Tally): Row {
   if (raw.problem !== undefined) throw new RowProblem(raw.problem);
   const row = raw.value;

@@ -28,7 +28,10 @@ export interface CellOptions {
   readonly only?: readonly string[] | undefined;
 }
 
-/** @throws MrpoError `config` if a cell's configuration is not valid: nothing has been run then; names the cell. */
+/**
+ * All cells of a matrix, or those that the options choose.
+ * @throws MrpoError `config` if a cell's configuration is not valid: nothing has been run then; names the cell.
+ */
 export function cellsOf(matrix: Matrix, options: CellOptions = {}): readonly Cell[] {
   const axes = Object.keys(matrix.axes).map((axis) => ({ axis, values: layersOf(matrix, axis, options.seeds) }));
   const combinations = axes.reduce<readonly Combination[]>(

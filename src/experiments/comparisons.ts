@@ -38,7 +38,7 @@ export interface Comparison {
 /** A verdict other than `undetermined` is wrong in at most this share of tables. */
 const SIGNIFICANCE = 0.05;
 
-/** @returns nothing for a matrix without `compare`. */
+/** Every method of the compared axis against the baseline. @returns nothing for a matrix without `compare`. */
 export function compareMethods(matrix: Matrix, cells: readonly CellOutcome[]): readonly Comparison[] {
   const { compare } = matrix;
   if (compare === undefined) return [];

@@ -31,7 +31,10 @@ export interface OpenExperimentOptions extends CellOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** @throws MrpoError `config` if any cell of any matrix is not valid; nothing has been run or written then. */
+/**
+ * Checks the matrices and gives each cell its key.
+ * @throws MrpoError `config` if any cell of any matrix is not valid; nothing has been run or written then.
+ */
 export async function openExperiment(matrices: readonly Matrix[], options: OpenExperimentOptions): Promise<Experiment> {
   const keys = createKeyMaker(options);
   const expanded = matrices.map((matrix) => ({ matrix, cells: cellsOf(matrix, options) }));

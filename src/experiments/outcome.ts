@@ -37,7 +37,7 @@ export interface Outcome {
   readonly seconds: number;
 }
 
-/** @returns undefined for a run without a last evaluation. */
+/** The figures of a run. @returns undefined for a run without a last evaluation. */
 export function outcomeOf(run: StoredRun): Outcome | undefined {
   const { evaluation, data, seconds } = run.record;
   if (evaluation === undefined) return undefined;

@@ -20,7 +20,7 @@ export interface SummaryCell {
   readonly marks: readonly string[];
 }
 
-/** @param at Values of all axes but the seed. */
+/** One measure at one place of a matrix, over its seeds. @param at Values of all axes but the seed. */
 export function summarise(
   matrix: Matrix,
   cells: readonly CellOutcome[],

@@ -27,7 +27,10 @@ export interface BootstrapOptions {
   readonly seed?: number;
 }
 
-/** @throws MrpoError `usage` for samples that are empty or of different lengths. */
+/**
+ * Compares two lists of values that belong together one by one.
+ * @throws MrpoError `usage` for samples that are empty or of different lengths.
+ */
 export function pairedBootstrap(
   left: readonly number[],
   right: readonly number[],

@@ -26,6 +26,7 @@ export interface PairedDifference {
 }
 
 /**
+ * The mean difference over seeds and pairs, with its uncertainty.
  * @param differences One row a seed: A - B per pair, in the order of the pairs. Rows of different lengths are different
  * sets of pairs; then the seeds' means are the sample.
  * @param samePairs Whether column i is the same pair for every seed. Default: whether all rows are equally long.

@@ -6,6 +6,7 @@ import { PROJECT_ROOT } from '../backend/python.js';
 import { MACHINE_CHARTS, TRAINING_CHARTS } from '../reports/chart-list.js';
 import { STYLE } from '../reports/style.js';
 
+/** One file, with its media type. */
 export interface Asset {
   readonly type: string;
   readonly body: Buffer;

@@ -7,7 +7,10 @@ import { PageError, type PageEvent, type PageSource, type RunSummary } from './s
 
 const DEPTH = 3;
 
-/** @param root A run folder, or a folder that holds run folders at most three levels down. */
+/**
+ * Shows the runs of a folder; it can look and change nothing.
+ * @param root A run folder, or a folder that holds run folders at most three levels down.
+ */
 export function folderSource(root: string): PageSource {
   const pathOf = async (id: string): Promise<string> => {
     const path = (await findRuns(root)).get(id);

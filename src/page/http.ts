@@ -17,6 +17,7 @@ import { runParts } from './run-parts.js';
 import { PageError, type Caller, type PageSource, type RunVerb } from './source.js';
 import { streamRun } from './stream.js';
 
+/** What the page shows, and under which names it may be called. */
 export interface PageOptions {
   readonly source: PageSource;
   /** Names that a browser may call this server by, without port: against pages that point a name of theirs here. */
@@ -38,6 +39,7 @@ const HEADERS: Readonly<Record<string, string>> = {
 const VERBS: readonly string[] = ['cancel', 'pause', 'resume'] satisfies RunVerb[];
 const RUN_PATH = /^\/api\/runs\/([\w.~-]{1,200})(?:\/(\w+))?$/;
 
+/** Answers requests for the page; every answer has the headers that keep other sites out. */
 export function pageListener({ source, hosts, maxStreams = 500 }: PageOptions): RequestListener {
   const assets = loadAssets();
   let streams = 0;

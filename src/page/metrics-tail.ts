@@ -1,12 +1,14 @@
 /** Reads a metrics file as it grows, and notices when a run went back and its end was written anew. */
 import { open } from 'node:fs/promises';
 
+/** New lines of a metrics file. */
 export interface MetricsChunk {
   readonly lines: readonly unknown[];
   /** The lines before these are no longer true: these begin the file. */
   readonly reset: boolean;
 }
 
+/** A place in a metrics file. */
 export interface MetricsTail {
   /** Whole lines since the last call; at first, all there are. */
   next(): Promise<MetricsChunk>;
@@ -16,6 +18,7 @@ export interface MetricsTail {
 const PROOF = 256;
 const CHUNK = 8 * 2 ** 20;
 
+/** Begins at the start of the file, whether or not it is there. */
 export function tailMetrics(path: string): MetricsTail {
   let at = 0;
   let proof: Buffer = Buffer.alloc(0);

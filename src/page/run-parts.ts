@@ -6,8 +6,10 @@ import { settingsSection } from '../reports/settings-section.js';
 import { reportRun } from '../runs/write-run-report.js';
 import type { StoredRun } from '../store/run-folder.js';
 
+/** What the page shows of one run. */
 export interface RunParts {
   readonly summary: string;
+  /** Share of held-out pairs whose chosen response is the longer one. */
   readonly longerIsChosen: number | undefined;
   /** Steps where the run went on after an interruption. */
   readonly marks: readonly { readonly x: number; readonly text: string }[];
@@ -17,6 +19,7 @@ export interface RunParts {
   readonly sections: readonly { readonly title: string; readonly html: string }[];
 }
 
+/** The parts of a stored run, finished or not. */
 export function runParts(run: StoredRun): RunParts {
   const shown = reportRun(run);
   const runs = [{ ...shown, metrics: [] }]; // curves over time are the page's own

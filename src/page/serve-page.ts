@@ -7,6 +7,7 @@ import { MrpoError } from '../core/errors.js';
 import { pageListener } from './http.js';
 import type { PageSource } from './source.js';
 
+/** Where the page listens, and what it shows. */
 export interface ServePageOptions {
   readonly source: PageSource;
   /** Default 127.0.0.1. */
@@ -21,16 +22,22 @@ export interface ServePageOptions {
   readonly hasTokens: boolean;
 }
 
+/** A page that listens. */
 export interface ServedPage {
   /** `http://127.0.0.1:7331/` */
   readonly url: string;
+  /** Ends open streams and stops to listen. */
   close(): Promise<void>;
 }
 
+/** The port where no other is asked for. */
 export const PAGE_PORT = 7331;
 const LOOPBACK = ['127.0.0.1', 'localhost', '[::1]'];
 
-/** @throws MrpoError `usage` for an address that other machines reach without TLS or tokens, or that is taken. */
+/**
+ * Listens and serves the page.
+ * @throws MrpoError `usage` for an address that other machines reach without TLS or tokens, or that is taken.
+ */
 export async function servePage(options: ServePageOptions): Promise<ServedPage> {
   const { source, host = '127.0.0.1', port = PAGE_PORT, names = [], tls, hasTokens } = options;
   const local = LOOPBACK.includes(host) || host === '::1';

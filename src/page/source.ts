@@ -1,6 +1,7 @@
 /** What the page shows runs from: the service, or run folders alone. */
 import type { StoredRun } from '../store/run-folder.js';
 
+/** What a page can ask of a run. */
 export type RunVerb = 'cancel' | 'pause' | 'resume';
 
 /** A run in a list. States are the service's, in capitals. */
@@ -29,6 +30,7 @@ export interface RunSummary {
   readonly ended: boolean;
 }
 
+/** One event of a run as a line of text; `seq` counts from 1, `time` is ISO 8601. */
 export interface PageEvent {
   readonly seq: number;
   readonly time: string;
@@ -41,6 +43,7 @@ export interface Caller {
   readonly token: string | undefined;
 }
 
+/** Gives runs to the page, and decides what each caller may see and do. */
 export interface PageSource {
   /** @throws MrpoError or {@link PageError} for a caller who may not look. */
   info(caller: Caller): Promise<{ readonly version: string; readonly role: string; readonly controls: boolean }>;

@@ -9,6 +9,7 @@ const ALIVE_MS = 15_000;
 /** A reader that takes nothing for so long is let go. */
 const SLOW_MS = 30_000;
 
+/** Writes to the response until the run ends or the reader goes away. */
 export async function streamRun(
   source: PageSource,
   caller: Caller,

@@ -2,6 +2,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { PageError, type Caller, type PageSource } from './source.js';
 
+/** The same source behind a token; a caller without it gets status 401. */
 export function withToken(source: PageSource, token: string): PageSource {
   const wanted = digest(token);
   const require = (caller: Caller): void => {

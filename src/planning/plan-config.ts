@@ -12,7 +12,7 @@ interface Pairs {
   readonly held: readonly PreferencePair[];
 }
 
-/** @throws MrpoError `model` when a model has no config.json here. */
+/** Plans a run from its configuration and pairs. @throws MrpoError `model` when a model has no config.json here. */
 export function planConfig(
   config: RunConfig,
   { train, held }: Pairs,

@@ -28,7 +28,7 @@ export interface WorkClock {
   advance(index: number, done: number, seconds: number): WorkProgress;
 }
 
-/** @param items In the order they are worked on. */
+/** A clock that has measured nothing. @param items In the order they are worked on. */
 export function createWorkClock(items: readonly WorkItem[]): WorkClock {
   const known = items.filter((item) => item.modelBytes > 0);
   const mean = known.reduce((sum, item) => sum + item.modelBytes, 0) / Math.max(known.length, 1) || 1;

@@ -3,7 +3,7 @@ import { durationText } from '../core/quantities.js';
 import { html, type Html } from './html.js';
 import type { ReportRun } from './report-run.js';
 
-/** @param named Whether the title says which run it is. */
+/** Settings, times and facts of one run. @param named Whether the title says which run it is. */
 export function settingsSection({ name, settings, facts, timings }: ReportRun, named: boolean): Html {
   const list = (items: readonly { label: string; value: string }[]): Html =>
     html`<dl>${items.map(({ label, value }) => html`<dt>${label}</dt><dd>${value}</dd>`)}</dl>`;

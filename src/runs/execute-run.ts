@@ -31,7 +31,10 @@ import { answerSamples, samplePairs } from './samples.js';
 import { keepScores, keptScores } from './scores-in-force.js';
 import type { OpenBackend } from './with-backend.js';
 
-/** @returns whether the run was stopped on the way; then the adapter is that of the last finished step. */
+/**
+ * Conducts one run, with new attempts where the backend fails.
+ * @returns whether the run was stopped on the way; then the adapter is that of the last finished step.
+ */
 export async function executeRun(given: RunContext): Promise<{ readonly stopped: boolean }> {
   // An address where nobody has ever answered is a mistake to tell, and no fault to wait for.
   let answered = false;

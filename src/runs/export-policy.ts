@@ -28,7 +28,10 @@ export async function rehearseExport(
   await backend.exportModel(policy.model.handle, path, { merge, modelCard: '', replace: true, rehearse: true, signal });
 }
 
-/** @returns the folder written. Never stopped by a signal: a stopped run keeps what it has learnt. */
+/**
+ * Writes adapter or model into the run's folder.
+ * @returns the folder written. Never stopped by a signal: a stopped run keeps what it has learnt.
+ */
 export async function exportPolicy(
   { loaded, folder, runRecord }: RunContext,
   { backend, policy, examples, referenceNames }: PreparedRun,

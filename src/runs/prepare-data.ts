@@ -1,4 +1,4 @@
-/** Reads and splits the pairs of a run, and says aloud what was understood, dropped or odd. */
+/** Reads and splits the pairs of a run, and reports what was understood, dropped or odd. */
 import { dataSourceNames } from '../config/index.js';
 import type { RunConfig } from '../config/schema.js';
 import { dropReasons, loadData, pairPlace, type PreferenceData, type PreferencePair } from '../data/index.js';

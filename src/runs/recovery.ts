@@ -35,7 +35,7 @@ export interface Recovery {
   after(thrown: unknown, step: number): { readonly pauseSeconds: number } | { readonly giveUp: string | undefined };
 }
 
-/** @param canRestart Whether a backend whose process has ended can be started again. */
+/** Starts without a failure. @param canRestart Whether a backend whose process has ended can be started again. */
 export function createRecovery(canRestart: boolean, now: () => number = () => performance.now() / 1000): Recovery {
   let [recoveries, atStep, failures, tries, since] = [0, -1, 0, 0, 0];
   return {

@@ -88,6 +88,7 @@ export function runIdentity({ config, policy, references, examples, pairs }: Ide
 }
 
 /**
+ * Compares the run of a checkpoint with the one that wants to continue from it.
  * @returns what is worth telling of a change that is allowed.
  * @throws MrpoError `config` that names everything that is not.
  */

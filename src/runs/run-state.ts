@@ -47,7 +47,7 @@ export interface BestEvaluation {
   readonly value: number;
 }
 
-/** @throws MrpoError `data` for a state of another format. */
+/** A state read from a checkpoint, its format checked. @throws MrpoError `data` for a state of another format. */
 export function asRunState(value: unknown, path: string): RunState {
   const { format } = value as { format?: unknown };
   if (format === STATE_FORMAT) return value as RunState;

@@ -20,7 +20,7 @@ const PARTS = ['train', 'heldOut'] as const;
 const nameOf = (reference: number, part: (typeof PARTS)[number], side: Side): string =>
   `references.${reference}.${part}.${side}`;
 
-/** @returns SHA-256 of the file. */
+/** Writes the references' log-probs that are in force to a file. @returns SHA-256 of the file. */
 export function keepScores(path: string, pairs: RunPairs): Promise<string> {
   const columns: Record<string, Float64Array> = {};
   for (const part of PARTS) {

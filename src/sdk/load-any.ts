@@ -4,7 +4,10 @@ import { loadConfig, type LoadedConfig, type RunConfigInput } from '../config/in
 /** Path of a configuration file, a configuration written in code, or the result of `loadConfig`. */
 export type ConfigSource = string | RunConfigInput | LoadedConfig;
 
-/** @param source Path of a YAML or JSON file, a configuration value, or the result of `loadConfig`. */
+/**
+ * Loads what is not loaded yet.
+ * @param source Path of a YAML or JSON file, a configuration value, or the result of `loadConfig`.
+ */
 export function loadAny(source: ConfigSource): LoadedConfig {
   if (typeof source === 'string') return loadConfig({ file: source });
   return isLoaded(source) ? source : loadConfig({ object: source });

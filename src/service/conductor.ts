@@ -13,18 +13,23 @@ import type { IndexedRun } from './store/run-index.js';
 import { ALREADY_AT_WORK } from './worker/exit-codes.js';
 import { askToStop, endAtOnce, findWorker, startWorker, type WorkerProcess } from './worker/spawn.js';
 
+/** Decides which run is at work. */
 export interface Conductor {
   /** Starts what can be started. To be called whenever something has changed. */
   tick(): void;
+  /** Passes a wish on to the run; gives the run as it is then. */
   ask(run: IndexedRun, what: Asked, actor: string, reason?: string): IndexedRun;
+  /** Puts a run back into the queue; gives the run as it is then. */
   resume(run: IndexedRun, actor: string): IndexedRun;
   /** 1 = next; 0 = does not wait. */
   queuePosition(id: string): number;
+  /** Addresses of the backends at work, one for each run. */
   busy(): readonly string[];
   /** Asks every run to stop at its next step, to go on when the service is back; waits for `graceMs` at most. */
   stop(graceMs: number): Promise<void>;
 }
 
+/** Where runs are kept, and what they run on. */
 export interface ConductorOptions {
   readonly home: ServiceHome;
   readonly ledger: Ledger;
@@ -42,6 +47,7 @@ interface AtWork {
 /** Attempts in a row that end without a word and without a step gained, before a run is given up. */
 const MOST_LOSSES = 3;
 
+/** Finds the runs that are at work already and starts what can be started. */
 export function startConductor({ home, ledger, backends, env }: ConductorOptions): Conductor {
   const { index } = ledger;
   const atWork = new Map<string, AtWork>();

@@ -6,6 +6,7 @@ export interface EventsHub {
   news(run: string, signal: AbortSignal): Promise<void>;
 }
 
+/** A hub that nobody waits at. */
 export function createEventsHub(): EventsHub {
   const waiting = new Map<string, Set<() => void>>();
   return {

@@ -3,6 +3,7 @@ import { MrpoError, type ErrorCode, type MrpoErrorOptions } from '../core/errors
 import { ErrorReason } from '../gen/mrpo/runs/v1/runs.js';
 import type { TransportReason } from '../rpc/service.js';
 
+/** Why a call was refused or failed; for programs to branch on. */
 export type RunsReason =
   | 'spec_invalid'
   | 'request_invalid'
@@ -44,10 +45,13 @@ const CODES: Readonly<Partial<Record<RunsReason, ErrorCode>>> = {
   internal: 'internal',
 };
 
+/** Parts of a {@link RunsFault} beside reason and message. */
 export interface RunsFaultOptions extends MrpoErrorOptions {
+  /** Which fields of the request are wrong, and why. Default: none. */
   readonly fields?: readonly RefusedField[] | undefined;
 }
 
+/** Everything that the service refuses, or that goes wrong in or on the way to it. */
 export class RunsFault extends MrpoError {
   override readonly name = 'RunsFault';
   readonly reason: RunsReason;

@@ -52,7 +52,7 @@ export function serviceHome(path: string): ServiceHome {
   };
 }
 
-/** @param path The folder of the run in the service's, not the run folder inside it. */
+/** The paths of one run. @param path The folder of the run in the service's, not the run folder inside it. */
 export const runHome = (path: string, id: string): RunHome => ({
   id,
   path,

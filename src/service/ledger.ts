@@ -12,6 +12,7 @@ import { readOrder, writeOrder, type Order } from './order.js';
 import { eventOf } from './protocol/event-message.js';
 import { openRunIndex, type IndexedRun, type RunIndex } from './store/run-index.js';
 
+/** The runs as the service knows them. */
 export interface Ledger {
   readonly index: RunIndex;
   readonly hub: EventsHub;
@@ -21,6 +22,7 @@ export interface Ledger {
   record(id: string, line: Line): IndexedRun | undefined;
   /** Reads what is new in the journal of a run. */
   catchUp(id: string): IndexedRun | undefined;
+  /** Removes a run with its folder. */
   remove(run: IndexedRun): Promise<void>;
   close(): void;
 }

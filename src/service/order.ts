@@ -23,7 +23,7 @@ export interface Order {
   readonly resolved: RunConfig;
 }
 
-/** @returns false if the run has an order already. */
+/** Keeps an order, whole or not at all. @returns false if the run has an order already. */
 export const writeOrder = (home: RunHome, order: Order): Promise<boolean> =>
   writeNewFile(home.order, `${JSON.stringify(order, undefined, 2)}\n`);
 

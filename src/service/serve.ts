@@ -18,6 +18,7 @@ import { createGuard } from './rpc/guard.js';
 import { runServiceHandlers } from './rpc/handlers.js';
 import { startServer, type ServerTls } from './rpc/server.js';
 
+/** Where the service keeps things, listens and runs. */
 export interface ServeOptions {
   /** Folder of the service. */
   readonly home: string;
@@ -37,19 +38,25 @@ export interface ServeOptions {
   readonly onLog?: ((line: string) => void) | undefined;
 }
 
+/** A service at work. */
 export interface RunsService {
+  /** Where it listens, with the port that it was given. */
   readonly address: string;
   readonly service: Service;
   /** Lets runs stop at their next step; they go on when the service is back. */
   stop(): Promise<void>;
 }
 
+/** 100 waiting runs and 10 GiB of uploads for each tenant. */
 export const DEFAULT_LIMITS: Limits = { maxWaiting: 100, maxUploadBytes: 10 * 2 ** 30 };
 
 const CALLS_GRACE_MS = 2_000;
 const RUNS_GRACE_MS = 30_000;
 
-/** @throws MrpoError `usage` for an address that must not be used so, or a folder that another service uses. */
+/**
+ * Opens the folder, brings the index up to date, and serves.
+ * @throws MrpoError `usage` for an address that must not be used so, or a folder that another service uses.
+ */
 export async function startService(options: ServeOptions): Promise<RunsService> {
   const { onLog = () => undefined } = options;
   checkAccess(options);

@@ -20,7 +20,10 @@ export interface RunLock {
   release(): Promise<void>;
 }
 
-/** @throws MrpoError `usage` if another process works on the run. */
+/**
+ * Takes the lock of a run's folder; a lock whose process has ended is taken over.
+ * @throws MrpoError `usage` if another process works on the run.
+ */
 export async function lockRun(folder: RunFolder): Promise<RunLock> {
   const path = join(folder.path, LOCK_FILE);
   const mine = JSON.stringify({ ...thisProcess(), lock: randomUUID() });

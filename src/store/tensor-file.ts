@@ -16,7 +16,7 @@ interface TensorEntry {
 /** Bytes of the header's length, before the header. */
 const LENGTH_BYTES = 8;
 
-/** @returns SHA-256 of the file. */
+/** Writes columns as one safetensors file. @returns SHA-256 of the file. */
 export async function writeColumns(path: string, columns: Columns): Promise<string> {
   const header: Record<string, TensorEntry> = {};
   let end = 0;
@@ -34,7 +34,7 @@ export async function writeColumns(path: string, columns: Columns): Promise<stri
   return createHash('sha256').update(content).digest('hex');
 }
 
-/** @throws MrpoError `data` if the file is not the one with this SHA-256. */
+/** Reads what {@link writeColumns} wrote. @throws MrpoError `data` if the file is not the one with this SHA-256. */
 export async function readColumns(path: string, sha256: string): Promise<Columns> {
   const content = await readFile(path).catch((cause: unknown) => {
     throw new MrpoError('data', `${path} cannot be read: ${(cause as Error).message}`, { cause });

@@ -90,7 +90,7 @@ export function startTracker(options: TrackerOptions): TrackerProcess {
   const closed = new Promise<void>((resolve) => child.once('close', () => resolve()));
   child.once('close', (code, signal) => {
     if (code !== 0)
-      fail(`its process ended (${signal ?? `code ${code}`}): ${words.join(' ').trim() || 'no last words'}`);
+      fail(`its process ended (${signal ?? `code ${code}`}): ${words.join(' ').trim() || 'no log lines'}`);
   });
 
   const say = (message: object): void => {

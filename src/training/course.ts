@@ -9,7 +9,7 @@ export interface TrainingCourse extends TrainingPlan {
   learningRate(step: number): number;
 }
 
-/** @param pairs Pairs to train on. */
+/** Steps and learning rates of a training. @param pairs Pairs to train on. */
 export function planCourse(training: TrainingConfig, pairs: number): TrainingCourse {
   const { batch_size: batchSize, epochs, max_steps: maxSteps, seed } = training;
   const plan = planTraining({ pairs, batchSize, epochs, maxSteps, seed });

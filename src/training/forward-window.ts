@@ -31,7 +31,10 @@ interface SentForward {
   readonly result: Promise<ForwardResult>;
 }
 
-/** @param send Queues one forward on the device. @param tokensOf Tokens that a pair puts into a forward. */
+/**
+ * A window with nothing sent.
+ * @param send Queues one forward on the device. @param tokensOf Tokens that a pair puts into a forward.
+ */
 export function createForwardWindow(
   send: (step: number, microBatch: number, members: readonly number[]) => Promise<ForwardResult>,
   tokensOf: (index: number) => number,

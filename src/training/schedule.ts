@@ -10,7 +10,10 @@ export interface Schedule {
   readonly totalSteps: number;
 }
 
-/** @param warmupRatio Share of all steps with a rising learning rate; the number of steps is rounded up. */
+/**
+ * The learning rate over the steps of a training.
+ * @param warmupRatio Share of all steps with a rising learning rate; the number of steps is rounded up.
+ */
 export function createSchedule(
   kind: Schedule['kind'],
   peak: number,

@@ -27,6 +27,7 @@ interface ServeCommandOptions {
 
 const DEFAULT_ADDRESS = '127.0.0.1:50060';
 
+/** Adds `mrpo serve`, which runs until Ctrl-C. */
 export function registerServe(program: Command, io: CliIo): void {
   program
     .command('serve')

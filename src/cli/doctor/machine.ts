@@ -30,7 +30,7 @@ export function checkMemory(total = totalmem(), free = freemem()): CheckResult {
     : warn('memory', found, 'Use small models, quantization: nf4, or a backend on another machine.');
 }
 
-/** @param folder An existing folder of the file system that is meant. */
+/** Warns where less than 5 GB are free. @param folder An existing folder of the file system that is meant. */
 export function checkDisk(folder: string): CheckResult {
   const { bavail, bsize } = statfsSync(folder);
   const found = `${bytesText(bavail * bsize)} free at ${folder}`;

@@ -25,7 +25,7 @@ interface Probed {
   readonly packages: Readonly<Record<string, string | null>>;
 }
 
-/** @param asked `MRPO_PYTHON`. */
+/** Looks for the Python of the backend and for its packages. @param asked `MRPO_PYTHON`. */
 export function checkPython(asked: string | undefined): CheckResult[] {
   let path: string;
   try {

@@ -76,7 +76,10 @@ export function answerScores(
   }));
 }
 
-/** @throws RowProblem where the name says that less is better, and the user has not said so. */
+/**
+ * Whether less of a score is better: as the user says, else by its name.
+ * @throws RowProblem where the name says that less is better, and the user has not said so.
+ */
 export function lowerIsBetter(label: string, { lowerIsBetter: said }: Pick<FormatContext, 'lowerIsBetter'>): boolean {
   if (said !== undefined) return said;
   if (isRank(label)) return true;
@@ -254,7 +257,10 @@ const scoreFlag = (name: string): string =>
     ? `--score ${name} --lower-is-better if less is better`
     : `--score ${name}`;
 
-/** @throws MrpoError where a score is named for rows in which nothing is scored. */
+/**
+ * Refuses a named score where the format does not score answers.
+ * @throws MrpoError where a score is named for rows in which nothing is scored.
+ */
 export function refuseScore(score: string | undefined, format: string): void {
   if (score === undefined) return;
   throw new MrpoError('config', `data.score: rows of format ${format} are not scored, got ${JSON.stringify(score)}`, {

@@ -15,7 +15,7 @@ export interface Decision {
   readonly why: string;
 }
 
-/** @throws RowProblem where the row does not say, or contradicts itself. */
+/** Finds the better of a row's two answers. @throws RowProblem where the row does not say, or contradicts itself. */
 export type Decide = (row: Row) => Decision;
 
 /** By a column whose values mean something by themselves, or as the user or the format says. */

@@ -62,7 +62,7 @@ export interface PromptManner {
   readonly kinds?: readonly ValueKind[] | undefined;
 }
 
-/** @throws RowProblem for a part that is of the wrong kind. */
+/** Reads the parts of a row's prompt. @throws RowProblem for a part that is of the wrong kind. */
 export function createPromptReader(
   columns: PromptColumns,
   context: FormatContext,

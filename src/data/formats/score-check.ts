@@ -10,7 +10,10 @@ import type { Finder } from './finder.js';
 import type { FormatContext } from './format.js';
 import { isBadWord, isGoodWord } from './vocabulary.js';
 
-/** @returns what decided, in words. @throws RowProblem for a tie or a contradiction. */
+/**
+ * Compares the scores of a row with the columns its answers are in.
+ * @returns what decided, in words. @throws RowProblem for a tie or a contradiction.
+ */
 export type ScoreCheck = (row: Row) => string | undefined;
 
 /** A check of the columns that are not read yet; undefined if none of them holds scores or a verdict. */

@@ -100,7 +100,10 @@ export interface DecodedColumn {
   readonly children?: readonly DecodedColumn[] | undefined;
 }
 
-/** @throws Error if a text or a list of the column lies outside of what there is, or before the one that it follows. */
+/**
+ * Checks the offsets of a decoded column.
+ * @throws Error if a text or a list of the column lies outside of what there is, or before the one that it follows.
+ */
 export function checkColumn(column: DecodedColumn): void {
   const { length, offsets, sizes, stride, values, children = [] } = column;
   const [child] = children;

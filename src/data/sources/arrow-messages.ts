@@ -26,7 +26,10 @@ export interface ArrowMessage {
   readonly bytes: Buffer;
 }
 
-/** @param maxBytes longest message. @throws Error if the bytes end inside a message, or it is none. */
+/**
+ * The messages in order.
+ * @param maxBytes longest message. @throws Error if the bytes end inside a message, or it is none.
+ */
 export async function* arrowMessages(chunks: AsyncIterable<Buffer>, maxBytes: number): AsyncGenerator<ArrowMessage> {
   const reader = createByteReader(chunks);
   try {

@@ -64,7 +64,7 @@ export function parseHubSource(
   return { dataset, ...(Object.fromEntries(said) as HubReadOptions) };
 }
 
-/** @throws MrpoError `data` without a reader: nothing here talks to the network. */
+/** Opens a part of a hub data set. @throws MrpoError `data` without a reader: nothing here talks to the network. */
 export function openHub({ dataset, ...options }: HubSource, reader: HubReader | undefined): RowSource {
   if (reader === undefined) {
     throw new MrpoError('data', `hub:${dataset}: hub data sets are read through the backend, and none was given`);

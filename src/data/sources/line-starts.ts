@@ -14,7 +14,10 @@ export interface LineStarts {
 
 const RETURN = 0x0d;
 
-/** @param lineEnd the byte that ends a line. A return before it belongs to it. */
+/**
+ * Finds where lines begin while the bytes pass by.
+ * @param lineEnd the byte that ends a line. A return before it belongs to it.
+ */
 export function createLineStarts(lineEnd: number): LineStarts {
   const filled: { readonly start: number; readonly line: number }[] = [];
   let forgotten = 0;

@@ -3,7 +3,10 @@
  * into one buffer. Format: lz4/doc/lz4_Frame_format.md and lz4_Block_format.md.
  */
 
-/** @param size bytes that the frame unpacks to. @throws Error if it is not a frame, damaged, or of another size. */
+/**
+ * The unpacked bytes of one frame.
+ * @param size bytes that the frame unpacks to. @throws Error if it is not a frame, damaged, or of another size.
+ */
 export function unpackLz4Frame(frame: Uint8Array, size: number): Uint8Array {
   const input = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
   if (input.byteLength < 7 || input.getUint32(0, true) !== 0x184d2204) throw new Error('not an LZ4 frame');

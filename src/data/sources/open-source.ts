@@ -24,6 +24,7 @@ export interface OpenSourceOptions extends SourceOptions {
 }
 
 /**
+ * Opens a source of any kind; rows are read as the batches are.
  * @param source a file, a folder, a pattern, or `hub:ID[:CONFIG][:SPLIT]`.
  * @throws MrpoError `data` if the source does not exist or is nothing that rows can be read from.
  */

@@ -23,7 +23,10 @@ import { gigabytes, tooMuch } from './unpack.js';
 /** Whether a file begins with Parquet's mark. @param head Its first bytes, at least 4. */
 export const isParquet = (head: Buffer): boolean => head.toString('latin1', 0, 4) === 'PAR1';
 
-/** @throws MrpoError `data` if the file's footer cannot be read. */
+/**
+ * Opens a Parquet file by its footer; row groups are read as the batches are.
+ * @throws MrpoError `data` if the file's footer cannot be read.
+ */
 export async function openParquet(bytes: DataBytes, options: SourceOptions): Promise<RowSource> {
   const { path, packing } = bytes;
   const file = packing === undefined ? await asyncBufferFromFile(path) : await randomAccess(bytes.chunks());

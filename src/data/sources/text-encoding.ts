@@ -37,7 +37,10 @@ const OTHER_FORMATS: readonly (readonly [string, string])[] = [
 /** Bytes of a byte order mark at the start that stand for nothing: 3 or 0. */
 export const utf8MarkLength = (head: Buffer): number => (head.subarray(0, 3).equals(UTF8_MARK) ? 3 : 0);
 
-/** @throws MrpoError `data` if the first bytes are those of another encoding or of no text at all. */
+/**
+ * Refuses what cannot be UTF-8 text.
+ * @throws MrpoError `data` if the first bytes are those of another encoding or of no text at all.
+ */
 export function requireUtf8Text(head: Buffer, path: string): void {
   const start = head.toString('hex', 0, 8);
   const other = OTHER_FORMATS.find(([magic]) => start.startsWith(magic));

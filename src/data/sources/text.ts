@@ -9,7 +9,10 @@ import { jsonShape } from './json-shape.js';
 import type { RowSource } from './source.js';
 import { markedUtf16, requireUtf8Text, utf8FromUtf16, utf8MarkLength } from './text-encoding.js';
 
-/** @throws MrpoError `data` if the text is in another encoding, or nothing that rows can be read from. */
+/**
+ * Opens JSON, JSON lines or CSV, told apart by their content.
+ * @throws MrpoError `data` if the text is in another encoding, or nothing that rows can be read from.
+ */
 export async function openText(file: DataBytes, options: ObjectOptions): Promise<RowSource> {
   const wide = markedUtf16(file.head);
   if (wide === undefined) return openUtf8(file, options);

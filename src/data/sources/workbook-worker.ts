@@ -16,7 +16,10 @@ import(workerData.reader)
   .then((sheets) => parentPort.postMessage(sheets));
 `;
 
-/** @throws Error with the reader's own words, or after `patienceMs`. */
+/**
+ * All sheets of a workbook, read in a thread of its own.
+ * @throws Error with the reader's own words, or after `patienceMs`.
+ */
 export async function readSheetsApart(bytes: Uint8Array, patienceMs: number): Promise<Sheet[]> {
   const worker = new Worker(PROGRAM, { eval: true, execArgv: [], workerData: { reader: READER, bytes } });
   let timer: NodeJS.Timeout | undefined;

@@ -26,6 +26,7 @@ export interface WorkbookOptions extends SourceOptions {
 }
 
 /**
+ * Opens the sheet that is meant.
  * @param unpackedBytes what its parts claim to unpack to.
  * @throws MrpoError `data` if it is damaged, too large, or has several sheets of which none is chosen.
  */

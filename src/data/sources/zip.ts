@@ -30,7 +30,10 @@ export async function zipContents(
   };
 }
 
-/** @throws MrpoError `data` if the archive is damaged, or does not hold exactly one table. */
+/**
+ * Opens the one table in an archive.
+ * @throws MrpoError `data` if the archive is damaged, or does not hold exactly one table.
+ */
 export async function openZip(path: string, limit: number): Promise<ZipTable> {
   const entries = await entriesOf(path);
   const tables = entries.filter(({ fileName }) => isDataFile(fileName));

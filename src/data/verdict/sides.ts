@@ -23,10 +23,11 @@ export interface Candidates {
   readonly models?: ((row: Row) => readonly [unknown, unknown]) | undefined;
 }
 
-/** @throws RowProblem for a value that names neither answer. */
+/** Which answer a value of the verdict prefers. @throws RowProblem for a value that names neither answer. */
 export type VerdictReader = (value: unknown, row: Row) => Winner;
 
 /**
+ * Works out, from sample values, how a verdict names its answers.
  * @param column name of the verdict, for messages and because it may itself name an answer (`is_response_0_better`).
  * @param samples values of the first rows: an index counts from 0 or from 1, and one row alone cannot tell.
  * @returns a reader, or why the verdict could mean either.

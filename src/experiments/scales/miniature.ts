@@ -4,7 +4,10 @@ import type { Choice, ModelChoice, Scale } from './scale.js';
 
 const LAYERS = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'];
 
-/** @param world Folder of `python -m py_backend.miniature FOLDER --paper`. */
+/**
+ * The scale of the miniature world: minutes on a CPU.
+ * @param world Folder of `python -m py_backend.miniature FOLDER --paper`.
+ */
 export function miniature(world: string): Scale {
   const model = (...place: string[]): ModelChoice => {
     const settings = { model: join(world, ...place) };

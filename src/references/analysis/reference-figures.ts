@@ -25,7 +25,7 @@ export interface ReferenceFigures {
 const TRUNCATED = FLAG.truncatedPrompt | FLAG.truncatedChosen | FLAG.truncatedRejected;
 const RESPONSE_CUT = FLAG.truncatedChosen | FLAG.truncatedRejected;
 
-/** @param positions Rows of the batch in the pairs asked for. */
+/** Computes the figures of one reference. @param positions Rows of the batch in the pairs asked for. */
 export function referenceFigures(
   reference: ScoredReference,
   model: ModelColumns,

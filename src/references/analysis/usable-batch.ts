@@ -15,7 +15,7 @@ export interface UsableBatch {
   readonly positions: readonly number[];
 }
 
-/** @throws MrpoError `data` if no pair is left. */
+/** Leaves out every pair that some reference has no log-probs for. @throws MrpoError `data` if no pair is left. */
 export function usableBatch(scores: ReferenceScores, pairs: readonly PreferencePair[]): UsableBatch {
   const positions = scores.usable;
   const [first] = scores.references;

@@ -17,7 +17,7 @@ const GROUP_TITLES = {
   grid: 'Combinations',
 } as const;
 
-/** @param title E.g. the name of the configuration file. */
+/** The page as HTML text. @param title E.g. the name of the configuration file. */
 export function whatifPage(whatif: Whatif, title: string): string {
   return `<!doctype html>\n${
     html`<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>What if: ${title}</title><style>${{ html: STYLE }}</style></head>

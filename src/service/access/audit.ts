@@ -1,6 +1,7 @@
 /** `audit.jsonl`: one line for every call, without what was sent. */
 import { appendFile } from 'node:fs/promises';
 
+/** One call. `ms` is from its start to its end, in milliseconds. */
 export interface AuditEntry {
   /** Name of the token; absent for who was not let in. */
   readonly caller: string | undefined;
@@ -11,7 +12,9 @@ export interface AuditEntry {
   readonly ms: number;
 }
 
+/** Collects entries and writes them in the background; a slow disk delays no call. */
 export interface AuditLog {
+  /** Never throws. Entries that are too many to wait are left out, and the next line says how many. */
   write(entry: AuditEntry): void;
   /** Resolves when all is written. */
   close(): Promise<void>;
@@ -20,6 +23,7 @@ export interface AuditLog {
 /** Lines that wait for the disk, at most: what comes beyond is counted. */
 const MOST_WAITING = 10_000;
 
+/** A log that appends to a file with mode 0600. */
 export function openAuditLog(path: string): AuditLog {
   let waiting: string[] = [];
   let left = 0;

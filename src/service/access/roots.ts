@@ -5,12 +5,15 @@ import type { RunConfig } from '../../config/index.js';
 import { dataSources } from '../../config/index.js';
 import type { RefusedField } from '../fault.js';
 
+/** The folders that a spec may name files in. */
 export interface Roots {
   /** As they were given, absolute. */
   readonly folders: readonly string[];
+  /** Whether an absolute path, links followed, lies in one of the folders. */
   contains(path: string): boolean;
 }
 
+/** Follows links of the folders once, now. */
 export function createRoots(folders: readonly string[]): Roots {
   const real = folders.map((folder) => realOf(resolve(folder)));
   return {

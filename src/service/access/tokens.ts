@@ -11,8 +11,10 @@ import { sha256 } from '../../core/hash.js';
 
 /** read: look at everything. run: order runs, and stop the tenant's own. admin: everything. */
 export const ROLES = ['read', 'run', 'admin'] as const;
+/** What a caller may do: each role may what the ones before it may. */
 export type Role = (typeof ROLES)[number];
 
+/** Who a token belongs to. */
 export interface Caller {
   readonly name: string;
   readonly role: Role;
@@ -23,6 +25,7 @@ interface TokenLine extends Caller {
   readonly hash: Buffer;
 }
 
+/** The tokens that are valid now. */
 export interface TokenFile {
   /** Who a token belongs to. The file is read again when it has changed. */
   callerOf(token: string): Caller | undefined;
@@ -34,7 +37,10 @@ export const LOCAL_CALLER: Caller = { name: 'local', role: 'admin', tenant: 'loc
 const LINE = /^sha256:([\da-f]{64})\s+(\w+)\s+([\w.@-]{1,64})(?:\s+([\w.@-]{1,64}))?$/;
 const LOOK_MS = 1000;
 
-/** @throws MrpoError `usage` for a file that cannot be read or has a line that is none. */
+/**
+ * Reads the file and checks every line.
+ * @throws MrpoError `usage` for a file that cannot be read or has a line that is none.
+ */
 export function openTokenFile(path: string): TokenFile {
   let lines = readTokens(path);
   let seen = changedAt(path);
@@ -97,4 +103,5 @@ function tokenOf(line: string, place: string): TokenLine {
   return { hash: Buffer.from(hash, 'hex'), role, name, tenant: tenant ?? name };
 }
 
+/** Whether a text names a role. */
 export const isRole = (text: string): text is Role => (ROLES as readonly string[]).includes(text);

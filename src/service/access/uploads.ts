@@ -4,13 +4,16 @@ import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RunsFault } from '../fault.js';
 
+/** A file that was received, or was there already. */
 export interface Upload {
+  /** `upload:SHA256/NAME`, as a spec names it. */
   readonly uri: string;
   readonly sha256: string;
   readonly bytes: number;
   readonly existed: boolean;
 }
 
+/** The uploaded files of all tenants. */
 export interface UploadStore {
   /** @param expected What the content should be; empty = not checked. */
   receive(tenant: string, name: string, expected: string, pieces: AsyncIterable<Uint8Array>): Promise<Upload>;
@@ -18,6 +21,7 @@ export interface UploadStore {
   fileOf(tenant: string, uri: string): string | undefined;
   /** Where the files of a tenant lie. */
   folderOf(tenant: string): string;
+  /** Size of all files of a tenant. */
   bytes(tenant: string): Promise<number>;
 }
 
@@ -25,6 +29,7 @@ const NAME = /^\w[\w.-]{0,99}$/;
 const URI = /^upload:([\da-f]{64})\/(\w[\w.-]{0,99})$/;
 const SCRATCH = '.receiving';
 
+/** A store in a folder. @param maxBytes Most that one tenant may have. */
 export function createUploadStore(folder: string, maxBytes: number): UploadStore {
   /** Of files that are on their way. */
   const arriving = new Map<string, number>();

@@ -10,10 +10,12 @@ import type { RunMethod } from './runs-service.js';
 import { download, upload, type ArtifactName } from './transfer.js';
 import { watch, type WatchOptions } from './watch.js';
 
+/** Stops a call, which then rejects with code `aborted`. */
 export interface CallSignal {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** What is said of a run beside its configuration. */
 export interface CreateOptions extends CallSignal {
   /** Chosen by the caller, the call may be repeated: the same id and configuration are one run. Default: a new one. */
   readonly id?: string | undefined;
@@ -24,6 +26,7 @@ export interface CreateOptions extends CallSignal {
   readonly validateOnly?: boolean | undefined;
 }
 
+/** Which runs are listed; without any, all. */
 export interface ListOptions extends CallSignal {
   readonly states?: readonly RunState[] | undefined;
   readonly labels?: Readonly<Record<string, string>> | undefined;
@@ -60,6 +63,7 @@ export interface RunsClient extends AsyncDisposable {
 const CALL_TIMEOUT_MS = 60_000;
 
 /**
+ * A client of a service; nothing is sent before the first call.
  * @example
  * await using service = connect({ address: '127.0.0.1:50060' });
  * const { run } = await service.create({ policy: { model: '/models/base' }, data: { train: '/data/pairs.jsonl' } });

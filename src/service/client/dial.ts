@@ -6,6 +6,7 @@ import { createHeartbeat } from '../../rpc/heartbeat.js';
 import { RunsFault } from '../fault.js';
 import { RUNS_SERVICE, type RunConnection } from './runs-service.js';
 
+/** How a service is reached. */
 export interface ConnectServiceOptions {
   /** `host:port` or `unix:/path`. */
   readonly address: string;
@@ -18,6 +19,7 @@ export interface ConnectServiceOptions {
 const SILENCE_MS = 60_000;
 const ASK_TIMEOUT_MS = 10_000;
 
+/** A connection that its owner closes. */
 export interface OpenConnection extends RunConnection {
   close(): void;
 }

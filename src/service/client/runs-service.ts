@@ -4,9 +4,12 @@ import type { Connection } from '../../rpc/connection.js';
 import type { RpcService } from '../../rpc/service.js';
 import { reasonOf, RunsFault } from '../fault.js';
 
+/** Name of a method as the generated client spells it: "createRun". */
 export type RunMethod = keyof typeof RunServiceDefinition.methods;
+/** A connection whose client is that of RunService. */
 export type RunConnection = Connection<RunServiceClient, RunMethod>;
 
+/** Turns failures of calls into {@link RunsFault}s, with hints for the user of a service. */
 export const RUNS_SERVICE: RpcService<RunMethod> = {
   peer: 'service',
   methods: RunServiceDefinition.methods,

@@ -10,6 +10,7 @@ import { serverStream } from '../../rpc/stream.js';
 import { RunsFault } from '../fault.js';
 import type { RunConnection } from './runs-service.js';
 
+/** What can be fetched of a run: files of its folder, and its log. */
 export type ArtifactName = 'result' | 'report' | 'metrics' | 'config' | 'record' | 'samples' | 'held_out' | 'log';
 
 const PIECE_BYTES = 1024 * 1024;
@@ -20,7 +21,7 @@ interface OpenFile {
   readonly hash: Hash;
 }
 
-/** @returns the paths that were written. */
+/** Fetches the files of an artifact into a folder. @returns the paths that were written. */
 export async function download(
   connection: RunConnection,
   id: string,
@@ -69,7 +70,7 @@ async function openFile(home: string, name: string): Promise<OpenFile> {
 
 const partOf = (path: string): string => `${path}.part`;
 
-/** @returns what stands for the file in a configuration. */
+/** Sends one file. @returns what stands for the file in a configuration. */
 export async function upload(
   connection: RunConnection,
   path: string,

@@ -8,6 +8,7 @@ export type { RunState } from '../journal/line.js';
 
 type Measures = Readonly<Record<string, number>>;
 
+/** One run. */
 export interface ServiceRun extends Omit<pb.Run, 'state' | 'failure' | 'spec' | 'resolvedSpec' | 'progress'> {
   readonly state: RunState;
   readonly progress: pb.RunProgress;
@@ -26,6 +27,7 @@ interface EventBase {
   readonly attempt: number;
 }
 
+/** One thing that happened to a run; `seq` counts its events from 1 without a gap. */
 export type ServiceEvent = EventBase &
   (
     | {
@@ -53,6 +55,7 @@ export type ServiceEvent = EventBase &
     | { readonly type: 'unknown' }
   );
 
+/** A message as a value; an absent one is a run without an id. */
 export function runFrom(run: pb.Run | undefined): ServiceRun {
   const { state, failure, spec, resolvedSpec, progress, ...rest } = run ?? pb.Run.fromPartial({});
   return {
@@ -65,6 +68,7 @@ export function runFrom(run: pb.Run | undefined): ServiceRun {
   };
 }
 
+/** A message as a value. */
 export function eventFrom({ seq, time, state, attempt, kind }: pb.Event): ServiceEvent {
   const base = { seq, time: time ?? new Date(0), state: stateFrom(state), attempt };
   switch (kind?.$case) {

@@ -6,6 +6,7 @@ import { RunsFault } from '../fault.js';
 import type { RunConnection } from './runs-service.js';
 import { eventFrom, type ServiceEvent } from './values.js';
 
+/** From where a watch begins, and when it ends. */
 export interface WatchOptions {
   /** Number of the last event that is known. Default 0: from the beginning. */
   readonly afterSeq?: number | undefined;
@@ -20,6 +21,7 @@ const FIRST_PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 5_000;
 const PATIENCE_MS = 600_000;
 
+/** The events of a run, each once and in order, over as many connections as it takes. */
 export async function* watch(
   connection: RunConnection,
   runId: string,

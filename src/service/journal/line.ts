@@ -47,7 +47,7 @@ export type ServiceLine =
   | { readonly type: 'resumed-by'; readonly actor: string }
   /** A process is about to start. */
   | { readonly type: 'attempt'; readonly attempt: number; readonly backend: string }
-  /** The process of the run has gone without a word. away: while the service was not there to see why. */
+  /** The process of the run has ended without recording a status. away: while the service was not there to see why. */
   | { readonly type: 'lost'; readonly reason: string; readonly away: boolean };
 
 /** What the process of the run writes. */

@@ -16,6 +16,7 @@ import { runNamed, type Service } from './service.js';
 
 const PIECE_BYTES = 1024 * 1024;
 
+/** Checkpoints in a run's folder, the newest first; sizes in bytes. */
 export async function checkpointsOf(service: Service, id: string): Promise<Checkpoint[]> {
   const folder = folderOf(service, id);
   return Promise.all(

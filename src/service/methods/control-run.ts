@@ -7,6 +7,7 @@ import type { RunState } from '../journal/line.js';
 import type { IndexedRun } from '../store/run-index.js';
 import { messageOf, ownRun, type Service } from './service.js';
 
+/** Asks a run to stop at its next step until it is resumed. @throws RunsFault `wrong_state` for one that has ended. */
 export function pauseRun(service: Service, id: string, caller: Caller): Run {
   const run = ownRun(service, id, caller);
   const { state, asked } = run.view;
@@ -16,6 +17,7 @@ export function pauseRun(service: Service, id: string, caller: Caller): Run {
   return messageOf(service, service.conductor.ask(run, 'pause', caller.name));
 }
 
+/** Asks a run to end for good. @throws RunsFault `wrong_state` for one that has ended in another way. */
 export function cancelRun(service: Service, id: string, reason: string, caller: Caller): Run {
   const run = ownRun(service, id, caller);
   const { state } = run.view;
@@ -25,6 +27,10 @@ export function cancelRun(service: Service, id: string, reason: string, caller: 
   return messageOf(service, service.conductor.ask(run, 'cancel', caller.name, why));
 }
 
+/**
+ * Puts a paused, cancelled or failed run back into the queue. @throws RunsFault `wrong_state` for any other that does
+ * not work already.
+ */
 export function resumeRun(service: Service, id: string, caller: Caller): Run {
   const run = ownRun(service, id, caller);
   const { state, working } = run.view;
@@ -35,6 +41,10 @@ export function resumeRun(service: Service, id: string, caller: Caller): Run {
   return messageOf(service, service.conductor.resume(run, caller.name));
 }
 
+/**
+ * Removes a run that does not work; one that is not there is no error.
+ * @throws RunsFault `wrong_state` for one that works or waits.
+ */
 export async function deleteRun(service: Service, id: string, caller: Caller): Promise<void> {
   const known = service.ledger.index.find(id);
   if (known === undefined) return;

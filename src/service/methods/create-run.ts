@@ -14,6 +14,7 @@ import { checkSpec } from './spec.js';
 
 const MOST_LABELS = 32;
 
+/** Checks an order and puts it into the queue. @throws RunsFault that names every field that is wrong. */
 export async function createRun(
   service: Service,
   request: CreateRunRequest,

@@ -7,6 +7,7 @@ import { messageOf, type Service } from './service.js';
 const DEFAULT_PAGE = 100;
 const LARGEST_PAGE = 1000;
 
+/** One page. @throws RunsFault `request_invalid` for a page size or token that is none. */
 export function listRuns(service: Service, request: ListRunsRequest): ListRunsResponse {
   const { pageSize, pageToken, states, labels, tenant } = request;
   if (pageSize < 0 || pageSize > LARGEST_PAGE)

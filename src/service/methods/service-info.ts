@@ -4,6 +4,7 @@ import type { GetServiceInfoResponse } from '../../gen/mrpo/runs/v1/runs.js';
 import type { Caller } from '../access/tokens.js';
 import type { Service } from './service.js';
 
+/** As it is now; sizes in bytes. */
 export async function serviceInfo(service: Service, caller: Caller): Promise<GetServiceInfoResponse> {
   const { ledger, conductor, backends, limits, uploads, roots } = service;
   const busy = conductor.busy();

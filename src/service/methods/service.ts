@@ -11,6 +11,7 @@ import type { Caller } from '../access/tokens.js';
 import type { Run } from '../../gen/mrpo/runs/v1/runs.js';
 import { runMessage } from '../protocol/run-message.js';
 
+/** What one tenant may use. */
 export interface Limits {
   /** Runs of one tenant that wait. Default 100. */
   readonly maxWaiting: number;
@@ -18,6 +19,7 @@ export interface Limits {
   readonly maxUploadBytes: number;
 }
 
+/** The parts of the service that methods use. */
 export interface Service {
   readonly home: ServiceHome;
   readonly ledger: Ledger;
@@ -31,7 +33,7 @@ export interface Service {
   readonly env: NodeJS.ProcessEnv;
 }
 
-/** @throws RunsFault `run_not_found`. */
+/** The run with this id. @throws RunsFault `run_not_found`. */
 export function runNamed({ ledger }: Service, id: string): IndexedRun {
   const run = ledger.index.find(id);
   if (run !== undefined) return run;
@@ -50,5 +52,6 @@ export function ownRun(service: Service, id: string, caller: Caller): IndexedRun
   );
 }
 
+/** A run as a message. @param whole With its configuration; lists leave it out. */
 export const messageOf = ({ conductor }: Service, run: IndexedRun, whole = true): Run =>
   runMessage({ ...run, queuePosition: conductor.queuePosition(run.order.id) }, whole);

@@ -8,6 +8,7 @@ import { RunsFault, type RefusedField } from '../fault.js';
 import { configOfSpec } from '../protocol/spec-message.js';
 import type { Service } from './service.js';
 
+/** A spec that has passed every check. */
 export interface CheckedSpec {
   /** As it was sent. */
   readonly written: RunConfigInput;
@@ -15,6 +16,7 @@ export interface CheckedSpec {
 }
 
 /**
+ * Checks a spec and resolves its paths.
  * @param folder The run folder.
  * @throws RunsFault `spec_invalid` naming every field, `path_refused` for paths that the service may not read.
  */

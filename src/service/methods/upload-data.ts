@@ -4,6 +4,7 @@ import type { Caller } from '../access/tokens.js';
 import { RunsFault } from '../fault.js';
 import type { Service } from './service.js';
 
+/** Receives one file. @throws RunsFault `upload_invalid` for one that is not what its header says. */
 export async function uploadData(
   { uploads }: Service,
   requests: AsyncIterable<UploadDataRequest>,

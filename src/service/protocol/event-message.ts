@@ -70,6 +70,7 @@ export const stepMeasures = (line: StepLine): Record<string, number> =>
     peak_memory_bytes: line.peakMemoryBytes,
   });
 
+/** A failure as a message. */
 export function failureOf({ class: kind, reason, message, hint = '', retryable }: PlainFailure): Failure {
   return { class: FailureClass[`FAILURE_CLASS_${kind}`], reason, message, hint, retryable };
 }

@@ -6,6 +6,7 @@ import type { Order } from '../order.js';
 import { failureOf, measuresOf } from './event-message.js';
 import { specOfConfig } from './spec-message.js';
 
+/** What the message of a run is made from. */
 export interface RunFacts {
   readonly order: Order;
   readonly view: RunView;
@@ -17,7 +18,7 @@ export interface RunFacts {
 /** A run at work without progress for so long is stalled. A large model may take minutes to load. */
 const STALL_MS = 10 * 60_000;
 
-/** @param whole With the spec, as ordered and resolved. */
+/** The message of a run. @param whole With the spec, as ordered and resolved. */
 export function runMessage({ order, view, seq, queuePosition }: RunFacts, whole: boolean, now = Date.now()): Run {
   const { step, totalSteps, epoch, etaSeconds, work, progressAt } = view;
   return Run.fromPartial({

@@ -18,7 +18,7 @@ interface Union {
 export const configOfSpec = (spec: RunSpec): RunConfigInput =>
   plainOf(specType('RunSpec'), spec as unknown as Plain) as RunConfigInput;
 
-/** @throws MrpoError `internal` for a value that the message has no place for. */
+/** A configuration as a message. @throws MrpoError `internal` for a value that the message has no place for. */
 export function specOfConfig(config: RunConfig | RunConfigInput): RunSpec {
   const { $schema: _, ...rest } = config;
   return RunSpec.fromPartial(messageOf(specType('RunSpec'), rest, 'spec') as Partial<RunSpec>);

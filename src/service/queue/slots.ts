@@ -3,6 +3,7 @@ import { MrpoError } from '../../core/errors.js';
 import { parseAddress } from '../../rpc/address.js';
 import { EMBEDDED } from '../worker/exit-codes.js';
 
+/** One backend of the service. */
 export interface BackendSlots {
   /** "embedded": one that a run starts for itself; else an address. */
   readonly address: string;

@@ -25,6 +25,7 @@ export interface Context {
   readonly signal: AbortSignal;
 }
 
+/** Who is let in, and who hears of defects. */
 export interface GuardOptions {
   /** Undefined: not let in. */
   readonly callerOf: (metadata: Metadata) => Caller | undefined;
@@ -32,6 +33,7 @@ export interface GuardOptions {
   readonly onDefect: (error: Error, method: string) => void;
 }
 
+/** One method of the service, as the guard needs it. */
 export interface Method<Request> {
   readonly name: string;
   /** The least that a caller must be. */
@@ -41,6 +43,7 @@ export interface Method<Request> {
 
 const RANK: Readonly<Record<Role, number>> = { read: 0, run: 1, admin: 2 };
 
+/** Makes gRPC handlers of plain functions, one maker for each kind of call. */
 export interface Guard {
   unary<Request, Response>(
     method: Method<Request>,
@@ -60,6 +63,7 @@ export interface Guard {
 type AnyCall =
   ServerUnaryCall<Buffer, unknown> | ServerWritableStream<Buffer, unknown> | ServerReadableStream<Buffer, unknown>;
 
+/** A guard that lets in whom `callerOf` knows. */
 export function createGuard({ callerOf, audit, onDefect }: GuardOptions): Guard {
   const run = async <Response>(
     { name, role }: Method<unknown>,
@@ -138,6 +142,7 @@ async function drained(call: ServerWritableStream<Buffer, unknown>, signal: Abor
   await once(call, 'drain', { signal }).catch(() => undefined);
 }
 
+/** The fault for a caller who is not known. */
 export const unauthenticated = (): RunsFault =>
   new RunsFault('unauthenticated', 'the bearer token is missing or wrong', {
     hint: 'Send metadata "authorization: Bearer TOKEN" (MRPO_SERVICE_TOKEN for the mrpo command).',

@@ -27,6 +27,7 @@ export const RUN_SERVICE: ServiceDefinition = Object.fromEntries(
   ]),
 );
 
+/** One handler for each method of RunService. */
 export function runServiceHandlers(service: Service, guard: Guard): UntypedServiceImplementation {
   const method = <Name extends MethodName>(
     name: Name,

@@ -23,12 +23,14 @@ import { unauthenticated } from './guard.js';
 import { statusOf } from './status.js';
 import type { UntypedServiceImplementation } from '@grpc/grpc-js';
 
+/** PEM files of the server. With `clientCa`, callers must show a certificate that it signed. */
 export interface ServerTls {
   readonly cert: string;
   readonly key: string;
   readonly clientCa?: string | undefined;
 }
 
+/** Where the server listens, and what answers. */
 export interface ServerConfig {
   readonly address: string;
   readonly tls?: ServerTls | undefined;
@@ -36,6 +38,7 @@ export interface ServerConfig {
   readonly callerOf: (metadata: Metadata) => Caller | undefined;
 }
 
+/** A server that listens. */
 export interface RunningServer {
   /** Where it listens, with the port that it was given. */
   readonly address: string;
@@ -53,7 +56,7 @@ const OPTIONS: ServerOptions = {
   'grpc.enable_channelz': 0,
 };
 
-/** @throws MrpoError `usage` for an address that cannot be listened on. */
+/** Listens and serves. @throws MrpoError `usage` for an address that cannot be listened on. */
 export async function startServer({ address: asked, tls, handlers, callerOf }: ServerConfig): Promise<RunningServer> {
   const address = parseAddress(asked);
   if (address.kind === 'unix') await clearStaleSocket(address.target);

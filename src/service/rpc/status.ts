@@ -28,6 +28,7 @@ const CODES: Readonly<Partial<Record<RunsReason, status>>> = {
 const LONGEST_TEXT = 1200;
 const MOST_FIELDS = 8;
 
+/** The status that a call ends with; long messages are cut. */
 export function statusOf(fault: RunsFault): Partial<StatusObject> & { readonly code: status } {
   const code = CODES[fault.reason] ?? status.INTERNAL;
   const message = short(fault.message, LONGEST_TEXT);

@@ -39,7 +39,10 @@ const MIGRATIONS: readonly string[] = [
 /** Events of a run lie side by side, in order. */
 export const eventId = (run: number, seq: number): number => run * 2 ** 32 + seq;
 
-/** @throws MrpoError `environment` if it cannot be opened, is not an index of this package, or is of a later layout. */
+/**
+ * Opens the index file, or makes it.
+ * @throws MrpoError `environment` if it cannot be opened, is not an index of this package, or is of a later layout.
+ */
 export function openIndex(path: string): SqliteDatabase {
   let database: SqliteDatabase | undefined;
   try {

@@ -17,6 +17,7 @@ const CLASSES: Readonly<Record<ErrorCode, FailureClass>> = {
 /** What of a backend is the caller's to mend. */
 const USERS_REASONS: readonly string[] = ['row_invalid', 'unsupported', 'path_refused', 'dataset_not_found'];
 
+/** The failure that an error stands for. Failures of backend and resources may be retried. */
 export function failureOf(error: MrpoError): Failure {
   const reason = error instanceof BackendFault ? error.reason : error.code;
   const kind = classOf(error, reason);

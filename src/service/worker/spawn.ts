@@ -10,6 +10,7 @@ import { hasEnded, type ProcessOwner } from '../../core/process-owner.js';
 import { LOCK_FILE } from '../../store/run-lock.js';
 import type { RunHome } from '../home.js';
 
+/** The process of a run that works. */
 export interface WorkerProcess {
   readonly pid: number;
   /** Resolves when it is gone; with the exit code where it is known. */
@@ -20,6 +21,7 @@ const LOOK_MS = 250;
 
 /** In a checkout the TypeScript sources run, in a published package what was built from them. */
 const IS_SOURCE = import.meta.url.endsWith('.ts');
+/** Arguments for Node that start a program of this folder, from sources or from the built package. */
 export const programOf = (name: string): readonly string[] => [
   ...(IS_SOURCE ? ['--import', import.meta.resolve('tsx')] : []),
   fileURLToPath(new URL(`./${name}.${IS_SOURCE ? 'ts' : 'js'}`, import.meta.url)),

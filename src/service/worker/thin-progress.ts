@@ -3,6 +3,7 @@ import type { RunEvent } from '../../store/events.js';
 
 const EVERY_MS = 1000;
 
+/** The same events without progress that comes too often. */
 export async function* thinProgress(events: AsyncIterable<RunEvent>): AsyncGenerator<RunEvent> {
   let last: { readonly what: string; readonly at: number } | undefined;
   for await (const event of events) {

@@ -82,6 +82,14 @@ const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: 'size, contents, export and import of the log-prob cache',
     load: async () => (await import('./commands/cache.js')).registerCache,
   },
+  submit: {
+    summary: 'order a run from a service',
+    load: async () => (await import('./commands/submit.js')).registerSubmit,
+  },
+  runs: {
+    summary: 'list, watch, stop, go on with and compare runs',
+    load: async () => (await import('./commands/runs.js')).registerRuns,
+  },
   serve: {
     summary: 'run the service that orders and keeps runs for other programs',
     load: async () => (await import('./commands/serve.js')).registerServe,

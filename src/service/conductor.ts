@@ -25,6 +25,8 @@ export interface Conductor {
   queuePosition(id: string): number;
   /** Addresses of the backends at work, one for each run. */
   busy(): readonly string[];
+  /** A backend that is idle, for other work than runs. */
+  borrow(): { readonly backend: string; readonly release: () => void } | undefined;
   /** Asks every run to stop at its next step, to go on when the service is back; waits for `graceMs` at most. */
   stop(graceMs: number): Promise<void>;
 }
@@ -51,6 +53,7 @@ const MOST_LOSSES = 3;
 export function startConductor({ home, ledger, backends, env }: ConductorOptions): Conductor {
   const { index } = ledger;
   const atWork = new Map<string, AtWork>();
+  const lent: string[] = [];
   const left = new AbortController();
   let stopping = false;
   let positions: ReadonlyMap<string, number> = new Map();
@@ -108,7 +111,7 @@ export function startConductor({ home, ledger, backends, env }: ConductorOptions
     positions = new Map(queue.slice(started).map(({ id }, i) => [id, i + 1]));
   };
 
-  const busy = (): string[] => [...atWork.values()].map(({ backend }) => backend);
+  const busy = (): string[] => [...[...atWork.values()].map(({ backend }) => backend), ...lent];
 
   for (const run of index.inStates(['PENDING', 'PREPARING', 'RUNNING', 'RECOVERING', 'CANCELLING'])) {
     const { id } = run.order;
@@ -138,6 +141,18 @@ export function startConductor({ home, ledger, backends, env }: ConductorOptions
     },
     queuePosition: (id) => positions.get(id) ?? 0,
     busy,
+    borrow() {
+      const backend = freeBackend(backends, busy());
+      if (backend === undefined) return undefined;
+      lent.push(backend);
+      return {
+        backend,
+        release() {
+          lent.splice(lent.indexOf(backend), 1);
+          tick();
+        },
+      };
+    },
     async stop(graceMs) {
       const workers = [...atWork.entries()];
       stopping = true;

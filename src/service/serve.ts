@@ -13,6 +13,7 @@ import { startConductor } from './conductor.js';
 import { serviceHome } from './home.js';
 import { openLedger } from './ledger.js';
 import type { Limits, Service } from './methods/service.js';
+import { createGate } from './queue/gate.js';
 import type { BackendSlots } from './queue/slots.js';
 import { createGuard } from './rpc/guard.js';
 import { runServiceHandlers } from './rpc/handlers.js';
@@ -50,6 +51,10 @@ export interface RunsService {
 /** 100 waiting runs and 10 GiB of uploads for each tenant. */
 export const DEFAULT_LIMITS: Limits = { maxWaiting: 100, maxUploadBytes: 10 * 2 ** 30 };
 
+/** Plans and reports. */
+const TASKS_AT_ONCE = 2;
+const TASKS_WAITING = 20;
+
 const CALLS_GRACE_MS = 2_000;
 const RUNS_GRACE_MS = 30_000;
 
@@ -77,6 +82,7 @@ export async function startService(options: ServeOptions): Promise<RunsService> 
     backends,
     limits,
     env,
+    gate: createGate(TASKS_AT_ONCE, TASKS_WAITING),
     roots: createRoots([...options.roots, home.runs]),
     uploads: createUploadStore(home.uploads, limits.maxUploadBytes),
     allowModules: options.allowModules ?? false,

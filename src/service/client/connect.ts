@@ -2,11 +2,13 @@
 import { randomBytes } from 'node:crypto';
 import type { RunConfigInput } from '../../config/index.js';
 import * as pb from '../../gen/mrpo/runs/v1/runs.js';
+import { serverStream } from '../../rpc/stream.js';
 import { unary, type UnaryMethod } from '../../rpc/unary.js';
+import { RunsFault } from '../fault.js';
 import { specOfConfig } from '../protocol/spec-message.js';
 import { runFrom, type RunState, type ServiceEvent, type ServiceRun } from './values.js';
 import { dial, type ConnectServiceOptions } from './dial.js';
-import type { RunMethod } from './runs-service.js';
+import type { RunConnection, RunMethod } from './runs-service.js';
 import { download, upload, type ArtifactName } from './transfer.js';
 import { watch, type WatchOptions } from './watch.js';
 
@@ -24,6 +26,11 @@ export interface CreateOptions extends CallSignal {
   readonly priority?: number | undefined;
   /** Only check. */
   readonly validateOnly?: boolean | undefined;
+}
+
+/** Of {@link RunsClient.score}. */
+export interface ScoreCallOptions extends CallSignal {
+  readonly onProgress?: ((progress: pb.WorkProgress) => void) | undefined;
 }
 
 /** Which runs are listed; without any, all. */
@@ -55,12 +62,23 @@ export interface RunsClient extends AsyncDisposable {
   checkpoints(id: string, call?: CallSignal): Promise<readonly pb.Checkpoint[]>;
   /** Writes the files of an artifact into a folder, each whole and compared with its hash. @returns their paths. */
   download(id: string, artifact: ArtifactName, folder: string, call?: CallSignal): Promise<readonly string[]>;
+  /** Memory and time of a configuration on the service's machine. */
+  plan(config: RunConfigInput, device?: string, call?: CallSignal): Promise<pb.PlanRunResponse>;
+  /** Scores the references of a configuration into the service's cache. */
+  score(config: RunConfigInput, options?: ScoreCallOptions): Promise<pb.Scored>;
+  /** As of `mrpo references --json`. */
+  referenceReport(config: RunConfigInput, call?: CallSignal): Promise<Readonly<Record<string, unknown>>>;
+  /** As of `mrpo whatif --json`. */
+  whatIf(config: RunConfigInput, call?: CallSignal): Promise<Readonly<Record<string, unknown>>>;
+  models(call?: CallSignal): Promise<readonly pb.Model[]>;
   /** Sends a preference file. @returns what stands for it in `data.train`. */
   upload(file: string, call?: CallSignal): Promise<string>;
   close(): void;
 }
 
 const CALL_TIMEOUT_MS = 60_000;
+/** Reading the data of a spec may take a while. */
+const WORK_TIMEOUT_MS = 1_800_000;
 
 /**
  * A client of a service; nothing is sent before the first call.
@@ -78,9 +96,10 @@ export function connect(options: ConnectServiceOptions): RunsClient {
     method: UnaryMethod<Request, Response>,
     request: Request,
     signal?: AbortSignal,
+    timeoutMs = CALL_TIMEOUT_MS,
   ): Promise<Response> =>
     unary(connection, name, method.bind(client), request, {
-      timeoutMs: CALL_TIMEOUT_MS,
+      timeoutMs,
       signal: signal ?? options.signal,
     });
   const one = async (
@@ -150,6 +169,28 @@ export function connect(options: ConnectServiceOptions): RunsClient {
     },
     download: (id, artifact, folder, { signal } = {}) =>
       download(connection, id, artifact, folder, signal ?? options.signal),
+    plan: (config, device = '', { signal } = {}) =>
+      call(
+        'planRun',
+        client.planRun as UnaryMethod<pb.PlanRunRequest, pb.PlanRunResponse>,
+        { spec: specOfConfig(config), device },
+        signal,
+        WORK_TIMEOUT_MS,
+      ),
+    score: (config, scoring = {}) => score(connection, config, { signal: options.signal, ...scoring }),
+    async referenceReport(config, { signal } = {}) {
+      const method = client.referenceReport as UnaryMethod<pb.ReferenceReportRequest, pb.ReferenceReportResponse>;
+      const request = { spec: specOfConfig(config) };
+      return (await call('referenceReport', method, request, signal, WORK_TIMEOUT_MS)).report ?? {};
+    },
+    async whatIf(config, { signal } = {}) {
+      const method = client.whatIf as UnaryMethod<pb.WhatIfRequest, pb.WhatIfResponse>;
+      return (await call('whatIf', method, { spec: specOfConfig(config) }, signal, WORK_TIMEOUT_MS)).result ?? {};
+    },
+    async models({ signal } = {}) {
+      const method = client.listModels as UnaryMethod<pb.ListModelsRequest, pb.ListModelsResponse>;
+      return (await call('listModels', method, {}, signal)).models;
+    },
     upload: (file, { signal } = {}) => upload(connection, file, signal ?? options.signal),
     close: connection.close,
     async [Symbol.asyncDispose]() {
@@ -157,4 +198,13 @@ export function connect(options: ConnectServiceOptions): RunsClient {
     },
   };
   return service;
+}
+
+async function score(connection: RunConnection, config: RunConfigInput, options: ScoreCallOptions): Promise<pb.Scored> {
+  const opened = () => connection.client.scoreReferences({ spec: specOfConfig(config) }, connection.metadata);
+  for await (const { event } of serverStream(connection, 'scoreReferences', opened, options.signal)) {
+    if (event?.$case === 'progress') options.onProgress?.(event.value);
+    else if (event?.$case === 'scored') return event.value;
+  }
+  throw new RunsFault('protocol', 'scoreReferences: the service ended without a result');
 }

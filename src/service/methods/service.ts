@@ -5,6 +5,7 @@ import type { Conductor } from '../conductor.js';
 import { RunsFault } from '../fault.js';
 import type { ServiceHome } from '../home.js';
 import type { Ledger } from '../ledger.js';
+import type { Gate } from '../queue/gate.js';
 import type { BackendSlots } from '../queue/slots.js';
 import type { IndexedRun } from '../store/run-index.js';
 import type { Caller } from '../access/tokens.js';
@@ -30,7 +31,10 @@ export interface Service {
   readonly limits: Limits;
   /** Whether a spec may bring code (objective.module). */
   readonly allowModules: boolean;
+  /** Of the processes that are started. */
   readonly env: NodeJS.ProcessEnv;
+  /** For plans and reports. */
+  readonly gate: Gate;
 }
 
 /** The run with this id. @throws RunsFault `run_not_found`. */

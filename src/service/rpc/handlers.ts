@@ -4,9 +4,11 @@ import * as pb from '../../gen/mrpo/runs/v1/runs.js';
 import { checkpointsOf, downloadArtifact } from '../methods/artifacts.js';
 import { cancelRun, deleteRun, pauseRun, resumeRun } from '../methods/control-run.js';
 import { createRun } from '../methods/create-run.js';
+import { listModels } from '../methods/list-models.js';
 import { listRuns } from '../methods/list-runs.js';
 import { messageOf, runNamed, type Service } from '../methods/service.js';
 import { serviceInfo } from '../methods/service-info.js';
+import { planRun, reportOf, scoreReferences } from '../methods/tasks.js';
 import { uploadData } from '../methods/upload-data.js';
 import { watchRun } from '../methods/watch-run.js';
 import type { Role } from '../access/tokens.js';
@@ -67,5 +69,18 @@ export function runServiceHandlers(service: Service, guard: Guard): UntypedServi
     uploadData: guard.clientStream(method('uploadData', 'run'), (requests, { caller }) =>
       uploadData(service, requests, caller),
     ),
+    planRun: guard.unary(method('planRun', 'read'), ({ spec, device }, context) =>
+      planRun(service, spec, device, context),
+    ),
+    scoreReferences: guard.serverStream(method('scoreReferences', 'run'), ({ spec }, context) =>
+      scoreReferences(service, spec, context),
+    ),
+    referenceReport: guard.unary(method('referenceReport', 'read'), async ({ spec }, context) => ({
+      report: await reportOf(service, 'report', spec, context),
+    })),
+    whatIf: guard.unary(method('whatIf', 'read'), async ({ spec }, context) => ({
+      result: await reportOf(service, 'whatif', spec, context),
+    })),
+    listModels: guard.unary(method('listModels', 'read'), async () => ({ models: await listModels(service) })),
   };
 }

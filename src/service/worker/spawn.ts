@@ -5,10 +5,10 @@
 import { spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { hasEnded, type ProcessOwner } from '../../core/process-owner.js';
 import { LOCK_FILE } from '../../store/run-lock.js';
 import type { RunHome } from '../home.js';
+import { programOf } from './program.js';
 
 /** The process of a run that works. */
 export interface WorkerProcess {
@@ -18,14 +18,6 @@ export interface WorkerProcess {
 }
 
 const LOOK_MS = 250;
-
-/** In a checkout the TypeScript sources run, in a published package what was built from them. */
-const IS_SOURCE = import.meta.url.endsWith('.ts');
-/** Arguments for Node that start a program of this folder, from sources or from the built package. */
-export const programOf = (name: string): readonly string[] => [
-  ...(IS_SOURCE ? ['--import', import.meta.resolve('tsx')] : []),
-  fileURLToPath(new URL(`./${name}.${IS_SOURCE ? 'ts' : 'js'}`, import.meta.url)),
-];
 
 /** Starts an attempt of a run. */
 export function startWorker(home: RunHome, backend: string, env: NodeJS.ProcessEnv): WorkerProcess {

@@ -1,0 +1,158 @@
+/** PlanRun, ScoreReferences, ReferenceReport, WhatIf: work on a spec in processes of their own. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { RunConfig } from '../../config/index.js';
+import type { Plan } from '../../planning/index.js';
+import type { PlanRunResponse, Scored, ScoreReferencesResponse } from '../../gen/mrpo/runs/v1/runs.js';
+import type { RunSpec } from '../../gen/mrpo/runs/v1/spec.js';
+import { abortError } from '../../core/abort.js';
+import type { Context } from '../rpc/guard.js';
+import { runTask } from '../worker/run-task.js';
+import type { Task } from '../worker/task-lines.js';
+import type { Service } from './service.js';
+import { checkSpec } from './spec.js';
+
+const LOOK_MS = 500;
+
+/** Memory and time of a run, before anything is loaded. */
+export async function planRun(
+  service: Service,
+  spec: RunSpec | undefined,
+  device: string,
+  call: Context,
+): Promise<PlanRunResponse> {
+  const plan = (await resultOf(service, taskFor(service, 'plan', spec, call, device), call)) as Plan;
+  return {
+    device: plan.device.name,
+    deviceMemoryBytes: plan.device.memoryBytes,
+    fits: plan.fits,
+    memoryBytes: { ...plan.memory },
+    trainPairs: plan.pairs.train,
+    heldOutPairs: plan.pairs.held,
+    steps: plan.steps,
+    microBatchTokens: Math.round(plan.microBatchTokens),
+    checkpointing: plan.checkpointing,
+    secondsPerStep: plan.secondsPerStep,
+    trainingSeconds: plan.trainingSeconds,
+    evaluationSeconds: plan.evaluationSeconds,
+    totalSeconds: plan.totalSeconds,
+    scoringSeconds: Object.fromEntries(plan.scoring.map(({ reference, seconds }) => [reference, seconds])),
+    trainableWeights: Math.round(plan.trainableWeights),
+    basis: plan.device.basis,
+  };
+}
+
+/** What the cache says of a spec, as a plain object. */
+export async function reportOf(
+  service: Service,
+  kind: 'report' | 'whatif',
+  spec: RunSpec | undefined,
+  call: Context,
+): Promise<Record<string, unknown>> {
+  return (await resultOf(service, taskFor(service, kind, spec, call), call)) as Record<string, unknown>;
+}
+
+/** Scores references into the cache: on all backends that are idle, each with some of the references. */
+export async function* scoreReferences(
+  service: Service,
+  spec: RunSpec | undefined,
+  call: Context,
+): AsyncGenerator<ScoreReferencesResponse> {
+  const task = taskFor(service, 'score', spec, call);
+  const borrowed = await borrow(service, task.config.references.length, call.signal);
+  try {
+    const [first = task.backend] = borrowed.map(({ backend }) => backend);
+    if (borrowed.length > 1) {
+      yield* merged(
+        borrowed.map(({ backend }, i) =>
+          partOf(service, { ...task, backend, config: part(task.config, i, borrowed.length) }, call),
+        ),
+      );
+    }
+    // The whole, for what all references have in common: what is known by now is not scored again.
+    yield* partOf(service, { ...task, backend: first }, call, true);
+  } finally {
+    for (const { release } of borrowed) release();
+  }
+}
+
+const part = (config: RunConfig, index: number, of: number): RunConfig => ({
+  ...config,
+  references: config.references.filter((_, i) => i % of === index),
+});
+
+async function* partOf(
+  service: Service,
+  task: Task,
+  { signal }: Context,
+  whole = false,
+): AsyncGenerator<ScoreReferencesResponse> {
+  for await (const message of runTask(task, service.env, signal)) {
+    if ('result' in message) {
+      if (whole) yield { event: { $case: 'scored', value: message.result as Scored } };
+    } else {
+      const { what, done, total } = message.progress;
+      const value = { phase: 'references', work: 'score', what, done, total, unit: 'pairs' };
+      yield { event: { $case: 'progress', value } };
+    }
+  }
+}
+
+/** What several sources give, as it comes. */
+async function* merged<T>(sources: readonly AsyncGenerator<T>[]): AsyncGenerator<T> {
+  const next = (source: AsyncGenerator<T>) => source.next().then((result) => ({ source, result }));
+  const open = new Map(sources.map((source) => [source, next(source)]));
+  try {
+    while (open.size > 0) {
+      const { source, result } = await Promise.race(open.values());
+      if (result.done === true) open.delete(source);
+      else {
+        open.set(source, next(source));
+        yield result.value;
+      }
+    }
+  } finally {
+    for (const pending of open.values()) pending.catch(() => undefined);
+    await Promise.all(sources.map((source) => source.return(undefined)));
+  }
+}
+
+interface Borrowed {
+  readonly backend: string;
+  readonly release: () => void;
+}
+
+/** At least one backend, when one is free; at most as many as there is work for. */
+async function borrow({ conductor }: Service, most: number, signal: AbortSignal): Promise<Borrowed[]> {
+  for (;;) {
+    const borrowed: Borrowed[] = [];
+    for (let found = conductor.borrow(); found !== undefined; found = conductor.borrow()) {
+      borrowed.push(found);
+      if (borrowed.length >= most) break;
+    }
+    if (borrowed.length > 0) return borrowed;
+    await sleep(LOOK_MS, undefined, { signal }).catch(() => {
+      throw abortError(signal);
+    });
+  }
+}
+
+function taskFor(
+  service: Service,
+  kind: Task['kind'],
+  spec: RunSpec | undefined,
+  { caller }: Context,
+  device = '',
+): Task {
+  const { config } = checkSpec(service, spec, service.home.run('none').run, caller).loaded;
+  return { kind, config, device, backend: service.backends[0]?.address ?? 'embedded' };
+}
+
+async function resultOf({ env, gate }: Service, task: Task, { signal }: Context): Promise<unknown> {
+  const leave = await gate.enter(signal);
+  try {
+    for await (const message of runTask(task, env, signal)) if ('result' in message) return message.result;
+    return undefined;
+  } finally {
+    leave();
+  }
+}

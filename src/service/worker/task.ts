@@ -1,0 +1,114 @@
+/**
+ * Work beside runs, in a process of its own so that the service goes on answering: `node task.js` reads one task from
+ * standard input and writes lines of JSON: any number of `progress`, then `result` or `error`.
+ */
+import { text } from 'node:stream/consumers';
+import type { Backend } from '../../backend/backend.js';
+import { loadConfig } from '../../config/index.js';
+import type { RunConfig } from '../../config/index.js';
+import { MrpoError, toMrpoError } from '../../core/errors.js';
+import { loadData } from '../../data/index.js';
+import { DEVICES, planConfig } from '../../planning/index.js';
+import {
+  cacheFile,
+  createReferenceReport,
+  exploreSettings,
+  openLogpCache,
+  readReferences,
+  scoreReferences,
+  unusablePairs,
+  type LogpCache,
+} from '../../references/index.js';
+import { chooseBackend } from '../../runs/with-backend.js';
+import type { PreferencePair } from '../../data/index.js';
+import { EMBEDDED } from './exit-codes.js';
+import { failureOf } from './failure.js';
+import type { Task, TaskLine } from './task-lines.js';
+
+const say = (line: TaskLine): void => void process.stdout.write(`${JSON.stringify(line)}\n`);
+
+async function work({ kind, config: object, backend: address, device }: Task, signal: AbortSignal): Promise<unknown> {
+  const { config, baseDir } = loadConfig({ object, env: {} });
+  const chosen = chooseBackend({ signal, ...(address !== EMBEDDED && { backendAddress: address }) });
+  const data = await loadData(config.data, {
+    seed: config.training.seed,
+    signal,
+    hub: async function* (dataset, part) {
+      yield* (await chosen.open()).readDataset(dataset, { signal, ...part });
+    },
+  });
+  try {
+    if (kind === 'plan') {
+      const known = device === '' ? undefined : DEVICES[device];
+      if (device !== '' && known === undefined) throw unknownDevice(device);
+      return planConfig(config, { train: data.train, held: data.eval }, known);
+    }
+    const cache = openLogpCache({ path: cacheFile(process.env) });
+    try {
+      return await withCache(kind, {
+        config,
+        baseDir,
+        cache,
+        pairs: [...data.train, ...data.eval],
+        open: chosen.open,
+        signal,
+      });
+    } finally {
+      cache.close();
+    }
+  } finally {
+    await chosen.close();
+  }
+}
+
+interface CacheWork {
+  readonly config: RunConfig;
+  readonly baseDir: string;
+  readonly cache: LogpCache;
+  readonly pairs: readonly PreferencePair[];
+  readonly open: () => Promise<Backend>;
+  readonly signal: AbortSignal;
+}
+
+async function withCache(kind: Exclude<Task['kind'], 'plan'>, given: CacheWork): Promise<unknown> {
+  const { config, baseDir, cache, pairs, open, signal } = given;
+  if (kind === 'score') {
+    const scores = await scoreReferences({
+      config,
+      pairs,
+      backend: await open(),
+      cache,
+      signal,
+      onEvent: (event) => {
+        if (event.kind === 'scored') say({ progress: { what: event.model, done: event.done, total: event.total } });
+      },
+    });
+    return {
+      pairs: pairs.length,
+      usable: scores.usable.length,
+      references: scores.references.map((reference) => ({
+        name: reference.name,
+        model: reference.source,
+        ...reference.counts,
+        unusable: unusablePairs(reference, pairs).length,
+      })),
+    };
+  }
+  const scores = await readReferences({ config, pairs, cache, startBackend: open, signal });
+  if (kind === 'report') return createReferenceReport({ scores, pairs, objective: config.objective, baseDir });
+  const { configuredOffsets: _, ...whatif } = await exploreSettings({ scores, pairs, objective: config.objective });
+  return whatif;
+}
+
+const unknownDevice = (device: string): MrpoError =>
+  new MrpoError('usage', `device: got "${device.slice(0, 40)}", expected one of ${Object.keys(DEVICES).join(', ')}`);
+
+const stop = new AbortController();
+process.on('SIGTERM', () => stop.abort());
+try {
+  say({ result: await work(JSON.parse(await text(process.stdin)) as Task, stop.signal) });
+} catch (thrown) {
+  const error = toMrpoError(thrown);
+  say({ error: { code: error.code, message: error.message, hint: error.hint, failure: failureOf(error) } });
+  process.exitCode = 1;
+}

@@ -1,6 +1,6 @@
 """An MLflow run, where MLFLOW_TRACKING_URI says (default: MLflow's own), in MLFLOW_EXPERIMENT_NAME (default: mrpo).
 
-MLflow can only append, so it is asked how far it has come, and steps that are done again are not told again.
+MLflow can only append, so it is asked how far it has come, and steps that are done again are not sent again.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class MLflow:
         return run_id
 
     def _ask(self) -> None:
-        """The store knows best what it was told last: a process may die between a line and its mark."""
+        """The store knows best what it got last: a process may die between a line and its mark."""
         for kind, name in {"train": "loss", "eval": "eval_loss"}.items():
             steps = [metric.step for metric in self.client.get_metric_history(self.told.run, name)]
             if steps:

@@ -1,4 +1,4 @@
-"""What every tracker does, and how one that can only append is kept from being told a step twice."""
+"""What every tracker does, and how one that can only append never gets a step twice."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Tracker(Protocol):
 
 
 class Told:
-    """How far a tracker has been told, for training and evaluation each; kept in a file beside the run."""
+    """Which steps a tracker has got, for training and evaluation each; kept in a file beside the run."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -27,12 +27,15 @@ export interface Progress {
 
 /** Who answers, on which device, and what it can do. Memory in bytes. */
 export interface ServerInfo {
+  /** A client refuses one that is not {@link PROTOCOL_VERSION}. */
   readonly protocolVersion: number;
   /** Random per process: another value means that all state is gone. */
   readonly incarnation: string;
+  /** Version of mrpo that answers; "memory" for the toy. */
   readonly serverVersion: string;
   /** "cpu", "cuda:0", or "memory" for the toy. */
   readonly device: string;
+  /** Product name of the GPU or the processor. */
   readonly deviceName: string;
   /** In all; of a CPU the machine's memory. 0 for the toy. */
   readonly deviceMemoryBytes: number;
@@ -43,6 +46,7 @@ export interface ServerInfo {
   readonly maxMessageBytes: number;
   /** Of python, torch, transformers and what else decides numbers, by name. */
   readonly versions: Readonly<Record<string, string>>;
+  /** On the backend's own machine. */
   readonly processId: number;
   /** Of "train", "score", "generate", "nf4", "int8", "gguf": what this machine can do. */
   readonly capabilities: readonly string[];
@@ -104,6 +108,7 @@ export interface LoadedModel {
   readonly vocabulary: number;
   readonly layers: number;
   readonly hiddenSize: number;
+  /** Whether conversations can be rendered: with the tokenizer's own template or the one of the specification. */
   readonly hasChatTemplate: boolean;
   /** Of the weights as they lie in memory. */
   readonly memoryBytes: number;
@@ -122,6 +127,7 @@ export interface LoadedModel {
 /** One turn of a conversation. `role` is "system", "user", "assistant" or "tool". */
 export interface Message {
   readonly role: string;
+  /** The text; empty where a message has none, e.g. beside tool calls. */
   readonly content: string;
   /** Further keys for the chat template; `content` in here stands in place of the text. */
   readonly extra?: Readonly<Record<string, JsonValue>> | undefined;
@@ -166,6 +172,7 @@ export interface TokenRule {
 
 /** What became of one pair under a token rule. Token counts are after truncation. */
 export interface RowFacts {
+  /** Tokens that both responses share. */
   readonly promptTokens: number;
   /** Response tokens that are scored. */
   readonly chosenTokens: number;
@@ -193,12 +200,15 @@ export interface RowFacts {
 
 /** Pairs tokenised for one model; later calls name a pair by its index. */
 export interface RowSet {
+  /** Names the rows in later calls, until their model is unloaded. */
   readonly handle: string;
+  /** One entry per pair, in the order in which the pairs were sent. */
   readonly rows: readonly RowFacts[];
 }
 
 /** Log-probs of some rows of a row set, in nats, summed over response tokens; may be non-finite. */
 export interface ScoreChunk {
+  /** Indices of the row set. */
   readonly rows: readonly number[];
   /** In the order of `rows`. */
   readonly logps: Sides<Float64Array>;
@@ -223,6 +233,7 @@ export interface Generation {
   readonly index: number;
   /** Without special tokens. */
   readonly text: string;
+  /** Number of tokens that were generated. */
   readonly tokens: number;
   /** Ended with an end token, and not at `maxNewTokens`. */
   readonly finished: boolean;
@@ -302,10 +313,12 @@ export interface BackwardResult {
 
 /** One optimizer update from the gradients that have been added up in a step. */
 export interface CommitRequest {
+  /** The one after the last committed step. */
   readonly step: number;
   /** Exactly these micro-batches are applied, or nothing is. */
   readonly microBatches: readonly number[];
   readonly learningRate: number;
+  /** Decoupled: weights shrink by learning rate times this. */
   readonly weightDecay: number;
   /** 0 = no clipping. */
   readonly maxGradNorm: number;
@@ -315,6 +328,7 @@ export interface CommitRequest {
 export interface CommitResult {
   /** L2 norm over all trained weights, before clipping. */
   readonly gradNorm: number;
+  /** Time of the update itself. */
   readonly seconds: number;
   /** Highest use of memory so far: of the device, or of the process on a CPU. */
   readonly peakMemoryBytes: number;
@@ -408,6 +422,7 @@ export interface ExportOptions {
  * {@link BackendFault} for what the backend refuses, and with code `aborted` when their signal fires.
  */
 export interface Backend {
+  /** Who answers, as it is now: free memory and peak change. */
   info(options?: CallOptions): Promise<ServerInfo>;
   /** Hashes a model without loading it: what reference log-probs are cached under. */
   identifyModel(model: ModelSpec, options?: CallOptions): Promise<ModelIdentity>;

@@ -105,7 +105,7 @@ function roleOf(role: unknown, where: string, key: string, named: MessageKeys['r
   throw new RowProblem(`${where}: expected ${Object.keys(ROLES).join(' | ')}, got ${describeValue(role)}`);
 }
 
-/** Everything of a message that is neither its speaker nor its text: what templates may render is kept, the rest told. */
+/** Everything of a message that is neither its speaker nor its text: what templates may render is kept, the rest reported. */
 function extraOf(
   message: Row,
   roleKey: string,

@@ -15,10 +15,13 @@ export interface PreferenceData {
   readonly kind: string;
   /** What the `line` of its rows counts. */
   readonly place: RowPlace;
+  /** Name of the format of its rows. */
   readonly format: string;
+  /** In the order of the rows. */
   readonly pairs: readonly PreferencePair[];
   /** Rows, and single pairs of rows with several, that cannot be used, in order. */
   readonly dropped: readonly DroppedRow[];
+  /** Rows that were read, pairs they gave, and rows that gave none. */
   readonly counts: {
     readonly rows: number;
     readonly pairs: number;

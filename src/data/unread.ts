@@ -1,4 +1,4 @@
-/** Columns of a row that nothing reads: all are told, and those that may change what the pair means stop the reading. */
+/** Columns of a row that nothing reads: all are reported, and those that may change what the pair means stop the reading. */
 import type { ColumnMapping } from './columns.js';
 import { isList, isRow, isText, type Row } from './fields.js';
 import { describesRow } from './formats/other-texts.js';

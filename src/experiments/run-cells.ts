@@ -47,7 +47,7 @@ export interface CellsSummary {
 const LOOK_AGAIN_MS = 2000;
 
 /**
- * A cell that fails is told and stops nothing else. Ends early, between steps, when the signal fires.
+ * A cell that fails is reported and stops nothing else. Ends early, between steps, when the signal fires.
  * @returns what became of the cells that were reached.
  */
 export async function runCells(cells: readonly KeyedCell[], options: RunCellsOptions): Promise<CellsSummary> {

@@ -1,4 +1,4 @@
-/** p-values of several comparisons at once, adjusted so that each may be held against the usual 0.05. */
+/** p-values of several comparisons at once, adjusted so that each may be compared with the usual 0.05. */
 
 /**
  * Holm's step-down procedure (Scandinavian Journal of Statistics 6, 1979): controls the chance of even one false

@@ -21,7 +21,7 @@ export interface PairedDifference {
   readonly interval: Interval;
   /** Two-sided, for the hypothesis of no difference; 1 where every difference is 0. */
   readonly pValue: number;
-  /** `seeds and pairs`: speaks of other seeds and pairs. `pairs`: one seed only, so it speaks of that seed alone. */
+  /** `seeds and pairs`: holds for other seeds and pairs. `pairs`: one seed only, so it holds for that seed alone. */
   readonly over: 'seeds and pairs' | 'seeds' | 'pairs';
 }
 

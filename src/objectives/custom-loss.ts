@@ -29,6 +29,7 @@ export interface CustomLogps {
 
 /** What a custom loss is given: one pair, all log-probs in the unit of `objective.normalization`. */
 export interface CustomPair {
+  /** The policy's log-probs as they are now. */
   readonly policy: CustomLogps;
   /** In configuration order, after the trust region of `objective.clip`. */
   readonly references: readonly CustomLogps[];

@@ -24,15 +24,19 @@ export interface ModelToScore {
 
 /** Log-probs of one model on all pairs. Every column has one entry per pair asked for. */
 export interface ScoredReference {
+  /** As in metrics and reports. */
   readonly name: string;
   /** The model as the configuration names it. */
   readonly source: string;
   /** Whether it is the policy as it starts. */
   readonly isPolicy: boolean;
+  /** Content of the model that was scored. */
   readonly identity: ModelIdentity;
+  /** What the scores are cached under. */
   readonly key: ScoringKey;
   /** Aligned with the pairs; NaN log-probs where a pair is unusable or missing. */
   readonly columns: ModelColumns;
+  /** Under this model's tokenizer. */
   readonly promptTokens: Float64Array;
   /** Bits of truncation and boundary, see `FLAG`. */
   readonly flags: Uint8Array;

@@ -32,6 +32,7 @@ import { scoreModel } from './score-model.js';
 /** Which configuration's references score which pairs. */
 export interface ScoreReferencesOptions {
   readonly config: RunConfig;
+  /** One entry per row of the resulting columns. */
   readonly pairs: readonly PreferencePair[];
   readonly backend: Backend;
   readonly cache: LogpCache;

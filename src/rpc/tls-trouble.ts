@@ -1,6 +1,6 @@
 /**
  * Why two ends do not come together over TLS. grpc-js says of all of it that no connection was made: the text of the
- * last error tells some cases, and where there is none a handshake by hand tells the rest.
+ * last error shows some cases, and where there is none a handshake by hand shows the rest.
  */
 import { connect } from 'node:tls';
 import { parseAddress } from './address.js';

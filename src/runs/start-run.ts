@@ -41,11 +41,13 @@ export interface ResumeOptions extends StartOptions {
 export interface RunResult {
   /** `cancelled`: stopped on request; what was trained until then is in the folder, if training had begun. */
   readonly status: 'succeeded' | 'cancelled';
+  /** The run's folder as it is at the end. */
   readonly run: StoredRun;
 }
 
 /** A run that is going on. */
 export interface Run {
+  /** Time of the start and a random part. */
   readonly id: string;
   /** Absolute path of the run folder. */
   readonly folder: string;

@@ -26,6 +26,7 @@ export interface SessionOptions extends BackendChoice, CacheChoice, LossChoice {
 export interface SessionStep extends Pick<StepOutcome, 'measures' | 'microBatches' | 'tokens'> {
   /** Counted from 1. */
   readonly step: number;
+  /** Passes over the data after this step: 0.25, 0.5, ... */
   readonly epoch: number;
   readonly learningRate: number;
   /** Before clipping. */

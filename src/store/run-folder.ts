@@ -56,7 +56,9 @@ export type MetricsLine = Readonly<Record<string, unknown>>;
 /** A run read back from its folder. */
 export interface StoredRun {
   readonly folder: RunFolder;
+  /** Every default applied, paths absolute. */
   readonly config: RunConfig;
+  /** With a status that is true now, also where the run's process was killed. */
   readonly record: RunRecord;
   /** Lines of metrics.jsonl in order. */
   readonly metrics: readonly MetricsLine[];

@@ -35,12 +35,16 @@ export interface RunRecord {
     readonly node: string;
     readonly processId: number;
   };
+  /** Absent until the backend has answered. */
   readonly backend?: BackendFacts | undefined;
   /** What `mrpo plan` would have said, made before anything was loaded. */
   readonly plan?: PlanFacts | undefined;
+  /** Absent until the policy is loaded. */
   readonly policy?: ModelFacts | undefined;
+  /** One entry per reference, in configuration order; absent until all are scored. */
   readonly references?: readonly ReferenceFacts[] | undefined;
   readonly data?: DataFacts | undefined;
+  /** Absent until training has ended. */
   readonly training?: TrainingFacts | undefined;
   /** Where the trained weights are kept when the export has failed; absent otherwise. */
   readonly keptWeights?: string | undefined;

@@ -1,6 +1,6 @@
 /**
  * One experiment tracker in a Python process of its own (py_backend/trackers): lines of JSON go in, and nothing that
- * happens there can stop the run. A tracker that fails, dies or cannot keep up is told once and left.
+ * happens there can stop the run. A tracker that fails, dies or cannot keep up is reported once and left out.
  */
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';

@@ -1,4 +1,4 @@
-/** All trackers of a run as one: what they are told, and what became of each. */
+/** All trackers of a run as one: what they get, and what became of each. */
 import type { TrackerName } from '../config/index.js';
 import { startTracker, type EndStatus, type TrackedRun, type TrackerProcess } from './tracker-process.js';
 

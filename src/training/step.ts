@@ -2,7 +2,7 @@
  * Optimizer steps: forward, loss and gradient in TypeScript, backward, for each micro-batch; then one commit that names
  * them all. Only log-probs are waited for, and where memory allows two forwards at once the device works on one while the
  * gradient of the other is on its way; backward, commit and the forwards of the next step are queued behind each other.
- * Running out of memory drops the step and starts it again after a moment, then with half of what is held together: the
+ * Running out of memory drops the step and starts it again after a moment, then with half of what was in memory together: the
  * loss is a sum over pairs and each pair's share is divided by the step's number of pairs, so the gradient stays the same.
  * When the stream to the trainer breaks off, the step is sent again, or its answer fetched if it was applied already.
  */

@@ -1,5 +1,5 @@
 /**
- * How many tokens a step holds on the device together. Running out of memory halves it; after steps that went well it
+ * How many tokens of a step are on the device together. Running out of memory halves it; after steps that went well it
  * grows back, because what took the memory (another process, a longer pair) may be gone. A growth that fails makes the next one wait
  * longer.
  */
@@ -27,7 +27,7 @@ export const startBudget = (tokens: number): TokenBudgetState => ({
   grown: false,
 });
 
-/** The budget after a step that ended with `held` tokens: as many as it began with, or fewer after faults. */
+/** The budget after a step that ended with `held` tokens together: as many as it began with, or fewer after faults. */
 export function budgetAfterStep(budget: TokenBudgetState, held: number): TokenBudgetState {
   if (held < budget.tokens) {
     const wait = budget.grown ? Math.min(2 * budget.wait, LONGEST_WAIT) : budget.wait;

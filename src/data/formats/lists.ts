@@ -26,7 +26,7 @@ const numberInside =
       return { score: direction * value, shown: `${key} ${value}` };
     });
 
-/** openbmb/UltraFeedback: four completions to an instruction, scored by GPT-4; scored here by `overall_score` unless told otherwise. */
+/** openbmb/UltraFeedback: four completions to an instruction, scored by GPT-4; scored here by `overall_score` unless the user says otherwise. */
 export const ultraFeedback = listFormat({
   name: 'ultrafeedback',
   summary: '{instruction, completions: [{response, overall_score, ...}]}: scored answers',

@@ -79,7 +79,7 @@ function requireBounded(path: string, { row_groups }: FileMetaData, limit: numbe
 /** Least memory of a cell, whatever it holds. */
 const CELL_BYTES = 8;
 
-/** The unpackers, each of which is told how much it may give: more than the file claimed for all is a lie. */
+/** The unpackers, each with a limit of how much it may give: more than the file claimed for all is a lie. */
 function boundedCompressors(limit: number): Compressors {
   const entries = Object.entries(compressors).map(([codec, unpack]) => [
     codec,

@@ -4,7 +4,7 @@ import type { LineStarts } from './line-starts.js';
 
 /**
  * The chunks as they are, once they are known to be UTF-8; copied, because a parser keeps them longer than they are valid.
- * @param lines told of every chunk before it is passed on.
+ * @param lines gets every chunk before it is passed on.
  * @throws MrpoError `data` at the first chunk that is not UTF-8, or at the end of a text that ends inside a character.
  */
 export async function* utf8Chunks(

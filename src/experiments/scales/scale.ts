@@ -37,6 +37,6 @@ export interface Scale {
   readonly fullFineTuning: Choice;
   /** Number of seeds for small and for big data sets. */
   readonly seeds: { readonly small: number; readonly big: number };
-  /** Whether values may be held against the paper's, and not only directions. */
+  /** Whether values may be compared with the paper's, and not only directions. */
   readonly comparesValues: boolean;
 }

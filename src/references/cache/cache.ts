@@ -52,6 +52,7 @@ export interface LogpCache {
   prune(pruning: Pruning): PruningResult;
   /** Bytes on disk, write-ahead log included. */
   bytes(): number;
+  /** Closes the file; the cache cannot be used afterwards. */
   close(): void;
 }
 
@@ -59,6 +60,7 @@ export interface LogpCache {
 export interface CacheOptions {
   /** Default: see {@link cacheFile}. ":memory:" for a cache that ends with the process. */
   readonly path?: string | undefined;
+  /** How claims of this process are kept alive. Default: a heartbeat every 10 s. */
   readonly timing?: Partial<ClaimTiming> | undefined;
 }
 

@@ -18,7 +18,7 @@ const keyValues = (key: ScoringKey): (string | number)[] => [
   key.template,
 ];
 
-/** The number of a scoring, `undefined` when the cache has never heard of it. */
+/** The number of a scoring, `undefined` when the cache does not know it. */
 export function findScoring(database: CacheDatabase, key: ScoringKey): number | undefined {
   const row = database
     .prepare(`SELECT id FROM scorings WHERE ${KEY_TEST}`)

@@ -16,7 +16,8 @@ const LAYERS = [
   ['store'],
   ['reports'],
   ['runs'],
-  ['sdk', 'experiments', 'service', 'page'],
+  ['sdk', 'experiments', 'service'],
+  ['page'],
   ['cli'],
 ];
 

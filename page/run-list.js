@@ -3,7 +3,7 @@ import { html, useEffect, useState } from './lib/preact.js';
 import { listRuns } from './api.js';
 import { durationText, numberText, percentText, timeText } from './format.js';
 
-const LOOK_MS = 3000;
+const LOOK_MS = 5000;
 
 export function RunList({ onError }) {
   const [runs, setRuns] = useState(undefined);

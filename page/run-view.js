@@ -7,7 +7,7 @@ import { durationText, numberText, percentText, timeText } from './format.js';
 import { useRun } from './watch.js';
 
 export function RunView({ id, controls, theme, onError }) {
-  const { run, parts, events, version, series, lost } = useRun(id, onError);
+  const { run, parts, events, version, series, lost, again } = useRun(id, onError);
   if (run === undefined) return html`<h1 tabindex="-1">${id}</h1><p role="status">Reading the run…</p>`;
   const shown = [{ name: id, series, longerIsChosen: parts?.longerIsChosen }];
   const charts = (list) =>
@@ -27,7 +27,7 @@ export function RunView({ id, controls, theme, onError }) {
       html`<label>step ${run.step} of ${run.totalSteps}${run.etaSeconds > 0 ? `, ${durationText(run.etaSeconds)} left` : ''}
         <progress value=${run.step} max=${run.totalSteps}></progress></label>`
     }
-    <${Actions} run=${run} controls=${controls} onDone=${() => undefined} />
+    <${Actions} run=${run} controls=${controls} onDone=${() => run.ended && again()} />
     <div class="cards">
       ${card('loss of the newest step', numberText(run.measures.loss))}
       ${card('accuracy without reference, held out', percentText(run.evaluation['accuracies/per_token']))}

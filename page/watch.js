@@ -9,6 +9,7 @@ const DRAW_MS = 300;
 
 export function useRun(id, onError) {
   const [state, setState] = useState({ run: undefined, parts: undefined, events: [], version: 0, lost: false });
+  const [round, setRound] = useState(0);
   const series = useRef(createSeries());
   useEffect(() => {
     const stop = new AbortController();
@@ -52,6 +53,8 @@ export function useRun(id, onError) {
       stop.abort();
       clearTimeout(drawn);
     };
-  }, [id]);
-  return { ...state, series: series.current };
+  }, [id, round]);
+  // A run that had ended and goes on again is watched again.
+  const again = () => setRound(round + 1);
+  return { ...state, series: series.current, again };
 }

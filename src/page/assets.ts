@@ -6,7 +6,7 @@ import { PROJECT_ROOT } from '../backend/python.js';
 import { MACHINE_CHARTS, TRAINING_CHARTS } from '../reports/chart-list.js';
 import { STYLE } from '../reports/style.js';
 
-/** One file, with its media type. */
+/** One file as it is answered: its media type and its bytes. */
 export interface Asset {
   readonly type: string;
   readonly body: Buffer;

@@ -2,10 +2,13 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { VERSION } from '../core/version.js';
+import { pauseFor } from '../training/lost-connection.js';
 import { isRunFolder, readRun, runFolder, type StoredRun } from '../store/run-folder.js';
 import { PageError, type PageEvent, type PageSource, type RunSummary } from './source.js';
 
 const DEPTH = 3;
+/** Between two looks at a folder. */
+const LOOK_MS = 500;
 
 /**
  * Shows the runs of a folder; it can look and change nothing.
@@ -31,7 +34,18 @@ export function folderSource(root: string): PageSource {
     get: (_, id) => get(id),
     stored: async (_, id) => readRun(await pathOf(id)),
     metricsFile: async (_, id) => runFolder(await pathOf(id)).file('metrics'),
-    events: async (_, id, after) => eventsOf(await readRun(await pathOf(id))).filter(({ seq }) => seq > after),
+    async *follow(_, id, signal) {
+      const path = await pathOf(id);
+      for (let [seq, last] = [0, '']; !signal.aborted; await pauseFor(LOOK_MS, signal)) {
+        const stored = await readRun(path);
+        const run = summaryOf(id, stored);
+        const events = eventsOf(stored).filter((event) => event.seq > seq);
+        const now = JSON.stringify(run);
+        if (now !== last || events.length > 0) yield { run, events };
+        [seq, last] = [events.at(-1)?.seq ?? seq, now];
+        if (run.ended) return;
+      }
+    },
     act: () =>
       Promise.reject(new PageError(405, 'runs are only looked at here', 'A service (mrpo serve) can stop them.')),
   };

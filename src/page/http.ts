@@ -17,13 +17,14 @@ import { runParts } from './run-parts.js';
 import { PageError, type Caller, type PageSource, type RunVerb } from './source.js';
 import { streamRun } from './stream.js';
 
-/** What the page shows, and under which names it may be called. */
+/** Where runs come from, and what a caller must get right. */
 export interface PageOptions {
   readonly source: PageSource;
   /** Names that a browser may call this server by, without port: against pages that point a name of theirs here. */
   readonly hosts: ReadonlySet<string>;
   /** Streams at once. Default 500. */
   readonly maxStreams?: number | undefined;
+  readonly onDefect?: ((error: Error) => void) | undefined;
 }
 
 const HEADERS: Readonly<Record<string, string>> = {
@@ -39,8 +40,13 @@ const HEADERS: Readonly<Record<string, string>> = {
 const VERBS: readonly string[] = ['cancel', 'pause', 'resume'] satisfies RunVerb[];
 const RUN_PATH = /^\/api\/runs\/([\w.~-]{1,200})(?:\/(\w+))?$/;
 
-/** Answers requests for the page; every answer has the headers that keep other sites out. */
-export function pageListener({ source, hosts, maxStreams = 500 }: PageOptions): RequestListener {
+/** Answers every request, errors as JSON `{"error": {"message", "hint"}}`. */
+export function pageListener({
+  source,
+  hosts,
+  maxStreams = 500,
+  onDefect = () => undefined,
+}: PageOptions): RequestListener {
   const assets = loadAssets();
   let streams = 0;
 
@@ -78,7 +84,11 @@ export function pageListener({ source, hosts, maxStreams = 500 }: PageOptions): 
   return (request, response) => {
     for (const [name, value] of Object.entries(HEADERS)) response.setHeader(name, value);
     request.resume(); // no call has a body
-    answer(request, response).catch((thrown: unknown) => tell(response, thrown));
+    answer(request, response).catch((thrown: unknown) => {
+      const error = asPageError(thrown);
+      if (error.status === 500) onDefect(thrown instanceof Error ? thrown : new Error(String(thrown)));
+      tell(response, error);
+    });
   };
 }
 
@@ -113,9 +123,8 @@ function requireOwnOrigin({ headers }: IncomingMessage): void {
 }
 
 /** Every error as JSON; only of those that are meant for a caller more than a general word. */
-function tell(response: ServerResponse, thrown: unknown): void {
+function tell(response: ServerResponse, { status, message, hint }: PageError): void {
   if (response.headersSent) return void response.destroy();
-  const { status, message, hint } = asPageError(thrown);
   response.statusCode = status;
   response.setHeader('content-type', 'application/json; charset=utf-8');
   response.end(JSON.stringify({ error: { message, hint } }));

@@ -1,7 +1,7 @@
 /** Reads a metrics file as it grows, and notices when a run went back and its end was written anew. */
 import { open } from 'node:fs/promises';
 
-/** New lines of a metrics file. */
+/** Lines of a metrics file that were not read before. */
 export interface MetricsChunk {
   readonly lines: readonly unknown[];
   /** The lines before these are no longer true: these begin the file. */
@@ -18,7 +18,7 @@ export interface MetricsTail {
 const PROOF = 256;
 const CHUNK = 8 * 2 ** 20;
 
-/** Begins at the start of the file, whether or not it is there. */
+/** Begins at the start of a file that may not be there yet. */
 export function tailMetrics(path: string): MetricsTail {
   let at = 0;
   let proof: Buffer = Buffer.alloc(0);

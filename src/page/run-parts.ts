@@ -6,10 +6,9 @@ import { settingsSection } from '../reports/settings-section.js';
 import { reportRun } from '../runs/write-run-report.js';
 import type { StoredRun } from '../store/run-folder.js';
 
-/** What the page shows of one run. */
+/** What the view of one run needs beside its metrics. */
 export interface RunParts {
   readonly summary: string;
-  /** Share of held-out pairs whose chosen response is the longer one. */
   readonly longerIsChosen: number | undefined;
   /** Steps where the run went on after an interruption. */
   readonly marks: readonly { readonly x: number; readonly text: string }[];
@@ -19,7 +18,7 @@ export interface RunParts {
   readonly sections: readonly { readonly title: string; readonly html: string }[];
 }
 
-/** The parts of a stored run, finished or not. */
+/** From the run folder; of an unfinished run, what is there. */
 export function runParts(run: StoredRun): RunParts {
   const shown = reportRun(run);
   const runs = [{ ...shown, metrics: [] }]; // curves over time are the page's own

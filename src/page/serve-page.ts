@@ -7,7 +7,7 @@ import { MrpoError } from '../core/errors.js';
 import { pageListener } from './http.js';
 import type { PageSource } from './source.js';
 
-/** Where the page listens, and what it shows. */
+/** Where the page listens, and for whom. */
 export interface ServePageOptions {
   readonly source: PageSource;
   /** Default 127.0.0.1. */
@@ -20,26 +20,28 @@ export interface ServePageOptions {
   readonly tls?: { readonly cert: string; readonly key: string } | undefined;
   /** Whether the source refuses callers without a token. */
   readonly hasTokens: boolean;
+  /** Told of every failure that is no answer to a caller. */
+  readonly onDefect?: ((error: Error) => void) | undefined;
 }
 
-/** A page that listens. */
+/** A page that can be opened. */
 export interface ServedPage {
   /** `http://127.0.0.1:7331/` */
   readonly url: string;
-  /** Ends open streams and stops to listen. */
   close(): Promise<void>;
 }
 
-/** The port where no other is asked for. */
+/** Where the page is looked for first. */
 export const PAGE_PORT = 7331;
+
+/** An address that cannot be listened on: in use, or not of this machine. */
+export class PageTaken extends MrpoError {}
+
 const LOOPBACK = ['127.0.0.1', 'localhost', '[::1]'];
 
-/**
- * Listens and serves the page.
- * @throws MrpoError `usage` for an address that other machines reach without TLS or tokens, or that is taken.
- */
+/** @throws MrpoError `usage` for an address that other machines reach without TLS or tokens, or that is taken. */
 export async function servePage(options: ServePageOptions): Promise<ServedPage> {
-  const { source, host = '127.0.0.1', port = PAGE_PORT, names = [], tls, hasTokens } = options;
+  const { source, host = '127.0.0.1', port = PAGE_PORT, names = [], tls, hasTokens, onDefect } = options;
   const local = LOOPBACK.includes(host) || host === '::1';
   if (!local && (tls === undefined || !hasTokens)) {
     throw new MrpoError('usage', `page: ${host} is reached from other machines; expected TLS and tokens`, {
@@ -49,7 +51,7 @@ export async function servePage(options: ServePageOptions): Promise<ServedPage> 
   const hosts = new Set(
     [...LOOPBACK, host.includes(':') ? `[${host}]` : host, ...names].map((name) => name.toLowerCase()),
   );
-  const listener = pageListener({ source, hosts });
+  const listener = pageListener({ source, hosts, onDefect });
   const server =
     tls === undefined
       ? createHttpServer(listener)
@@ -73,7 +75,7 @@ const listen = (server: Server, host: string, port: number): Promise<void> =>
   new Promise((resolve, reject) => {
     server.once('error', (cause) =>
       reject(
-        new MrpoError('usage', `page: cannot listen on ${host}:${port}: ${cause.message}`, {
+        new PageTaken('usage', `page: cannot listen on ${host}:${port}: ${cause.message}`, {
           cause,
           hint: 'Name another port.',
         }),

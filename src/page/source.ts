@@ -1,7 +1,7 @@
 /** What the page shows runs from: the service, or run folders alone. */
 import type { StoredRun } from '../store/run-folder.js';
 
-/** What a page can ask of a run. */
+/** What a caller can ask of a run. */
 export type RunVerb = 'cancel' | 'pause' | 'resume';
 
 /** A run in a list. States are the service's, in capitals. */
@@ -30,7 +30,7 @@ export interface RunSummary {
   readonly ended: boolean;
 }
 
-/** One event of a run as a line of text; `seq` counts from 1, `time` is ISO 8601. */
+/** Something that happened to a run, in a line. */
 export interface PageEvent {
   readonly seq: number;
   readonly time: string;
@@ -38,12 +38,19 @@ export interface PageEvent {
   readonly text: string;
 }
 
+/** What is new of a run. */
+export interface PageNews {
+  readonly run?: RunSummary | undefined;
+  /** Without the steps: the metrics have them. */
+  readonly events?: readonly PageEvent[] | undefined;
+}
+
 /** Whoever asks, as far as the page knows. */
 export interface Caller {
   readonly token: string | undefined;
 }
 
-/** Gives runs to the page, and decides what each caller may see and do. */
+/** Runs, as far as a caller may see them. Each call throws a {@link PageError} for one who may not. */
 export interface PageSource {
   /** @throws MrpoError or {@link PageError} for a caller who may not look. */
   info(caller: Caller): Promise<{ readonly version: string; readonly role: string; readonly controls: boolean }>;
@@ -54,8 +61,8 @@ export interface PageSource {
   stored(caller: Caller, id: string): Promise<StoredRun | undefined>;
   /** Path of its metrics file, there or not. */
   metricsFile(caller: Caller, id: string): Promise<string>;
-  /** Those behind `after`, without the steps. */
-  events(caller: Caller, id: string, after: number): Promise<readonly PageEvent[]>;
+  /** At first how it is and what has happened, then every change, until the run has ended or the signal fires. */
+  follow(caller: Caller, id: string, signal: AbortSignal): AsyncIterable<PageNews>;
   act(caller: Caller, id: string, verb: RunVerb): Promise<RunSummary>;
 }
 

@@ -1,15 +1,15 @@
 /** A run as it goes on, one JSON object a line: {"run"}, {"metrics", "reset"}, {"events"}, {"alive"}; ends with the run. */
 import type { ServerResponse } from 'node:http';
 import { tailMetrics } from './metrics-tail.js';
-import type { Caller, PageSource } from './source.js';
+import type { Caller, PageNews, PageSource } from './source.js';
 
-/** Between two looks at files and store. */
+/** Between two looks at the metrics. */
 const LOOK_MS = 500;
 const ALIVE_MS = 15_000;
 /** A reader that takes nothing for so long is let go. */
 const SLOW_MS = 30_000;
 
-/** Writes to the response until the run ends or the reader goes away. */
+/** Answers a call; resolves when the run has ended or the caller has gone. */
 export async function streamRun(
   source: PageSource,
   caller: Caller,
@@ -18,35 +18,51 @@ export async function streamRun(
 ): Promise<void> {
   const gone = new AbortController();
   response.once('close', () => gone.abort());
-  let run = await source.get(caller, id); // who may not, hears it before anything is streamed
-  const tail = tailMetrics(await source.metricsFile(caller, id));
+  const tail = tailMetrics(await source.metricsFile(caller, id)); // who may not look, hears it before anything is streamed
   response.setHeader('content-type', 'application/x-ndjson; charset=utf-8');
-  let seq = 0;
   let said = Date.now();
-  let last = '';
   const say = async (message: object): Promise<void> => {
     said = Date.now();
-    if (!response.write(`${JSON.stringify(message)}\n`)) await drained(response);
+    if (!gone.signal.aborted && !response.write(`${JSON.stringify(message)}\n`)) await drained(response);
   };
-  while (!gone.signal.aborted) {
-    const { ended } = run;
-    const now = JSON.stringify(run);
-    if (now !== last) await say({ run });
-    last = now;
-    const events = await source.events(caller, id, seq);
-    if (events.length > 0) await say({ events });
-    seq = events.at(-1)?.seq ?? seq;
-    for (;;) {
+  const sayMetrics = async (): Promise<void> => {
+    for (let more = true; more && !gone.signal.aborted;) {
       const { lines, reset } = await tail.next();
-      if (lines.length > 0 || reset) await say({ metrics: lines, reset });
-      if (lines.length === 0 || gone.signal.aborted) break;
+      more = lines.length > 0;
+      if (more || reset) await say({ metrics: lines, reset });
     }
-    if (ended) break; // its last lines were read behind its end
-    if (Date.now() - said > ALIVE_MS) await say({ alive: true });
-    await pause(LOOK_MS, gone.signal);
-    run = await source.get(caller, id);
+  };
+  const news = source.follow(caller, id, gone.signal)[Symbol.asyncIterator]();
+  let next: Promise<IteratorResult<PageNews>> | undefined;
+  try {
+    for (;;) {
+      next ??= news.next();
+      const came = await within(next, LOOK_MS);
+      if (gone.signal.aborted) break;
+      if (came !== undefined) {
+        next = undefined;
+        if (came.done === true) break;
+        const { run, events = [] } = came.value;
+        if (run !== undefined) await say({ run });
+        if (events.length > 0) await say({ events });
+      }
+      await sayMetrics();
+      if (Date.now() - said > ALIVE_MS) await say({ alive: true });
+    }
+    await sayMetrics(); // its last lines
+    response.end();
+  } finally {
+    gone.abort();
+    next?.catch(() => undefined);
+    await news.return?.();
   }
-  response.end();
+}
+
+/** What comes within so many ms; undefined without. */
+function within<T>(promise: Promise<T>, ms: number): Promise<T | undefined> {
+  let timer: NodeJS.Timeout;
+  const late = new Promise<undefined>((resolve) => (timer = setTimeout(() => resolve(undefined), ms)));
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
 
 function drained(response: ServerResponse): Promise<void> {
@@ -58,17 +74,5 @@ function drained(response: ServerResponse): Promise<void> {
       resolve();
     };
     response.once('drain', done).once('close', done);
-  });
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(done, ms);
-    function done(): void {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    }
-    signal.addEventListener('abort', done, { once: true });
   });
 }

@@ -2,7 +2,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { PageError, type Caller, type PageSource } from './source.js';
 
-/** The same source behind a token; a caller without it gets status 401. */
+/** The same source; callers without the token get a 401. */
 export function withToken(source: PageSource, token: string): PageSource {
   const wanted = digest(token);
   const require = (caller: Caller): void => {
@@ -20,7 +20,10 @@ export function withToken(source: PageSource, token: string): PageSource {
     get: guarded(source.get),
     stored: guarded(source.stored),
     metricsFile: guarded(source.metricsFile),
-    events: guarded(source.events),
+    follow(caller, ...rest) {
+      require(caller);
+      return source.follow(caller, ...rest);
+    },
     act: guarded(source.act),
   };
 }

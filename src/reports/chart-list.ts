@@ -3,7 +3,7 @@
 /** How a measure is drawn: `smoothed` with each step pale behind it, `dots` for few points, `plain` as it is. */
 export type LineStyle = 'smoothed' | 'dots' | 'plain';
 
-/** One chart: its words, and the measures it draws. */
+/** One chart: which measures of a metrics line it draws, and how. */
 export interface ChartDefinition {
   readonly title: string;
   /** Plain words: what this shows and what to look for. */

@@ -25,6 +25,8 @@ export interface ServeOptions {
   readonly home: string;
   /** `host:port` (port 0 = any free one) or `unix:/path`. */
   readonly address: string;
+  /** A socket (`unix:/path`) that it listens at too, with the same tokens and without TLS: for the page of this process. */
+  readonly inner?: string | undefined;
   /** Default: one embedded backend. */
   readonly backends?: readonly BackendSlots[] | undefined;
   /** File of token hashes. Default: none; then only this machine may call, and everyone on it is an admin. */
@@ -99,11 +101,13 @@ export async function startService(options: ServeOptions): Promise<RunsService> 
   try {
     const handlers = runServiceHandlers(service, guard);
     const server = await startServer({ address: options.address, tls: options.tls, handlers, callerOf });
+    const inner =
+      options.inner === undefined ? undefined : await startServer({ address: options.inner, handlers, callerOf });
     return {
       address: server.address,
       service,
       async stop() {
-        await server.stop(CALLS_GRACE_MS);
+        await Promise.all([server.stop(CALLS_GRACE_MS), inner?.stop(CALLS_GRACE_MS)]);
         await close(RUNS_GRACE_MS);
       },
     };

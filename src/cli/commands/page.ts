@@ -8,7 +8,7 @@ import { PAGE_PORT, servePage } from '../../page/serve-page.js';
 import { withToken } from '../../page/with-token.js';
 import type { CliIo } from '../command.js';
 
-/** Adds `mrpo page`, which serves until Ctrl-C. */
+/** Adds `mrpo page`. */
 export function registerPage(program: Command, io: CliIo): void {
   program
     .command('page')

@@ -4,6 +4,10 @@ import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { MrpoError } from '../../core/errors.js';
+import { makePrivateFolder } from '../../backend/embedded/private-folder.js';
+import { PAGE_PORT, PageTaken, servePage, type ServedPage } from '../../page/serve-page.js';
+import { serviceSource } from '../../page/service-source.js';
+import type { PageSource } from '../../page/source.js';
 import { startService } from '../../service/serve.js';
 import { isRole, makeToken, ROLES } from '../../service/access/tokens.js';
 import { parseBackend } from '../../service/queue/slots.js';
@@ -22,6 +26,8 @@ interface ServeCommandOptions {
   readonly maxWaiting: string;
   readonly maxUploadGb: string;
   readonly allowModules?: boolean;
+  readonly page: string;
+  readonly pageName: readonly string[];
   readonly json?: boolean;
 }
 
@@ -55,7 +61,9 @@ export function registerServe(program: Command, io: CliIo): void {
     .option('--max-waiting <number>', 'runs of one tenant that may wait', '100')
     .option('--max-upload-gb <number>', 'what one tenant may upload in all, in GiB', '10')
     .option('--allow-modules', 'let specs name code (objective.module) below the roots')
-    .option('--json', 'print one JSON object when it listens: address, home')
+    .option('--page <host:port>', 'where the web page is served, or off', `127.0.0.1:${PAGE_PORT}`)
+    .option('--page-name <name>', 'a further name that browsers may call the page by; may be given again', collect, [])
+    .option('--json', 'print one JSON object when it listens: address, page, home')
     .addHelpText(
       'after',
       `
@@ -75,8 +83,10 @@ async function serve(options: ServeCommandOptions, io: CliIo): Promise<void> {
   if (options.newToken !== undefined) return newToken(options, io);
   const path = (file: string): string => resolve(io.cwd, file);
   const home = path(options.home ?? io.env['MRPO_SERVICE_HOME'] ?? join(homedir(), '.local', 'share', 'mrpo'));
+  const inner = makePrivateFolder();
   const service = await startService({
     home,
+    inner: `unix:${inner.socket}`,
     address: options.address,
     backends: (options.backend.length === 0 ? ['embedded'] : options.backend).map(parseBackend),
     roots: (options.roots ?? ['.']).map(path),
@@ -90,11 +100,48 @@ async function serve(options: ServeCommandOptions, io: CliIo): Promise<void> {
     env: io.env,
     onLog: (line) => io.note(`${line}\n`),
   });
-  if (options.json === true) printJson(io, { address: service.address, home, processId: process.pid });
-  else io.note(`listening at ${service.address}; runs are in ${home}; Ctrl-C ends it\n`);
+  const source = serviceSource({ address: `unix:${inner.socket}` });
+  const page = await openPage(options, source, path, io);
+  const facts = { address: service.address, page: page?.url, home };
+  if (options.json === true) printJson(io, { ...facts, processId: process.pid });
+  else
+    io.note(`listening at ${facts.address}${page && `, page at ${page.url}`}; runs are in ${home}; Ctrl-C ends it\n`);
   if (!io.signal.aborted) await new Promise((done) => io.signal.addEventListener('abort', done, { once: true }));
   io.note('runs stop at their next step and go on when the service is back\n');
+  await page?.close();
+  source.close();
   await service.stop();
+  inner.remove();
+}
+
+/** A page that cannot be served stops no service; only an address that must not be used so does. */
+async function openPage(
+  options: ServeCommandOptions,
+  source: PageSource,
+  path: (file: string) => string,
+  io: CliIo,
+): Promise<ServedPage | undefined> {
+  if (options.page === 'off') return undefined;
+  if (options.tlsClientCa !== undefined) {
+    io.note('no page: a browser has no client certificate of this service\n');
+    return undefined;
+  }
+  const [, host = '', port = ''] = /^(.+):(\d+)$/.exec(options.page) ?? [];
+  if (host === '') throw new MrpoError('usage', `--page: got "${options.page}", expected HOST:PORT or off`);
+  const tls = tlsFrom(options);
+  return servePage({
+    source,
+    host: host.replace(/^\[(.*)\]$/, '$1'),
+    port: Number(port),
+    names: options.pageName,
+    tls: tls && { cert: path(tls.cert), key: path(tls.key) },
+    hasTokens: options.tokens !== undefined,
+    onDefect: (error) => io.note(`page: ${error.stack ?? error.message}\n`),
+  }).catch((thrown: unknown) => {
+    if (!(thrown instanceof PageTaken)) throw thrown;
+    io.note(`no page: ${thrown.message}\n`);
+    return undefined;
+  });
 }
 
 function newToken({ newToken: asked = '', tokens }: ServeCommandOptions, io: CliIo): void {

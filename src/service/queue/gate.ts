@@ -8,7 +8,7 @@ export interface Gate {
   enter(signal: AbortSignal): Promise<() => void>;
 }
 
-/** @param atOnce Places. @param waiting Who may wait for one. */
+/** A gate with all its places free. @param atOnce Places. @param waiting Who may wait for one. */
 export function createGate(atOnce: number, waiting: number): Gate {
   let inside = 0;
   const queue: (() => void)[] = [];

@@ -12,7 +12,10 @@ export type TaskMessage = { readonly progress: TaskProgress } | { readonly resul
 
 const LAST_LINES = 5;
 
-/** @throws RunsFault `not_scored`, `spec_invalid` or `work_failed` with what the task failed with. */
+/**
+ * Runs one task in a process of its own and passes on what it says.
+ * @throws RunsFault `not_scored`, `spec_invalid` or `work_failed` with what the task failed with.
+ */
 export async function* runTask(task: Task, env: NodeJS.ProcessEnv, signal: AbortSignal): AsyncGenerator<TaskMessage> {
   const child = spawn(process.execPath, programOf('task'), { env, stdio: ['pipe', 'pipe', 'pipe'] });
   const stop = (): void => void child.kill('SIGTERM');

@@ -21,7 +21,7 @@ from torch import nn
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class MaskPart:
     """Consecutive tokens of one pair in a row. part: 0 = trunk or chosen, 1 = rejected. scored: how many of them are
     scored, which is what the end of the last layer sees."""
 
@@ -33,7 +33,7 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    stretches: tuple[Stretch, ...]
+    stretches: tuple[MaskPart, ...]
     seeds: Sequence[int]
 
 
@@ -41,7 +41,7 @@ _row: ContextVar[_Row | None] = ContextVar("dropout_row", default=None)
 
 
 @contextmanager
-def masks_of(stretches: tuple[Stretch, ...], seeds: Sequence[int] | None) -> Iterator[None]:
+def masks_of(stretches: tuple[MaskPart, ...], seeds: Sequence[int] | None) -> Iterator[None]:
     """While it is open, a forward in this thread is of this row. seeds: one a pair of the call; None = torch's own."""
     token = _row.set(None if seeds is None else _Row(stretches, seeds))
     try:
@@ -74,7 +74,7 @@ def _forward(self: nn.Module, x: torch.Tensor) -> torch.Tensor:
     return x * keep * (1 / (1 - self.p))
 
 
-def _counts(stretches: tuple[Stretch, ...], x: torch.Tensor) -> list[int] | None:
+def _counts(stretches: tuple[MaskPart, ...], x: torch.Tensor) -> list[int] | None:
     """Tokens of each stretch in x: all, or the scored ones. None for a layer that sees others (an expert's share)."""
     for counts in ([s.tokens for s in stretches], [s.scored for s in stretches]):
         if sum(counts) == x.shape[-2] and x.numel() == x.shape[-2] * x.shape[-1]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import torch
 
-from .pair_dropout import Stretch
+from .pair_dropout import MaskPart
 from .pairs import TokenPair
 from .spans import Span, place, positions
 from .staging import to_device
@@ -42,7 +42,7 @@ class Row:
     targets: torch.Tensor
     sequences: torch.Tensor
     lengths: torch.Tensor
-    stretches: tuple[Stretch, ...]
+    stretches: tuple[MaskPart, ...]
 
 
 def plain_rows(pairs: Sequence[TokenPair], device: torch.device) -> list[Row]:
@@ -127,10 +127,10 @@ def _row(
     )
 
 
-def _with_scored(stretches: Sequence[tuple[int, int, int]], distinct: Sequence[int]) -> tuple[Stretch, ...]:
+def _with_scored(stretches: Sequence[tuple[int, int, int]], distinct: Sequence[int]) -> tuple[MaskPart, ...]:
     found, start = [], 0
     for pair, part, tokens in stretches:
         scored = bisect_left(distinct, start + tokens) - bisect_left(distinct, start)
-        found.append(Stretch(pair, part, tokens, scored))
+        found.append(MaskPart(pair, part, tokens, scored))
         start += tokens
     return tuple(found)

@@ -19,10 +19,10 @@ HELD_OUT_PAIRS = 120
 HELD_OUT_FACTS = 0.3  # share of each skill's facts that no training pair is about
 
 
-Row = dict[str, Any]  # TRL's conversational form, and beside it the skill and the right answer for whoever checks
+WorldRow = dict[str, Any]  # TRL's conversational form, and beside it the skill and the right answer for whoever checks
 
 
-def make_pairs(world: World, seed: int) -> tuple[list[Row], list[Row]]:
+def make_pairs(world: World, seed: int) -> tuple[list[WorldRow], list[WorldRow]]:
     """Training and held-out rows."""
     chance = random.Random(seed)
     seen, unseen = split_facts(world, chance)
@@ -63,7 +63,7 @@ PAPER_SETS = (
 )
 
 
-def make_paper_set(world: World, of: PairSet) -> tuple[list[Row], list[Row]]:
+def make_paper_set(world: World, of: PairSet) -> tuple[list[WorldRow], list[WorldRow]]:
     """Training and held-out rows of one set."""
     chance = random.Random(of.seed)
     seen, unseen = split_facts(world, chance)
@@ -71,16 +71,16 @@ def make_paper_set(world: World, of: PairSet) -> tuple[list[Row], list[Row]]:
     return tuple([swapped(row) if chance.random() < of.noise else row for row in part] for part in made)  # type: ignore[return-value]
 
 
-def swapped(row: Row) -> Row:
+def swapped(row: WorldRow) -> WorldRow:
     """The row with a wrong label: chosen and rejected exchanged."""
     return {**row, "chosen": row["rejected"], "rejected": row["chosen"]}
 
 
 def rows(
     facts: dict[str, list[Fact]], count: int, chance: random.Random, voices: tuple[str, ...] = (CAREFUL, HASTY)
-) -> list[Row]:
+) -> list[WorldRow]:
     """The skills in turn; within a skill every fact once before any comes again, and never the same pair twice."""
-    made: list[Row] = []
+    made: list[WorldRow] = []
     used: set[tuple[str, str]] = set()
     while len(made) < count:
         skill = SKILLS[len(made) % len(SKILLS)]
@@ -102,6 +102,6 @@ def rows(
     return made
 
 
-def write_jsonl(path: Path, made: list[Row]) -> None:
+def write_jsonl(path: Path, made: list[WorldRow]) -> None:
     """One JSON object a line; a file that is there is replaced."""
     path.write_text("".join(f"{json.dumps(row)}\n" for row in made), encoding="utf8")

@@ -28,23 +28,23 @@ IGNORED = -100  # label of a position that is not learned from
 
 
 @dataclass(frozen=True)
-class Encoded:
+class EncodedExample:
     """Token ids of one example, and where its answer begins."""
 
     ids: list[int]
     answer_at: int
 
 
-def encode(example: Example, tokenizer: PreTrainedTokenizerFast) -> Encoded:
+def encode(example: Example, tokenizer: PreTrainedTokenizerFast) -> EncodedExample:
     """The example as the model will see it in use: through the chat template."""
     question = [{"role": "user", "content": example.prompt}]
     whole = [*question, {"role": "assistant", "content": example.response}]
     prompt = tokenizer.apply_chat_template(question, add_generation_prompt=True, return_dict=False)
     ids = tokenizer.apply_chat_template(whole, return_dict=False)
-    return Encoded(ids, len(prompt))
+    return EncodedExample(ids, len(prompt))
 
 
-def collate(batch: list[Encoded], pad: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def collate(batch: list[EncodedExample], pad: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Ids, attention mask and labels, all [batch, longest]; only answers have labels."""
     longest = max(len(example.ids) for example in batch)
     ids = torch.full((len(batch), longest), pad)

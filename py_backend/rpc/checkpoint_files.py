@@ -14,7 +14,7 @@ PIECE_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class FilePiece:
     """sha256: of the whole file, on its last piece; empty before."""
 
     file: str
@@ -28,7 +28,7 @@ def send_pieces(snapshot: Snapshot, send: Send) -> None:
         digest = hashlib.sha256(content).hexdigest()
         for start in range(0, len(content), PIECE_BYTES):
             end = start + PIECE_BYTES
-            send(Piece(file, content[start:end], digest if end >= len(content) else ""))
+            send(FilePiece(file, content[start:end], digest if end >= len(content) else ""))
 
 
 def add_piece(folder: Path, file: str, data: bytes) -> None:

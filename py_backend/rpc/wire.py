@@ -23,7 +23,7 @@ from ..training.optimizers import OPTIMIZERS, OptimizerSpec
 from ..training.policy import LoraSpec
 from ..training.trainer import StepDone
 from ..values import CreatedTrainer, Forwarded, LoadedModel, OpenedTrainer, TrainerSpec
-from .checkpoint_files import Piece
+from .checkpoint_files import FilePiece
 
 PROTOCOL_VERSION = 2
 MAX_MESSAGE_BYTES = 16 << 20
@@ -297,6 +297,6 @@ def step_done(step: int, done: StepDone) -> pb.TrainResponse.StepDone:
     )
 
 
-def piece(value: Piece) -> pb.SaveCheckpointResponse.Piece:
+def piece(value: FilePiece) -> pb.SaveCheckpointResponse.Piece:
     """Field by field."""
     return pb.SaveCheckpointResponse.Piece(file=value.file, data=value.data, sha256=value.sha256)

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from py_backend.engine import Engine, build_engine, pair_dropout
-from py_backend.engine.pair_dropout import Stretch
+from py_backend.engine.pair_dropout import MaskPart
 from py_backend.engine.rows import shared_rows
 
 from .tiny import COEFFICIENTS, PAIRS, gradients, largest_relative_difference, model, with_adapter
@@ -112,7 +112,7 @@ def test_a_share_of_the_input_is_left_out_and_the_rest_is_scaled_up() -> None:
     dropout = nn.ModuleDict({"lora_dropout": nn.Dropout(0.25)})
     pair_dropout.install(dropout)
     x = torch.ones(1, 400, 100)
-    with pair_dropout.masks_of((Stretch(0, 0, 300, 5), Stretch(1, 0, 100, 5)), [7, 8]):
+    with pair_dropout.masks_of((MaskPart(0, 0, 300, 5), MaskPart(1, 0, 100, 5)), [7, 8]):
         y = dropout["lora_dropout"](x)
         assert y.unique().tolist() == [0.0, pytest.approx(4 / 3)]
         assert float((y == 0).float().mean()) == pytest.approx(0.25, abs=0.01)

@@ -2,7 +2,7 @@
 import { FORMATS, isReading } from './formats/index.js';
 import { openReading } from './open-reading.js';
 import type { ReadOptions } from './read-options.js';
-import { shapesOf } from './recognise-format.js';
+import { shapesOf } from './shapes-of.js';
 import { matchFormat } from './row-reader.js';
 import type { ValueKind } from './shape.js';
 import { unreadColumns } from './unread.js';

@@ -2,7 +2,7 @@
 
 const known = new Map<string, readonly string[]>();
 
-/** `Answer A`, `answer-a` and `answerA` are `['answer', 'a']`; `response1` is `['response', '1']`. */
+/** `Answer A`, `answer-a` and `answerA` are `['answer', 'a']`; `response1` is `['response', '1']`; `回答A` is `['回答', 'a']`. */
 export function wordsOf(name: string): readonly string[] {
   const words = known.get(name);
   if (words !== undefined) return words;
@@ -10,6 +10,8 @@ export function wordsOf(name: string): readonly string[] {
     .replace(/([\p{Ll}\p{N}])(\p{Lu})/gu, '$1 $2')
     .replace(/(\p{L})(\p{N})/gu, '$1 $2')
     .replace(/(\p{N})(\p{L})/gu, '$1 $2')
+    .replace(/(\p{Lo})(\p{Lu}|\p{Ll})/gu, '$1 $2')
+    .replace(/(\p{Lu}|\p{Ll})(\p{Lo})/gu, '$1 $2')
     .toLowerCase()
     .split(/[^\p{L}\p{N}]+/u)
     .filter((word) => word !== '');

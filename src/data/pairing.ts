@@ -28,6 +28,27 @@ export interface ScoredAnswer {
   readonly shown?: string | undefined;
 }
 
+/** Each answer once; one that several people have scored (rows of annotators) has the mean of their scores. */
+function oncePerText(answers: readonly ScoredAnswer[]): readonly ScoredAnswer[] {
+  const byText = new Map<string, ScoredAnswer[]>();
+  for (const answer of answers) {
+    const text = answer.messages.map(({ role, content, extra }) => JSON.stringify([role, content, extra])).join();
+    const same = byText.get(text);
+    if (same === undefined) byText.set(text, [answer]);
+    else same.push(answer);
+  }
+  if (byText.size === answers.length) return answers;
+  return [...byText.values()].map((same): ScoredAnswer => {
+    const [first, second] = same as [ScoredAnswer, ScoredAnswer?];
+    if (second === undefined) return first;
+    return {
+      messages: first.messages,
+      score: same.reduce((sum, { score }) => sum + score, 0) / same.length,
+      shown: `mean of ${same.map(({ shown, score }) => shown ?? String(score)).join(' and ')}`,
+    };
+  });
+}
+
 /**
  * Pairs of the answers to one prompt; equal scores never make one.
  * @param draw a number in [0, 1) that depends on the prompt; only `best-vs-random` calls it.
@@ -36,7 +57,9 @@ export interface ScoredAnswer {
 export function pairAnswers(scored: ScoredAnswers, rule: PairingRule, draw: () => number): PairDraft[] {
   if (scored.answers.length < 2)
     throw new RowProblem(`expected at least 2 answers to the prompt, got ${scored.answers.length}`);
-  const ranked = [...scored.answers].sort((a, b) => b.score - a.score);
+  const answers = oncePerText(scored.answers);
+  if (answers.length < 2) throw new RowProblem(`all ${scored.answers.length} answers to the prompt are the same text`);
+  const ranked = [...answers].sort((a, b) => b.score - a.score);
   const best = ranked[0] as ScoredAnswer;
   const worse = ranked.filter((answer) => answer.score < best.score);
   if (worse.length === 0) throw new RowProblem(`all ${ranked.length} answers score the same (${best.score})`);

@@ -3,7 +3,7 @@ import { MrpoError } from '../core/errors.js';
 import { dropReasons } from './drop-counter.js';
 import { createPairCounter } from './pair-counter.js';
 import type { PreferencePair } from './pair.js';
-import { readPairs, type DroppedRow, type ReadOptions } from './read-pairs.js';
+import { readPairs, type DroppedRow, type PairStream, type ReadOptions } from './read-pairs.js';
 import type { ReadReport } from './read-report.js';
 import type { RowPlace } from './sources/source.js';
 
@@ -58,7 +58,7 @@ export async function readPreferenceData(source: string, options: ReadOptions = 
     }
     for (const drop of batch.dropped) dropped.push(drop);
   }
-  if (pairs.length === 0) throw noPairs(source, stream.place, rows, dropped);
+  if (pairs.length === 0) throw noPairs(source, stream, rows, dropped);
   return {
     source,
     kind: stream.kind,
@@ -74,7 +74,12 @@ export async function readPreferenceData(source: string, options: ReadOptions = 
   };
 }
 
-function noPairs(source: string, place: RowPlace, rows: number, dropped: readonly DroppedRow[]): MrpoError {
+function noPairs(
+  source: string,
+  { place, waysThrough }: PairStream,
+  rows: number,
+  dropped: readonly DroppedRow[],
+): MrpoError {
   const reasons = dropReasons(dropped)
     .slice(0, 3)
     .map(({ reason, count, firstLine }) => `${count} x ${reason} (first: ${place} ${firstLine})`);
@@ -82,6 +87,7 @@ function noPairs(source: string, place: RowPlace, rows: number, dropped: readonl
     'data',
     `${source}: none of ${rows} rows can be used: ${reasons.join('; ') || 'there are none'}`,
     {
+      hint: waysThrough(),
       details: { rows, dropped: dropped.slice(0, 20) },
     },
   );

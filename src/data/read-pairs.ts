@@ -13,9 +13,10 @@ import { RowProblem } from './row-problem.js';
 import { openReading, type OpenedReading } from './open-reading.js';
 import type { ReadOptions } from './read-options.js';
 import type { RawRow, RowAt, RowPlace } from './sources/source.js';
-import { stopAtConcerns } from './stop-at-concerns.js';
+import { stopAtFirstConcerns } from './stop-at-concerns.js';
 import type { Tally } from './tally.js';
 import { usableRow } from './usable-row.js';
+import { waysThroughFormat } from './ways-through.js';
 
 export type { ReadOptions } from './read-options.js';
 
@@ -49,6 +50,8 @@ export interface PairStream {
   readonly notes: readonly string[];
   /** Pairs in the order of the rows; can be iterated once. */
   readonly batches: AsyncIterable<PairChunk>;
+  /** What to try where no row gives a pair. */
+  waysThrough(): string;
   /** What was read as what, and what was not; of the rows read so far. */
   report(): ReadReport;
 }
@@ -73,6 +76,7 @@ export async function readPairs(source: string, options: ReadOptions = {}): Prom
     format: reading.format.name,
     notes: reading.notes,
     batches: pairBatches({ name: source, place: opened.rows.place }, head, rest, reading, options.strict === true),
+    waysThrough: () => waysThroughFormat(reading.format, reading.context),
     report: () => createReadReport(reading.tally, reading.roles),
   };
 }
@@ -106,7 +110,7 @@ function createReading(source: string, opened: OpenedReading, options: ReadOptio
   const reader = createRowReader(format, context.named ? [] : FORMATS, context);
   const first = sample.map((row) => reader.planOf(row)).find((plan) => plan?.format === format);
   requireUse(source, format.name, first?.reading.roles ?? {}, options);
-  stopAtConcerns(source, sample, reader);
+  stopAtFirstConcerns(source, sample, (row) => reader.planOf(row)?.unread.concerns ?? []);
   const note = first?.reading.note;
   return {
     format,
@@ -153,6 +157,7 @@ async function* pairBatches(
   };
   yield readBatch(head);
   for await (const rows of rest) yield readBatch(rows);
+  reader.stopAtConcerns(origin.name);
   yield gatheredPairs(gatherer, origin, refuse);
   if (reading.paired() > 0) notes.push(pairingNote(reading.paired(), reading.context));
   for (const note of reportNotes(createReadReport(tally, reading.roles), tally)) notes.push(note);

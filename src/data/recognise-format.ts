@@ -2,10 +2,10 @@
 import { distance } from 'fastest-levenshtein';
 
 import { MrpoError } from '../core/errors.js';
-import type { Row } from './fields.js';
 import { isReading, type Format, type FormatContext } from './formats/index.js';
 import { matchFormat } from './row-reader.js';
-import { shapeKey, rowShapeOf, type RowShape } from './shape.js';
+import type { RowShape } from './shape.js';
+import { shapesOf, type CountedShape } from './shapes-of.js';
 import { waysThrough } from './ways-through.js';
 
 /**
@@ -38,24 +38,6 @@ export function recogniseFormat(
       details: { fields },
     },
   );
-}
-
-/** A shape and how many of the sampled rows have it. */
-export interface CountedShape {
-  readonly shape: RowShape;
-  readonly rows: number;
-}
-
-/** The shapes of rows, each with the number of rows that have it; most frequent first. */
-export function shapesOf(rows: readonly Row[]): CountedShape[] {
-  const counted = new Map<string, { shape: RowShape; rows: number }>();
-  for (const row of rows) {
-    const key = shapeKey(row);
-    const known = counted.get(key);
-    if (known === undefined) counted.set(key, { shape: rowShapeOf(row), rows: 1 });
-    else known.rows++;
-  }
-  return [...counted.values()].sort((a, b) => b.rows - a.rows);
 }
 
 function mostRows(

@@ -6,6 +6,7 @@ import type { PairDraft } from './make-pair.js';
 import type { RowAt } from './sources/source.js';
 import { RowProblem } from './row-problem.js';
 import { kindOf, shapeKey, rowShapeOf, type RowShape, type ValueKind } from './shape.js';
+import { createConcernCounter } from './stop-at-concerns.js';
 import { unreadColumns, type Unread } from './unread.js';
 
 /** How rows of one shape are read. */
@@ -19,7 +20,9 @@ export interface ShapePlan {
 
 /** Reads rows one by one. */
 export interface RowReader {
-  /** The pairs of one row; none of a row whose answers are gathered. @throws RowProblem for a row that gives none. */
+  /** @throws MrpoError `data` where rows that were read hold something that is not read and may change what they mean. */
+  stopAtConcerns(source: string): void;
+  /** @throws RowProblem */
   read(row: Row, at: RowAt): readonly PairDraft[];
   /** `undefined` where no format reads rows of this shape. */
   planOf(row: Row): ShapePlan | undefined;
@@ -62,8 +65,10 @@ export function createRowReader(main: Format, others: readonly Format[], context
     last = kinds.includes('object') ? undefined : { names: Object.keys(row), kinds, plan };
     return plan;
   };
+  const concerns = createConcernCounter();
   return {
     planOf,
+    stopAtConcerns: (source) => concerns.stop(source, `of ${context.tally.rows()} rows`),
     read(row, at) {
       const plan = planOf(row);
       if (plan === undefined) {
@@ -71,11 +76,13 @@ export function createRowReader(main: Format, others: readonly Format[], context
         throw new RowProblem(isReading(match) ? UNLIKE : match.mismatch);
       }
       const { tally } = context;
-      const concern = plan.unread.concerns.find(({ isExcused }) => !isExcused(row));
-      if (concern !== undefined)
-        throw new RowProblem(
-          `${concern.path}: is not read and may change the meaning (${concern.flag}, or --ignore ${concern.path})`,
-        );
+      if (plan.unread.concerns.length > 0) {
+        const concern = concerns.add(row, plan.unread.concerns);
+        if (concern !== undefined)
+          throw new RowProblem(
+            `${concern.path}: is not read and may change the meaning (${concern.flag}, or --ignore ${concern.path})`,
+          );
+      }
       for (const path of plan.unread.columns) tally.add('unread column', path);
       for (const path of plan.ignored) tally.add('ignored column', path);
       const drafts = plan.reading.read(row, at);

@@ -47,7 +47,7 @@ const DEPTH = 3;
 const WIDE = 24;
 
 /** Keys under which a message names its speaker. */
-export const ROLE_KEYS = ['role', 'from', 'speaker'] as const;
+export const ROLE_KEYS = ['role', 'from', 'speaker', 'sender'] as const;
 
 /** Whether a value is an object with a speaker, under any of the keys that say so. */
 export const isMessageLike = (value: unknown): boolean => isRow(value) && ROLE_KEYS.some((key) => key in value);
@@ -141,6 +141,9 @@ export const isWordy = ({ kind }: Column): boolean =>
   kind === 'conversations' ||
   kind === 'lists' ||
   kind === 'texts';
+
+/** A number in a table's cell is no text. */
+export const isNumberText = ({ kind, sample }: Column): boolean => kind === 'text' && !Number.isNaN(Number(sample));
 
 /** A function that takes the value at a path out of a row; entries of lists are named by their number. */
 export function columnReader(keys: readonly string[]): (row: Row) => unknown {

@@ -37,6 +37,8 @@ export interface DataSummary {
   readonly first: readonly PreferencePair[];
   /** The first rows, or pairs of rows, that cannot be used; `counts.dropped` counts all. */
   readonly dropped: readonly DroppedRow[];
+  /** What to try, where no row gave a pair. */
+  readonly hint: string | undefined;
   /** Of all dropped rows. */
   readonly reasons: readonly DropReason[];
   readonly notes: readonly string[];
@@ -95,6 +97,7 @@ export async function summariseData(source: string, options: SummariseOptions): 
     equallyLong: pairs === 0 ? 0 : equal / pairs,
     first,
     dropped: drops.first(),
+    hint: pairs === 0 ? stream.waysThrough() : undefined,
     reasons: drops.reasons(),
     notes: [...stream.notes],
     report: stream.report(),

@@ -5,6 +5,20 @@ import { answerPairs, anyAb } from './formats/any-ab.js';
 import { qualityOf } from './formats/vocabulary.js';
 import { isWordy, type RowShape } from './shape.js';
 import { describesRow } from './formats/other-texts.js';
+import { shapesOf } from './shapes-of.js';
+
+/** For rows that a format has the columns of, and yet none of them gives a pair. */
+export function waysThroughFormat(format: Format, context: FormatContext): string {
+  const [most] = shapesOf(context.sample);
+  const match = most === undefined ? undefined : format.match(most.shape, context, false);
+  const isPair = match === undefined || !isReading(match) || match.roles['chosen'] !== undefined;
+  const ways = most === undefined || isPair || format.gathers === true ? [] : answers(most.shape, context);
+  return [
+    `They were read as ${format.name}${context.named ? '' : ', whose columns they have'}.`,
+    ...ways,
+    'Formats: mrpo data --list-formats; why this one: --explain.',
+  ].join(' ');
+}
 
 /** Sentences with the options that may help, for the hint of an error. */
 export function waysThrough(shape: RowShape, formats: readonly Format[], context: FormatContext): string {
@@ -17,8 +31,8 @@ export function waysThrough(shape: RowShape, formats: readonly Format[], context
 
 function answers(shape: RowShape, context: FormatContext): string[] {
   const texts = shape.columns.filter((column) => isWordy(column) && column.keys.length <= 2);
-  const good = texts.find(({ path, keys }) => keys.length === 1 && qualityOf(path) === 'good');
-  const bad = texts.find(({ path, keys }) => keys.length === 1 && qualityOf(path) === 'bad');
+  const good = texts.find(({ keys }) => qualityOf(keys.at(-1) ?? '') === 'good');
+  const bad = texts.find(({ keys }) => qualityOf(keys.at(-1) ?? '') === 'bad');
   const [pair] = answerPairs(shape);
   const others = texts.filter(
     (column) => ![good, bad, pair?.a, pair?.b].includes(column) && !describesRow(column.path),
@@ -34,6 +48,10 @@ function answers(shape: RowShape, context: FormatContext): string[] {
   if (pair !== undefined) {
     // What stands in the way of two answers: nothing that decides, or something that could mean either.
     const match = anyAb.match(shape, context, true);
+    if (isReading(match) && match.roles['verdict'] !== undefined)
+      return [
+        `Say what the values of ${match.roles['verdict']} mean: --verdict VALUE=a,VALUE=b (a is ${pair.a.path}, b is ${pair.b.path}).`,
+      ];
     const why = isReading(match) ? '' : `${match.mismatch}. `;
     return [
       `${pair.a.path} and ${pair.b.path} look like two answers. ${why}Name what decides (--columns a=${pair.a.path},b=${pair.b.path},verdict=...,${asked}), or which of them always is the better one (chosen=... and rejected=...).`,
@@ -48,9 +66,13 @@ function answers(shape: RowShape, context: FormatContext): string[] {
     ];
   if (texts.length === 2) {
     const match = scoredAnswer.match(shape, context, true);
-    const why = isReading(match) ? '' : ` ${match.mismatch}.`;
+    if (isReading(match)) return [];
+    const numbers = shape.columns.filter(
+      ({ kind, path, keys }) => (kind === 'number' || kind === 'boolean') && keys.length === 1 && !describesRow(path),
+    );
+    const names = numbers.length === 0 ? 'NAME' : numbers.map(({ path }) => path).join(' or ');
     return [
-      `Two texts and nothing that says how good the second is:${why} Unpaired rows need a label or a score (--columns prompt=...,answer=... --score NAME).`,
+      `Two texts and nothing that says how good the second is: ${match.mismatch}. Unpaired rows need a label or a score (--columns prompt=...,answer=... --score ${names}, with --lower-is-better if less or false is better).`,
     ];
   }
   return [];

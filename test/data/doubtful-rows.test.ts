@@ -91,8 +91,8 @@ describe('answers whose scores are not plain', () => {
 
   // prettier-ignore
   it.each([
-    ['a list of unknown meaning', { prompt: 'q', completions: ['x', 'y'], labels: [true, false] }, `labels: may score the completions; name it if it does (--score labels), or ${bestFirst}`],
-    ['a number of unknown meaning', { prompt: 'q', responses: [{ text: 'x', quality: 1 }, { text: 'y', quality: 2 }] }, `responses[].quality: may be a score; name it if it is (--score quality), or ${bestFirst}`],
+    ['a list of unknown meaning', { prompt: 'q', completions: ['x', 'y'], labels: [true, false] }, `labels: may score the completions; name it if it does (--score labels, with --lower-is-better if less is better), or ${bestFirst}`],
+    ['a number of unknown meaning', { prompt: 'q', responses: [{ text: 'x', quality: 1 }, { text: 'y', quality: 2 }] }, `responses[].quality: may be a score; name it if it is (--score quality, with --lower-is-better if less is better), or ${bestFirst}`],
     ['scores of null', { ...good, scores: null }, `scores: expected a list of scores, got null; or name ${bestFirst}`],
     ['scores and ranks', { ...good, scores: [1, 2], ranks: [1, 2] }, 'scores and ranks both score the answers; name the one that counts (--score scores)'],
     ['scores beside and inside', { prompt: 'q', responses: [{ text: 'x', rank: 1 }, { text: 'y' }], scores: [1, 2] }, 'scores and rank both score the answers; name the one that counts (--score scores)'],

@@ -21,7 +21,7 @@ const chat = (prompt: string[], chosen: string, rejected: string) => ({
   rejected: [`assistant: ${rejected}`],
 });
 /** Formats whose three examples are answers to fewer prompts. */
-const GATHERED = ['helpsteer', 'scored-answer', 'feedback-collection', 'summarize-axis', 'oasst-messages'];
+const GATHERED = ['helpsteer', 'scored-answer', 'feedback-collection', 'summarize-axis', 'oasst-messages', 'traces'];
 const WRONG_ANSWERS = ['Six.', 'It is Mars.', 'Silk.', 'An ant.', '1.', 'Nothing.', 'I do not know.'];
 const user = (content: string) => ({ role: 'user', content });
 const assistant = (content: string) => ({ role: 'assistant', content });
@@ -187,7 +187,7 @@ describe('scored rows that make no pair', () => {
     ['a score that is absent', scored({ response: 'a' }, { response: 'b', overall_score: 1 }), 'completions[0].overall_score: expected a number, got nothing'],
     ['a response that is none', scored({ response: null, overall_score: 1 }, { response: 'b', overall_score: 1 }), 'completions[0].response: expected text, got null'],
     ['an answer that is text', scored(good, 'text' as never), 'completions[0].response: expected text, got nothing'],
-    ['the same answer twice', scored({ response: 'a', overall_score: 2 }, { response: 'a', overall_score: 1 }), 'chosen equals rejected'],
+    ['the same answer twice', scored({ response: 'a', overall_score: 2 }, { response: 'a', overall_score: 1 }), 'all 2 answers to the prompt are the same text'],
   ])('%s', async (_what, bad, reason) => {
     const data = await read([good, bad]);
     expect(data.dropped).toEqual([{ line: 2, reason }]);

@@ -143,7 +143,7 @@ describe('rows that cannot be used are dropped, with line and reason', () => {
     ['null in place of text', { ...goodRow(), chosen: null }, /^chosen: expected text, got null$/],
     ['a number in place of text', { ...goodRow(), chosen: 3 }, /^chosen: expected text, got number 3$/],
     ['a list in place of text', { ...goodRow(), prompt: ['x'] }, /^prompt: expected text, got a list of 1$/],
-    ['an object in place of text', { ...goodRow(), rejected: { text: 'x' } }, /^rejected: expected text, got an object \{text\}$/],
+    ['an object in place of text', { ...goodRow(), rejected: { words: 'x' } }, /^rejected: expected text, got an object \{words\}$/],
     ['an empty response', { ...goodRow(), rejected: '' }, /^rejected: empty response$/],
     ['a response of spaces', { ...goodRow(), chosen: ' \n\t ' }, /^chosen: empty response$/],
     ['an empty prompt', { ...goodRow(), prompt: '' }, /^prompt: empty$/],
@@ -357,8 +357,8 @@ describe('what is odd but right is read', () => {
 
   it('a __proto__ key is data, not a prototype', async () => {
     const data = await readPreferenceData(
-      folder.write('proto.jsonl', lines('{"prompt":"q","chosen":"a","rejected":"b","__proto__":{"prompt":"evil"}}')),
+      folder.write('proto.jsonl', lines('{"prompt":"q","chosen":"a","rejected":"b","__proto__":{"chosen":"evil"}}')),
     );
-    expect(data.pairs[0]?.prompt[0]?.content).toBe('q');
+    expect(data.pairs[0]?.chosen[0]?.content).toBe('a');
   });
 });

@@ -252,8 +252,12 @@ describe('lists and single answers', () => {
       'chosen: may say which of the 2 responses is better or worse',
     ],
     // The order of the answers is not taken while something else may say which is better, named format or not.
-    [{ prompt: 'q', responses: ['x', 'y'], worst_index: 0 }, { format: 'scored-list' }, 'worst_index: may say which'],
-    [{ prompt: 'q', responses: ['x', 'y', 'z'], best: 2 }, {}, 'only if the answers stand best first'],
+    [{ prompt: 'q', responses: ['x', 'y'], worst: 1 }, { format: 'scored-list' }, 'worst: may say which'],
+    [
+      { prompt: 'q', responses: ['x', 'y', 'z'], best: 2 },
+      {},
+      '--columns verdict=best --verdict 0=a if it counts from 0',
+    ],
     [
       {
         prompt: 'q',

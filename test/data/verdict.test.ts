@@ -9,7 +9,7 @@ import { createVerdictReader, signReader, type Winner } from '../../src/data/ver
 const AB = { a: 'response_a', b: 'response_b', markers: ['a', 'b'] as const };
 const zeroOne = { a: 'response_0', b: 'response_1', markers: ['0', '1'] as const };
 const oneTwo = { a: 'answer1', b: 'answer2', markers: ['1', '2'] as const };
-const models = { ...AB, models: () => ['gpt-4', 'llama'] as const };
+const models = { ...AB, names: [() => ['gpt-4', 'llama'] as const] };
 
 describe('a verdict', () => {
   // prettier-ignore

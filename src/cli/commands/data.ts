@@ -144,7 +144,9 @@ async function showData(io: CliIo, source: string, options: DataOptions): Promis
     if (options.json === true) printJson(io, summaryJson(summary, view, options.samples));
     else io.out(dataReport(summary, view, options.samples, options.dropped));
     if (summary.counts.pairs === 0) {
-      throw new MrpoError('data', `${source}: none of its ${summary.counts.rows} rows can be used`);
+      throw new MrpoError('data', `${source}: none of its ${summary.counts.rows} rows can be used`, {
+        hint: summary.hint,
+      });
     }
   } finally {
     await opened?.close();

@@ -1,9 +1,9 @@
 /** Declares a format of two answers and a verdict in columns of known names. */
 import type { Row } from '../fields.js';
 import type { Column, RowShape, ValueKind } from '../shape.js';
-import type { Candidates, VerdictReader } from '../verdict/sides.js';
+import type { Candidates } from '../verdict/sides.js';
 import { abReading } from './ab-columns.js';
-import { decideByBoth, decideByScores, decideByVerdict, type Decide } from './decide.js';
+import { decideByBoth, decideByScores, decideByVerdict, type Decide, type FormatReader } from './decide.js';
 import { createFinder } from './finder.js';
 import type { Format, FormatContext } from './format.js';
 import type { ColumnSpec } from './pair-format.js';
@@ -26,7 +26,7 @@ export interface AbDeclaration {
   readonly markers?: readonly [string, string];
   readonly verdict?: string;
   /** What the verdict's values mean, where they do not say it by themselves. */
-  readonly reader?: (column: string) => VerdictReader;
+  readonly reader?: FormatReader;
   /** Names of the models, which a verdict may hold. */
   readonly models?: readonly [string, string];
   /** Two scores, more is better: they decide where there is no verdict, and have to agree where there is one. */
@@ -88,15 +88,15 @@ function decision(
     a: a.path,
     b: b.path,
     markers: declared.markers,
-    ...(declared.models !== undefined && { models: modelsOf(shape, declared.models) }),
+    ...(declared.models !== undefined && { names: [namesIn(shape, declared.models)] }),
   };
-  const byVerdict = decideByVerdict(verdict, candidates, context, declared.reader?.(verdict.path));
+  const byVerdict = decideByVerdict(verdict, candidates, context, declared.reader);
   if (typeof byVerdict === 'string' || scores === undefined || typeof scores === 'string') return byVerdict;
   return decideByBoth(byVerdict, scores);
 }
 
-/** Reads the names of the two models from a row; undefined where the row has none. */
-export function modelsOf(shape: RowShape, names: readonly [string, string]): (row: Row) => readonly [unknown, unknown] {
+/** The values of two columns, by their plain names. */
+export function namesIn(shape: RowShape, names: readonly [string, string]): (row: Row) => readonly [unknown, unknown] {
   const [a, b] = names.map((name) => shape.columns.find((column) => column.name === name)?.path ?? name);
   return (row) => [row[a ?? ''], row[b ?? '']];
 }

@@ -1,9 +1,11 @@
 /** Public data sets and exports that hold two answers and a verdict, each a declaration. */
 import { describeValue } from '../../core/describe-value.js';
+import { isText } from '../fields.js';
 import { RowProblem } from '../row-problem.js';
-import { numberInText } from '../verdict/goodness.js';
-import { signReader, type Winner, type VerdictReader } from '../verdict/sides.js';
+import { isNumeric, numberInText } from '../verdict/goodness.js';
+import { createVerdictReader, signReader, type Winner, type VerdictReader } from '../verdict/sides.js';
 import { abFormat } from './ab-format.js';
+import type { FormatReader } from './decide.js';
 import { each, said } from './examples.js';
 import { CHAT } from './vocabulary.js';
 
@@ -114,6 +116,24 @@ export const pkuSafeRlhf = abFormat({
   ],
 });
 
+/** A number from 1 to 2, of which the nearer one is better and 1.5 or AlpacaEval's 0 a tie; or the name of one of them. */
+const nearerOf =
+  (a: string, b: string): FormatReader =>
+  (column, samples) => {
+    const numbers = samples.filter(isNumeric).map(Number);
+    if (numbers.some((number) => number < 1) && !numbers.some((number) => number > 1.5))
+      return `${column} holds 0 and 1, and nothing says which of them prefers ${a} and which ${b}; say what they mean (--verdict VALUE=a,VALUE=b)`;
+    const byName = createVerdictReader(column, { a, b, markers: ['1', '2'] }, [], undefined);
+    return (value, row) => {
+      if (typeof byName === 'function' && isText(value) && !isNumeric(value)) return byName(value, row);
+      const number = isNumeric(value) ? Number(value) : NaN;
+      if (number === 0) return 'tie';
+      if (!(number >= 1 && number <= 2))
+        throw new RowProblem(`${column}: expected a number from 1 to 2, got ${describeValue(value)}`);
+      return number === 1.5 ? 'tie' : number < 1.5 ? 'a' : 'b';
+    };
+  };
+
 /** AlpacaFarm: a number from 1 to 2 that says how near the preference lies to each output. */
 export const alpacaFarm = abFormat({
   name: 'alpaca-farm',
@@ -128,12 +148,7 @@ export const alpacaFarm = abFormat({
   b: 'output_2',
   kinds: ['text'],
   verdict: 'preference',
-  reader: (column) => (value) => {
-    const number = typeof value === 'string' ? numberInText(value) : Number(value);
-    if (value === null || number === undefined || !(number >= 1 && number <= 2))
-      throw new RowProblem(`${column}: expected a number from 1 to 2, got ${describeValue(value)}`);
-    return number === 1.5 ? 'tie' : number < 1.5 ? 'a' : 'b';
-  },
+  reader: nearerOf('output_1', 'output_2'),
   asides: ['raw_preference'],
 });
 

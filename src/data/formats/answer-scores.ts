@@ -1,75 +1,70 @@
-/** How good each answer of a list is: by something in the row that says so; by the order only where the user says so. */
+/** How good each answer of a list is: by something in the row that says so; by the order only where that is said. */
 import { describeValue } from '../../core/describe-value.js';
 import { MrpoError } from '../../core/errors.js';
 import { isList, isRow, isText, type Row } from '../fields.js';
-import { plainName, wordsOf } from '../names.js';
+import { plainName } from '../names.js';
 import { RowProblem } from '../row-problem.js';
+import { columnReader } from '../shape.js';
 import { directionOf, isRank } from '../verdict/direction.js';
 import { goodnessOf, isNumeric } from '../verdict/goodness.js';
-import { goodnessOfWord, isGrade, isTieWord } from '../verdict/words.js';
+import { goodnessOfWord, isGrade } from '../verdict/words.js';
+import { pointedScores } from './answer-pointers.js';
+import { listIn, TEXT_KEYS, type AnswerScore } from './answer-list.js';
+import { refuseUnclearRanking } from './answer-order.js';
 import type { FormatContext } from './format.js';
-import { describesRow } from './other-texts.js';
-
-/** How good one answer is. */
-export interface AnswerScore {
-  /** Higher is better. */
-  readonly score: number;
-  /** The score for people, with its name: "rating 4", "place 1". */
-  readonly shown: string;
-}
+import { isThere, refuseUnknownScores, refuseUnscored } from './unknown-scores.js';
 
 /** Marks inside an answer that say yes or no to it. */
 const FLAGS = new Set([
-  'selected',
-  'is_selected',
-  'preferred',
-  'is_preferred',
-  'best',
-  'is_best',
-  'chosen',
-  'is_chosen',
-  'accepted',
-  'is_accepted',
-  'winner',
-  'is_winner',
-  'liked',
+  ...['selected', 'preferred', 'best', 'chosen', 'accepted', 'winner', 'liked'].flatMap((flag) => [flag, `is_${flag}`]),
+]);
+/** Marks of which a yes is a no to the answer. */
+const BAD_FLAGS = new Set([
+  ...['rejected', 'worst', 'loser', 'disliked', 'discarded', 'dispreferred'].flatMap((flag) => [flag, `is_${flag}`]),
 ]);
 
 /** Fields in which a yes is praise; of another field (`contains_error: yes`) nobody knows. */
 const LABELS = new Set(['label', 'preference', 'feedback', 'vote', 'thumbs', 'verdict', 'preference_label']);
 
-/** Keys of the text inside an answer. */
-export const TEXT_KEYS: readonly string[] = [
-  ...['text', 'content', 'response', 'answer', 'completion', 'output', 'generation', 'message', 'messages'],
-];
-
-/** Lists of a row that say nothing about its answers, whatever their length. */
-const OTHER_LISTS = new Set(['prompt', 'tools', 'history', 'messages']);
-
-/** What scores the answers: a list beside them, or a field inside each. */
-type Source = { readonly beside: string } | { readonly inside: string };
+/** What scores the answers: a list beside them, numbers or objects with a number, or a field inside each. */
+type Source = { readonly beside: string; readonly key?: string } | { readonly inside: string };
 
 /**
- * One score per answer of the list `name`. Numbers that contradict each other are nobody's to choose between, and
+ * One score per answer of the list at a path. Numbers that contradict each other are nobody's to choose between, and
  * numbers of unknown meaning nobody's to pass over: the user names what counts.
+ * @param order `bestFirst`: where nothing scores the answers, they stand best first. Default: if the format is named.
  * @throws RowProblem if only some answers have a score, several things score them, or an unknown one may.
  */
 export function answerScores(
   row: Row,
-  name: string,
+  path: string,
+  answers: readonly unknown[],
+  context: FormatContext,
+  order: 'bestFirst' | 'unknown' = context.named ? 'bestFirst' : 'unknown',
+): AnswerScore[] {
+  const ordered = context.columns.verdict === undefined ? undefined : pointedScores(row, path, answers, context);
+  if (ordered !== undefined) return ordered;
+  const source =
+    context.score === undefined ? onlySource(row, path, answers, context) : namedSource(row, answers, context.score);
+  if (source !== undefined) return scoresOf(source, row, path, answers, context);
+  const pointed = pointedScores(row, path, answers, context);
+  if (pointed !== undefined) return pointed;
+  if (!context.named) refuseUnknownScores(row, path, answers);
+  if (order === 'unknown') refuseUnscored(row, path, answers);
+  return answers.map((_, index) => ({ score: -index, shown: `place ${index + 1}` }));
+}
+
+function scoresOf(
+  source: Source,
+  row: Row,
+  path: string,
   answers: readonly unknown[],
   context: FormatContext,
 ): AnswerScore[] {
-  const source =
-    context.score === undefined ? onlySource(row, name, answers) : namedSource(row, answers, context.score);
-  if (source === undefined) {
-    refusePointer(row, name, answers, context.ignore);
-    if (!context.named) refuseUnknown(row, name, answers);
-    return answers.map((_, index) => ({ score: -index, shown: `place ${index + 1}` }));
-  }
-  const label = 'beside' in source ? source.beside : source.inside;
-  const sign = lowerIsBetter(label, context) ? -1 : 1;
-  const values = 'beside' in source ? listedScores(row, label, answers.length) : ownScores(answers, label, name);
+  const label = 'beside' in source ? (source.key ?? source.beside) : source.inside;
+  const isBadFlag = 'inside' in source && context.score === undefined && BAD_FLAGS.has(plainName(label));
+  const sign = isBadFlag || lowerIsBetter(label, context) ? -1 : 1;
+  const values = 'beside' in source ? listedScores(row, source, answers) : ownScores(answers, label, path);
   return values.map(({ value, where }) => ({
     score: sign * goodnessOf(value, where),
     shown: `${label} ${String(value)}`,
@@ -83,7 +78,7 @@ export function answerScores(
 export function lowerIsBetter(label: string, { lowerIsBetter: said }: Pick<FormatContext, 'lowerIsBetter'>): boolean {
   if (said !== undefined) return said;
   if (isRank(label)) return true;
-  if (directionOf(label) !== 'lower') return false;
+  if (directionOf(label) !== 'lower' && !BAD_FLAGS.has(plainName(label))) return false;
   throw new RowProblem(
     `${label}: less of it is usually better; say so (--lower-is-better), or that more is (--higher-is-better)`,
   );
@@ -92,7 +87,8 @@ export function lowerIsBetter(label: string, { lowerIsBetter: said }: Pick<Forma
 function namedSource(row: Row, answers: readonly unknown[], score: string): Source {
   const column =
     Object.keys(row).find((key) => key === score) ??
-    Object.keys(row).find((key) => plainName(key) === plainName(score));
+    Object.keys(row).find((key) => plainName(key) === plainName(score)) ??
+    (isThere(columnReader(score.split('.'))(row)) ? score : undefined);
   if (column !== undefined) return { beside: column };
   const inside = answers.filter(isRow).flatMap(Object.keys);
   const key = inside.find((own) => own === score) ?? inside.find((own) => plainName(own) === plainName(score));
@@ -102,38 +98,61 @@ function namedSource(row: Row, answers: readonly unknown[], score: string): Sour
   );
 }
 
-function onlySource(row: Row, name: string, answers: readonly unknown[]): Source | undefined {
-  const lists = Object.keys(row).filter(
-    (key) =>
-      key !== name &&
-      isThere(row[key]) &&
-      (directionOf(key) === 'higher' || isRank(key)) &&
-      scoresAnswers(key, row[key], answers),
+function onlySource(row: Row, path: string, answers: readonly unknown[], context: FormatContext): Source | undefined {
+  const beside = Object.keys(row).filter(
+    (key) => key !== path && isThere(row[key]) && !context.ignore.includes(key) && !path.startsWith(`${key}.`),
   );
-  const fields = [...new Set(answers.filter(isRow).flatMap(Object.keys))].filter((key) => isScoreField(key, answers));
-  const [first, second] = [...lists, ...fields];
-  if (second !== undefined)
-    throw new RowProblem(`${first} and ${second} both score the answers; name the one that counts (--score ${first})`);
+  const lists = beside.filter((key) => scoresByName(key, row[key], answers) || gradesAnswers(row[key], answers));
+  const judged = beside.flatMap((key): Source[] => {
+    const own = isList(row[key]) && row[key].length === answers.length ? scoreKeys(row[key]) : [];
+    return own.length === 1 ? [{ beside: key, key: own[0] as string }] : [];
+  });
+  const sources: readonly Source[] = [
+    ...lists.map((key) => ({ beside: key })),
+    ...scoreKeys(answers).map((key) => ({ inside: key })),
+    ...(lists.length > 0 ? [] : judged),
+  ];
+  const [first, second] = sources;
   if (first === undefined) return undefined;
-  return lists.length > 0 ? { beside: first } : { inside: first };
+  if (second !== undefined)
+    throw new RowProblem(
+      `${sourceName(first)} and ${sourceName(second)} both score the answers; name the one that counts (--score ${sourceName(first)})`,
+    );
+  if ('beside' in first && first.key === undefined) refuseUnclearRanking(first.beside, path, context);
+  return first;
 }
 
+const sourceName = (source: Source): string => ('beside' in source ? source.beside : source.inside);
+
 /** `scores` of whatever type is meant for the answers; a number called `chosen_score` is not. */
-const scoresAnswers = (key: string, value: unknown, answers: readonly unknown[]): boolean =>
-  isList(value)
-    ? value.length === answers.length || KNOWN_LISTS.has(plainName(key))
-    : KNOWN_LISTS.has(plainName(key)) && !isNumeric(value);
+function scoresByName(key: string, value: unknown, answers: readonly unknown[]): boolean {
+  if (directionOf(key) !== 'higher' && !isRank(key)) return false;
+  const isKnown = KNOWN_LISTS.has(plainName(key));
+  return isList(value)
+    ? isKnown || (value.length === answers.length && !value.some(isRow))
+    : isKnown && !isNumeric(value);
+}
 const KNOWN_LISTS = new Set(['scores', 'ratings', 'rewards', 'ranks']);
 
-function isScoreField(key: string, answers: readonly unknown[]): boolean {
+/** `['chosen', 'rejected']`: a word for each answer that grades it by itself. */
+const gradesAnswers = (value: unknown, answers: readonly unknown[]): boolean =>
+  isList(value) && value.length === answers.length && value.every((word) => isText(word) && isGrade(word));
+
+/** Fields of objects that score them. */
+const scoreKeys = (objects: readonly unknown[]): string[] =>
+  [...new Set(objects.filter(isRow).flatMap(Object.keys))].filter((key) => isScoreField(key, objects));
+
+function isScoreField(key: string, objects: readonly unknown[]): boolean {
   if (TEXT_KEYS.includes(key)) return false;
-  const values = answers.map((answer) => (isRow(answer) ? answer[key] : undefined));
+  const values = objects.map((object) => (isRow(object) ? object[key] : undefined));
   const present = values.filter(isThere);
   if (present.length === 0) return false;
   const word = plainName(key);
-  if (FLAGS.has(word) && present.every((value) => typeof value === 'boolean' || isZeroOrOne(value))) return true;
+  if (FLAGS.has(word) || BAD_FLAGS.has(word)) {
+    if (present.every((value) => typeof value === 'boolean' || isZeroOrOne(value))) return true;
+  }
   const words = present.filter(isText);
-  if (words.length === answers.length && words.every((text) => goodnessOfWord(text) !== undefined))
+  if (words.length === objects.length && words.every((text) => goodnessOfWord(text) !== undefined))
     return words.every(isGrade) || FLAGS.has(word) || LABELS.has(word);
   return directionOf(key) === 'higher' || isRank(key);
 }
@@ -145,32 +164,44 @@ interface Found {
   readonly where: string;
 }
 
-function listedScores(row: Row, source: string, count: number): Found[] {
-  const list = listIn(row[source]);
-  if (list === undefined) throw new RowProblem(`${source}: expected a list, got ${describeValue(row[source])}`);
-  if (list.length === count)
-    return list.map((value, index) => ({
-      value: numberLike(value, `${source}[${index}]`),
-      where: `${source}[${index}]`,
+function listedScores(
+  row: Row,
+  { beside, key }: { readonly beside: string; readonly key?: string },
+  answers: readonly unknown[],
+): Found[] {
+  const value = beside in row ? row[beside] : columnReader(beside.split('.'))(row);
+  const list = listIn(value);
+  if (list === undefined) throw new RowProblem(`${beside}: expected a list, got ${describeValue(value)}`);
+  if (list.length !== answers.length)
+    throw new RowProblem(`${beside}: expected ${answers.length} numbers, one per response, got ${list.length}`);
+  if (key === undefined)
+    return list.map((entry, index) => ({
+      value: numberLike(entry, `${beside}[${index}]`),
+      where: `${beside}[${index}]`,
     }));
-  throw new RowProblem(`${source}: expected ${count} numbers, one per response, got ${list.length}`);
+  requireSameOrder(list, answers, beside);
+  return ownScores(list, key, beside);
 }
 
-/** A list, or text that spells one in JSON (a cell of a table). */
-export function listIn(value: unknown): readonly unknown[] | undefined {
-  if (isList(value)) return value;
-  if (!isText(value) || !value.trimStart().startsWith('[')) return undefined;
-  try {
-    const parsed = JSON.parse(value) as unknown;
-    return isList(parsed) ? parsed : undefined;
-  } catch {
-    return undefined;
+/** Keys that tell whose answer it is. */
+const OWNERS = ['model', 'model_name', 'id', 'name', 'generator'];
+
+/** Objects beside the answers may stand in an order of their own, which shows where both name their models. */
+function requireSameOrder(list: readonly unknown[], answers: readonly unknown[], beside: string): void {
+  for (const [index, entry] of list.entries()) {
+    const answer = answers[index];
+    if (!isRow(entry) || !isRow(answer)) continue;
+    const key = OWNERS.find((owner) => isThere(entry[owner]) && isThere(answer[owner]));
+    if (key !== undefined && entry[key] !== answer[key])
+      throw new RowProblem(
+        `${beside}[${index}].${key}: expected ${describeValue(answer[key])} as in the answer at this place, got ${describeValue(entry[key])}`,
+      );
   }
 }
 
-/** Scores beside answers are numbers (or booleans where the user names them), never words. */
+/** Scores beside answers are numbers (or booleans where the user names them), or words that grade by themselves. */
 function numberLike(value: unknown, where: string): unknown {
-  if (isNumeric(value) || typeof value === 'boolean') return value;
+  if (isNumeric(value) || typeof value === 'boolean' || (isText(value) && isGrade(value))) return value;
   throw new RowProblem(`${where}: expected a number, got ${describeValue(value)}`);
 }
 
@@ -182,81 +213,6 @@ function ownScores(answers: readonly unknown[], source: string, name: string): F
   });
 }
 
-/** Words of a column that points at one of the answers, as good or as bad. */
-const POINTING = new Set([
-  ...[
-    'chosen',
-    'choice',
-    'best',
-    'preference',
-    'preferred',
-    'winner',
-    'winning',
-    'selected',
-    'gold',
-    'correct',
-    'better',
-  ],
-  ...['label', 'worst', 'rejected', 'loser', 'losing', 'worse'],
-]);
-/** What may stand beside such a word: of other names (`label_model`) nobody knows. */
-const POINTER_PARTS = new Set([
-  ...['index', 'idx', 'id', 'position', 'pos', 'number', 'no', 'num', 'answer', 'response', 'completion', 'output'],
-]);
-
-/** @throws RowProblem for a number or word that may pick one of the answers: their order alone would pass over it. */
-function refusePointer(row: Row, name: string, answers: readonly unknown[], ignore: readonly string[]): void {
-  const pointer = Object.keys(row).find((key) => {
-    const words = wordsOf(key);
-    return (
-      key !== name &&
-      !ignore.includes(key) &&
-      words.some((word) => POINTING.has(word)) &&
-      words.every((word) => POINTING.has(word) || POINTER_PARTS.has(word)) &&
-      (isNumeric(row[key]) || (isText(row[key]) && !isTieWord(row[key])))
-    );
-  });
-  if (pointer === undefined) return;
-  const way =
-    answers.length === 2
-      ? `--columns a=${name}.0,b=${name}.1,verdict=${pointer} --verdict VALUE=a,VALUE=b`
-      : `leave it out with --ignore ${pointer} only if the answers stand best first`;
-  throw new RowProblem(`${pointer}: may say which of the ${answers.length} ${name} is better or worse (${way})`);
-}
-
-function refuseUnknown(row: Row, name: string, answers: readonly unknown[]): never {
-  const bestFirst = `the format if the answers stand best first (--format scored-list)`;
-  const empty = [...KNOWN_LISTS].find((known) => row[known] === null);
-  const list = Object.keys(row).find((field) => {
-    const value = row[field];
-    return (
-      field !== name &&
-      !OTHER_LISTS.has(field) &&
-      isList(value) &&
-      value.length === answers.length &&
-      !isText(value.find(isThere)) &&
-      value.some(isThere)
-    );
-  });
-  if (list !== undefined)
-    throw new RowProblem(`${list}: may score the ${name}; name it if it does (${scoreFlag(list)}), or ${bestFirst}`);
-  const field = answers
-    .filter(isRow)
-    .flatMap(Object.entries)
-    .find(([key, value]) => ['number', 'bigint', 'boolean'].includes(typeof value) && !describesRow(key))?.[0];
-  if (field !== undefined)
-    throw new RowProblem(`${name}[].${field}: may be a score; name it if it is (${scoreFlag(field)}), or ${bestFirst}`);
-  if (empty !== undefined)
-    throw new RowProblem(`${empty}: expected a list of scores, got ${describeValue(null)}; or name ${bestFirst}`);
-  throw new RowProblem(`${name}: nothing says which of the ${answers.length} answers is better; name ${bestFirst}`);
-}
-
-/** The option that reads a score rightly; where the name does not say so, both ways are the user's to know. */
-const scoreFlag = (name: string): string =>
-  directionOf(name) === 'lower' && !isRank(name)
-    ? `--score ${name} --lower-is-better if less is better`
-    : `--score ${name}`;
-
 /**
  * Refuses a named score where the format does not score answers.
  * @throws MrpoError where a score is named for rows in which nothing is scored.
@@ -267,5 +223,3 @@ export function refuseScore(score: string | undefined, format: string): void {
     hint: 'Leave it out, or name the format whose answers it scores (mrpo data --list-formats).',
   });
 }
-
-const isThere = (value: unknown): boolean => value !== undefined && value !== null;

@@ -22,7 +22,8 @@ const GATHERED =
 /** How good the answer of a row is. @throws RowProblem */
 type Goodness = (row: Row) => { readonly score: number; readonly shown: string };
 
-function answerReading(
+/** Reads rows of a prompt, one answer and how good it is, for answers to be gathered by prompt. */
+export function answerReading(
   finder: Finder,
   asked: Column,
   answer: Column,
@@ -140,7 +141,17 @@ function helpfulness(row: Row): number {
   return numberOf(row['helpfulness'], 'helpfulness') + mean / 100;
 }
 
-const ANSWER_NAMES = ['completion', 'response', 'answer', 'output', 'generation', 'reply', 'text', 'generated_text'];
+const ANSWER_NAMES = [
+  'completion',
+  'response',
+  'answer',
+  'output',
+  'generation',
+  'reply',
+  'text',
+  'generated_text',
+  'model_response',
+];
 /** Columns that say yes or no to an answer. */
 const LABEL_NAMES = [
   'label',

@@ -1,10 +1,10 @@
 import { wordsOf } from '../names.js';
-import type { Column, RowShape, ValueKind } from '../shape.js';
+import { columnReader, type Column, type RowShape, type ValueKind } from '../shape.js';
 import { directionOf, namesScore } from '../verdict/direction.js';
 import { isNumeric } from '../verdict/goodness.js';
-import { markerPairs, type Markers } from '../verdict/words.js';
+import type { Row } from '../fields.js';
+import { markerPairs, pointsAt, type Markers } from '../verdict/words.js';
 import { abReading } from './ab-columns.js';
-import { modelsOf } from './ab-format.js';
 import { decideByBoth, decideByScores, decideByVerdict, type Decide } from './decide.js';
 import { each } from './examples.js';
 import { createFinder, type Finder } from './finder.js';
@@ -58,7 +58,8 @@ const VERDICT_WORDS = new Set([
     'judgement',
     'selected',
   ],
-  ...['chosen', 'label', 'labels', 'result', 'annotation', 'pick', 'win', 'overall'],
+  ...['chosen', 'label', 'labels', 'result', 'annotation', 'pick', 'win', 'won', 'wins', 'overall', 'prefer', 'pref'],
+  ...['worse', 'worst', 'loser', 'losing', 'lost', 'rejected', 'dispreferred', 'eliminated'],
 ]);
 const NO_VERDICT = new Set([
   'reason',
@@ -182,18 +183,14 @@ function takeDecision(finder: Finder, shape: RowShape, answers: Answers, context
     return typeof byScores === 'string' ? finder.refuse(byScores) : byScores;
   }
   finder.use('verdict', verdict);
-  const models = modelNames(shape, answers);
-  for (const model of models ?? []) finder.aside(model);
-  const byVerdict = decideByVerdict(
-    verdict,
-    {
-      a: answers.a.path,
-      b: answers.b.path,
-      markers: answers.markers,
-      ...(models !== undefined && { models: modelsOf(shape, models) }),
-    },
-    context,
-  );
+  const labels = labelPairs(shape, answers);
+  for (const { a, b } of labels) for (const { name } of [a, b]) finder.aside(name);
+  const names = [...labels, answers].map(({ a, b }) => {
+    const [atA, atB] = [columnReader(a.keys), columnReader(b.keys)];
+    return (row: Row) => [atA(row), atB(row)] as const;
+  });
+  const candidates = { a: answers.a.path, b: answers.b.path, markers: answers.markers, names };
+  const byVerdict = decideByVerdict(verdict, candidates, context);
   if (typeof byVerdict === 'string')
     return finder.refuse(`${byVerdict}; say what they mean (--verdict VALUE=a,VALUE=b)`);
   return byScores === undefined || typeof byScores === 'string' ? byVerdict : decideByBoth(byVerdict, byScores);
@@ -216,9 +213,10 @@ function verdictColumns(finder: Finder, context: FormatContext): readonly Column
     )
     .filter(({ kind, sample }) => kind !== 'text' || String(sample).length < 80)
     .filter(({ path }) => !namesScore(path) || wordsOf(path).includes('preference'));
-  // `label` is many things; beside a winner it is no verdict.
+  // `label` is many things; beside a winner it is no verdict. Nor is the loser, which says the same once more.
   const plain = candidates.filter(({ name }) => !['label', 'labels', 'annotation', 'result'].includes(name));
-  return plain.length === 0 ? candidates : plain;
+  const better = (plain.length === 0 ? candidates : plain).filter(({ path }) => pointsAt(path) !== 'worse');
+  return better.length > 0 ? better : candidates;
 }
 
 function scoreColumns(
@@ -245,8 +243,11 @@ function scoreColumns(
   return only === undefined || (known.length > 0 ? known : pairs).length > 1 ? undefined : only;
 }
 
-function modelNames(shape: RowShape, { markers }: Answers): [string, string] | undefined {
-  const columns = shape.columns.filter(({ kind, path }) => kind === 'text' && wordsOf(path).includes('model'));
-  const pair = pairsByMarker(columns).find((found) => found.markers?.[0] === markers?.[0]);
-  return pair === undefined ? undefined : [pair.a.name, pair.b.name];
+/** Columns that hold what the two answers are called besides: their models, their ids. */
+function labelPairs(shape: RowShape, { markers }: Answers): { readonly a: Column; readonly b: Column }[] {
+  const columns = shape.columns.filter(
+    ({ kind, path }) => kind === 'text' && wordsOf(path).some((word) => LABELS.has(word)),
+  );
+  return pairsByMarker(columns).filter((found) => found.markers?.[0] === markers?.[0]);
 }
+const LABELS = new Set(['model', 'generator', 'id', 'name', 'author', 'agent', 'policy', 'system']);

@@ -1,7 +1,10 @@
 import { isFilled, type Column, type RowShape } from '../shape.js';
 import { each } from './examples.js';
-import { createFinder } from './finder.js';
-import type { Format } from './format.js';
+import { plainName } from '../names.js';
+import { TEXT_KEYS } from './answer-list.js';
+import { answerPairs } from './any-ab.js';
+import { createFinder, type Finder } from './finder.js';
+import type { Format, FormatContext } from './format.js';
 import { pairReading } from './pair-columns.js';
 import { takePromptParts } from './prompt-parts.js';
 import { ANSWER, CHAT_PROMPT_NAMES, isWhole, PROMPT_NAMES, qualityOf, type Quality } from './vocabulary.js';
@@ -26,20 +29,9 @@ export const anyPair: Format = {
       finder.take('chosen', ['chosen', ...names.good], ANSWER) ??
       finder.need('chosen', ['chosen', ...(rejected === undefined ? [] : answerBeside(rejected))], ANSWER);
     if (chosen === undefined || rejected === undefined) return finder.mismatch() ?? finder.refuse('');
-    const several = (['good', 'bad'] as const).find(
-      (quality) => rivals(shape, quality, quality === 'good' ? chosen : rejected).length > 0,
-    );
-    if (strict && several !== undefined && context.columns[several === 'good' ? 'chosen' : 'rejected'] === undefined) {
-      const own = several === 'good' ? chosen : rejected;
-      return finder.refuse(
-        `${own.path} and ${rivals(shape, several, own).join(', ')}: may each be the ${several} answer`,
-      );
-    }
-    const asked =
-      finder.take('prompt', ['prompt', ...PROMPT_NAMES], ['text']) ??
-      finder.take('prompt', CHAT_PROMPT_NAMES, ['messages', 'message']) ??
-      onlyConversation(finder.rest());
-    if (asked !== undefined && finder.roles()['prompt'] === undefined) finder.use('prompt', asked);
+    const refusal = strict ? doubt(shape, chosen, rejected, context) : undefined;
+    if (refusal !== undefined) return finder.refuse(refusal);
+    const asked = takePrompt(finder, chosen);
     if (asked === undefined && !isWhole(chosen) && !isWhole(rejected))
       return finder.refuse('prompt: missing; expected text or a list of messages');
     const parts = takePromptParts(finder, asked, context);
@@ -47,23 +39,55 @@ export const anyPair: Format = {
   },
 };
 
+/** Under the names that prompts have, at the top or beside the answers in an object; else the only list of messages. */
+function takePrompt(finder: Finder, chosen: Column): Column | undefined {
+  const inside = chosen.keys.length < 2 ? [] : PROMPT_NAMES.map((name) => `${plainName(chosen.keys[0] ?? '')}.${name}`);
+  const asked =
+    finder.take('prompt', ['prompt', ...PROMPT_NAMES, ...inside], ['text']) ??
+    finder.take('prompt', CHAT_PROMPT_NAMES, ['messages', 'message']) ??
+    onlyConversation(finder.rest());
+  if (asked !== undefined && finder.roles()['prompt'] === undefined) finder.use('prompt', asked);
+  return asked;
+}
+
+/** What speaks against the two being the answers, in words. */
+function doubt(shape: RowShape, chosen: Column, rejected: Column, { columns }: FormatContext): string | undefined {
+  for (const [own, quality, role] of [
+    [chosen, 'good', 'chosen'],
+    [rejected, 'bad', 'rejected'],
+  ] as const) {
+    const others = rivals(shape, quality, own);
+    if (others.length > 0 && columns[role] === undefined)
+      return `${own.path} and ${others.join(', ')}: may each be the ${quality} answer`;
+  }
+  if (columns.chosen !== undefined || columns.rejected !== undefined) return undefined;
+  const others = shape.columns.filter((column) => column !== chosen && column !== rejected);
+  const [pair] = answerPairs({ ...shape, columns: others });
+  if (pair === undefined || !isName(chosen) || !isName(rejected)) return undefined;
+  return `${chosen.path}, ${rejected.path}: may only name answers such as ${pair.a.path} and ${pair.b.path}`;
+}
+
+/** Short enough to be the name of an answer. */
+const isName = ({ sample }: Column): boolean => typeof sample === 'string' && sample.length < 40;
+
+/** Whether a column is called the good or bad answer: at the top, or inside an object (`answers.chosen`, `chosen.text`). */
+function isOfQuality({ keys }: Column, quality: Quality): boolean {
+  const [first = '', second, third] = keys;
+  if (third !== undefined) return false;
+  if (second === undefined) return qualityOf(first) === quality;
+  if (qualityOf(first) === quality) return TEXT_KEYS.includes(second);
+  return qualityOf(first) === undefined && qualityOf(second) === quality;
+}
+
 const namesOf = (shape: RowShape, quality: Quality): string[] =>
-  shape.columns
-    .filter((column) => column.keys.length === 1 && qualityOf(column.path) === quality)
-    .map(({ name }) => name);
+  shape.columns.filter((column) => isOfQuality(column, quality)).map(({ name }) => name);
 
 /** Further filled columns of the same quality that do not hold the same. */
 const rivals = (shape: RowShape, quality: Quality, own: Column): string[] =>
   own.name === 'chosen' || own.name === 'rejected'
     ? []
     : shape.columns
-        .filter(
-          (column) =>
-            column.keys.length === 1 &&
-            column.path !== own.path &&
-            isFilled(column) &&
-            qualityOf(column.path) === quality,
-        )
+        .filter((column) => column.path !== own.path && isFilled(column) && isOfQuality(column, quality))
         .filter(({ kind, sample }) => ANSWER.includes(kind) && sample !== own.sample)
         .map(({ path }) => path);
 

@@ -3,9 +3,10 @@ import { describeValue } from '../../core/describe-value.js';
 import type { Row } from '../fields.js';
 import { RowProblem } from '../row-problem.js';
 import { columnReader, type Column } from '../shape.js';
-import { directionOf } from '../verdict/direction.js';
+import { directionOf, isRank } from '../verdict/direction.js';
 import { isNumeric } from '../verdict/goodness.js';
-import { createVerdictReader, type Candidates, type Winner, type VerdictReader } from '../verdict/sides.js';
+import { createVerdictReader, flip, type Candidates, type Winner, type VerdictReader } from '../verdict/sides.js';
+import { pointsAt } from '../verdict/words.js';
 import type { FormatContext } from './format.js';
 
 /** Which answer a row prefers. */
@@ -18,18 +19,29 @@ export interface Decision {
 /** Finds the better of a row's two answers. @throws RowProblem where the row does not say, or contradicts itself. */
 export type Decide = (row: Row) => Decision;
 
+/** What the values of a verdict mean in a format, or why they could mean either. */
+export type FormatReader = (column: string, samples: readonly unknown[]) => VerdictReader | string;
+
+/** The format knows what its own verdict means; a column that the user named instead may name the worse answer. */
+function pointed(column: string, read: VerdictReader | string): VerdictReader | string {
+  if (typeof read === 'string') return read;
+  const points = pointsAt(column);
+  if (points === 'unclear') return `${column}: nothing says whether it names the better or the worse answer`;
+  return points === 'better' ? read : (value, row) => flip(read(value, row));
+}
+
 /** By a column whose values mean something by themselves, or as the user or the format says. */
 export function decideByVerdict(
   column: Column,
   candidates: Candidates,
   context: FormatContext,
-  reader?: VerdictReader,
+  reader?: FormatReader,
 ): Decide | string {
   const at = columnReader(column.keys);
   const samples = context.sample.map((row) => at(row));
   const read =
-    context.verdict === undefined
-      ? (reader ?? createVerdictReader(column.path, candidates, samples, undefined))
+    context.verdict === undefined && reader !== undefined
+      ? pointed(column.path, reader(column.path, samples))
       : createVerdictReader(column.path, candidates, samples, context.verdict);
   if (typeof read === 'string') return read;
   return (row) => {
@@ -43,7 +55,9 @@ export function decideByVerdict(
 
 /** By two numbers. @returns why they cannot decide, where it is not known whether more is better. */
 export function decideByScores(a: Column, b: Column, context: FormatContext): Decide | string {
-  const lower = context.lowerIsBetter ?? { higher: false, lower: undefined, unknown: undefined }[directionOf(a.name)];
+  const lower =
+    context.lowerIsBetter ??
+    (isRank(a.name) ? true : { higher: false, lower: undefined, unknown: undefined }[directionOf(a.name)]);
   if (lower === undefined)
     return `${a.path} and ${b.path} score the answers, and nothing says whether more is better; say so (--lower-is-better or --higher-is-better)`;
   const [atA, atB] = [columnReader(a.keys), columnReader(b.keys)];

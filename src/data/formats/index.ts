@@ -43,11 +43,14 @@ import {
   openAiPreference,
   question,
   shareGpt,
+  spin,
   torchtune,
   trlConversational,
   trlStandard,
 } from './pairs.js';
+import { traces } from './traces.js';
 import { trlImplicit } from './trl-implicit.js';
+import { turnPairs } from './turn-pairs.js';
 
 export type { Format, FormatContext, Mismatch, Reading } from './format.js';
 export { isReading } from './format.js';
@@ -92,13 +95,16 @@ export const FORMATS: readonly Format[] = [
   trlConversational,
   hhTranscript,
   torchtune,
+  spin,
   llamaFactoryV1,
   msSwift,
   trlImplicit,
+  turnPairs,
   anyPair,
   negatives,
   anyAb,
   scoredList,
+  traces,
   scoredAnswer,
 ];
 

@@ -2,6 +2,7 @@
 import { describeValue } from '../../core/describe-value.js';
 import { isList, isRow, isText, type Row } from '../fields.js';
 import { plainName } from '../names.js';
+import { namesVerdict } from '../concern-words.js';
 import { RowProblem } from '../row-problem.js';
 import type { Winner } from '../verdict/sides.js';
 import { abReading } from './ab-columns.js';
@@ -107,6 +108,12 @@ export const labelStudioMin: Format = {
       columns: shape.columns.filter(({ keys }) => keys.length === 1),
     });
     if (verdict === undefined) return finder.refuse('comparison: missing; expected left or right');
+    const other = shape.columns.find(
+      (column) =>
+        column !== verdict && ['text', 'number', 'boolean'].includes(column.kind) && namesVerdict(column.path),
+    );
+    if (other !== undefined && !namesVerdict(verdict.path))
+      return finder.refuse(`${verdict.path} and ${other.path}: may both be the verdict`);
     if (answers === undefined || more.length > 0)
       return finder.refuse('two answers: expected columns such as answer1 and answer2');
     finder.use('a', answers.a);

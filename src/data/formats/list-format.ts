@@ -6,7 +6,8 @@ import type { ChatMessage } from '../pair.js';
 import type { ScoredAnswer } from '../pairing.js';
 import { RowProblem } from '../row-problem.js';
 import { isMessageLike, columnReader, type Column, type ValueKind } from '../shape.js';
-import { answerScores, listIn, TEXT_KEYS, type AnswerScore } from './answer-scores.js';
+import { listIn, TEXT_KEYS, type AnswerScore } from './answer-list.js';
+import { answerScores } from './answer-scores.js';
 import { createFinder } from './finder.js';
 import type { Format, FormatContext } from './format.js';
 import type { ColumnSpec } from './pair-format.js';
@@ -33,6 +34,8 @@ export interface ListDeclaration {
   readonly scored?: boolean;
 }
 
+const SINGULAR = new Set(['response', 'output']);
+const POINTERS: readonly ValueKind[] = ['number', 'text', 'numbers', 'texts'];
 /** What a list of answers may hold. */
 export const LISTS: readonly ValueKind[] = ['texts', 'objects', 'conversations', 'messages'];
 
@@ -51,6 +54,10 @@ export function listFormat(declared: ListDeclaration): Format {
       const answers = finder.need('answers', ['answers', ...declared.answers.names], declared.answers.kinds);
       const asked = finder.need('prompt', ['prompt', ...declared.prompt.names], declared.prompt.kinds);
       if (answers === undefined || asked === undefined) return finder.mismatch() ?? finder.refuse('');
+      // A text called response is one answer; rows of several may call it so, and then it is a list.
+      if (answers.kind === 'text' && SINGULAR.has(answers.name) && listIn(answers.sample) === undefined)
+        return finder.refuse(`${answers.path}: expected a list, got ${describeValue(answers.sample)}`);
+      if (declared.scores === undefined) finder.take('verdict', ['verdict'], POINTERS);
       const refusal = strict ? declared.refuses?.(listIn(answers.sample) ?? [], answers) : undefined;
       if (refusal !== undefined) return finder.refuse(refusal);
       const parts = takePromptParts(finder, asked, context);

@@ -2,9 +2,11 @@
 import { describeValue } from '../../core/describe-value.js';
 import { isList, isRow, isText, numberOf, type Row } from '../fields.js';
 import { RowProblem } from '../row-problem.js';
-import { answerScores, lowerIsBetter, type AnswerScore } from './answer-scores.js';
+import type { AnswerScore } from './answer-list.js';
+import { answerScores, lowerIsBetter } from './answer-scores.js';
 import { each, said } from './examples.js';
 import type { Format, FormatContext } from './format.js';
+import { createFinder } from './finder.js';
 import { listFormat, LISTS } from './list-format.js';
 import { alpacaPair } from './pairs.js';
 import { CHAT_PROMPT_NAMES, PROMPT_NAMES } from './vocabulary.js';
@@ -167,7 +169,7 @@ export const gemini = listFormat({
   scores: numberInside('score'),
 });
 
-/** `output` of LLaMA-Factory's Alpaca ranking stands best first: that is what the format says. */
+/** `output` of LLaMA-Factory's Alpaca ranking stands best first: that is what the format says, where nothing else scores it. */
 const alpacaList = listFormat({
   scored: false,
   name: 'alpaca-ranking',
@@ -176,17 +178,20 @@ const alpacaList = listFormat({
   examples: alpacaPair.examples,
   prompt: { names: ['instruction'], kinds: ['text'] },
   answers: { names: ['output'], kinds: ['texts'] },
-  scores: (_row, answers, where) =>
-    answers.map((answer, index) => {
+  scores: (row, answers, where, context) => {
+    answers.forEach((answer, index) => {
       if (!isText(answer)) throw new RowProblem(`${where}[${index}]: expected text, got ${describeValue(answer)}`);
-      return { score: -index, shown: `place ${index + 1}` };
-    }),
+    });
+    return answerScores(row, where, answers, context, 'bestFirst');
+  },
 });
 
 /** LLaMA-Factory's ranking: a list of outputs, best first, or chosen and rejected. */
 export const alpacaRanking: Format = {
   ...alpacaPair,
   match(shape, context, strict) {
+    if (context.score !== undefined || context.columns.verdict !== undefined)
+      return createFinder(shape, context, strict).refuse('output: stands best first, and nothing else is asked');
     const list = alpacaList.match(shape, context, strict);
     const hasList = shape.columns.some(({ name, sample }) => name === 'output' && isList(sample));
     if ('read' in list && hasList) return list;
@@ -233,5 +238,4 @@ export const scoredList = listFormat({
     ],
     kinds: LISTS,
   },
-  scores: (row, answers, where, context) => answerScores(row, where, answers, context),
 });

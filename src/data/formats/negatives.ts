@@ -9,7 +9,7 @@ import { each } from './examples.js';
 import { createFinder } from './finder.js';
 import type { Format } from './format.js';
 import { createPromptReader, takePromptParts, wholePrompt } from './prompt-parts.js';
-import { CHAT_PROMPT_NAMES, PROMPT_NAMES } from './vocabulary.js';
+import { CHAT_PROMPT_NAMES, PROMPT_NAMES, qualityOf, type Quality } from './vocabulary.js';
 
 const ONE_OR_MORE = ['text', 'texts', 'conversations', 'message', 'messages'] as const;
 
@@ -25,10 +25,18 @@ export const negatives: Format = {
   examples: each((prompt, good, bad) => ({ prompt, chosen: good, rejected: [bad, 'I do not know.'] })),
   match(shape, context, strict) {
     const finder = createFinder(shape, context, strict);
-    const chosen = finder.need('chosen', ['chosen', 'chosen_responses', 'positives', 'positive'], ONE_OR_MORE);
+    const named = (quality: Quality): string[] =>
+      shape.columns
+        .filter(({ keys, path }) => keys.length === 1 && qualityOf(path) === quality)
+        .map(({ name }) => name);
+    const chosen = finder.need(
+      'chosen',
+      ['chosen', 'chosen_responses', 'positives', 'positive', ...named('good')],
+      ONE_OR_MORE,
+    );
     const rejected = finder.need(
       'rejected',
-      ['rejected', 'rejected_responses', 'rejecteds', 'negatives', 'negative'],
+      ['rejected', 'rejected_responses', 'rejecteds', 'negatives', 'negative', ...named('bad')],
       ONE_OR_MORE,
     );
     const asked = finder.need('prompt', ['prompt', ...PROMPT_NAMES, ...CHAT_PROMPT_NAMES], ['text', 'messages']);

@@ -202,6 +202,19 @@ export const torchtune = pairFormat({
   rejected: { names: ['rejected_conversations'], kinds: CHAT },
 });
 
+/** Two whole conversations: what people wrote, and what the model made of it. */
+export const spin = pairFormat({
+  name: 'spin',
+  summary: '{real, generated}: whole conversations; what people wrote is better than what the model made of it',
+  sources: 'UCLA-AGI/SPIN and its successors',
+  examples: each((asked, good, bad) => ({
+    real: [said('user', asked), said('assistant', good)],
+    generated: [said('user', asked), said('assistant', bad)],
+  })),
+  chosen: { names: ['real'], kinds: CHAT },
+  rejected: { names: ['generated'], kinds: CHAT },
+});
+
 /** Two whole conversations with content in parts. */
 export const llamaFactoryV1 = pairFormat({
   name: 'llama-factory-v1',
@@ -237,13 +250,13 @@ export const openAiPreference = pairFormat({
 export const msSwift = pairFormat({
   name: 'ms-swift',
   summary: '{messages, rejected_response}: a conversation that ends with the good answer, and the bad one beside it',
-  sources: "ms-swift's DPO format, with rejected_response or rejected_messages",
+  sources: "ms-swift's DPO format, with rejected_response or rejected_messages; OpenPipe's rejected_message",
   examples: each((asked, good, bad) => ({
     messages: [said('user', asked), said('assistant', good)],
     rejected_response: bad,
   })),
   chosen: { names: ['messages'], kinds: ['messages'] },
-  rejected: { names: ['rejected_response', 'rejected_messages', 'rejected'], kinds: ANSWER },
+  rejected: { names: ['rejected_response', 'rejected_messages', 'rejected_message', 'rejected'], kinds: ANSWER },
   refuses: (shape, { chosen }) => {
     if (has(shape, 'chosen')) return 'chosen: is a column of its own';
     const last = Array.isArray(chosen.sample) ? (chosen.sample.at(-1) as unknown) : undefined;

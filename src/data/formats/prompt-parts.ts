@@ -33,7 +33,7 @@ export function takePromptParts(finder: Finder, prompt: Column | undefined, cont
 
 /** Alpaca's `input`, and Dolly's `context`: the text that an instruction is about. */
 function takeInput(finder: Finder, prompt: Column | undefined, context: FormatContext): Column | undefined {
-  if (context.columns.input !== undefined) return finder.take('input', ['input'], ['text']);
+  if (context.columns.input !== undefined) return finder.take('input', ['input'], ['text', 'texts', 'objects']);
   if (prompt === undefined || context.columns.prompt !== undefined) return undefined;
   if (prompt.kind !== 'text' && prompt.kind !== 'blank') return undefined;
   const names =
@@ -134,8 +134,19 @@ function joined(prompt: string, input: string): string {
 function inputOf(value: unknown, where: string): string {
   if (value === null || value === undefined) return '';
   if (isText(value)) return value;
+  if (isList(value)) return value.map((entry, index) => passageOf(entry, `${where}[${index}]`)).join('\n\n');
   throw new RowProblem(`${where}: expected text, got ${describeValue(value)}`);
 }
+
+/** One of several texts: alone, or with a title in front. */
+function passageOf(value: unknown, where: string): string {
+  if (isText(value)) return value;
+  const inside = isRow(value) ? PASSAGE_KEYS.map((key) => value[key]).find(isText) : undefined;
+  if (!isRow(value) || inside === undefined)
+    throw new RowProblem(`${where}: expected text, or {title, text}, got ${describeValue(value)}`);
+  return isText(value['title']) ? `${value['title']}\n${inside}` : inside;
+}
+const PASSAGE_KEYS = ['text', 'content', 'passage', 'body', 'document', 'context'];
 
 /** A system text, as text, as a message, or in parts (Bedrock, Gemini). */
 export function systemOf(value: unknown, where: string): string {
@@ -158,7 +169,10 @@ function historyOf(value: unknown, where: string, context: FormatContext): ChatM
     const [question, reply] = isList(turn)
       ? turn
       : isRow(turn)
-        ? [turn['input'] ?? turn['question'] ?? turn['user'], turn['output'] ?? turn['answer'] ?? turn['assistant']]
+        ? [
+            turn['input'] ?? turn['question'] ?? turn['user'] ?? turn['human'],
+            turn['output'] ?? turn['answer'] ?? turn['assistant'],
+          ]
         : [];
     if (isText(question) && isText(reply)) return [user(question), assistant(reply)];
     throw new RowProblem(`${where}[${index}]: expected [question, reply], got ${describeValue(turn)}`);

@@ -26,7 +26,8 @@ export function createScoreCheck(finder: Finder, _context: FormatContext): Score
   const lists = columns.filter(
     ({ name, kind }) => kind === 'numbers' && ['rating', 'ratings', 'score', 'scores'].includes(name),
   );
-  if (pairs.length + verdicts.length + lists.length === 0) return undefined;
+  const margins = columns.filter(isMargin).map(({ path, keys }) => ({ path, at: columnReader(keys) }));
+  if (pairs.length + verdicts.length + lists.length + margins.length === 0) return undefined;
   for (const { good, bad } of pairs) {
     finder.use(`score of chosen`, good);
     finder.use(`score of rejected`, bad);
@@ -44,10 +45,22 @@ export function createScoreCheck(finder: Finder, _context: FormatContext): Score
       if (Array.isArray(value) && value.length === 2 && isNumeric(value[0]) && Number(value[0]) === Number(value[1]))
         throw new RowProblem(`tie: ${path} gives both answers ${Number(value[0])}`);
     }
+    for (const { path, at } of margins) {
+      const value = at(row);
+      if (isNumeric(value) && Number(value) < 0)
+        throw new RowProblem(
+          `contradiction: ${path} ${Number(value)} says that rejected is better; if the columns are right, leave it out (--ignore ${path})`,
+        );
+    }
     const decided = compare.map((check) => check(row)).filter((text) => text !== undefined);
     return decided.length === 0 ? undefined : decided.join('; ');
   };
 }
+
+/** By how much chosen is better: `margin`, `score_diff`. */
+const isMargin = ({ name, kind, sample }: Column): boolean =>
+  (kind === 'number' || (kind === 'text' && isNumeric(sample))) &&
+  /^(?:(?:score|rating|reward|preference)_)?(?:margin|diff|difference|gap|delta)$/.test(name);
 
 function comparison(good: Column, bad: Column): ScoreCheck {
   const [goodAt, badAt] = [columnReader(good.keys), columnReader(bad.keys)];

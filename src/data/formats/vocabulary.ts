@@ -103,6 +103,9 @@ export const ANSWER_WORDS = new Set([
   'translation',
   'option',
   'assistant',
+  'resp',
+  'ans',
+  'sql',
 ]);
 
 const GOOD = new Set([
@@ -123,6 +126,9 @@ const GOOD = new Set([
   'favoured',
   'j',
   'correct',
+  'passing',
+  'upvoted',
+  'winner',
   'w',
 ]);
 const BAD = new Set([
@@ -144,6 +150,9 @@ const BAD = new Set([
   'k',
   'incorrect',
   'wrong',
+  'failing',
+  'downvoted',
+  'loser',
   'l',
 ]);
 const NOT = new Set(['non', 'not', 'un', 'dis']);

@@ -13,7 +13,10 @@ import type { RawRow, RowSource, SourceOptions } from './source.js';
 const ROW_LISTS =
   /^(?:data|rows|dataset|train|training|test|testing|valid|validation|val|dev|eval|evaluation|examples|records|items|instances|samples|entries|results|pairs|preferences|comparisons|rankings)$/i;
 /** Keys of a row: an object that has one is a row, whatever its other keys are called. */
-const ROW_KEYS = /^(?:prompt|question|instruction|input|messages|conversations?|chosen|rejected)$/i;
+const ROW_KEYS =
+  /^(?:.*prompt|.*question|.*query|instruction|problem|task|text|inputs?|outputs?|messages|conversations?|context|history|chosen|rejected|responses?|completions?|answers?|candidates|generations)$/i;
+/** Names that lists inside a row have as well: in a file of lines they are that. */
+const LISTS_OF_A_ROW = /^(?:items|samples|entries|results|pairs|preferences|comparisons|rankings|examples)$/i;
 /** Tables by columns are turned in memory. */
 const MAX_TABLE_BYTES = 2 ** 28;
 const BATCH_ROWS = 1024;
@@ -22,6 +25,8 @@ const BATCH_ROWS = 1024;
 export interface ObjectOptions extends SourceOptions {
   /** The key whose list holds the rows. */
   readonly split?: string | undefined;
+  /** The file is named as one of lines, each a row. */
+  readonly ofLines?: boolean | undefined;
 }
 
 /**
@@ -39,7 +44,7 @@ export async function openJsonObject(
   const columns = named('columns');
   const data = named('data');
   if (columns?.kind === 'texts' && data?.kind === 'lists') return await splitTable(bytes, columns, data, options);
-  const list = rowList(bytes.path, keys, options.split);
+  const list = rowList(bytes.path, keys, options);
   if (list !== undefined) {
     const others = keys.filter((key) => key !== list && key.kind === 'objects').map(({ name }) => name);
     const read = `the rows are read from the list ${JSON.stringify(list.name)}`;
@@ -58,7 +63,11 @@ export async function openJsonObject(
   return undefined;
 }
 
-function rowList(path: string, keys: readonly ShapeKey[], split: string | undefined): ShapeKey | undefined {
+function rowList(
+  path: string,
+  keys: readonly ShapeKey[],
+  { split, ofLines = false }: ObjectOptions,
+): ShapeKey | undefined {
   const lists = keys.filter(({ kind }) => kind === 'objects');
   if (split !== undefined) {
     const said = lists.find(({ name }) => name === split);
@@ -66,10 +75,10 @@ function rowList(path: string, keys: readonly ShapeKey[], split: string | undefi
     throw manyLists(path, lists, `no list of rows ${JSON.stringify(split)}`);
   }
   if (keys.some(({ name }) => ROW_KEYS.test(name))) return undefined;
-  const likely = lists.filter(({ name }) => ROW_LISTS.test(name));
+  const likely = lists.filter(({ name }) => ROW_LISTS.test(name) && !(ofLines && LISTS_OF_A_ROW.test(name)));
   if (likely.length <= 1) {
     if (likely.length === 0 && lists.length > 0 && keys.length > 1) return undefined;
-    return likely[0] ?? (keys.length === 1 ? lists[0] : undefined);
+    return likely[0] ?? (keys.length === 1 && !ofLines ? lists[0] : undefined);
   }
   const train = likely.find(({ name }) => /^train(?:ing)?$/i.test(name));
   if (train !== undefined) return train;

@@ -84,7 +84,9 @@ async function openObjects(
   if (/^\{.*\n\s*\{/.test(file.head.toString('latin1', mark).trimStart())) return lines();
   const shape = await jsonShape(file.chunks(), mark, options.signal);
   if (shape.broken || (shape.more && !shape.severalLines)) return lines();
-  const inside = shape.more ? undefined : await openJsonObject(file, mark, shape, options);
+  const inside = shape.more
+    ? undefined
+    : await openJsonObject(file, mark, shape, { ...options, ofLines: named === 'jsonl' || named === 'ndjson' });
   if (inside !== undefined) return inside;
   if (!shape.severalLines) return lines();
   return {

@@ -30,6 +30,15 @@ const LOWER = new Set([
   'violations',
   'risk',
   'refusal',
+  'downvotes',
+  'downvote',
+  'dislikes',
+  'mistakes',
+  'failures',
+  'flags',
+  'complaints',
+  'worst',
+  'bad',
   'hallucination',
   'hallucinations',
   'bias',
@@ -77,9 +86,14 @@ const NEUTRAL = new Set([
   'b',
 ]);
 
+/** Words behind `rank` that only say whose it is: `rank_a`, `rank_of_response_1`. */
+const OWNERS = /^(?:[ab]|\d+|left|right|first|second|of|response|answer|completion|output|candidate|chosen|rejected)$/;
+
 /** Of `ranks` and `rank` too, 1 is best: that is what ranks are, so it need not be asked. */
 export const isRank = (name: string): boolean => {
-  const last = wordsOf(name).at(-1);
+  const last = wordsOf(name)
+    .filter((word) => !OWNERS.test(word))
+    .at(-1);
   return last === 'rank' || last === 'ranks' || last === 'ranking';
 };
 

@@ -4,7 +4,7 @@ import { isText, type Row } from '../fields.js';
 import { plainName, wordsOf } from '../names.js';
 import { RowProblem } from '../row-problem.js';
 import { numberInText } from './goodness.js';
-import { isTieWord } from './words.js';
+import { isTiePart, isTieWord, markerPairs, pointsAt } from './words.js';
 
 /** The answer that a verdict prefers. */
 export type Winner = 'a' | 'b' | 'tie';
@@ -19,8 +19,8 @@ export interface Candidates {
   readonly b: string;
   /** The words in which their names differ: a and b, 0 and 1, left and right. */
   readonly markers: readonly [string, string] | undefined;
-  /** Names of the models that wrote them, where the row has them. */
-  readonly models?: ((row: Row) => readonly [unknown, unknown]) | undefined;
+  /** What else a verdict may call them, in pairs: their models, their ids, their texts. */
+  readonly names?: readonly ((row: Row) => readonly [unknown, unknown])[] | undefined;
 }
 
 /** Which answer a value of the verdict prefers. @throws RowProblem for a value that names neither answer. */
@@ -39,9 +39,27 @@ export function createVerdictReader(
   values: VerdictValues | undefined,
 ): VerdictReader | string {
   if (values !== undefined) return userReader(column, values);
+  const read = pointerReader(column, candidates, samples);
+  if (typeof read === 'string') return read;
+  switch (pointsAt(column)) {
+    case 'better':
+      return read;
+    case 'worse':
+      return (value, row) => flip(read(value, row));
+    case 'unclear':
+      return `${column}: nothing says whether it names the better or the worse of ${candidates.a} and ${candidates.b}`;
+  }
+}
+
+/** Which answer a verdict names, be it the better or the worse one. */
+function pointerReader(column: string, candidates: Candidates, samples: readonly unknown[]): VerdictReader | string {
   const filled = samples.filter((value) => value !== null && value !== undefined && value !== '');
   const numeric = filled.filter((value) => numberOfVerdict(value) !== undefined);
   if (numeric.length > 0) {
+    const numbers = new Set(numeric.map(numberOfVerdict));
+    const isYesOrNo = numbers.has(0) && [...numbers].every((number) => number === 0 || number === 1);
+    const yesOrNo = isYesOrNo && asksYesOrNo(column, candidates) ? booleanReader(column, candidates) : undefined;
+    if (typeof yesOrNo === 'function') return yesOrNo;
     const index = indexReader(column, candidates, new Set(numeric.map((value) => numberOfVerdict(value) as number)));
     return typeof index === 'string' ? index : either(index, nameReader(column, candidates));
   }
@@ -110,18 +128,31 @@ function booleanReader(column: string, { a, b, markers }: Candidates): VerdictRe
     return `${column} is true or false, and nothing says whether true prefers ${a} or ${b}`;
   const yes: Winner = named[0] === markers?.[0] ? 'a' : 'b';
   return (value) => {
-    if (value === true || isBooleanText(value, 'true')) return yes;
-    if (value === false || isBooleanText(value, 'false')) return flip(yes);
+    const number = numberOfVerdict(value);
+    if (value === true || number === 1 || isBooleanText(value, 'true', 'yes')) return yes;
+    if (value === false || number === 0 || isBooleanText(value, 'false', 'no')) return flip(yes);
     throw new RowProblem(`${column}: expected true or false, got ${describeValue(value)}`);
   };
 }
 
-const isBooleanText = (value: unknown, ...words: readonly string[]): boolean =>
-  isText(value) && (words.length === 0 ? ['true', 'false'] : words).includes(value.trim().toLowerCase());
+/** `is_response_1_better`, `a_wins`: 1 is a yes. Without `is`, a digit may as well count the annotators. */
+const asksYesOrNo = (column: string, { markers }: Candidates): boolean => {
+  const words = wordsOf(column);
+  const isPraise = words.some((word) =>
+    ['better', 'best', 'wins', 'won', 'preferred', 'chosen', 'selected'].includes(word),
+  );
+  return isPraise && (words[0] === 'is' || !/\d/.test(markers?.[0] ?? '0'));
+};
 
-/** A verdict that is the name of a column, its marker (`A`, `model_b`, `Answer B is better`), or the name of a model. */
-export function nameReader(column: string, candidates: Candidates): VerdictReader {
-  const { a, b, markers, models } = candidates;
+const isBooleanText = (value: unknown, ...words: readonly string[]): boolean =>
+  isText(value) && (words.length === 0 ? ['true', 'false', 'yes', 'no'] : words).includes(value.trim().toLowerCase());
+
+/**
+ * A verdict that is the name of a column, its marker (`A`, `model_b`, `Answer B is better`), or what else the answers are
+ * called: a model, an id, their own text.
+ */
+function nameReader(column: string, candidates: Candidates): VerdictReader {
+  const { a, b, markers, names } = candidates;
   const [nameA, nameB] = [plainName(a), plainName(b)];
   return (value, row) => {
     if (!isText(value) || value.trim() === '')
@@ -132,21 +163,49 @@ export function nameReader(column: string, candidates: Candidates): VerdictReade
     if (plain === nameB) return 'b';
     const compared = /^\W*([\w ]+?)\W*?(>+|<+|=+)\W*([\w ]+?)\W*$/.exec(value);
     if (compared !== null) return comparedSide(compared, markers, value, column);
-    if (markers !== undefined) {
-      const words = wordsOf(value);
-      const hits = markers.map((marker) => words.filter((word) => word === marker).length);
-      const few = words.length <= 6;
-      if (few && hits[0] === 1 && hits[1] === 0 && !denies(words)) return 'a';
-      if (few && hits[1] === 1 && hits[0] === 0 && !denies(words)) return 'b';
-    }
-    const [modelA, modelB] = models?.(row) ?? [];
-    if (modelA !== modelB) {
-      if (value === modelA) return 'a';
-      if (value === modelB) return 'b';
-    }
+    const called = sideCalled(value, row, names ?? []);
+    const marked = markers === undefined ? undefined : markedSide(value, markers);
+    if (called !== undefined && marked !== undefined && called !== marked)
+      throw new RowProblem(`${column}: names both ${a} and ${b}, got ${describeValue(value)}`);
+    const side = called ?? marked;
+    if (side !== undefined) return side;
     throw new RowProblem(`${column}: names neither ${a} nor ${b}, got ${describeValue(value)}`);
   };
 }
+
+/** The answer whose model, id or text the value is. */
+function sideCalled(value: string, row: Row, names: NonNullable<Candidates['names']>): Winner | undefined {
+  for (const namesOf of names) {
+    const [first, second] = namesOf(row);
+    if (first === second) continue;
+    if (value === first) return 'a';
+    if (value === second) return 'b';
+  }
+  return undefined;
+}
+
+/** Up to so many words a value is a verdict, and no reasoning that speaks of both answers. */
+const FEW_WORDS = 6;
+
+/** The answer that a few words point at by its marker: `A`, `model_b`, `Answer B is better`. */
+function markedSide(value: string, markers: readonly [string, string]): Winner | undefined {
+  const words = wordsOf(value);
+  if (words.length > FEW_WORDS || denies(words)) return undefined;
+  if (words.some(isTiePart)) return 'tie';
+  const named = words.filter((word) => markers.includes(word));
+  const pointers = named.length > 0 ? named.map((word) => markers.indexOf(word)) : words.flatMap(placeOfWord);
+  const [first, ...others] = pointers;
+  if (first === undefined || others.length > 0 || ARTICLE.test(value)) return undefined;
+  return first === 0 ? 'a' : 'b';
+}
+
+/** Words that count the answers whatever these are called; digits may count from 0 or from 1, and are no such words. */
+const placeOfWord = (word: string): readonly number[] =>
+  markerPairs().flatMap((pair) => (/\d|one|two/.test(pair[0]) || !pair.includes(word) ? [] : [pair.indexOf(word)]));
+
+/** `a little`, `a draw`: no answer called a. */
+const ARTICLE =
+  /(?<!\w)a (?!is\b|was\b|better\b|wins?\b|won\b|best\b|preferred\b|(?:much|slightly|clearly|strongly) better)[a-z]/;
 
 /** `A>B`, `[[B>>A]]`, `A=B`. */
 function comparedSide(

@@ -79,12 +79,58 @@ const GRADES = new Set([
   ...['bad', 'worse', 'worst', 'rejected', 'dispreferred', 'non_preferred', 'not_preferred', 'unpreferred', 'loser'],
 ]);
 
+/** Words that make a tie of a few words that say more: `A and B are equally good`. */
+const TIE_PARTS = new Set(['tie', 'tied', 'draw', 'equal', 'equally', 'identical', 'same', 'both', 'neither']);
+
+/** Words in the name of a verdict that say whether it names the better or the worse answer. */
+const NAMES_BETTER = new Set([
+  ...['better', 'best', 'preferred', 'chosen', 'selected', 'winner', 'winning', 'won', 'wins', 'accepted', 'liked'],
+]);
+const NAMES_WORSE = new Set([
+  ...['worse', 'worst', 'rejected', 'reject', 'loser', 'losing', 'lost', 'loses', 'dispreferred', 'unpreferred'],
+  ...['nonpreferred', 'disliked', 'discarded', 'eliminated', 'inferior'],
+]);
+const NOT = new Set(['not', 'non', 'un', 'dis']);
+/** Words that may turn what a verdict of this name means: `less helpful`, `more harmful`. */
+const MAY_TURN = new Set([
+  ...[
+    'less',
+    'least',
+    'harmful',
+    'toxic',
+    'unsafe',
+    'offensive',
+    'bad',
+    'wrong',
+    'incorrect',
+    'error',
+    'errors',
+    'fails',
+  ],
+]);
+
 const THUMBS: Readonly<Record<string, number>> = { '👍': 1, '👎': 0 };
 
 const joined = (text: string): string => wordsOf(text).join('_');
 
 /** Whether a text says that both answers are equal. */
 export const isTieWord = (text: string): boolean => TIES.has(joined(text));
+
+/** Whether one word makes a few words a tie. */
+export const isTiePart = (word: string): boolean => TIE_PARTS.has(word);
+
+/**
+ * Which answer a verdict of this name points at: `loser`, `worst_response` and `not_preferred` at the worse one. `unclear`
+ * where the name speaks of both.
+ */
+export function pointsAt(name: string): 'better' | 'worse' | 'unclear' {
+  const words = wordsOf(name);
+  const [better, worse] = [NAMES_BETTER, NAMES_WORSE].map((set) => words.some((word) => set.has(word)));
+  if (better === true && worse === true) return 'unclear';
+  if (worse !== true && words.some((word) => MAY_TURN.has(word))) return 'unclear';
+  const negated = words.some((word) => NOT.has(word)) && (better === true || worse === true);
+  return (worse === true) !== negated ? 'worse' : 'better';
+}
 
 /** 1 for a word that praises an answer, 0 for one that rejects it, `undefined` for any other. */
 export function goodnessOfWord(text: string): number | undefined {

@@ -64,8 +64,19 @@ function generate(target) {
   const python = join(target, outputs.python);
   for (const folder of [typescript, python]) mkdirSync(folder, { recursive: true });
   protoc(`--ts_proto_out=${typescript}`, `--ts_proto_opt=${TS_PROTO_OPTIONS}`, ...protos);
+  writeDescriptors(join(typescript, 'descriptors.ts'));
   protoc(`--python_out=${python}`, `--pyi_out=${python}`, ...protos);
   makePackage(python);
+}
+
+/** The runs service's protocol as protoc sees it, for reflection: what other libraries make of a .proto is not exact. */
+function writeDescriptors(path) {
+  const set = `${path}.binpb`;
+  protoc('--include_imports', `--descriptor_set_out=${set}`, 'mrpo/runs/v1/runs.proto');
+  const base64 = readFileSync(set).toString('base64');
+  rmSync(set);
+  const comment = '/** A google.protobuf.FileDescriptorSet, base64: mrpo/runs/v1/runs.proto and all it imports. */';
+  writeFileSync(path, `${comment}\nexport const RUNS_DESCRIPTORS =\n  '${base64}';\n`);
 }
 
 /** protoc imports siblings from the root of the .proto tree; here that root is the package py_backend.gen. */

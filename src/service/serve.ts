@@ -85,7 +85,7 @@ export async function startService(options: ServeOptions): Promise<RunsService> 
     limits,
     env,
     gate: createGate(TASKS_AT_ONCE, TASKS_WAITING),
-    roots: createRoots([...options.roots, home.runs]),
+    roots: createRoots(options.roots, [home.path]),
     uploads: createUploadStore(home.uploads, limits.maxUploadBytes),
     allowModules: options.allowModules ?? false,
   };

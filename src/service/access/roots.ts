@@ -13,18 +13,25 @@ export interface Roots {
   contains(path: string): boolean;
 }
 
-/** Follows links of the folders once, now. */
-export function createRoots(folders: readonly string[]): Roots {
+/**
+ * What lies below any of the folders.
+ * @param withheld Folders that are not meant, though they may lie below one that is.
+ */
+export function createRoots(folders: readonly string[], withheld: readonly string[] = []): Roots {
   const real = folders.map((folder) => realOf(resolve(folder)));
+  const closed = withheld.map((folder) => realOf(resolve(folder)));
   return {
     folders: folders.map((folder) => resolve(folder)),
     contains(path) {
       if (path.includes('\0')) return false;
       const found = realOf(path);
-      return real.some((root) => found === root || found.startsWith(root.endsWith(sep) ? root : `${root}${sep}`));
+      return liesBelow(found, real) && !liesBelow(found, closed);
     },
   };
 }
+
+const liesBelow = (path: string, folders: readonly string[]): boolean =>
+  folders.some((folder) => path === folder || path.startsWith(folder.endsWith(sep) ? folder : `${folder}${sep}`));
 
 /** The path with every link followed; of one that is not there, as far as it is. */
 function realOf(path: string): string {

@@ -33,7 +33,11 @@ export function checkSpec(service: Service, spec: RunSpec | undefined, folder: s
     throw refused('path_refused', [{ field: 'spec.objective.module', description }]);
   }
   const loaded = load({ ...withUploads(service, written, caller), output: { ...output, folder } }, service);
-  const outside = pathsOutside(loaded.config, service.roots, createRoots([service.uploads.folderOf(caller.tenant)]));
+  const outside = pathsOutside(
+    loaded.config,
+    service.roots,
+    createRoots([service.uploads.folderOf(caller.tenant), service.home.runs]),
+  );
   if (outside.length > 0) throw refused('path_refused', outside);
   return { written, loaded };
 }

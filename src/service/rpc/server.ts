@@ -11,14 +11,14 @@ import {
   type ServerInterceptor,
   type ServerOptions,
 } from '@grpc/grpc-js';
-import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation } from 'grpc-health-check';
 import { MrpoError } from '../../core/errors.js';
 import { parseAddress, type Address } from '../../rpc/address.js';
 import { MAX_MESSAGE_BYTES } from '../../rpc/channel.js';
 import type { Caller } from '../access/tokens.js';
-import { runsDefinition, SERVICE_NAME } from '../protocol/schema.js';
+import { SERVICE_NAME } from '../protocol/schema.js';
 import { RUN_SERVICE } from './handlers.js';
+import { runsReflection } from './reflection.js';
 import { unauthenticated } from './guard.js';
 import { statusOf } from './status.js';
 import type { UntypedServiceImplementation } from '@grpc/grpc-js';
@@ -64,7 +64,7 @@ export async function startServer({ address: asked, tls, handlers, callerOf }: S
   server.addService(RUN_SERVICE, handlers);
   const health = new HealthImplementation({ '': 'SERVING', [SERVICE_NAME]: 'SERVING' });
   health.addToServer(server);
-  new ReflectionService(runsDefinition()).addToServer(server);
+  runsReflection().addToServer(server);
   const port = await bind(server, address, credentialsOf(tls));
   return {
     address: address.kind === 'unix' ? address.target : asked.replace(/:\d+$/, `:${port}`),

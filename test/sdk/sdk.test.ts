@@ -185,6 +185,8 @@ describe('the public API', () => {
       [
         "BackendFault",
         "MrpoError",
+        "RunsFault",
+        "connect",
         "createMemoryBackend",
         "createObjective",
         "evaluateModel",

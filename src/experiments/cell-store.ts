@@ -5,10 +5,9 @@
  * OUT/cells/KEY/          the run folder of a cell
  * OUT/claims/KEY          who is running it now; of several programs at work in OUT one gets it
  */
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { hasEnded, thisProcess, type ProcessOwner } from '../core/process-owner.js';
-import { writeNewFile } from '../store/atomic-file.js';
+import { tryLock, type FileLock } from '../store/file-lock.js';
 import { isRunFolder, readRun, type StoredRun } from '../store/run-folder.js';
 
 /** Digits of the key that a folder is named by. */
@@ -25,8 +24,7 @@ export interface CellStore {
   /** The run of a cell in whatever state. */
   read(key: string): Promise<StoredRun | undefined>;
   /** Takes a cell, if nobody has it. Whoever gets it releases it. */
-  claim(key: string): Promise<boolean>;
-  release(key: string): Promise<void>;
+  claim(key: string): Promise<FileLock | undefined>;
 }
 
 /** Opens the folder, or makes it. @param out Its path. */
@@ -36,7 +34,6 @@ export async function openCellStore(out: string): Promise<CellStore> {
   await mkdir(join(folder, 'claims'), { recursive: true });
   const cellFolder = (key: string): string => join(folder, 'cells', key.slice(0, NAME_DIGITS));
   const claimFile = (key: string): string => join(folder, 'claims', key.slice(0, NAME_DIGITS));
-  const own = JSON.stringify(thisProcess());
   const read = async (key: string): Promise<StoredRun | undefined> =>
     (await isRunFolder(cellFolder(key))) ? readRun(cellFolder(key)) : undefined;
   return {
@@ -48,19 +45,8 @@ export async function openCellStore(out: string): Promise<CellStore> {
       return run?.record.status === 'succeeded' ? run : undefined;
     },
     async claim(key) {
-      if (await writeNewFile(claimFile(key), own)) return true;
-      if (!(await isLeftBehind(claimFile(key)))) return false;
-      await rm(claimFile(key), { force: true });
-      return writeNewFile(claimFile(key), own);
-    },
-    async release(key) {
-      await rm(claimFile(key), { force: true });
+      const lock = await tryLock(claimFile(key));
+      return 'holder' in lock ? undefined : lock;
     },
   };
-}
-
-/** Whether the process that made a claim has ended. Of a process on another machine nothing is known: it is believed. */
-async function isLeftBehind(file: string): Promise<boolean> {
-  const text = await readFile(file, 'utf8').catch(() => undefined);
-  return text !== undefined && hasEnded(JSON.parse(text) as ProcessOwner); // without a text: released just now
 }

@@ -2,9 +2,9 @@
 import { rm } from 'node:fs/promises';
 import type { Backend } from '../backend/backend.js';
 import { withOutputFolder } from '../config/index.js';
-import { toMrpoError } from '../core/errors.js';
+import { MrpoError, toMrpoError } from '../core/errors.js';
 import type { LogpCache } from '../references/index.js';
-import { beginRun } from '../runs/index.js';
+import { beginRun, continueRun, isRunFolder, type Run, type SharedBackend } from '../runs/index.js';
 import type { Cell } from './cells.js';
 import type { CellStore } from './cell-store.js';
 
@@ -56,7 +56,7 @@ export async function runCells(cells: readonly KeyedCell[], options: RunCellsOpt
   let [finished, kept] = [0, 0];
   const waiting = [...distinct(cells)];
   const work = async (worker: number): Promise<void> => {
-    let backend: Backend | undefined;
+    const backend = backendOf(() => options.openBackend(worker));
     try {
       for (let next = waiting.shift(); next !== undefined && !isStopped(options); next = waiting.shift()) {
         const { cell, key } = next;
@@ -65,60 +65,86 @@ export async function runCells(cells: readonly KeyedCell[], options: RunCellsOpt
           onEvent({ type: 'kept', path: cell.path });
           continue;
         }
-        if (!(await store.claim(key))) {
+        const claim = await store.claim(key);
+        if (claim === undefined) {
           onEvent({ type: 'waiting', path: cell.path });
           waiting.push(next);
           await pause(LOOK_AGAIN_MS, options.signal);
           continue;
         }
         try {
-          backend ??= await options.openBackend(worker);
-          const outcome = await runCell(next, backend, options);
-          if (outcome === 'finished') finished += 1;
+          if ((await runCell(next, backend, options)) === 'finished') finished += 1;
         } catch (thrown) {
           const { message } = toMrpoError(thrown);
           failed.push({ path: cell.path, reason: message });
           onEvent({ type: 'failed', path: cell.path, reason: message });
           // The fault may be the backend's own: the next cell gets a fresh one.
-          await backend?.close().catch(() => undefined);
-          backend = undefined;
+          await backend.renew();
         } finally {
-          await store.release(key);
+          await claim.release();
         }
       }
     } finally {
-      await backend?.close();
+      await backend.renew();
     }
   };
   await Promise.all(Array.from({ length: Math.max(1, options.jobs ?? 1) }, (_, worker) => work(worker)));
   return { finished, kept, failed };
 }
 
+/** A worker's backend: opened when first needed, shared by its cells, replaced when it has failed. */
+function backendOf(openBackend: () => Promise<Backend>): SharedBackend {
+  let opened: Promise<Backend> | undefined;
+  return {
+    open: () => (opened ??= openBackend()),
+    async renew() {
+      const old = opened;
+      opened = undefined;
+      await old?.then((backend) => backend.close()).catch(() => undefined);
+    },
+  };
+}
+
 /** @throws what the run failed with. */
 async function runCell(
-  { cell, key }: KeyedCell,
-  backend: Backend,
-  { store, cache, signal, onEvent = () => undefined }: RunCellsOptions,
+  keyed: KeyedCell,
+  shared: SharedBackend,
+  options: RunCellsOptions,
 ): Promise<'finished' | 'stopped'> {
-  const output = store.cellFolder(key);
-  // What an earlier program left of this cell is not finished, and the claim says that nobody is at it.
-  await rm(output, { recursive: true, force: true });
+  const { onEvent = () => undefined } = options;
+  const { path } = keyed.cell;
   const started = Date.now();
-  onEvent({ type: 'started', path: cell.path });
-  const { config, ...rest } = cell.config;
-  const run = await beginRun(
-    { ...rest, config: { ...config, output: withOutputFolder(config.output, output) } },
-    { backend, cache, signal },
-  );
+  onEvent({ type: 'started', path });
+  const run = await openRun(keyed, shared, options);
   for await (const event of run.events) {
-    if (event.type === 'step') {
-      onEvent({ type: 'step', path: cell.path, step: event.step, totalSteps: event.totalSteps });
-    }
+    if (event.type === 'step') onEvent({ type: 'step', path, step: event.step, totalSteps: event.totalSteps });
   }
   const { status } = await run.result;
   if (status !== 'succeeded') return 'stopped';
-  onEvent({ type: 'finished', path: cell.path, seconds: (Date.now() - started) / 1000 });
+  onEvent({ type: 'finished', path, seconds: (Date.now() - started) / 1000 });
   return 'finished';
+}
+
+/** Goes on with what an earlier program has left of a cell, from its last checkpoint; else begins it. */
+async function openRun(
+  { cell, key }: KeyedCell,
+  shared: SharedBackend,
+  { store, cache, signal }: RunCellsOptions,
+): Promise<Run> {
+  const output = store.cellFolder(key);
+  const { config, ...rest } = cell.config;
+  const loaded = { ...rest, config: { ...config, output: withOutputFolder(config.output, output) } };
+  const choice = { shared, cache, signal };
+  if (await isRunFolder(output)) {
+    try {
+      return await continueRun(output, loaded, choice);
+    } catch (thrown) {
+      // Files that cannot be read, or a checkpoint of another version's settings: nothing to go on with.
+      if (!(thrown instanceof MrpoError) || (thrown.code !== 'data' && thrown.code !== 'config')) throw thrown;
+    }
+  }
+  await rm(output, { recursive: true, force: true });
+  return beginRun(loaded, choice);
 }
 
 /** The first cell of each key. */

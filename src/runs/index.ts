@@ -24,3 +24,4 @@ export {
 } from './training-session.js';
 export { continueRun, beginRun, type ResumeOptions, type Run, type RunResult, type StartOptions } from './start-run.js';
 export { writeComparison, writeRunReport } from './write-run-report.js';
+export type { SharedBackend } from './with-backend.js';

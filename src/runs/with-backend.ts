@@ -9,6 +9,8 @@ import { openBackend } from '../backend/open.js';
 export interface BackendChoice {
   /** Stays open. Default: one that is opened for the work and closed after it. */
   readonly backend?: Backend | undefined;
+  /** One that several runs share after each other, in place of `backend`: it stays open, and a failed one is renewed. */
+  readonly shared?: SharedBackend | undefined;
   /** Address of a running backend, when none is given. Default: `MRPO_BACKEND`, else an embedded one. */
   readonly backendAddress?: string | undefined;
   /** Where `MRPO_BACKEND`, `MRPO_TOKEN` and `MRPO_TLS_*` are looked up. Default: the process's environment. */
@@ -21,6 +23,12 @@ export type OpenBackend = () => Promise<Backend>;
 /** Lets go of a backend that has failed: the next call opens another one. Absent where the backend was given. */
 export type RenewBackend = () => Promise<void>;
 
+/** A backend that several runs use one after the other. */
+export interface SharedBackend {
+  readonly open: OpenBackend;
+  readonly renew: RenewBackend;
+}
+
 /** A backend that is opened when first needed. */
 export interface ChosenBackend {
   readonly open: OpenBackend;
@@ -29,7 +37,8 @@ export interface ChosenBackend {
 }
 
 /** The caller's backend, or one that starts when `open` is first called. */
-export function chooseBackend({ backend, backendAddress: address, env, signal }: BackendChoice): ChosenBackend {
+export function chooseBackend({ backend, shared, backendAddress: address, env, signal }: BackendChoice): ChosenBackend {
+  if (shared !== undefined) return { open: shared.open, close: () => Promise.resolve() };
   let opened: Promise<Backend> | undefined;
   return {
     open: async () => backend ?? (await (opened ??= openBackend({ address, env, signal }))),
@@ -47,6 +56,8 @@ export async function withBackend<T>(
   choice: BackendChoice,
   work: (open: OpenBackend, renew: RenewBackend | undefined) => Promise<T>,
 ): Promise<T> {
+  const { shared } = choice;
+  if (shared !== undefined) return work(shared.open, shared.renew);
   const { open, close } = chooseBackend(choice);
   try {
     return await work(open, choice.backend === undefined ? close : undefined);

@@ -2,6 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { thisProcess } from '../../src/core/process-owner.js';
+import type { RunRecord } from '../../src/runs/index.js';
 import { renderExperiment } from '../../src/experiments/experiment.js';
 import { temporaryCache, temporaryFolder, writePairs } from '../runs/support.js';
 import { runToy, toyMatrix } from './support.js';
@@ -58,7 +59,7 @@ describe('the runs of a matrix', () => {
     expect(results[0]!.missing.map(({ reason }) => reason)[0]).toContain('no-such-format');
   });
 
-  it('go on where a killed program left them: its claim and its half a run are swept', async () => {
+  it('go on where a killed program left them: its claim is swept, its half a run goes on from its checkpoint', async () => {
     const [folder, cache] = [temporaryFolder(), temporaryCache()];
     writePairs(folder);
     const out = join(folder, 'out');
@@ -69,6 +70,8 @@ describe('the runs of a matrix', () => {
     writeFileSync(join(out, 'claims', cell!), JSON.stringify({ ...thisProcess(), process: 2 ** 22 + 1 }));
     const again = await runToy([toyMatrix(folder)], out, cache);
     expect(again.summary).toMatchObject({ finished: 1, kept: 3, failed: [] });
+    const { attempts } = JSON.parse(readFileSync(record, 'utf8')) as RunRecord;
+    expect(attempts.map(({ kind, fromStep }) => [kind, fromStep])).toEqual([['start', 0], ['resume', 8]]); // prettier-ignore
     expect(again.experiment.distinctCells.map(({ key }) => key)).toEqual(
       experiment.distinctCells.map(({ key }) => key),
     );

@@ -1,0 +1,53 @@
+/** A file that says who works on something: of several processes that want to, one gets it. */
+import { randomUUID } from 'node:crypto';
+import { readFile, rename, rm, stat, utimes } from 'node:fs/promises';
+import { join } from 'node:path';
+import { hasEnded, thisProcess, type ProcessOwner } from '../core/process-owner.js';
+import { writeNewFile } from './atomic-file.js';
+
+/** The holder touches its lock; one of another machine, which nobody here can ask, counts as long as it is fresh. */
+const TOUCH_MS = 15_000;
+const FRESH_MS = 120_000;
+
+/** The right to work on something. */
+export interface FileLock {
+  /** Removes the file, if it is still the one of this process. */
+  release(): Promise<void>;
+}
+
+/** @returns the lock, or who has it. */
+export async function tryLock(path: string): Promise<FileLock | { readonly holder: ProcessOwner }> {
+  const mine = JSON.stringify({ ...thisProcess(), lock: randomUUID() });
+  while (!(await writeNewFile(path, mine))) {
+    const theirs = await readFile(path, 'utf8').catch(() => undefined);
+    if (theirs === undefined) continue; // released between the two looks
+    const holder = JSON.parse(theirs) as ProcessOwner;
+    if (!hasEnded(holder) && (holder.host === thisProcess().host || (await isFresh(path)))) return { holder };
+    await removeExactly(path, theirs);
+  }
+  const timer = setInterval(() => void utimes(path, new Date(), new Date()).catch(() => undefined), TOUCH_MS);
+  timer.unref();
+  return {
+    async release() {
+      clearInterval(timer);
+      await removeExactly(path, mine);
+    },
+  };
+}
+
+async function isFresh(path: string): Promise<boolean> {
+  const facts = await stat(path).catch(() => undefined);
+  return facts !== undefined && Date.now() - facts.mtimeMs < FRESH_MS;
+}
+
+/** Removes a lock only if it is the one that was looked at: another process may have put its own in its place. */
+async function removeExactly(path: string, content: string): Promise<void> {
+  const aside = join(path, '..', `.${randomUUID()}.tmp`);
+  try {
+    await rename(path, aside);
+  } catch {
+    return; // gone, with its folder or by another hand
+  }
+  if ((await readFile(aside, 'utf8')) === content) await rm(aside, { force: true });
+  else await rename(aside, path);
+}

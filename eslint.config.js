@@ -12,7 +12,7 @@ const LAYERS = [
   ['math'],
   ['config', 'rpc'],
   ['data', 'backend', 'objectives'],
-  ['training', 'references', 'planning', 'trackers'],
+  ['training', 'references', 'planning', 'trackers', 'tasks'],
   ['store'],
   ['reports'],
   ['runs'],

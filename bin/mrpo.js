@@ -11,16 +11,28 @@ import { environmentFolder, isCheckout, packageRoot, pythonIn } from '../scripts
 import { explain } from '../scripts/install/problem.mjs';
 
 /** Commands that start the embedded backend, and so need the Python packages. */
-const NEED_PYTHON = ['train', 'score', 'evaluate', 'generate', 'export', 'backend', 'serve'];
+const NEED_PYTHON = [
+  'train',
+  'resume',
+  'score',
+  'evaluate',
+  'generate',
+  'export',
+  'matrix',
+  'reproduce',
+  'backend',
+  'serve',
+];
 
 const argv = process.argv.slice(2);
 
-/** A backend elsewhere, or a question for help, needs no Python here. */
+/** A backend elsewhere, a question for help or a plan of models elsewhere needs no Python here. */
 function needsPython() {
   const command = argv.find((argument) => !argument.startsWith('-'));
   const elsewhere = process.env.MRPO_BACKEND || argv.some((argument) => /^--backend(=|$)/.test(argument));
   const help = argv.some((argument) => argument === '--help' || argument === '-h');
-  return NEED_PYTHON.includes(command) && !elsewhere && !help;
+  const planned = argv.includes('--plan') && argv.some((argument) => /^(--scale=)?(small|paper)$/.test(argument));
+  return NEED_PYTHON.includes(command) && !elsewhere && !help && !planned;
 }
 
 try {

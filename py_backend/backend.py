@@ -1,5 +1,6 @@
 """The verbs of the backend on plain values (`values`): no protocol, no event loop. Every method that touches a model is
-called on the device thread; `identify`, `tokenize` and `encode_prompts` need no device and run beside it."""
+called on the device thread; `identify`, `tokenize`, `encode_prompts` and `read_tasks` need no device and run beside
+it."""
 
 from __future__ import annotations
 
@@ -16,6 +17,9 @@ import torch
 from .devices import pick_device
 from .engine import UnsupportedModel, build_engine
 from .engine.errors import is_out_of_memory
+from .evaluation.evaluate import evaluate
+from .evaluation.spec import Evaluated, EvaluationSpec, TaskDocuments
+from .evaluation.tasks import BuiltTask, build_tasks
 from .export import Exported, ExportSpec, export
 from .faults import Fault
 from .generation import EncodedPrompt, Generation, Prompt, Sampling, encode_prompts, generate
@@ -171,6 +175,28 @@ class Backend:
             )
         run = lambda: generate(held.loaded, held.encoder, prompts, sampling, give, check)  # noqa: E731
         with_adapter(held.policy, adapter_off, run)
+
+    def read_tasks(self, handle: str, spec: EvaluationSpec, check: Callable[[], None]) -> list[BuiltTask]:
+        """Task objects with their data. Needs no device. Raises UNSUPPORTED, DATASET_NOT_FOUND."""
+        self.registry.model(handle)
+        return build_tasks(spec, self.roots, check)
+
+    def evaluate(
+        self,
+        handle: str,
+        spec: EvaluationSpec,
+        tasks: list[BuiltTask],
+        adapter_off: bool,
+        report: Report,
+        give: Callable[[TaskDocuments], None],
+        check: Callable[[], None],
+    ) -> Evaluated:
+        """Scores of tasks under the model as it stands or its start. Raises ROW_INVALID for an over-long prompt."""
+        held = self.registry.model(handle)
+        result: list[Evaluated] = []
+        run = lambda: result.append(evaluate(held.loaded, spec, tasks, report, give, check))  # noqa: E731
+        with_adapter(held.policy, adapter_off, run)
+        return result[0]
 
     def create_trainer(self, handle: str, spec: TrainerSpec) -> CreatedTrainer:
         """One trainer per model; a policy that an earlier, closed trainer left on the model is taken off."""

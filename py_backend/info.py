@@ -10,7 +10,9 @@ from importlib.metadata import PackageNotFoundError, version
 
 import torch
 
-PACKAGES = ("torch", "transformers", "peft", "bitsandbytes", "safetensors", "tokenizers", "grpcio")
+from .evaluation.harness import harness_installed
+
+PACKAGES = ("torch", "transformers", "peft", "bitsandbytes", "safetensors", "tokenizers", "grpcio", "lm_eval")
 
 
 def device_name(device: torch.device) -> str:
@@ -51,6 +53,8 @@ def capabilities() -> list[str]:
         found.append("gguf")
     if importlib.util.find_spec("datasets") is not None:
         found.append("datasets")
+    if harness_installed():
+        found.append("evaluate")
     return found
 
 

@@ -1,7 +1,7 @@
 """Builds the miniature world: small pre-trained models and preference pairs, for trials of the whole path.
 
     python -m py_backend.miniature FOLDER             three models and the quickstart's pairs
-    python -m py_backend.miniature FOLDER --paper     with two more models and six sets in place of the paper's
+    python -m py_backend.miniature FOLDER --paper     and two more models, six sets and six tasks, as in the paper
 
 Prints, last, the folder of the finished world: FOLDER/<hash of the files that make it>. A second call only prints it.
 Each part appears complete or not at all; two calls at once are safe, the slower one's copy is thrown away.
@@ -25,6 +25,7 @@ BASE_MODELS = ("llama", "mistral", "qwen")
 # "alpaca" is "llama" trained further: it comes with the second part, when the first is there.
 PAPER_MODELS = ("tiny", "alpaca")
 PAPER_FOLDER = "paper"
+TASKS_FOLDER = "tasks"
 
 
 def world_hash() -> str:
@@ -59,6 +60,14 @@ def build_paper_part(world: Path) -> Path:
         train_side_by_side(folder, PAPER_MODELS, parent=world / "llama")
 
     return build_whole(world / PAPER_FOLDER, fill)
+
+
+def build_tasks(world: Path) -> Path:
+    """Small tasks of language understanding, below the folder of a world."""
+    from .language import make_world
+    from .tasks import write_tasks
+
+    return build_whole(world / TASKS_FOLDER, lambda folder: write_tasks(make_world(), folder))
 
 
 def build_whole(target: Path, fill: Callable[[Path], None]) -> Path:
@@ -159,6 +168,7 @@ def main() -> None:
     world = build_world(arguments.folder)
     if arguments.paper:
         build_paper_part(world)
+        build_tasks(world)
     print(world)
 
 

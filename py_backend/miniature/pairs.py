@@ -52,14 +52,16 @@ class PairSet:
     voices: tuple[str, ...]  # of rejected answers
 
 
+# Few pairs: the whole matrix of some 290 runs has to fit into a quarter of an hour on two cores.
+PAPER_HELD_OUT_PAIRS = 60
 # Small sets as hard as the paper's: S1 easy (the voice gives it away), S2 medium, S3 hard.
 PAPER_SETS = (
-    PairSet("s1", 64, 11, 0.0, (HASTY,)),
-    PairSet("s2", 64, 12, 0.05, (CAREFUL, HASTY)),
-    PairSet("s3", 64, 13, 0.3, (CAREFUL,)),
-    PairSet("helpsteer", 304, 21, 0.15, (CAREFUL, HASTY)),
-    PairSet("ultrafeedback", 304, 22, 0.05, (CAREFUL, HASTY)),
-    PairSet("nectar", 304, 23, 0.0, (CAREFUL, HASTY)),
+    PairSet("s1", 48, 11, 0.0, (HASTY,)),
+    PairSet("s2", 48, 12, 0.05, (CAREFUL, HASTY)),
+    PairSet("s3", 48, 13, 0.3, (CAREFUL,)),
+    PairSet("helpsteer", 200, 21, 0.15, (CAREFUL, HASTY)),
+    PairSet("ultrafeedback", 200, 22, 0.05, (CAREFUL, HASTY)),
+    PairSet("nectar", 200, 23, 0.0, (CAREFUL, HASTY)),
 )
 
 
@@ -67,7 +69,7 @@ def make_paper_set(world: World, of: PairSet) -> tuple[list[WorldRow], list[Worl
     """Training and held-out rows of one set."""
     chance = random.Random(of.seed)
     seen, unseen = split_facts(world, chance)
-    made = rows(seen, of.train, chance, of.voices), rows(unseen, HELD_OUT_PAIRS, chance, of.voices)
+    made = rows(seen, of.train, chance, of.voices), rows(unseen, PAPER_HELD_OUT_PAIRS, chance, of.voices)
     return tuple([swapped(row) if chance.random() < of.noise else row for row in part] for part in made)  # type: ignore[return-value]
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from py_backend.gen.mrpo.backend.v1 import backend_pb2 as pb
 
 from ..backend import Backend
+from ..evaluation.tasks import BuiltTask
 from ..faults import Fault
 from ..hub_datasets import read_dataset
 from ..progress import Progress
@@ -128,6 +129,26 @@ class BackendServicer:
 
         async for response in stream(self._device.submit, work):
             yield response
+
+    async def Evaluate(self, request: pb.EvaluateRequest) -> AsyncIterator[pb.EvaluateResponse]:
+        """Reads the tasks beside the device, then evaluates on it."""
+        handle, spec, last = request.model_handle, wire.evaluation_spec(request), LastProgress("read tasks", "")
+
+        def read(send: Send) -> None:  # beside the device: data may come from the hub
+            send(self._backend.read_tasks(handle, spec, send.check))
+
+        def work(send: Send) -> None:
+            report = last.reporter(send)
+            send(self._backend.evaluate(handle, spec, tasks, request.adapter_off, report, send, send.check))
+
+        tasks: list[BuiltTask] = []
+        async for found in stream(own_thread, read, idle=lambda: None):
+            if found is None:
+                yield pb.EvaluateResponse(progress=wire.progress(last.value))
+            else:
+                tasks = found
+        async for event in stream(self._device.submit, work, idle=lambda: last.value):
+            yield wire.evaluation_event(event)
 
     async def CreateTrainer(self, request: pb.CreateTrainerRequest) -> pb.CreateTrainerResponse:
         """A trainer whose caller has left meanwhile is closed again."""

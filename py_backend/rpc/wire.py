@@ -11,6 +11,7 @@ from typing import Any
 from py_backend.gen.mrpo.backend.v1 import backend_pb2 as pb
 
 from ..backend import Backend
+from ..evaluation.spec import BATCH_SIZE, Evaluated, EvaluationSpec, TaskChoice, TaskDocuments
 from ..export import Exported, ExportSpec
 from ..faults import Fault
 from ..generation import Generation, Prompt, Sampling
@@ -300,3 +301,51 @@ def step_done(step: int, done: StepDone) -> pb.TrainResponse.StepDone:
 def piece(value: FilePiece) -> pb.SaveCheckpointResponse.Piece:
     """Field by field."""
     return pb.SaveCheckpointResponse.Piece(file=value.file, data=value.data, sha256=value.sha256)
+
+
+def evaluation_spec(message: pb.EvaluateRequest) -> EvaluationSpec:
+    """Raises UNSUPPORTED for a negative number."""
+    for task in message.tasks:
+        if task.num_fewshot < 0:
+            raise Fault("UNSUPPORTED", f"task {task.name}: num_fewshot: got {task.num_fewshot}, expected 0 or more")
+    if message.batch_size < 0 or message.limit < 0:
+        raise Fault("UNSUPPORTED", "batch_size, limit: expected 0 or more")
+    return EvaluationSpec(
+        tasks=tuple(
+            TaskChoice(task.name, task.num_fewshot if task.HasField("num_fewshot") else None) for task in message.tasks
+        ),
+        batch_size=message.batch_size or BATCH_SIZE,
+        limit=message.limit,
+        data_folder=message.data_folder,
+    )
+
+
+def evaluation_event(event: Progress | TaskDocuments | Evaluated) -> pb.EvaluateResponse:
+    """Progress, the documents of a task, or the result."""
+    if isinstance(event, Progress):
+        return pb.EvaluateResponse(progress=progress(event))
+    if isinstance(event, TaskDocuments):
+        lines = [json.dumps(document) for document in event.documents]
+        return pb.EvaluateResponse(documents=pb.EvaluateResponse.Documents(task=event.task, json=lines))
+    scores = [
+        pb.EvaluateResponse.Score(
+            task=score.task,
+            version=score.version,
+            num_fewshot=score.num_fewshot,
+            documents=score.documents,
+            content=score.content,
+            metrics=[
+                pb.EvaluateResponse.Metric(
+                    name=metric.name,
+                    filter=metric.filter,
+                    value=metric.value,
+                    standard_error=metric.standard_error,
+                )
+                for metric in score.metrics
+            ],
+            parts=score.parts,
+            source=score.source,
+        )
+        for score in event.scores
+    ]
+    return pb.EvaluateResponse(evaluated=pb.EvaluateResponse.Evaluated(scores=scores, settings=event.settings))

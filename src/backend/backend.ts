@@ -417,6 +417,60 @@ export interface ExportOptions {
   readonly rawFolder?: string | undefined;
 }
 
+/** A task or group of lm-evaluation-harness by name, or a task file (.yaml) or folder of them by path. */
+export interface TaskChoice {
+  readonly name: string;
+  /** Examples before each question. Absent: what the task says. */
+  readonly fewshot?: number | undefined;
+}
+
+/** How tasks are evaluated, beside which. */
+export interface EvaluateTasksOptions extends CallOptions {
+  /** Requests at once. Default 8. */
+  readonly batchSize?: number | undefined;
+  /** Documents of each task from its start. Default: all. */
+  readonly limit?: number | undefined;
+  /** Where datasets of the hub lie as folders ORG/NAME. Default: the hub or its cache. */
+  readonly dataFolder?: string | undefined;
+  readonly adapterOff?: boolean | undefined;
+}
+
+/** One number of a task. */
+export interface TaskMetric {
+  /** As the harness names it: "acc", "exact_match". */
+  readonly name: string;
+  /** "none", "strict-match". */
+  readonly filter: string;
+  readonly value: number;
+  /** NaN = not known. */
+  readonly standardError: number;
+}
+
+/** All numbers of a task, or of a group of tasks. */
+export interface TaskScore {
+  readonly task: string;
+  /** The name or path that it was asked for by. */
+  readonly source: string;
+  readonly version: string;
+  readonly fewshot: number;
+  readonly documents: number;
+  /** SHA-256 of prompts and targets; empty for a group. */
+  readonly content: string;
+  readonly metrics: readonly TaskMetric[];
+  /** Tasks of a group. */
+  readonly parts: readonly string[];
+}
+
+/** What an evaluation of tasks gives. */
+export interface TaskEvaluation {
+  /** A group comes before its parts. */
+  readonly scores: readonly TaskScore[];
+  /** What else decided the numbers: lm_eval, batch_size, dtype, bos... */
+  readonly settings: Readonly<Record<string, string>>;
+  /** Results per document: JSON objects with doc_id, filter, hashes of document, prompt and target, and metrics. */
+  readonly documents: readonly { readonly task: string; readonly json: readonly string[] }[];
+}
+
 /**
  * An accelerator. Handles are valid until their object is freed or the backend ends; calls reject with a
  * {@link BackendFault} for what the backend refuses, and with code `aborted` when their signal fires.
@@ -444,6 +498,12 @@ export interface Backend {
   ): AsyncIterable<ScoreChunk>;
   /** Answers to prompts, in any order: `index` says which prompt each belongs to. */
   generate(modelHandle: string, prompts: readonly PromptText[], options: GenerateOptions): AsyncIterable<Generation>;
+  /** Scores of language understanding; `unsupported` where lm-evaluation-harness is not installed. */
+  evaluateTasks(
+    modelHandle: string,
+    tasks: readonly TaskChoice[],
+    options?: EvaluateTasksOptions,
+  ): Promise<TaskEvaluation>;
   /** Puts an adapter and an optimizer on a loaded model; one trainer per model. */
   createTrainer(modelHandle: string, rowSet: string, spec: TrainerSpec, options?: CallOptions): Promise<Trainer>;
   /**

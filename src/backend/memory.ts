@@ -282,6 +282,10 @@ export function createMemoryBackend(options: MemoryBackendOptions = {}): Backend
         yield { index, text: decodeTokens(tokens), tokens: tokens.length, finished };
       }
     },
+    async evaluateTasks(_model, _tasks, call) {
+      enter(call);
+      throw new BackendFault('unsupported', 'evaluating tasks: the in-memory backend has no lm-evaluation-harness');
+    },
     createTrainer,
     async exportModel(model, path, call) {
       enter(call);

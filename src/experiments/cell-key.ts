@@ -76,7 +76,7 @@ async function contents(value: unknown, contentOf: (text: string) => Promise<str
 }
 
 /** SHA-256 of a file, or of the names and contents of a folder's files. */
-async function hashPath(path: string): Promise<string> {
+export async function hashPath(path: string): Promise<string> {
   if (statSync(path).isDirectory()) {
     const names = readdirSync(path).sort();
     return contentHash(await Promise.all(names.map(async (name) => [name, await hashPath(join(path, name))])));

@@ -5,8 +5,9 @@
  * OUT/cells/KEY/          the run folder of a cell
  * OUT/claims/KEY          who is running it now; of several programs at work in OUT one gets it
  */
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { isTemporary } from '../store/atomic-file.js';
 import { tryLock, type FileLock } from '../store/file-lock.js';
 import { isRunFolder, readRun, type StoredRun } from '../store/run-folder.js';
 
@@ -32,6 +33,7 @@ export async function openCellStore(out: string): Promise<CellStore> {
   const folder = resolve(out);
   await mkdir(join(folder, 'cells'), { recursive: true });
   await mkdir(join(folder, 'claims'), { recursive: true });
+  await sweepClaims(join(folder, 'claims'));
   const cellFolder = (key: string): string => join(folder, 'cells', key.slice(0, NAME_DIGITS));
   const claimFile = (key: string): string => join(folder, 'claims', key.slice(0, NAME_DIGITS));
   const read = async (key: string): Promise<StoredRun | undefined> =>
@@ -49,4 +51,20 @@ export async function openCellStore(out: string): Promise<CellStore> {
       return 'holder' in lock ? undefined : lock;
     },
   };
+}
+
+/** A file that is being written is younger than this, ms. */
+const WRITTEN_MS = 60_000;
+
+/** Removes what killed programs have left, also of cells that they had just finished. */
+async function sweepClaims(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    const path = join(folder, name);
+    if (!isTemporary(name)) {
+      const lock = await tryLock(path);
+      if (!('holder' in lock)) await lock.release();
+    } else if (Date.now() - ((await stat(path).catch(() => undefined))?.mtimeMs ?? Infinity) > WRITTEN_MS) {
+      await rm(path, { force: true });
+    }
+  }
 }

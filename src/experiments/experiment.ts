@@ -2,6 +2,7 @@
  * Matrices from their description to a page: cells and their keys, the runs that are missing, the results. The same call
  * again runs nothing that is finished; a call that was cut goes on where it was.
  */
+import { resolve } from 'node:path';
 import type { Backend } from '../backend/backend.js';
 import type { LogpCache } from '../references/index.js';
 import { createKeyMaker } from './cell-key.js';
@@ -11,11 +12,13 @@ import type { Matrix } from './matrix.js';
 import { writeResults, type WrittenResults } from './render/write-results.js';
 import type { PageOptions } from './render/page.js';
 import { readResults, type MatrixResults } from './results.js';
+import { openTaskStore, tasksOf, type TaskStore } from './task-store.js';
 import { distinct, runCells, type CellEvent, type CellsSummary, type KeyedCell } from './run-cells.js';
 
 /** Matrices with the keys of their cells and the place of their runs. */
 export interface Experiment {
   readonly store: CellStore;
+  readonly taskStore: TaskStore;
   readonly matrices: readonly { readonly matrix: Matrix; readonly cells: readonly KeyedCell[] }[];
   /** Cells of all matrices, those with the same content once, grouped by policy and data. */
   readonly distinctCells: readonly KeyedCell[];
@@ -41,11 +44,14 @@ export async function openExperiment(matrices: readonly Matrix[], options: OpenE
   const keyed: { matrix: Matrix; cells: KeyedCell[] }[] = [];
   for (const { matrix, cells } of expanded) {
     const own: KeyedCell[] = [];
-    for (const cell of cells) own.push({ cell, key: await keys.keyOf(cell.config.config) });
+    for (const cell of cells) {
+      own.push({ cell, key: await keys.keyOf(cell.config.config), tasks: tasksOf(matrix) });
+    }
     keyed.push({ matrix, cells: own });
   }
   return {
     store: await openCellStore(options.out),
+    taskStore: openTaskStore(resolve(options.out)),
     matrices: keyed,
     distinctCells: inGoodOrder(distinct(keyed.flatMap(({ cells }) => cells))),
   };
@@ -64,7 +70,7 @@ export interface RunExperimentOptions {
 
 /** Runs what is missing. */
 export function runExperiment(experiment: Experiment, options: RunExperimentOptions): Promise<CellsSummary> {
-  return runCells(experiment.distinctCells, { ...options, store: experiment.store });
+  return runCells(experiment.distinctCells, { ...options, store: experiment.store, taskStore: experiment.taskStore });
 }
 
 /** Reads what is finished, and writes the page, tables and figures into the experiment's folder. */
@@ -73,7 +79,7 @@ export async function renderExperiment(
   page: PageOptions,
 ): Promise<{ readonly results: readonly MatrixResults[]; readonly written: WrittenResults }> {
   const results: MatrixResults[] = [];
-  for (const { matrix, cells } of experiment.matrices) results.push(await readResults(matrix, cells, experiment.store));
+  for (const { matrix, cells } of experiment.matrices) results.push(await readResults(matrix, cells, experiment));
   return { results, written: await writeResults(results, experiment.store.folder, page) };
 }
 

@@ -19,6 +19,7 @@ import { dirname, resolve } from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { MrpoError } from '../core/errors.js';
+import { PROFILE_NAMES } from '../tasks/index.js';
 
 const settings = z.record(z.string(), z.unknown()).describe('Part of a run configuration.');
 
@@ -28,13 +29,41 @@ const axisSchema = z
   .union([z.record(z.string().min(1), axisValue), z.array(z.union([z.string().min(1), z.number()])).min(1)])
   .describe('Values by name, each a part of the configuration; a plain list (only for "seed") is training.seed.');
 
-const tableSchema = z.strictObject({
-  name: z.string().min(1).optional().describe('File name of the table. Default: made of the title.'),
+const axisNames = z
+  .union([z.string().min(1), z.array(z.string().min(1)).min(1)])
+  .transform((names) => (typeof names === 'string' ? [names] : names));
+
+const measureName = z.string().min(1).describe('A measure of metrics.jsonl, or task/NAME for a task of lm-eval.');
+
+const tableSchema = z
+  .strictObject({
+    name: z.string().min(1).optional().describe('File name of the table. Default: made of the title.'),
+    title: z.string().min(1),
+    rows: axisNames.describe('The axis whose values are the rows, or several.'),
+    columns: z.array(z.string().min(1)).default([]).describe('Axes whose values together are the columns.'),
+    measure: measureName.optional(),
+    measures: z
+      .array(z.strictObject({ measure: measureName, title: z.string().min(1) }))
+      .min(1)
+      .optional()
+      .describe('Several measures, each a column of its own.'),
+    percent: z.boolean().default(false).describe('Show 0.613 as 61.3.'),
+  })
+  .refine(({ measure, measures }) => (measure === undefined) !== (measures === undefined), {
+    message: 'expected either "measure" or "measures"',
+  });
+
+const headlineSchema = z.strictObject({
+  name: z.string().min(1).describe('task/NAME is its measure.'),
   title: z.string().min(1),
-  rows: z.string().min(1).describe('The axis whose values are the rows.'),
-  columns: z.array(z.string().min(1)).default([]).describe('Axes whose values together are the columns.'),
-  measure: z.string().min(1).describe('A measure of metrics.jsonl, or task/NAME for a task of lm-eval.'),
-  percent: z.boolean().default(false).describe('Show 0.613 as 61.3.'),
+  tasks: z
+    .array(z.strictObject({ name: z.string().min(1), fewshot: z.number().int().min(0).optional() }))
+    .min(1)
+    .describe('Tasks of lm-evaluation-harness, or paths of task files.'),
+  of: z
+    .array(z.tuple([z.string(), z.string(), z.string()]))
+    .default([])
+    .describe('[task, metric, filter] of each number that the mean is taken of. Default: the first metric.'),
 });
 
 const figureSchema = z.strictObject({
@@ -67,6 +96,10 @@ export const matrixSchema = z.strictObject({
       baseline: z.string().min(1).describe('The value that the others are compared with.'),
     })
     .optional(),
+  tasks: z
+    .union([z.enum(PROFILE_NAMES), z.array(headlineSchema).min(1)])
+    .optional()
+    .describe('Tasks of language understanding after each run and before its training: a profile, or a list.'),
   tables: z.array(tableSchema).default([]),
   figures: z.array(figureSchema).default([]),
   marks: z
@@ -149,7 +182,7 @@ function namesWithoutAxis(matrix: Matrix): string[] {
     for (const [axis, value] of Object.entries(combination)) needValue(`exclude.${i}`, axis, value);
   });
   if (matrix.compare !== undefined) needValue('compare', matrix.compare.axis, matrix.compare.baseline);
-  matrix.tables.forEach(({ rows, columns }, i) => [rows, ...columns].forEach((axis) => need(`tables.${i}`, axis)));
+  matrix.tables.forEach(({ rows, columns }, i) => [...rows, ...columns].forEach((axis) => need(`tables.${i}`, axis)));
   matrix.figures.forEach(({ lines, panels }, i) => [lines, ...panels].forEach((axis) => need(`figures.${i}`, axis)));
   for (const [axis, marks] of Object.entries(matrix.marks)) {
     for (const value of Object.keys(marks)) needValue('marks', axis, value);

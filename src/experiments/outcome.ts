@@ -1,6 +1,9 @@
 /** What one finished cell has to say, read from its run folder. */
+import type { Sides } from '../core/sides.js';
 import { metricEntries } from '../objectives/metrics.js';
 import type { StoredRun } from '../store/run-folder.js';
+import type { RunRecord } from '../store/run-record.js';
+import type { TaskResults } from './task-store.js';
 
 /** The three accuracies of every cell; none of them alone is fair to all methods (docs/reproduction.md). */
 export const ACCURACIES = {
@@ -33,6 +36,14 @@ export interface Outcome {
   readonly wins: Readonly<Record<AccuracyName, readonly number[]>>;
   /** Names of the held-out pairs: the same names, the same pairs. */
   readonly pairs: readonly string[];
+  /** What a reader who wants to repeat the run must know beside its configuration. */
+  readonly provenance: Pick<RunRecord, 'mrpoVersion' | 'backend' | 'data' | 'training' | 'peakMemoryBytes'>;
+  /** Log-probs of the held-out pairs under each reference, in the order of the configuration, nats. */
+  readonly references: readonly Sides<Float64Array>[];
+  /** Scored tokens of the held-out pairs' responses. */
+  readonly tokens: Sides<Float64Array>;
+  /** Of the measures that have one of their own: tasks, over their documents. */
+  readonly standardErrors: Measures;
   /** Wall time of the whole run, seconds. */
   readonly seconds: number;
 }
@@ -52,8 +63,37 @@ export function outcomeOf(run: StoredRun): Outcome | undefined {
       refm1: run.heldOut.map((line) => wonAgainstFirst(line)),
       perToken: run.heldOut.map((line) => wonPerToken(line)),
     },
-    pairs: run.heldOut.map((line) => String(line['row'])),
+    // Without the folder: the same file elsewhere has the same pairs.
+    pairs: run.heldOut.map((line) => String(line['row']).replace(/^.*[/\\]/, '')),
+    provenance: {
+      mrpoVersion: run.record.mrpoVersion,
+      backend: run.record.backend,
+      data,
+      training: run.record.training,
+      peakMemoryBytes: run.record.peakMemoryBytes,
+    },
+    references: columnsOf(run.heldOut),
+    tokens: sidesOf(run.heldOut.map((line) => line['tokens'])),
+    standardErrors: {},
     seconds: Object.values(seconds).reduce((sum, part) => sum + part, 0),
+  };
+}
+
+/** Prefix of the measures that are tasks of language understanding. */
+export const TASK_PREFIX = 'task/';
+
+/** An outcome with the headlines of its tasks among its measures, where they are evaluated. */
+export function withTasks(outcome: Outcome, before: TaskResults | undefined, after: TaskResults | undefined): Outcome {
+  const measures = (results: TaskResults | undefined): Measures =>
+    Object.fromEntries((results?.headlines ?? []).map(({ name, value }) => [`${TASK_PREFIX}${name}`, value]));
+  const errors = Object.fromEntries(
+    (after?.headlines ?? []).map(({ name, standardError }) => [`${TASK_PREFIX}${name}`, standardError]),
+  );
+  return {
+    ...outcome,
+    before: { ...outcome.before, ...measures(before) },
+    after: { ...outcome.after, ...measures(after) },
+    standardErrors: errors,
   };
 }
 
@@ -69,6 +109,17 @@ function evaluationOf(line: Readonly<Record<string, unknown>>): Outcome['curve']
 }
 
 type HeldOutLine = Readonly<Record<string, unknown>>;
+
+function columnsOf(lines: readonly HeldOutLine[]): readonly Sides<Float64Array>[] {
+  const names = Object.keys(lines[0]?.['references'] ?? {});
+  return names.map((name) => sidesOf(lines.map((line) => (line['references'] as Record<string, unknown>)[name])));
+}
+
+function sidesOf(values: readonly unknown[]): Sides<Float64Array> {
+  const side = (place: 0 | 1): Float64Array =>
+    Float64Array.from(values, (value) => (Array.isArray(value) ? Number(value[place]) : NaN));
+  return { chosen: side(0), rejected: side(1) };
+}
 
 /** `[chosen, rejected]`: strictly higher wins, a tie does not (as in TRL). */
 function won(sides: unknown): number {

@@ -3,7 +3,8 @@ import type { Cell } from './cells.js';
 import type { CellStore } from './cell-store.js';
 import type { CellOutcome } from './comparisons.js';
 import type { Matrix } from './matrix.js';
-import { outcomeOf } from './outcome.js';
+import { outcomeOf, withTasks } from './outcome.js';
+import type { TaskStore } from './task-store.js';
 import type { KeyedCell } from './run-cells.js';
 
 /** A cell without a result. */
@@ -24,15 +25,23 @@ export interface MatrixResults {
 export async function readResults(
   matrix: Matrix,
   keyed: readonly KeyedCell[],
-  store: CellStore,
+  { store, taskStore }: { readonly store: CellStore; readonly taskStore: TaskStore },
 ): Promise<MatrixResults> {
   const cells: MatrixResults['cells'][number][] = [];
   const missing: MissingCell[] = [];
-  for (const { cell, key } of keyed) {
+  for (const { cell, key, tasks } of keyed) {
     const run = await store.read(key);
-    const outcome = run?.record.status === 'succeeded' ? outcomeOf(run) : undefined;
+    const trained = run?.record.status === 'succeeded' ? outcomeOf(run) : undefined;
+    const before = await taskStore.read(cell, key, tasks, 'before');
+    const after = await taskStore.read(cell, key, tasks, 'after');
+    const outcome = trained && withTasks(trained, before, after);
     if (outcome !== undefined) cells.push({ cell, key, coordinates: cell.coordinates, marks: cell.marks, outcome });
-    else missing.push({ cell, reason: run?.record.reason ?? 'not run yet' });
+    if (outcome !== undefined && tasks.length > 0 && after === undefined) {
+      missing.push({
+        cell,
+        reason: 'trained; its tasks of language understanding are not evaluated: that needs requirements-eval.txt',
+      });
+    } else if (outcome === undefined) missing.push({ cell, reason: run?.record.reason ?? 'not run yet' });
   }
   return { matrix, cells, missing };
 }

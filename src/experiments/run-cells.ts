@@ -4,14 +4,18 @@ import type { Backend } from '../backend/backend.js';
 import { withOutputFolder } from '../config/index.js';
 import { MrpoError, toMrpoError } from '../core/errors.js';
 import type { LogpCache } from '../references/index.js';
-import { beginRun, continueRun, isRunFolder, type Run, type SharedBackend } from '../runs/index.js';
+import { beginRun, continueRun, isRunFolder, type Run, type SharedBackend, type StoredRun } from '../runs/index.js';
+import type { Headline } from '../tasks/index.js';
 import type { Cell } from './cells.js';
 import type { CellStore } from './cell-store.js';
+import type { TaskStore } from './task-store.js';
 
 /** A cell and its key; cells of several tables with one key are one. */
 export interface KeyedCell {
   readonly cell: Cell;
   readonly key: string;
+  /** Evaluated on the trained model and on its start. */
+  readonly tasks: readonly Headline[];
 }
 
 /** One thing that happened to a cell. `kept`: it was finished before; `waiting`: another program runs it. */
@@ -19,6 +23,9 @@ export type CellEvent =
   | { readonly type: 'kept'; readonly path: string }
   | { readonly type: 'started'; readonly path: string }
   | { readonly type: 'step'; readonly path: string; readonly step: number; readonly totalSteps: number }
+  /** Its tasks of language understanding: lm-evaluation-harness is not installed where the backend runs. */
+  | { readonly type: 'not evaluated'; readonly path: string }
+  | { readonly type: 'evaluating'; readonly path: string; readonly stage: string; readonly share: number }
   | { readonly type: 'finished'; readonly path: string; readonly seconds: number }
   | { readonly type: 'failed'; readonly path: string; readonly reason: string }
   | { readonly type: 'waiting'; readonly path: string };
@@ -26,6 +33,7 @@ export type CellEvent =
 /** How many cells run at once, and on which backends. */
 export interface RunCellsOptions {
   readonly store: CellStore;
+  readonly taskStore: TaskStore;
   readonly cache: LogpCache;
   /** Opens one backend for each worker; a worker whose backend has gone opens another. */
   readonly openBackend: (worker: number) => Promise<Backend>;
@@ -60,7 +68,7 @@ export async function runCells(cells: readonly KeyedCell[], options: RunCellsOpt
     try {
       for (let next = waiting.shift(); next !== undefined && !isStopped(options); next = waiting.shift()) {
         const { cell, key } = next;
-        if ((await store.finished(key)) !== undefined) {
+        if (await isComplete(next, options)) {
           kept += 1;
           onEvent({ type: 'kept', path: cell.path });
           continue;
@@ -73,7 +81,12 @@ export async function runCells(cells: readonly KeyedCell[], options: RunCellsOpt
           continue;
         }
         try {
-          if ((await runCell(next, backend, options)) === 'finished') finished += 1;
+          const outcome = await runCell(next, backend, options);
+          if (outcome === 'finished') finished += 1;
+          if (outcome === 'kept') {
+            kept += 1;
+            onEvent({ type: 'kept', path: cell.path });
+          }
         } catch (thrown) {
           const { message } = toMrpoError(thrown);
           failed.push({ path: cell.path, reason: message });
@@ -105,24 +118,68 @@ function backendOf(openBackend: () => Promise<Backend>): SharedBackend {
   };
 }
 
-/** @throws what the run failed with. */
+/** Whether a cell is finished with all its tasks. */
+async function isComplete({ cell, key, tasks }: KeyedCell, { store, taskStore }: RunCellsOptions): Promise<boolean> {
+  if ((await store.finished(key)) === undefined) return false;
+  if (tasks.length === 0) return true;
+  const found = await Promise.all(
+    (['before', 'after'] as const).map((stage) => taskStore.read(cell, key, tasks, stage)),
+  );
+  return found.every((results) => results !== undefined);
+}
+
+/**
+ * `kept`: it was trained before, and its tasks cannot be evaluated here.
+ * @throws what the run or the tasks failed with.
+ */
 async function runCell(
   keyed: KeyedCell,
   shared: SharedBackend,
   options: RunCellsOptions,
-): Promise<'finished' | 'stopped'> {
-  const { onEvent = () => undefined } = options;
-  const { path } = keyed.cell;
+): Promise<'finished' | 'kept' | 'stopped'> {
+  const { store, taskStore, signal, onEvent = () => undefined } = options;
+  const { cell, key, tasks } = keyed;
+  const { path } = cell;
   const started = Date.now();
   onEvent({ type: 'started', path });
+  const before = await store.finished(key);
+  const stored = before ?? (await trainCell(keyed, shared, options));
+  if (stored === undefined) return 'stopped';
+  if (tasks.length > 0 && !(await canEvaluate(shared))) {
+    onEvent({ type: 'not evaluated', path });
+    if (before !== undefined) return 'kept';
+  } else if (tasks.length > 0) {
+    await taskStore.complete(cell, key, stored, tasks, await shared.open(), {
+      signal,
+      onProgress: ({ stage, done, total }) =>
+        onEvent({ type: 'evaluating', path, stage, share: total === 0 ? 0 : done / total }),
+    });
+  }
+  onEvent({ type: 'finished', path, seconds: (Date.now() - started) / 1000 });
+  return 'finished';
+}
+
+/** Whether lm-evaluation-harness, an extra, is there. */
+const canEvaluate = async (shared: SharedBackend): Promise<boolean> =>
+  (await (await shared.open()).info()).capabilities.includes('evaluate');
+
+/** @returns nothing if the run was stopped. */
+async function trainCell(
+  keyed: KeyedCell,
+  shared: SharedBackend,
+  options: RunCellsOptions,
+): Promise<StoredRun | undefined> {
+  const { onEvent = () => undefined } = options;
+  const { path } = keyed.cell;
   const run = await openRun(keyed, shared, options);
   for await (const event of run.events) {
     if (event.type === 'step') onEvent({ type: 'step', path, step: event.step, totalSteps: event.totalSteps });
   }
-  const { status } = await run.result;
-  if (status !== 'succeeded') return 'stopped';
-  onEvent({ type: 'finished', path, seconds: (Date.now() - started) / 1000 });
-  return 'finished';
+  const { status, run: stored } = await run.result;
+  if (status !== 'succeeded') return undefined;
+  // A finished cell is never gone on with, and hundreds of optimizer states fill a disk.
+  await rm(stored.folder.file('checkpoints'), { recursive: true, force: true });
+  return stored;
 }
 
 /** Goes on with what an earlier program has left of a cell, from its last checkpoint; else begins it. */
@@ -147,10 +204,13 @@ async function openRun(
   return beginRun(loaded, choice);
 }
 
-/** The first cell of each key. */
+/** One cell of each key and choice of tasks; a run that one table wants tasks of and another none is one. */
 export function distinct(cells: readonly KeyedCell[]): readonly KeyedCell[] {
   const firstOf = new Map<string, KeyedCell>();
-  for (const keyed of cells) if (!firstOf.has(keyed.key)) firstOf.set(keyed.key, keyed);
+  for (const keyed of cells) {
+    const known = firstOf.get(keyed.key);
+    if (known === undefined || known.tasks.length === 0) firstOf.set(keyed.key, keyed);
+  }
   return [...firstOf.values()];
 }
 

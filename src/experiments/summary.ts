@@ -13,6 +13,8 @@ export interface SummaryCell {
   readonly mean: number;
   /** NaN for one value. */
   readonly sd: number;
+  /** Of one run's own, as of a task over its documents: the mean's; NaN where there is none. */
+  readonly standardError: number;
   /** Mean at step 0. */
   readonly before: number;
   /** Seeds there should be. */
@@ -31,9 +33,12 @@ export function summarise(
   const found = cellsAt(cells, at);
   const values = found.flatMap(({ outcome }) => outcome.after[measure] ?? []);
   const starts = found.flatMap(({ outcome }) => outcome.before[measure] ?? []);
+  const errors = found.flatMap(({ outcome }) => outcome.standardErrors[measure] ?? []);
   return {
     coordinates: at,
     values,
+    standardError:
+      errors.length === 0 ? NaN : Math.sqrt(errors.reduce((sum, error) => sum + error ** 2, 0)) / errors.length,
     ...(values.length === 0 ? { mean: NaN, sd: NaN } : meanAndSd(values)),
     before: starts.length === 0 ? NaN : meanAndSd(starts).mean,
     expected: seeds,

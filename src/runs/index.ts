@@ -1,5 +1,6 @@
 /** Runs: one experiment from a configuration to a folder that a person can read. */
 export { evaluateHeldOut, type EvaluateRequest, type ModelEvaluation } from './evaluate-model.js';
+export { evaluateTasks, type EvaluateTasksRequest, type ModelTaskEvaluation } from './evaluate-tasks.js';
 export type { RunEvent } from '../store/events.js';
 export { exportRun, type ExportRequest } from './export-run.js';
 export { generate, type GenerateRequest } from './generate.js';

@@ -28,6 +28,7 @@ export type {
 } from '../runs/index.js';
 export type { Metrics } from '../objectives/metrics.js';
 export { evaluate, evaluateModel, evaluateRun, type EvaluateOptions } from './evaluate.js';
+export { evaluateTasks, type TaskOptions, type TaskReport } from './evaluate-tasks.js';
 export { loadAny, type ConfigSource } from './load-any.js';
 export { prepareTraining } from './prepare-training.js';
 export { resumeRun, type ResumeOptions } from './resume-run.js';

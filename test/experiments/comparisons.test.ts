@@ -38,6 +38,10 @@ const cell = (method: string, seed: number, won: number): CellOutcome => {
       curve: [],
       wins: { own: wins, refm1: wins, perToken: wins },
       pairs: wins.map((_, i) => `row ${i}`),
+      provenance: { mrpoVersion: '0', backend: undefined, data: undefined, training: undefined, peakMemoryBytes: 0 },
+      references: [],
+      tokens: { chosen: new Float64Array(0), rejected: new Float64Array(0) },
+      standardErrors: {},
       seconds: 1,
     },
   };

@@ -45,7 +45,11 @@ export async function runToy(
   matrices: readonly Matrix[],
   out: string,
   cache: LogpCache,
-  options: { readonly jobs?: number; readonly signal?: AbortSignal } = {},
+  options: {
+    readonly jobs?: number;
+    readonly signal?: AbortSignal;
+    readonly onEvent?: (event: CellEvent) => void;
+  } = {},
 ): Promise<ToyRun> {
   const openBackend = (): Promise<ReturnType<typeof createMemoryBackend>> => Promise.resolve(createMemoryBackend());
   const experiment = await openExperiment(matrices, { out, cache, openBackend });
@@ -53,8 +57,11 @@ export async function runToy(
   const summary = await runExperiment(experiment, {
     cache,
     openBackend,
-    onEvent: (event) => events.push(event),
     ...options,
+    onEvent: (event) => {
+      events.push(event);
+      options.onEvent?.(event);
+    },
   });
   return { experiment, summary, events };
 }

@@ -5,7 +5,7 @@
  */
 import type { ClientReadableStream } from '@grpc/grpc-js';
 import { BackendServiceClient } from '../../gen/mrpo/backend/v1/backend.js';
-import { PROTOCOL_VERSION, type Backend, type CallOptions, type Progress } from '../backend.js';
+import { PROTOCOL_VERSION, type Backend, type CallOptions, type Progress, type TaskEvaluation } from '../backend.js';
 import { BackendFault } from '../fault.js';
 import { isStopped } from '../../core/process-owner.js';
 import { isLocal, parseAddress } from '../../rpc/address.js';
@@ -135,6 +135,19 @@ function backendOn(connection: BackendConnection, infoTimeoutMs: number, close: 
       for await (const message of serverStream(connection, 'generate', open, call.signal)) {
         yield wire.fromGeneration(message);
       }
+    },
+    async evaluateTasks(modelHandle, tasks, call = {}) {
+      const request = wire.toEvaluateRequest(modelHandle, tasks, call);
+      const open = () => client.evaluate(request, metadata);
+      const documents: TaskEvaluation['documents'][number][] = [];
+      let result: Omit<TaskEvaluation, 'documents'> | undefined;
+      for await (const { event } of serverStream(connection, 'evaluate', open, call.signal)) {
+        if (event?.$case === 'progress') call.onProgress?.(wire.fromProgress(event.value));
+        if (event?.$case === 'documents') documents.push(event.value);
+        if (event?.$case === 'evaluated') result = wire.fromEvaluated(event.value);
+      }
+      if (result === undefined) throw new BackendFault('protocol', 'evaluate: the backend ended without "evaluated"');
+      return { ...result, documents };
     },
     createTrainer: (modelHandle, rowSet, spec, call = {}) => createTrainer(connection, modelHandle, rowSet, spec, call),
     async exportModel(modelHandle, path, call) {

@@ -6,6 +6,7 @@ import {
   completeTrainerSpec,
   type CommitRequest,
   type CommitResult,
+  type EvaluateTasksOptions,
   type ForwardRequest,
   type ForwardResult,
   type GenerateOptions,
@@ -20,6 +21,8 @@ import {
   type RowFacts,
   type ScoreChunk,
   type ServerInfo,
+  type TaskChoice,
+  type TaskEvaluation,
   type TokenRule,
   type TrainerSpec,
 } from '../backend.js';
@@ -122,6 +125,30 @@ export function toGenerateRequest(
     topP: options.topP ?? 0,
     seed: options.seed ?? 0,
     adapterOff: options.adapterOff ?? false,
+  };
+}
+
+/** Absent options are 0 or empty, which is the default of the backend. */
+export function toEvaluateRequest(
+  modelHandle: string,
+  tasks: readonly TaskChoice[],
+  options: EvaluateTasksOptions,
+): proto.EvaluateRequest {
+  return {
+    modelHandle,
+    tasks: tasks.map(({ name, fewshot }) => ({ name, numFewshot: fewshot })),
+    batchSize: options.batchSize ?? 0,
+    limit: options.limit ?? 0,
+    dataFolder: options.dataFolder ?? '',
+    adapterOff: options.adapterOff ?? false,
+  };
+}
+
+/** Without the documents, which come in messages of their own. */
+export function fromEvaluated(message: proto.EvaluateResponse_Evaluated): Omit<TaskEvaluation, 'documents'> {
+  return {
+    scores: message.scores.map(({ numFewshot, ...score }) => ({ ...score, fewshot: numFewshot })),
+    settings: message.settings,
   };
 }
 

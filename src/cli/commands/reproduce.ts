@@ -55,6 +55,9 @@ Examples:
         out: resolve(io.cwd, options.out ?? join('runs', `reproduction-${scale.name}`)),
         title: `Multi-Reference Preference Optimization, reproduced at the scale "${scale.name}"`,
         claim: scale.claim,
+        comparesValues: scale.comparesValues,
+        device: scale.device,
+        oneThread: scale.oneThread,
       });
     });
 }

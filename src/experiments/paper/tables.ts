@@ -1,5 +1,6 @@
 /** The paper's tables and figures (arXiv 2405.16388, section 4) as matrices. */
 import { mergeSettings, type Settings } from '../../config/merge.js';
+import { PROFILES, type Headline } from '../../tasks/index.js';
 import type { MatrixInput } from '../matrix.js';
 import type { Scale } from '../scales/scale.js';
 import {
@@ -272,12 +273,25 @@ export const baselines: PaperMatrix = (scale) => ({
 
 function fullFineTuning(scale: Scale, own: Pick<MatrixInput, 'name' | 'title' | 'axes'>): MatrixInput {
   const { mark } = scale.fullFineTuning;
+  const { mode = {}, ...rest } = own.axes;
   return {
     ...own,
     base: withSet(scale, 'UltraFeedback'),
-    axes: { tuning: { full: scale.fullFineTuning.settings }, ...own.axes },
+    // Over the mode, whose policy is meant for adapters: in float16, say.
+    axes: { mode, tuning: { full: scale.fullFineTuning.settings }, ...rest },
+    tasks: typeof scale.tasks === 'string' ? scale.tasks : scale.tasks.map(copyOf),
     compare: { axis: 'method', baseline: 'DPO' },
     tables: [
+      {
+        name: own.name,
+        title: `${own.title} (x 100)`,
+        rows: ['mode', 'method'],
+        measures: [
+          ...PROFILES.paper.map(({ name, title }) => ({ measure: `task/${name}`, title })),
+          { measure: 'task/average', title: 'Avg.' },
+        ],
+        percent: true,
+      },
       {
         name: `${own.name}-accuracy`,
         title: `${own.title}: preference accuracy (x 100)`,
@@ -290,6 +304,13 @@ function fullFineTuning(scale: Scale, own: Pick<MatrixInput, 'name' | 'title' | 
     marks: mark === undefined ? {} : { tuning: { full: mark } },
   };
 }
+
+const copyOf = ({ name, title, tasks, of }: Headline) => ({
+  name,
+  title,
+  tasks: tasks.map(({ name: task, fewshot }) => (fewshot === undefined ? { name: task } : { name: task, fewshot })),
+  of: of.map(([task, metric, filter]): [string, string, string] => [task, metric, filter]),
+});
 
 function withSet(scale: Scale, set: 'S3' | 'UltraFeedback'): Record<string, unknown> {
   const { settings } = set === 'S3' ? scale.small[set] : scale.big[set];

@@ -14,7 +14,8 @@ export const comparisonColumns = [
   'verdict',
 ] as const;
 
-const ACCURACY_TITLES = { own: 'own reward', refm1: 'against RefM1', perToken: 'per token' } as const;
+/** The three accuracies as readers see them. */
+export const ACCURACY_TITLES = { own: 'own reward', refm1: 'against RefM1', perToken: 'per token' } as const;
 
 /** One comparison as cells of text; differences in percentage points. */
 export function comparisonRow(comparison: Comparison): readonly string[] {
@@ -42,3 +43,6 @@ const two = (value: number): string => (Number.isFinite(value) ? value.toFixed(2
 
 /** "0.031", "< 0.001". */
 const pText = (p: number): string => (p < 0.001 ? '< 0.001' : p.toFixed(3));
+
+/** "L<-M" as a reader of the paper knows it. */
+export const arrows = (text: string): string => text.replaceAll('<-', '←');

@@ -8,6 +8,7 @@ import { cellsAt, type Comparison } from '../comparisons.js';
 import { pathOf, type Coordinates } from '../cells.js';
 import { valuesOf, type FigureView } from '../matrix.js';
 import type { MatrixResults } from '../results.js';
+import { arrows } from './comparison-text.js';
 import { combinationsOf, summarise } from '../summary.js';
 
 const WIDTH = 440;
@@ -108,7 +109,7 @@ export function forestPlot(comparisons: readonly Comparison[], title: string): H
   const rows = shown.map(({ where, method, baseline, paired, verdict }, i) => {
     const y = 16 + i * row;
     const [from, to] = paired.interval;
-    return html`<text class="tick" x="${labels - 8}" y="${y + 4}" text-anchor="end">${pathOf(where)} ${method} − ${baseline}</text>
+    return html`<text class="tick" x="${labels - 8}" y="${y + 4}" text-anchor="end">${arrows(pathOf(where))} ${method} − ${baseline}</text>
 <line class="interval ${verdict}" x1="${pixel(x(from))}" x2="${pixel(x(to))}" y1="${y}" y2="${y}"/>
 <circle class="estimate ${verdict}" cx="${pixel(x(paired.difference))}" cy="${y}" r="4"><title>${(100 * paired.difference).toFixed(1)} points, ${verdict}</title></circle>`;
   });
@@ -147,6 +148,6 @@ function frame(
   content: Html,
 ): Html {
   const legend = shown.map(({ name, color }) => html`<li><span class="swatch c${color}"></span>${name}</li>`);
-  return html`<figure class="chart"><figcaption><h3>${title}</h3><ul class="legend">${legend}</ul></figcaption>
+  return html`<figure class="chart"><figcaption><h3>${arrows(title)}</h3><ul class="legend">${legend}</ul></figcaption>
 <svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${title}">${content}</svg></figure>`;
 }

@@ -6,7 +6,10 @@ import { STYLE } from '../../reports/style.js';
 import type { Html } from '../../reports/html.js';
 import { compareMethods } from '../comparisons.js';
 import type { MatrixResults } from '../results.js';
+import { errorPages } from '../errors/index.js';
+import { checklist, checklistMarkdown } from './checklist.js';
 import { resultsCsv } from './csv.js';
+import { errorPage } from './error-page.js';
 import { figurePanels } from './figures.js';
 import { latexTable } from './latex.js';
 import { markdownComparisons, markdownTable } from './markdown.js';
@@ -19,7 +22,10 @@ export interface WrittenResults {
   readonly markdown: string;
 }
 
-/** Writes index.html, results.md, and per matrix its tables (.tex), figures (.svg) and runs (.csv) into `folder`. */
+/**
+ * Writes index.html, results.md, checklist.md, a page for each error of the paper that was measured, and per matrix its
+ * tables (.tex), figures (.svg) and runs (.csv) into `folder`.
+ */
 export async function writeResults(
   all: readonly MatrixResults[],
   folder: string,
@@ -31,7 +37,7 @@ export async function writeResults(
     const { matrix } = results;
     await writeFileAtomic(join(folder, `${matrix.name}.csv`), resultsCsv(results));
     for (const view of matrix.tables) {
-      const table = tableModel(results, view);
+      const table = tableModel(results, view, options.comparesValues);
       await writeFileAtomic(join(folder, `${table.name}.tex`), latexTable(table));
     }
     for (const view of matrix.figures) {
@@ -42,6 +48,13 @@ export async function writeResults(
       }
     }
   }
+  const errors = errorPages(all);
+  if (errors.length > 0) await mkdir(join(folder, 'errors'), { recursive: true });
+  for (const error of errors) {
+    await writeFileAtomic(join(folder, 'errors', `${error.name}.html`), errorPage(error, options));
+  }
+  const items = checklist(all);
+  if (items.length > 0) await writeFileAtomic(join(folder, 'checklist.md'), checklistMarkdown(items));
   const markdown = [
     `# ${options.title}`,
     '',
@@ -52,13 +65,16 @@ export async function writeResults(
       '',
       `${results.cells.length} of ${results.cells.length + results.missing.length} runs finished.`,
       '',
-      ...results.matrix.tables.map((view) => markdownTable(tableModel(results, view))),
+      ...results.matrix.tables.map((view) => markdownTable(tableModel(results, view, options.comparesValues))),
       markdownComparisons(comparisons),
     ]),
+    ...(errors.length === 0 ? [] : ['## Errors of the paper and of its released code, measured', '']),
+    ...errors.map(({ title, number }) => `- **${title}**: ${number}.`),
+    '',
   ].join('\n');
   const written = { page: join(folder, 'index.html'), markdown: join(folder, 'results.md') };
   await writeFileAtomic(written.markdown, markdown);
-  await writeFileAtomic(written.page, resultsPage(sections, options));
+  await writeFileAtomic(written.page, resultsPage({ sections, errors, checklist: items }, options));
   return written;
 }
 

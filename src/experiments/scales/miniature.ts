@@ -1,5 +1,6 @@
 /** The whole matrix on small models that are made here in a minute: it checks the machinery, not the claim. */
 import { join } from 'node:path';
+import { PROFILES } from '../../tasks/index.js';
 import type { Choice, ModelChoice, Scale } from './scale.js';
 
 const LAYERS = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'];
@@ -41,7 +42,14 @@ export function miniature(world: string): Scale {
     small: { S1: set('s1', 3), S2: set('s2', 3), S3: set('s3', 3) },
     big: { HelpSteer: set('helpsteer', 1), UltraFeedback: set('ultrafeedback', 1), Nectar: set('nectar', 1) },
     fullFineTuning: { settings: { policy: { lora: 'off' } } },
+    tasks: PROFILES.paper.map(({ name, title }) => ({
+      name,
+      title,
+      tasks: [{ name: join(world, 'tasks', `${name}.yaml`) }],
+      of: [[`miniature_${name}`, name === 'gsm8k' ? 'exact_match' : 'acc', 'none']],
+    })),
     seeds: { small: 5, big: 3 },
+    oneThread: true,
     comparesValues: false,
   };
 }

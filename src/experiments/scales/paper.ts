@@ -37,6 +37,8 @@ export const paper: Scale = {
     settings: { policy: { lora: 'off', dtype: 'bfloat16' }, training: { optim: 'paged_adamw_8bit' } },
     mark: 'settings of full fine-tuning are not in the paper: bfloat16, paged 8-bit AdamW',
   },
+  tasks: 'paper',
   seeds: { small: 5, big: 3 },
+  device: 'A100-80',
   comparesValues: true,
 };

@@ -1,5 +1,6 @@
 /** What a symbol of the paper (L, M, S1, UltraFeedback) stands for at some scale of effort. */
 import type { Settings } from '../../config/merge.js';
+import type { Headline, ProfileName } from '../../tasks/index.js';
 
 /** Models by the paper's letters: Llama, Mistral, Qwen, TinyLlama, and a Llama tuned on Alpaca. */
 export type ModelSymbol = 'L' | 'M' | 'Q' | 'T' | 'A';
@@ -35,8 +36,14 @@ export interface Scale {
   readonly big: Readonly<Record<BigSet, Choice>>;
   /** Laid over the policy's settings for Tables 3, 4 and 8. */
   readonly fullFineTuning: Choice;
+  /** Tasks of language understanding for Tables 3, 4 and 8. */
+  readonly tasks: ProfileName | readonly Headline[];
   /** Number of seeds for small and for big data sets. */
   readonly seeds: { readonly small: number; readonly big: number };
+  /** Accelerator of src/planning/devices.ts that it is meant for. Default: this machine. */
+  readonly device?: string | undefined;
+  /** Models so small that a core each is fastest. */
+  readonly oneThread?: boolean | undefined;
   /** Whether values may be compared with the paper's, and not only directions. */
   readonly comparesValues: boolean;
 }

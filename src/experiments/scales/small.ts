@@ -43,6 +43,8 @@ export const small: Scale = {
     Choice
   >,
   fullFineTuning: { settings: { policy: { lora: 'off' }, training: { learning_rate: 1e-6 } } },
+  tasks: 'paper',
   seeds: { small: 5, big: 3 },
+  device: 'A100-80',
   comparesValues: false,
 };

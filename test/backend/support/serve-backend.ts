@@ -162,6 +162,11 @@ function handlersOf(backend: Backend, token: string | undefined): BackendService
         }))
           write(text);
       }),
+    evaluate: (call) =>
+      void stream(call, async () => {
+        const { modelHandle, tasks } = call.request;
+        await backend.evaluateTasks(modelHandle, tasks);
+      }),
     export: (call) =>
       void stream(call, async (write) => {
         const { modelHandle, path, ...options } = call.request;

@@ -670,6 +670,90 @@ class ExportResponse(_message.Message):
     exported: ExportResponse.Exported
     def __init__(self, progress: _Optional[_Union[Progress, _Mapping]] = ..., exported: _Optional[_Union[ExportResponse.Exported, _Mapping]] = ...) -> None: ...
 
+class EvaluateRequest(_message.Message):
+    __slots__ = ("model_handle", "tasks", "batch_size", "limit", "data_folder", "adapter_off")
+    class Task(_message.Message):
+        __slots__ = ("name", "num_fewshot")
+        NAME_FIELD_NUMBER: _ClassVar[int]
+        NUM_FEWSHOT_FIELD_NUMBER: _ClassVar[int]
+        name: str
+        num_fewshot: int
+        def __init__(self, name: _Optional[str] = ..., num_fewshot: _Optional[int] = ...) -> None: ...
+    MODEL_HANDLE_FIELD_NUMBER: _ClassVar[int]
+    TASKS_FIELD_NUMBER: _ClassVar[int]
+    BATCH_SIZE_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    DATA_FOLDER_FIELD_NUMBER: _ClassVar[int]
+    ADAPTER_OFF_FIELD_NUMBER: _ClassVar[int]
+    model_handle: str
+    tasks: _containers.RepeatedCompositeFieldContainer[EvaluateRequest.Task]
+    batch_size: int
+    limit: int
+    data_folder: str
+    adapter_off: bool
+    def __init__(self, model_handle: _Optional[str] = ..., tasks: _Optional[_Iterable[_Union[EvaluateRequest.Task, _Mapping]]] = ..., batch_size: _Optional[int] = ..., limit: _Optional[int] = ..., data_folder: _Optional[str] = ..., adapter_off: _Optional[bool] = ...) -> None: ...
+
+class EvaluateResponse(_message.Message):
+    __slots__ = ("progress", "documents", "evaluated")
+    class Documents(_message.Message):
+        __slots__ = ("task", "json")
+        TASK_FIELD_NUMBER: _ClassVar[int]
+        JSON_FIELD_NUMBER: _ClassVar[int]
+        task: str
+        json: _containers.RepeatedScalarFieldContainer[str]
+        def __init__(self, task: _Optional[str] = ..., json: _Optional[_Iterable[str]] = ...) -> None: ...
+    class Metric(_message.Message):
+        __slots__ = ("name", "filter", "value", "standard_error")
+        NAME_FIELD_NUMBER: _ClassVar[int]
+        FILTER_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        STANDARD_ERROR_FIELD_NUMBER: _ClassVar[int]
+        name: str
+        filter: str
+        value: float
+        standard_error: float
+        def __init__(self, name: _Optional[str] = ..., filter: _Optional[str] = ..., value: _Optional[float] = ..., standard_error: _Optional[float] = ...) -> None: ...
+    class Score(_message.Message):
+        __slots__ = ("task", "version", "num_fewshot", "documents", "content", "metrics", "parts", "source")
+        TASK_FIELD_NUMBER: _ClassVar[int]
+        VERSION_FIELD_NUMBER: _ClassVar[int]
+        NUM_FEWSHOT_FIELD_NUMBER: _ClassVar[int]
+        DOCUMENTS_FIELD_NUMBER: _ClassVar[int]
+        CONTENT_FIELD_NUMBER: _ClassVar[int]
+        METRICS_FIELD_NUMBER: _ClassVar[int]
+        PARTS_FIELD_NUMBER: _ClassVar[int]
+        SOURCE_FIELD_NUMBER: _ClassVar[int]
+        task: str
+        version: str
+        num_fewshot: int
+        documents: int
+        content: str
+        metrics: _containers.RepeatedCompositeFieldContainer[EvaluateResponse.Metric]
+        parts: _containers.RepeatedScalarFieldContainer[str]
+        source: str
+        def __init__(self, task: _Optional[str] = ..., version: _Optional[str] = ..., num_fewshot: _Optional[int] = ..., documents: _Optional[int] = ..., content: _Optional[str] = ..., metrics: _Optional[_Iterable[_Union[EvaluateResponse.Metric, _Mapping]]] = ..., parts: _Optional[_Iterable[str]] = ..., source: _Optional[str] = ...) -> None: ...
+    class Evaluated(_message.Message):
+        __slots__ = ("scores", "settings")
+        class SettingsEntry(_message.Message):
+            __slots__ = ("key", "value")
+            KEY_FIELD_NUMBER: _ClassVar[int]
+            VALUE_FIELD_NUMBER: _ClassVar[int]
+            key: str
+            value: str
+            def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+        SCORES_FIELD_NUMBER: _ClassVar[int]
+        SETTINGS_FIELD_NUMBER: _ClassVar[int]
+        scores: _containers.RepeatedCompositeFieldContainer[EvaluateResponse.Score]
+        settings: _containers.ScalarMap[str, str]
+        def __init__(self, scores: _Optional[_Iterable[_Union[EvaluateResponse.Score, _Mapping]]] = ..., settings: _Optional[_Mapping[str, str]] = ...) -> None: ...
+    PROGRESS_FIELD_NUMBER: _ClassVar[int]
+    DOCUMENTS_FIELD_NUMBER: _ClassVar[int]
+    EVALUATED_FIELD_NUMBER: _ClassVar[int]
+    progress: Progress
+    documents: EvaluateResponse.Documents
+    evaluated: EvaluateResponse.Evaluated
+    def __init__(self, progress: _Optional[_Union[Progress, _Mapping]] = ..., documents: _Optional[_Union[EvaluateResponse.Documents, _Mapping]] = ..., evaluated: _Optional[_Union[EvaluateResponse.Evaluated, _Mapping]] = ...) -> None: ...
+
 class ReadDatasetRequest(_message.Message):
     __slots__ = ("dataset", "split", "revision", "configuration", "limit")
     DATASET_FIELD_NUMBER: _ClassVar[int]

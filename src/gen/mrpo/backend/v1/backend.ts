@@ -141,7 +141,7 @@ export interface GetServerInfoResponse {
   versions: { [key: string]: string };
   maxMessageBytes: number;
   processId: number;
-  /** "train", "score", "generate", "nf4", "int8", "gguf" */
+  /** "train", "score", "generate", "nf4", "int8", "gguf", "datasets", "evaluate" */
   capabilities: string[];
   /** of the process (CPU) or the device (CUDA) since start */
   peakMemoryBytes: number;
@@ -612,6 +612,82 @@ export interface ExportResponse_Exported {
   files: string[];
   /** Largest difference of a sequence's log-prob, in nats, between what was written and the policy in memory. */
   difference?: number | undefined;
+}
+
+export interface EvaluateRequest {
+  modelHandle: string;
+  /** each is evaluated as if it were alone */
+  tasks: EvaluateRequest_Task[];
+  /** 0 = 8 */
+  batchSize: number;
+  /** documents of each task from its start; 0 = all */
+  limit: number;
+  /** datasets of the hub as folders ORG/NAME in it; empty = from the hub or its cache */
+  dataFolder: string;
+  adapterOff: boolean;
+}
+
+export interface EvaluateRequest_Task {
+  /**
+   * Of a task or group of the harness ("hellaswag", "mmlu"), or the path of a task file (.yaml) or a folder of them.
+   * A task file holds no code, and its data lie beside it.
+   */
+  name: string;
+  /** examples before each question; absent = what the task says */
+  numFewshot?: number | undefined;
+}
+
+export interface EvaluateResponse {
+  event:
+    | //
+    /** stage "evaluate TASK", in requests */
+    { $case: "progress"; value: Progress }
+    | { $case: "documents"; value: EvaluateResponse_Documents }
+    | { $case: "evaluated"; value: EvaluateResponse_Evaluated }
+    | undefined;
+}
+
+export interface EvaluateResponse_Documents {
+  task: string;
+  /** one object a document and filter: doc_id, filter, doc_hash, prompt_hash, target_hash, metrics */
+  json: string[];
+}
+
+export interface EvaluateResponse_Metric {
+  /** "acc", "acc_norm", "exact_match" */
+  name: string;
+  /** "none", "strict-match" */
+  filter: string;
+  value: number;
+  /** NaN = not known */
+  standardError: number;
+}
+
+export interface EvaluateResponse_Score {
+  task: string;
+  /** of the task, as its file says */
+  version: string;
+  numFewshot: number;
+  documents: number;
+  /** SHA-256 of prompts and targets in their order; empty for a group */
+  content: string;
+  metrics: EvaluateResponse_Metric[];
+  /** tasks of a group */
+  parts: string[];
+  /** the name or path that it was asked for by */
+  source: string;
+}
+
+export interface EvaluateResponse_Evaluated {
+  /** a group before its parts */
+  scores: EvaluateResponse_Score[];
+  /** what else decided the numbers: lm_eval, batch_size, dtype, bos... */
+  settings: { [key: string]: string };
+}
+
+export interface EvaluateResponse_Evaluated_SettingsEntry {
+  key: string;
+  value: string;
 }
 
 export interface ReadDatasetRequest {
@@ -5837,6 +5913,728 @@ export const ExportResponse_Exported: MessageFns<ExportResponse_Exported> = {
   },
 };
 
+function createBaseEvaluateRequest(): EvaluateRequest {
+  return { modelHandle: "", tasks: [], batchSize: 0, limit: 0, dataFolder: "", adapterOff: false };
+}
+
+export const EvaluateRequest: MessageFns<EvaluateRequest> = {
+  encode(message: EvaluateRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.modelHandle !== "") {
+      writer.uint32(10).string(message.modelHandle);
+    }
+    for (const v of message.tasks) {
+      EvaluateRequest_Task.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.batchSize !== 0) {
+      writer.uint32(24).int32(message.batchSize);
+    }
+    if (message.limit !== 0) {
+      writer.uint32(32).int64(message.limit);
+    }
+    if (message.dataFolder !== "") {
+      writer.uint32(42).string(message.dataFolder);
+    }
+    if (message.adapterOff !== false) {
+      writer.uint32(48).bool(message.adapterOff);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EvaluateRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEvaluateRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.modelHandle = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.tasks.push(EvaluateRequest_Task.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.batchSize = reader.int32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.limit = longToNumber(reader.int64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.dataFolder = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.adapterOff = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<EvaluateRequest>): EvaluateRequest {
+    return EvaluateRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<EvaluateRequest>): EvaluateRequest {
+    const message = createBaseEvaluateRequest();
+    message.modelHandle = object.modelHandle ?? "";
+    message.tasks = object.tasks?.map((e) => EvaluateRequest_Task.fromPartial(e)) || [];
+    message.batchSize = object.batchSize ?? 0;
+    message.limit = object.limit ?? 0;
+    message.dataFolder = object.dataFolder ?? "";
+    message.adapterOff = object.adapterOff ?? false;
+    return message;
+  },
+};
+
+function createBaseEvaluateRequest_Task(): EvaluateRequest_Task {
+  return { name: "", numFewshot: undefined };
+}
+
+export const EvaluateRequest_Task: MessageFns<EvaluateRequest_Task> = {
+  encode(message: EvaluateRequest_Task, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.numFewshot !== undefined) {
+      writer.uint32(16).int32(message.numFewshot);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EvaluateRequest_Task {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEvaluateRequest_Task();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.numFewshot = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<EvaluateRequest_Task>): EvaluateRequest_Task {
+    return EvaluateRequest_Task.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<EvaluateRequest_Task>): EvaluateRequest_Task {
+    const message = createBaseEvaluateRequest_Task();
+    message.name = object.name ?? "";
+    message.numFewshot = object.numFewshot ?? undefined;
+    return message;
+  },
+};
+
+function createBaseEvaluateResponse(): EvaluateResponse {
+  return { event: undefined };
+}
+
+export const EvaluateResponse: MessageFns<EvaluateResponse> = {
+  encode(message: EvaluateResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.event?.$case) {
+      case "progress":
+        Progress.encode(message.event.value, writer.uint32(10).fork()).join();
+        break;
+      case "documents":
+        EvaluateResponse_Documents.encode(message.event.value, writer.uint32(18).fork()).join();
+        break;
+      case "evaluated":
+        EvaluateResponse_Evaluated.encode(message.event.value, writer.uint32(26).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EvaluateResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEvaluateResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.event = { $case: "progress", value: Progress.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.event = { $case: "documents", value: EvaluateResponse_Documents.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.event = { $case: "evaluated", value: EvaluateResponse_Evaluated.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<EvaluateResponse>): EvaluateResponse {
+    return EvaluateResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<EvaluateResponse>): EvaluateResponse {
+    const message = createBaseEvaluateResponse();
+    switch (object.event?.$case) {
+      case "progress": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "progress", value: Progress.fromPartial(object.event.value) };
+        }
+        break;
+      }
+      case "documents": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "documents", value: EvaluateResponse_Documents.fromPartial(object.event.value) };
+        }
+        break;
+      }
+      case "evaluated": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "evaluated", value: EvaluateResponse_Evaluated.fromPartial(object.event.value) };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
+function createBaseEvaluateResponse_Documents(): EvaluateResponse_Documents {
+  return { task: "", json: [] };
+}
+
+export const EvaluateResponse_Documents: MessageFns<EvaluateResponse_Documents> = {
+  encode(message: EvaluateResponse_Documents, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.task !== "") {
+      writer.uint32(10).string(message.task);
+    }
+    for (const v of message.json) {
+      writer.uint32(18).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EvaluateResponse_Documents {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEvaluateResponse_Documents();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.task = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.json.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<EvaluateResponse_Documents>): EvaluateResponse_Documents {
+    return EvaluateResponse_Documents.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<EvaluateResponse_Documents>): EvaluateResponse_Documents {
+    const message = createBaseEvaluateResponse_Documents();
+    message.task = object.task ?? "";
+    message.json = object.json?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseEvaluateResponse_Metric(): EvaluateResponse_Metric {
+  return { name: "", filter: "", value: 0, standardError: 0 };
+}
+
+export const EvaluateResponse_Metric: MessageFns<EvaluateResponse_Metric> = {
+  encode(message: EvaluateResponse_Metric, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.filter !== "") {
+      writer.uint32(18).string(message.filter);
+    }
+    if (message.value !== 0) {
+      writer.uint32(25).double(message.value);
+    }
+    if (message.standardError !== 0) {
+      writer.uint32(33).double(message.standardError);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EvaluateResponse_Metric {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEvaluateResponse_Metric();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.filter = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 25) {
+              break;
+            }
+
+            message.value = reader.double();
+            continue;
+          }
+          case 4: {
+            if (tag !== 33) {
+              break;
+            }
+
+            message.standardError = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<EvaluateResponse_Metric>): EvaluateResponse_Metric {
+    return EvaluateResponse_Metric.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<EvaluateResponse_Metric>): EvaluateResponse_Metric {
+    const message = createBaseEvaluateResponse_Metric();
+    message.name = object.name ?? "";
+    message.filter = object.filter ?? "";
+    message.value = object.value ?? 0;
+    message.standardError = object.standardError ?? 0;
+    return message;
+  },
+};
+
+function createBaseEvaluateResponse_Score(): EvaluateResponse_Score {
+  return { task: "", version: "", numFewshot: 0, documents: 0, content: "", metrics: [], parts: [], source: "" };
+}
+
+export const EvaluateResponse_Score: MessageFns<EvaluateResponse_Score> = {
+  encode(message: EvaluateResponse_Score, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.task !== "") {
+      writer.uint32(10).string(message.task);
+    }
+    if (message.version !== "") {
+      writer.uint32(18).string(message.version);
+    }
+    if (message.numFewshot !== 0) {
+      writer.uint32(24).int32(message.numFewshot);
+    }
+    if (message.documents !== 0) {
+      writer.uint32(32).int64(message.documents);
+    }
+    if (message.content !== "") {
+      writer.uint32(42).string(message.content);
+    }
+    for (const v of message.metrics) {
+      EvaluateResponse_Metric.encode(v!, writer.uint32(50).fork()).join();
+    }
+    for (const v of message.parts) {
+      writer.uint32(58).string(v!);
+    }
+    if (message.source !== "") {
+      writer.uint32(66).string(message.source);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EvaluateResponse_Score {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEvaluateResponse_Score();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.task = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.version = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.numFewshot = reader.int32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.documents = longToNumber(reader.int64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.content = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.metrics.push(EvaluateResponse_Metric.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.parts.push(reader.string());
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.source = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<EvaluateResponse_Score>): EvaluateResponse_Score {
+    return EvaluateResponse_Score.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<EvaluateResponse_Score>): EvaluateResponse_Score {
+    const message = createBaseEvaluateResponse_Score();
+    message.task = object.task ?? "";
+    message.version = object.version ?? "";
+    message.numFewshot = object.numFewshot ?? 0;
+    message.documents = object.documents ?? 0;
+    message.content = object.content ?? "";
+    message.metrics = object.metrics?.map((e) => EvaluateResponse_Metric.fromPartial(e)) || [];
+    message.parts = object.parts?.map((e) => e) || [];
+    message.source = object.source ?? "";
+    return message;
+  },
+};
+
+function createBaseEvaluateResponse_Evaluated(): EvaluateResponse_Evaluated {
+  return { scores: [], settings: {} };
+}
+
+export const EvaluateResponse_Evaluated: MessageFns<EvaluateResponse_Evaluated> = {
+  encode(message: EvaluateResponse_Evaluated, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.scores) {
+      EvaluateResponse_Score.encode(v!, writer.uint32(10).fork()).join();
+    }
+    globalThis.Object.entries(message.settings).forEach(([key, value]: [string, string]) => {
+      EvaluateResponse_Evaluated_SettingsEntry.encode({ key: key as any, value }, writer.uint32(18).fork()).join();
+    });
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EvaluateResponse_Evaluated {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEvaluateResponse_Evaluated();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.scores.push(EvaluateResponse_Score.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            const entry2 = EvaluateResponse_Evaluated_SettingsEntry.decode(reader, reader.uint32());
+            if (entry2.value !== undefined) {
+              message.settings[entry2.key] = entry2.value;
+            }
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<EvaluateResponse_Evaluated>): EvaluateResponse_Evaluated {
+    return EvaluateResponse_Evaluated.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<EvaluateResponse_Evaluated>): EvaluateResponse_Evaluated {
+    const message = createBaseEvaluateResponse_Evaluated();
+    message.scores = object.scores?.map((e) => EvaluateResponse_Score.fromPartial(e)) || [];
+    message.settings = (globalThis.Object.entries(object.settings ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    return message;
+  },
+};
+
+function createBaseEvaluateResponse_Evaluated_SettingsEntry(): EvaluateResponse_Evaluated_SettingsEntry {
+  return { key: "", value: "" };
+}
+
+export const EvaluateResponse_Evaluated_SettingsEntry: MessageFns<EvaluateResponse_Evaluated_SettingsEntry> = {
+  encode(message: EvaluateResponse_Evaluated_SettingsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EvaluateResponse_Evaluated_SettingsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEvaluateResponse_Evaluated_SettingsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<EvaluateResponse_Evaluated_SettingsEntry>): EvaluateResponse_Evaluated_SettingsEntry {
+    return EvaluateResponse_Evaluated_SettingsEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<EvaluateResponse_Evaluated_SettingsEntry>): EvaluateResponse_Evaluated_SettingsEntry {
+    const message = createBaseEvaluateResponse_Evaluated_SettingsEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
+    return message;
+  },
+};
+
 function createBaseReadDatasetRequest(): ReadDatasetRequest {
   return { dataset: "", split: "", revision: "", configuration: "", limit: 0 };
 }
@@ -6138,6 +6936,20 @@ export const BackendServiceDefinition = {
       responseStream: true,
       options: {},
     },
+    /**
+     * Scores of language-understanding tasks by lm-evaluation-harness (capability "evaluate") of a loaded model as it
+     * stands: progress messages, the documents of each task when it is done, then exactly one `evaluated`. A prompt that is
+     * longer than the model reads is refused as ROW_INVALID and never cut. Trains nothing: what is loaded, its generators of
+     * random numbers included, is as it was before.
+     */
+    evaluate: {
+      name: "Evaluate",
+      requestType: EvaluateRequest as typeof EvaluateRequest,
+      requestStream: false,
+      responseType: EvaluateResponse as typeof EvaluateResponse,
+      responseStream: true,
+      options: { idempotencyLevel: "NO_SIDE_EFFECTS" },
+    },
     /** Rows of a hub dataset as JSON lines, so that the control plane's own readers understand them. */
     readDataset: {
       name: "ReadDataset",
@@ -6312,6 +7124,21 @@ export const BackendServiceService = {
     responseSerialize: (value: ExportResponse): Buffer => Buffer.from(ExportResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ExportResponse => ExportResponse.decode(value),
   },
+  /**
+   * Scores of language-understanding tasks by lm-evaluation-harness (capability "evaluate") of a loaded model as it
+   * stands: progress messages, the documents of each task when it is done, then exactly one `evaluated`. A prompt that is
+   * longer than the model reads is refused as ROW_INVALID and never cut. Trains nothing: what is loaded, its generators of
+   * random numbers included, is as it was before.
+   */
+  evaluate: {
+    path: "/mrpo.backend.v1.BackendService/Evaluate" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: EvaluateRequest): Buffer => Buffer.from(EvaluateRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): EvaluateRequest => EvaluateRequest.decode(value),
+    responseSerialize: (value: EvaluateResponse): Buffer => Buffer.from(EvaluateResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): EvaluateResponse => EvaluateResponse.decode(value),
+  },
   /** Rows of a hub dataset as JSON lines, so that the control plane's own readers understand them. */
   readDataset: {
     path: "/mrpo.backend.v1.BackendService/ReadDataset" as const,
@@ -6372,6 +7199,13 @@ export interface BackendServiceServer extends UntypedServiceImplementation {
    * is to be replaced. What was written is opened again and must give the log-probs of the policy in memory (EXPORT_DIFFERS).
    */
   export: handleServerStreamingCall<ExportRequest, ExportResponse>;
+  /**
+   * Scores of language-understanding tasks by lm-evaluation-harness (capability "evaluate") of a loaded model as it
+   * stands: progress messages, the documents of each task when it is done, then exactly one `evaluated`. A prompt that is
+   * longer than the model reads is refused as ROW_INVALID and never cut. Trains nothing: what is loaded, its generators of
+   * random numbers included, is as it was before.
+   */
+  evaluate: handleServerStreamingCall<EvaluateRequest, EvaluateResponse>;
   /** Rows of a hub dataset as JSON lines, so that the control plane's own readers understand them. */
   readDataset: handleServerStreamingCall<ReadDatasetRequest, ReadDatasetResponse>;
 }
@@ -6528,6 +7362,18 @@ export interface BackendServiceClient extends Client {
     metadata?: Metadata,
     options?: Partial<CallOptions>,
   ): ClientReadableStream<ExportResponse>;
+  /**
+   * Scores of language-understanding tasks by lm-evaluation-harness (capability "evaluate") of a loaded model as it
+   * stands: progress messages, the documents of each task when it is done, then exactly one `evaluated`. A prompt that is
+   * longer than the model reads is refused as ROW_INVALID and never cut. Trains nothing: what is loaded, its generators of
+   * random numbers included, is as it was before.
+   */
+  evaluate(request: EvaluateRequest, options?: Partial<CallOptions>): ClientReadableStream<EvaluateResponse>;
+  evaluate(
+    request: EvaluateRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<EvaluateResponse>;
   /** Rows of a hub dataset as JSON lines, so that the control plane's own readers understand them. */
   readDataset(request: ReadDatasetRequest, options?: Partial<CallOptions>): ClientReadableStream<ReadDatasetResponse>;
   readDataset(

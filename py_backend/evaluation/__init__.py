@@ -1,0 +1,1 @@
+"""Scores of language understanding by lm-evaluation-harness, an optional package (requirements-eval.txt)."""

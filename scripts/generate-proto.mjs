@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /**
- * Protocol code from proto/: TypeScript (ts-proto) into src/gen, Python into py_backend/gen. Both are committed.
+ * Protocol code from proto/: TypeScript (ts-proto) into src/gen, Python into py_backend/gen, and of the runs service into
+ * the Python client. All are committed.
  *
  *   node scripts/generate-proto.mjs           writes them
  *   node scripts/generate-proto.mjs --check   writes nothing; exit code 1 and a list when they are not what proto/ gives
@@ -17,7 +18,11 @@ import { fileURLToPath } from 'node:url';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const protoFolder = join(root, 'proto');
 const protocFolder = dirname(createRequire(import.meta.url).resolve('protoc/package.json'));
-const outputs = { typescript: join('src', 'gen'), python: join('py_backend', 'gen') };
+const outputs = {
+  typescript: join('src', 'gen'),
+  python: join('py_backend', 'gen'),
+  client: join('clients', 'python', 'mrpo_client', 'gen'),
+};
 
 /** Exactly two outputServices: with three, ts-proto 2.18 emits only the last. */
 const TS_PROTO_OPTIONS = [
@@ -62,11 +67,14 @@ function generate(target) {
   const protos = filesUnder(protoFolder, '.proto');
   const typescript = join(target, outputs.typescript);
   const python = join(target, outputs.python);
-  for (const folder of [typescript, python]) mkdirSync(folder, { recursive: true });
+  const client = join(target, outputs.client);
+  for (const folder of [typescript, python, client]) mkdirSync(folder, { recursive: true });
   protoc(`--ts_proto_out=${typescript}`, `--ts_proto_opt=${TS_PROTO_OPTIONS}`, ...protos);
   writeDescriptors(join(typescript, 'descriptors.ts'));
   protoc(`--python_out=${python}`, `--pyi_out=${python}`, ...protos);
-  makePackage(python);
+  makePackage(python, 'py_backend.gen');
+  protoc(`--python_out=${client}`, `--pyi_out=${client}`, ...protos.filter((path) => path.startsWith('mrpo/runs/')));
+  makePackage(client, 'mrpo_client.gen');
 }
 
 /** The runs service's protocol as protoc sees it, for reflection: what other libraries make of a .proto is not exact. */
@@ -79,11 +87,11 @@ function writeDescriptors(path) {
   writeFileSync(path, `${comment}\nexport const RUNS_DESCRIPTORS =\n  '${base64}';\n`);
 }
 
-/** protoc imports siblings from the root of the .proto tree; here that root is the package py_backend.gen. */
-function makePackage(python) {
+/** protoc imports siblings from the root of the .proto tree; here that root is a package. */
+function makePackage(python, name) {
   for (const path of [...filesUnder(python, '.py'), ...filesUnder(python, '.pyi')]) {
     const text = readFileSync(join(python, path), 'utf8');
-    writeFileSync(join(python, path), text.replace(/^from mrpo\./gm, 'from py_backend.gen.mrpo.'));
+    writeFileSync(join(python, path), text.replace(/^from mrpo\./gm, `from ${name}.mrpo.`));
   }
   const packages = new Set(['.']);
   for (const path of filesUnder(python, '.py')) {

@@ -1,0 +1,48 @@
+/** The Python client against a real service: one run from order to adapter, with both of its faces. */
+import { execFile } from 'node:child_process';
+import { appendFileSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { expect, it, onTestFinished } from 'vitest';
+import { PROJECT_ROOT } from '../../src/backend/python.js';
+import { makeToken } from '../../src/service/access/tokens.js';
+import { connect } from '../../src/service/client/connect.js';
+import { serviceWorld, startService } from '../service/support.js';
+import { testPython } from '../support/tiny-models.js';
+
+it('orders, watches and fetches a run, and says why it is refused', { timeout: 300_000 }, async () => {
+  const world = serviceWorld();
+  onTestFinished(() => world.remove());
+  const tokens = join(world.folder, 'tokens.txt');
+  const { token, line } = makeToken('run', 'py', 'team');
+  appendFileSync(tokens, `${line}\n`);
+  const running = await startService({ ...world.options, tokens });
+  onTestFinished(() => running.stop());
+  const fetched = join(world.folder, 'fetched');
+  const argv = [running.address, token, JSON.stringify(world.config()), world.data, fetched];
+  const script = join(import.meta.dirname, 'whole_cycle.py');
+  const env = { ...process.env, PYTHONPATH: join(PROJECT_ROOT, 'clients', 'python') };
+  const { stdout } = await promisify(execFile)(testPython(), [script, ...argv], { env });
+  const seen = JSON.parse(stdout) as Record<string, unknown> & { seqs: number[]; losses: number[] };
+  expect(seen).toMatchObject({
+    unauthenticated: ['UNAUTHENTICATED', expect.stringContaining('Bearer'), []],
+    wrong: ['SPEC_INVALID', expect.any(String), ['spec.training.epochs']],
+    unknown: ['RUN_NOT_FOUND', expect.any(String), ['run_id']],
+    other: ['RUN_EXISTS', expect.any(String), ['run_id']],
+    same: true,
+    seqs: seen.seqs.map((_, i) => i + 1),
+    again: seen.seqs.slice(3),
+    state: 'SUCCEEDED',
+    listed: ['py'],
+    checkpoints: [4],
+    beta1: 0.9,
+  });
+  const client = connect({ address: running.address, token });
+  onTestFinished(() => client.close());
+  const losses: number[] = [];
+  for await (const event of client.watch('py')) if (event.type === 'step') losses.push(event.measures['loss'] ?? NaN);
+  expect(seen.losses).toEqual(losses);
+  const { folder } = await client.get('py');
+  const name = 'adapter_model.safetensors';
+  expect(readFileSync(join(fetched, name)).equals(readFileSync(join(folder, 'adapter', name)))).toBe(true);
+});

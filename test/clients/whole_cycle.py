@@ -1,0 +1,63 @@
+"""Orders a run with the Python client, watches it with both of its faces, fetches the adapter; prints what it saw.
+
+python whole_cycle.py ADDRESS TOKEN CONFIG_JSON PAIRS FOLDER
+"""
+
+import asyncio
+import json
+import sys
+
+from mrpo_client import AsyncClient, Client, RunsError, state_name
+
+address, token, config_text, pairs, folder = sys.argv[1:]
+config = json.loads(config_text)
+
+
+def refusal(call) -> list:
+    try:
+        call()
+    except RunsError as error:
+        return [error.reason, error.hint, sorted(error.fields)]
+    return []
+
+
+async def watch_again() -> list[int]:
+    async with AsyncClient(address, token) as service:
+        await service.get("py")
+        return [event.seq async for event in service.watch("py", after_seq=3)]
+
+
+with Client(address) as stranger:
+    unauthenticated = refusal(stranger.info)
+with Client(address, token) as service:
+    wrong = refusal(lambda: service.create({**config, "training": {"epochs": -1}}))
+    unknown = refusal(lambda: service.get("nobody"))
+    config["data"]["train"] = service.upload(pairs)
+    run = service.create(config, run_id="py", labels={"by": "python"})
+    same = service.create(config, run_id="py", labels={"by": "python"})
+    other = refusal(lambda: service.create({**config, "generate": {"samples": 1}}, run_id="py"))
+    events = list(service.watch("py"))
+    paths = service.download("py", "result", folder)
+    listed = [found.id for found in service.list(["SUCCEEDED"], {"by": "python"})]
+    after = service.get("py")
+    checkpoints = [checkpoint.step for checkpoint in service.checkpoints("py")]
+    seqs = asyncio.run(watch_again())
+print(
+    json.dumps(
+        {
+            "unauthenticated": unauthenticated,
+            "wrong": wrong,
+            "unknown": unknown,
+            "other": other,
+            "same": same.id == run.id and same.create_time == run.create_time,
+            "seqs": [event.seq for event in events],
+            "again": seqs,
+            "losses": [event.step.measures["loss"] for event in events if event.kind == "step"],
+            "state": state_name(after.state),
+            "paths": [path.name for path in paths],
+            "listed": listed,
+            "checkpoints": checkpoints,
+            "beta1": after.resolved_spec.training.adam_beta1,
+        }
+    )
+)

@@ -39,7 +39,7 @@ async function begin(home: RunHome, backend: string, signal: AbortSignal): Promi
   const { resolved } = await readOrder(home);
   const loaded = loadConfig({ object: resolved, env: {}, cwd: home.path });
   const options = { signal, ...(backend !== EMBEDDED && { backendAddress: backend }), env: environment(backend) };
-  if (await isRunFolder(home.run)) return continueRun(home.run, loaded, options);
+  if (await isRunFolder(home.run)) return continueRun(home.run, loaded, { ...options, acceptFinished: true });
   await rm(home.run, { recursive: true, force: true }); // of an attempt that was killed before its folder was one
   return beginRun(loaded, options);
 }

@@ -13,18 +13,22 @@ export interface KillRunOptions {
   /** Checkpoints every so many steps. */
   readonly saveSteps: number;
   readonly weights: 'swcw' | 'tsw';
+  /** Default 5. */
+  readonly evalSteps?: number;
+  /** In place of settings of the training. */
+  readonly training?: Readonly<Record<string, unknown>>;
 }
 
 /**
  * A folder with pairs and a configuration: tiny Llama, dropout, two further references, weights that learn, evaluations
  * in between. What is kept between attempts (the cache) lies in it too, and so does what must be gone in the end.
  */
-export function writeKillRun(folder: string, { steps, saveSteps, weights }: KillRunOptions): void {
+export function writeKillRun(
+  folder: string,
+  { steps, saveSteps, weights, evalSteps = 5, training }: KillRunOptions,
+): void {
   mkdirSync(join(folder, 'tmp'), { recursive: true });
-  writeFileSync(
-    join(folder, 'pairs.jsonl'),
-    Array.from({ length: 24 }, (_, i) => `${JSON.stringify(pairRow(i))}\n`).join(''),
-  );
+  writeKillPairs(folder);
   const config = {
     policy: { model: tinyModel('llama'), lora: { r: 4, dropout: 0.1 } },
     references: [
@@ -37,17 +41,24 @@ export function writeKillRun(folder: string, { steps, saveSteps, weights }: Kill
     training: {
       learning_rate: 1e-3,
       batch_size: 2,
-      epochs: 100,
+      epochs: 10_000,
       max_steps: steps,
-      eval_steps: 5,
+      eval_steps: evalSteps,
       logging_steps: 2,
       save_steps: saveSteps,
       micro_batch_tokens: 256,
+      ...training,
     },
     generate: { samples: 1, max_new_tokens: 4 },
     output: 'run',
   };
   writeFileSync(join(folder, 'run.yaml'), stringify(config));
+}
+
+/** 24 pairs, as `pairs.jsonl`. */
+export function writeKillPairs(folder: string): void {
+  const lines = Array.from({ length: 24 }, (_, i) => `${JSON.stringify(pairRow(i))}\n`);
+  writeFileSync(join(folder, 'pairs.jsonl'), lines.join(''));
 }
 
 const pairRow = (i: number): object => ({

@@ -76,24 +76,29 @@ export interface Attempt {
   readonly python: () => number | undefined;
 }
 
+export interface AttemptOptions {
+  readonly more?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  /** Shell commands before it: limits. */
+  readonly before?: string;
+}
+
 /** `mrpo train run.yaml --resume` in a process group of its own. */
-export function startAttempt(folder: string, more: readonly string[] = []): Attempt {
-  const child = spawn(
-    process.execPath,
-    [join(ROOT, 'bin/mrpo.js'), 'train', 'run.yaml', '--resume', '--json', ...more],
-    {
-      cwd: folder,
-      env: {
-        ...process.env,
-        MRPO_PYTHON: testPython(),
-        MRPO_CACHE_DIR: join(folder, 'cache'),
-        OMP_NUM_THREADS: '1',
-        TMPDIR: join(folder, 'tmp'),
-      },
-      stdio: ['ignore', 'pipe', 'pipe'],
-      detached: true,
+export function startAttempt(folder: string, { more = [], env = {}, before = ':' }: AttemptOptions = {}): Attempt {
+  const command = [process.execPath, join(ROOT, 'bin/mrpo.js'), 'train', 'run.yaml', '--resume', '--json', ...more];
+  const child = spawn('/bin/sh', ['-c', `${before}; exec "$@"`, 'sh', ...command], {
+    cwd: folder,
+    env: {
+      ...process.env,
+      MRPO_PYTHON: testPython(),
+      MRPO_CACHE_DIR: join(folder, 'cache'),
+      OMP_NUM_THREADS: '1',
+      TMPDIR: join(folder, 'tmp'),
+      ...env,
     },
-  );
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text: string) => {

@@ -12,8 +12,10 @@ import logging
 import os
 import queue
 import threading
+import time
 import traceback
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,6 +25,9 @@ from ..faults import Fault
 HEARTBEAT_S = 5.0
 DEVICE_LOST = 70
 """Exit code of a process whose device has failed."""
+MEMORY_LOST = 71
+"""Exit code of a process that has no memory left to say so."""
+MEMORY_RETURNS_S = 10.0  # within which a process that has run out of memory must be able to answer again
 CHANNEL_ITEMS = 64
 
 T = TypeVar("T")
@@ -70,7 +75,9 @@ class DeviceThread:
             try:
                 job()
             except BaseException as error:  # noqa: BLE001 - this thread must outlive every job
-                log.error("a job failed", exc_info=error)
+                with suppress(BaseException):  # also one that leaves no memory to write it down
+                    log.error("a job failed", exc_info=error)
+            del job  # and what it holds, before the next one comes
 
     def submit(self, job: Job) -> None:
         """Queues a job behind those that wait; returns at once."""
@@ -175,8 +182,11 @@ def carried(error: BaseException) -> Exception:
         error.__context__ = None
         error.__cause__ = None
         return error
-    log.error("a job failed", exc_info=error)
-    return JobFailed(described(error))
+    try:
+        log.error("a job failed", exc_info=error)
+        return JobFailed(described(error))
+    except BaseException:  # noqa: BLE001 - no memory to describe it, and an answer has to come
+        return JobFailed("MemoryError: the backend's process has no memory left")
 
 
 def described(error: BaseException) -> str:
@@ -188,8 +198,22 @@ def described(error: BaseException) -> str:
 
 
 def post(loop: asyncio.AbstractEventLoop, function: Callable[..., Any], *args: Any) -> None:
-    """Calls `function` on the event loop; a loop that has ended has no readers left."""
-    try:
-        loop.call_soon_threadsafe(function, *args)
-    except RuntimeError:
-        log.info("the event loop has ended; a result was dropped")
+    """Calls `function` on the event loop; a loop that has ended has no readers left.
+
+    Somebody waits for this call, perhaps for ever. Without the memory for it, it is tried again for a while; then the
+    process ends, which its client is told of at once."""
+    for wait in RETRIES_S:
+        try:
+            loop.call_soon_threadsafe(function, *args)
+        except RuntimeError:
+            log.info("the event loop has ended; a result was dropped")
+        except (MemoryError, SystemError):  # CPython gives the second where it cannot even make the first
+            time.sleep(wait)
+            continue
+        return
+    os.write(2, NO_MEMORY)
+    os._exit(MEMORY_LOST)
+
+
+RETRIES_S = (MEMORY_RETURNS_S / 20,) * 20
+NO_MEMORY = b"the process has no memory left to answer with; it ends\n"

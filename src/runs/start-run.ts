@@ -17,6 +17,7 @@ import { createRunRecordWriter, resumeRunRecord, type RunRecordWriter } from '..
 import { startTrackers } from '../trackers/trackers.js';
 import type { CacheChoice, RunContext } from './run-context.js';
 import {
+  CONFIG_HEADER,
   createRunFolder,
   readRun,
   runFolder,
@@ -70,8 +71,7 @@ export interface Run {
  */
 export async function beginRun(given: LoadedConfig, options: StartOptions = {}): Promise<Run> {
   const loaded = withCustomLoss(given, options);
-  const folder = await createRunFolder(outputFolder(loaded.config.output), configText(loaded));
-  const lock = await lockRun(folder);
+  const { folder, lock } = await createRunFolder(outputFolder(loaded.config.output), configText(loaded));
   const id = `${new Date().toISOString().slice(0, 19).replace(/[:T]/g, '-')}-${randomBytes(3).toString('hex')}`;
   const runRecord = await createRunRecordWriter(folder, id, loaded.hash);
   return begin({ loaded, folder, lock, runRecord, resumed: false }, options);
@@ -263,4 +263,4 @@ const stopError = (signal: AbortSignal): MrpoError =>
   signal.reason instanceof TimeIsOver ? signal.reason : abortError(signal);
 
 const configText = ({ config, hash }: LoadedConfig): string =>
-  `# Resolved configuration of this run: every default applied, paths absolute.\n# hash: ${hash}\n${stringify(config)}`;
+  `${CONFIG_HEADER}: every default applied, paths absolute.\n# hash: ${hash}\n${stringify(config)}`;

@@ -14,8 +14,7 @@
  * | weights/        | the trained weights as they are, where the export of a run has failed                |
  * | report.html     | everything above on one page                                                         |
  */
-import { randomUUID } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parse } from 'yaml';
@@ -23,7 +22,7 @@ import type { RunConfig } from '../config/schema.js';
 import { MrpoError } from '../core/errors.js';
 import { processExists } from '../core/process-owner.js';
 import { readJsonLines } from './json-lines.js';
-import { LOCK_FILE } from './run-lock.js';
+import { LOCK_FILE, lockRun, type RunLock } from './run-lock.js';
 import type { RunRecord } from './run-record.js';
 import { isTemporary, writeNewFile } from './atomic-file.js';
 
@@ -68,27 +67,34 @@ export interface StoredRun {
   readonly samples: readonly Readonly<Record<string, unknown>>[];
 }
 
+/** First words of a run's `config.yaml`: nobody's own file begins so. */
+export const CONFIG_HEADER = '# Resolved configuration of this run';
+
 /**
- * Makes the folder of a new run, with its configuration in it. A run never writes over anything; only what is left of a
- * run that ended before it had any result (a wrong path, a missing field) makes room for the next try. Of several runs
- * that want one folder at once, one gets it.
- * @throws MrpoError `config` if something else is there already.
+ * Makes the folder of a new run, with its configuration in it, and takes it for this process. A run never writes over
+ * anything; only what is left of a run that ended before it had any result (a wrong path, a missing field, a kill right
+ * at its start) makes room for the next try. Of several runs that want one folder at once, one gets it.
+ * @throws MrpoError `config` if something else is there already, `usage` if another process works on it.
  */
-export async function createRunFolder(path: string, config: string): Promise<RunFolder> {
+export async function createRunFolder(path: string, config: string): Promise<{ folder: RunFolder; lock: RunLock }> {
   const folder = runFolder(path);
+  let lock: RunLock | undefined;
   try {
     await mkdir(folder.path, { recursive: true });
-    const present = (await readdir(folder.path)).filter((name) => !isTemporary(name));
-    if (present.length > 0 && !(await clearWithoutResult(folder, present))) throw notEmpty(folder, present);
+    await requireWithoutResult(folder); // before anything is written into a folder that may be somebody's
+    lock = await lockRun(folder);
+    const left = await requireWithoutResult(folder);
+    await Promise.all(left.map((name) => rm(join(folder.path, name), { force: true })));
     if (!(await writeNewFile(folder.file('config'), config))) throw notEmpty(folder, [RUN_FILES.config]);
+    return { folder, lock };
   } catch (thrown) {
+    await lock?.release();
     if (thrown instanceof MrpoError) throw thrown;
     const { code, message } = thrown as NodeJS.ErrnoException;
     const what =
       code === 'EEXIST' || code === 'ENOTDIR' ? 'is a file, or lies under one' : `cannot be made: ${message}`;
     throw new MrpoError('config', `output: ${folder.path} ${what}; expected a new or empty folder`, { cause: thrown });
   }
-  return folder;
 }
 
 function notEmpty(folder: RunFolder, present: readonly string[]): MrpoError {
@@ -101,30 +107,21 @@ function notEmpty(folder: RunFolder, present: readonly string[]): MrpoError {
 }
 
 /** Files that say how a run was meant and that it failed, and nothing that it found out. */
-const WITHOUT_RESULT: readonly string[] = [RUN_FILES.config, RUN_FILES.record, RUN_FILES.report, LOCK_FILE];
+const WITHOUT_RESULT: readonly string[] = [RUN_FILES.config, RUN_FILES.record, RUN_FILES.report];
 
-/**
- * Removes what a run without result has left. The record is moved aside first: of several callers one gets it, and who
- * gets the record of a run that has begun meanwhile puts it back.
- */
-async function clearWithoutResult(folder: RunFolder, present: readonly string[]): Promise<boolean> {
-  if (!present.includes(RUN_FILES.record) || present.some((name) => !WITHOUT_RESULT.includes(name))) return false;
-  const { id, status } = (await readRun(folder.path)).record;
-  if (status !== 'failed' && status !== 'cancelled') return false;
-  const aside = join(folder.path, `.${randomUUID()}.tmp`);
-  try {
-    await rename(folder.file('record'), aside);
-  } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') return false;
-    throw thrown;
+/** @returns what a run without result, or one that was killed before it had a record, has left. */
+async function requireWithoutResult(folder: RunFolder): Promise<readonly string[]> {
+  const names = (await readdir(folder.path)).filter((name) => name !== LOCK_FILE);
+  const present = names.filter((name) => !isTemporary(name));
+  if (present.some((name) => !WITHOUT_RESULT.includes(name))) throw notEmpty(folder, present);
+  if (present.includes(RUN_FILES.record)) {
+    const { status } = (await readRun(folder.path)).record;
+    if (status !== 'failed' && status !== 'cancelled') throw notEmpty(folder, present);
+  } else if (present.length > 0) {
+    const config = await readFile(folder.file('config'), 'utf8').catch(() => '');
+    if (!config.startsWith(CONFIG_HEADER)) throw notEmpty(folder, present);
   }
-  if ((JSON.parse(await readFile(aside, 'utf8')) as RunRecord).id !== id) {
-    await rename(aside, folder.file('record'));
-    return false;
-  }
-  await Promise.all(present.map((name) => rm(join(folder.path, name), { force: true })));
-  await rm(aside);
-  return true;
+  return names;
 }
 
 /** Whether a path is the folder of a run. */

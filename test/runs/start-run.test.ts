@@ -27,6 +27,7 @@ describe('a run', () => {
       'report.html',
       'run.json',
       'samples.jsonl',
+      'scores.safetensors',
     ]);
     const { record, metrics, heldOut, samples, config } = await readRun(output);
     expect(config).toEqual(JSON.parse(JSON.stringify(loaded.config)));
@@ -244,6 +245,23 @@ describe('a run folder', () => {
     expect((await runToEnd(loaded)).result?.status).toBe('succeeded');
   });
 
+  it('of a run that was killed before it had a record makes room too, a file of the same name does not', async () => {
+    const folder = temporaryFolder();
+    writePairs(folder);
+    const loaded = toyConfig(folder);
+    const output = join(folder, 'run');
+    const { lock } = await createRunFolder(output, '# Resolved configuration of this run: of the one that was killed');
+    await expect(beginRun(loaded)).rejects.toThrow(/works on this run/);
+    await lock.release();
+    writeFileSync(join(output, '.00000000-0000-0000-0000-000000000000.tmp'), 'half');
+    expect((await runToEnd(loaded)).result?.status).toBe('succeeded');
+    expect(readdirSync(output).filter((name) => name.startsWith('.'))).toEqual([]);
+    const own = temporaryFolder();
+    writeFileSync(join(own, 'config.yaml'), 'policy: mine');
+    await expect(beginRun(toyConfig(folder, { output: own }))).rejects.toThrow(/is not empty/);
+    expect(readdirSync(own)).toEqual(['config.yaml']);
+  });
+
   it.each(['new', 'that of a run without result'])(
     'goes to one of several runs that want it at once, %s',
     async (which) => {
@@ -254,7 +272,7 @@ describe('a run folder', () => {
         const takers = ['first', 'second', 'third'].map((name) => createRunFolder(path, name));
         const taken = (await Promise.allSettled(takers)).map(({ status }) => status === 'fulfilled');
         expect(taken.filter(Boolean)).toHaveLength(1);
-        expect(readdirSync(path)).toEqual(['config.yaml']);
+        expect(readdirSync(path)).toEqual(['.lock', 'config.yaml']);
         expect(readFileSync(join(path, 'config.yaml'), 'utf8')).toBe(['first', 'second', 'third'][taken.indexOf(true)]);
       }
     },

@@ -227,6 +227,7 @@ async function main(): Promise<void> {
       const attempts = seen === 'finished' ? 0 : await finish(world);
       const result = resultOf(world.folder);
       const equal = result.adapter.equals(undisturbed.adapter) && linesOf(result) === linesOf(undisturbed);
+      if (!equal) console.log(linesOf(result), linesOf(undisturbed));
       rows.push(`| ${name} | ${seen} | ${attempts} | ${equal ? 'yes' : 'NO'} | ${leftovers(world.folder).length} |`);
     } catch (thrown) {
       rows.push(`| ${name} | ${String(thrown).slice(0, 300).replaceAll('\n', ' ')} | | NO | |`);

@@ -32,8 +32,8 @@ export async function readResults(
   for (const { cell, key, tasks } of keyed) {
     const run = await store.read(key);
     const trained = run?.record.status === 'succeeded' ? outcomeOf(run) : undefined;
-    const before = await taskStore.read(cell, key, tasks, 'before');
-    const after = await taskStore.read(cell, key, tasks, 'after');
+    const before = run && (await taskStore.read(run, key, tasks, 'before'));
+    const after = run && (await taskStore.read(run, key, tasks, 'after'));
     const outcome = trained && withTasks(trained, before, after);
     if (outcome !== undefined) cells.push({ cell, key, coordinates: cell.coordinates, marks: cell.marks, outcome });
     if (outcome !== undefined && tasks.length > 0 && after === undefined) {

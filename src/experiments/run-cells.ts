@@ -119,11 +119,11 @@ function backendOf(openBackend: () => Promise<Backend>): SharedBackend {
 }
 
 /** Whether a cell is finished with all its tasks. */
-async function isComplete({ cell, key, tasks }: KeyedCell, { store, taskStore }: RunCellsOptions): Promise<boolean> {
-  if ((await store.finished(key)) === undefined) return false;
-  if (tasks.length === 0) return true;
+async function isComplete({ key, tasks }: KeyedCell, { store, taskStore }: RunCellsOptions): Promise<boolean> {
+  const run = await store.finished(key);
+  if (run === undefined || tasks.length === 0) return run !== undefined;
   const found = await Promise.all(
-    (['before', 'after'] as const).map((stage) => taskStore.read(cell, key, tasks, stage)),
+    (['before', 'after'] as const).map((stage) => taskStore.read(run, key, tasks, stage)),
   );
   return found.every((results) => results !== undefined);
 }
@@ -149,7 +149,7 @@ async function runCell(
     onEvent({ type: 'not evaluated', path });
     if (before !== undefined) return 'kept';
   } else if (tasks.length > 0) {
-    await taskStore.complete(cell, key, stored, tasks, await shared.open(), {
+    await taskStore.complete(stored, key, tasks, await shared.open(), {
       signal,
       onProgress: ({ stage, done, total }) =>
         onEvent({ type: 'evaluating', path, stage, share: total === 0 ? 0 : done / total }),

@@ -15,7 +15,6 @@ import { trainedModel, type StoredRun } from '../runs/index.js';
 import { writeFileAtomic } from '../store/atomic-file.js';
 import { headlinesOf, headlineValues, type Headline, type HeadlineValue } from '../tasks/index.js';
 import { hashPath } from './cell-key.js';
-import type { Cell } from './cells.js';
 import type { Matrix } from './matrix.js';
 
 /** What is kept of an evaluation, beside its documents. */
@@ -28,16 +27,10 @@ export type TaskStage = 'before' | 'after';
 
 /** Results by cell, tasks and stage. */
 export interface TaskStore {
-  read(cell: Cell, key: string, tasks: readonly Headline[], stage: TaskStage): Promise<TaskResults | undefined>;
-  /** Evaluates what is missing of a finished cell. @returns how many models were loaded for that. */
-  complete(
-    cell: Cell,
-    key: string,
-    run: StoredRun,
-    tasks: readonly Headline[],
-    backend: Backend,
-    call: CallOptions,
-  ): Promise<number>;
+  /** @param run The finished run of the cell with this key. */
+  read(run: StoredRun, key: string, tasks: readonly Headline[], stage: TaskStage): Promise<TaskResults | undefined>;
+  /** Evaluates what is missing of a finished cell. */
+  complete(run: StoredRun, key: string, tasks: readonly Headline[], backend: Backend, call: CallOptions): Promise<void>;
 }
 
 /** The headlines that a matrix asks for; none where it asks for no tasks. */
@@ -58,26 +51,24 @@ export function openTaskStore(out: string): TaskStore {
     contents.set(name, found);
     return found;
   };
-  const fileOf = async (cell: Cell, key: string, tasks: readonly Headline[], stage: TaskStage): Promise<string> => {
-    // A cell's key says all of its start and its training; the start alone is what its model's settings say.
-    const model = stage === 'after' ? key : policyModelSpec(cell.config.config);
-    return join(folder, contentHash([stage, model, await contentOf(tasks)]).slice(0, 20));
+  const fileOf = async (run: StoredRun, key: string, tasks: readonly Headline[], stage: TaskStage): Promise<string> => {
+    // A cell's key says all of its start and its training; the start alone is its model by content.
+    const model = stage === 'after' ? key : run.record.policy?.identity;
+    return join(folder, contentHash([stage, model ?? key, await contentOf(tasks)]).slice(0, 20));
   };
   return {
-    async read(cell, key, tasks, stage) {
+    async read(run, key, tasks, stage) {
       if (tasks.length === 0) return undefined;
-      const text = await readFile(`${await fileOf(cell, key, tasks, stage)}.json`, 'utf8').catch(() => undefined);
+      const text = await readFile(`${await fileOf(run, key, tasks, stage)}.json`, 'utf8').catch(() => undefined);
       return text === undefined ? undefined : (JSON.parse(text, notANumber) as TaskResults);
     },
-    async complete(cell, key, run, tasks, backend, call) {
-      let loads = 0;
+    async complete(run, key, tasks, backend, call) {
       await mkdir(folder, { recursive: true });
-      for (const stage of tasks.length === 0 ? [] : STAGES) {
-        const file = await fileOf(cell, key, tasks, stage);
+      for (const stage of STAGES) {
+        const file = await fileOf(run, key, tasks, stage);
         if (existsSync(`${file}.json`)) continue;
-        const spec = stage === 'after' ? await trainedModel(run) : policyModelSpec(cell.config.config);
+        const spec = stage === 'after' ? await trainedModel(run) : policyModelSpec(run.config);
         const { documents, ...found } = await evaluateModel(spec, tasks, backend, call);
-        loads += 1;
         const lines = documents.flatMap(({ task, json }) =>
           json.map((line) => `{"task":${JSON.stringify(task)},${line.slice(1)}\n`),
         );
@@ -85,7 +76,6 @@ export function openTaskStore(out: string): TaskStore {
         const results: TaskResults = { ...found, headlines: headlineValues(tasks, found.scores) };
         await writeFileAtomic(`${file}.json`, `${JSON.stringify(results, null, 2)}\n`);
       }
-      return loads;
     },
   };
 }

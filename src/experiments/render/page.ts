@@ -33,7 +33,7 @@ const FIGURE_STYLE = `
 .interval.contradicted { stroke: var(--bad); } .estimate.contradicted { fill: var(--bad); }
 .chart.wide { grid-column: 1 / -1; } main > h3 { margin-top: 26px; }
 .results tr.main td { border-bottom: 0; padding-bottom: 2px; } .results tr.below td { color: var(--soft); font-size: 13.5px; padding-top: 0; padding-bottom: 2px; border-bottom: 0; }
-.results tr.last td { border-bottom: 1px solid var(--rule); padding-bottom: 9px; } .results tr.below td.up { color: var(--good); } .results tr.below td.down { color: var(--bad); }
+.results tr.last td { border-bottom: 1px solid var(--rule); padding-bottom: 9px; } .results tr.last:last-child td { border-bottom: 0; } .results tr.below td.up { color: var(--good); } .results tr.below td.down { color: var(--bad); }
 sup { color: var(--soft); font-size: 10.5px; }
 ${Array.from({ length: 7 }, (_, i) => `.band.c${i}, .column.c${i} { fill: var(--c${i}); }`).join('\n')}
 `;

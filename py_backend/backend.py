@@ -38,6 +38,7 @@ from .tokens.pair_text import PairText, TokenRule
 from .tokens.rows import RowFacts, build_row
 from .training.checkpoint import Snapshot, read_snapshot
 from .training.ledger import conflict
+from .training.optimizers import bytes_to_come
 from .training.policy import Policy, check_policy, create_policy, remove_policy
 from .training.raw_weights import read_raw
 from .training.trainer import StepDone, Trainer
@@ -211,8 +212,10 @@ class Backend:
         held.loaded.model = policy.model
         held.policy = policy
         try:
-            held.engine = build_engine(policy.model, checkpointing=spec.checkpointing)
+            gradients, state = bytes_to_come(spec.optimizer, policy.parameters())
+            held.engine = build_engine(policy.model, checkpointing=spec.checkpointing, reserve_bytes=gradients + state)
             trainer = Trainer(handle, policy, held.engine, spec.seed, spec.optimizer)
+            held.engine.reserve_bytes = gradients  # the state is there by now
             micro_batch_tokens = held.engine.micro_batch_tokens()
         except Exception as error:
             if not is_out_of_memory(error):

@@ -17,6 +17,7 @@ import torch
 from transformers import GenerationConfig, LogitsProcessor, StoppingCriteria
 
 from .engine.errors import is_out_of_memory
+from .engine.pair_dropout import generator_on
 from .faults import Fault
 from .models.load import Loaded, first_line
 from .tokens.chat import TemplateRefused, render, render_prompt
@@ -159,7 +160,7 @@ def _generate_batch(
     mask = torch.tensor(
         [[0] * (width - len(ids[index])) + [1] * len(ids[index]) for index in batch], device=loaded.device
     )
-    processors = [SeededSampling(sampling, batch)] if sampling.temperature > 0 else []
+    processors = [SeededSampling(sampling, batch, loaded.device)] if sampling.temperature > 0 else []
     config = GenerationConfig(
         max_new_tokens=sampling.max_new_tokens,
         do_sample=False,
@@ -203,20 +204,24 @@ def end_tokens(loaded: Loaded) -> list[int]:
 
 
 class SeededSampling(LogitsProcessor):
-    """Sampling as a greedy choice: the largest of logits / temperature + Gumbel noise is a draw from the softmax."""
+    """Sampling as a greedy choice: the largest of logits / temperature + Gumbel noise is a draw from the softmax. Noise
+    is drawn where the logits are: on the CPU, 8 prompts with a large vocabulary cost 58 ms a token."""
 
-    def __init__(self, sampling: Sampling, batch: list[int]) -> None:
+    def __init__(self, sampling: Sampling, batch: list[int], device: torch.device) -> None:
         self._sampling = sampling
-        self._generators = [
-            torch.Generator().manual_seed(derived_seed("generate", sampling.seed, index)) for index in batch
-        ]
+        self._device = device
+        seeds = [derived_seed("generate", sampling.seed, index) for index in batch]
+        self._generators = [generator_on(device).manual_seed(seed) for seed in seeds]
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         """scores [B, V], logits of the next token -> [B, V], of which the largest is the draw."""
         logps = torch.log_softmax(scores.float() / self._sampling.temperature, dim=-1)
         if self._sampling.top_p < 1:
             logps = keep_top_p(logps, self._sampling.top_p)
-        uniform = torch.stack([torch.rand(logps.shape[-1], generator=g, dtype=torch.float64) for g in self._generators])
+        width = logps.shape[-1]
+        uniform = torch.stack(
+            [torch.rand(width, generator=g, dtype=torch.float64, device=self._device) for g in self._generators]
+        )
         return logps - torch.log(-torch.log(uniform.clamp_min(1e-300))).to(logps)
 
 

@@ -45,6 +45,11 @@ const stagesWith = (python) => [
   { name: 'ruff', lane: 1, command: [python, '-m', 'ruff', 'check', '--no-cache', '.'] },
   { name: 'ruff-format', lane: 1, command: [python, '-m', 'ruff', 'format', '--check', '--no-cache', '.'] },
   { name: 'pytest', lane: 1, command: [python, '-m', 'pytest', '-q', '-p', 'no:cacheprovider'] },
+  {
+    name: 'fake-gpu',
+    lane: 1,
+    command: [python, '-m', 'pytest', '-q', '-p', 'no:cacheprovider', 'py_backend/tests/cuda'],
+  },
   ...Object.entries(PROCESSORS).map(([name, env]) => ({
     name: `numbers-${name}`,
     lane: 1,

@@ -83,3 +83,13 @@ def silence_base_dropout(model: nn.Module) -> int:
 def device_of(model: nn.Module) -> torch.device:
     """Where the model's weights lie."""
     return next(model.parameters()).device
+
+
+def widest(backbone: nn.Module) -> int:
+    """Numbers a token has in the widest tensor of a layer."""
+    sizes = [
+        getattr(module, name, 0)
+        for module in backbone.modules()
+        for name in ("in_features", "out_features", "nf", "nx")
+    ]
+    return max((size for size in sizes if isinstance(size, int)), default=0)

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from . import attention, float32_stream, last_layer, pair_dropout
-from .architecture import Parts, device_of, find_parts, silence_base_dropout
+from .architecture import Parts, device_of, find_parts, silence_base_dropout, widest
 from .checkpointing import MODES, decoder_layers, layers_for, set_checkpointed
 from .errors import OutOfMemory, is_out_of_memory
 from .fused import has_packed_weights, install, uninstall
@@ -23,11 +23,13 @@ from .pairs import TokenPair
 from .quantised_layers import compute_as_in_training
 from .rows import Row, plain_rows, shared_rows
 from .self_check import (
+    SAME_LAYERS,
     TOLERANCE,
+    OwnForward,
     evaluation_mode,
     head_difference,
     made_up_pair,
-    own_hidden,
+    own_forward,
     plain_difference,
     shared_difference,
 )
@@ -36,6 +38,7 @@ log = logging.getLogger(__name__)
 
 LAYOUTS = ("auto", "shared", "plain")
 _COMFORTABLE_TOKENS = 4096  # a micro-batch that "auto" checkpointing makes room for
+_PASSING = 4  # tensors as wide as a layer's widest that its backward pass has at once, beside what was kept
 _CPU_TOKENS = 2048  # a CPU works pair by pair: more in one micro-batch costs memory and saves nothing
 # Derived, not measured: rows of a matrix product that fill a large GPU; tokens over which writing out packed weights in
 # every pass is 2 % of the work.
@@ -48,12 +51,24 @@ class Engine:
     layout: "shared" (the prompt is encoded once for both responses) or "plain" (each response is a row of its own).
     layout_note: why it is plain, or what the self-check measured.
     checkpointing: "off", "selective" or "full", and never "auto": what is in force.
+    reserve_bytes: memory that is free now and will not stay so: gradients and what an optimizer still has to make.
     """
 
-    def __init__(self, model: nn.Module, parts: Parts, *, shared: bool, note: str, own_head: bool, head_chunk: int):
+    def __init__(
+        self,
+        model: nn.Module,
+        parts: Parts,
+        *,
+        shared: bool,
+        note: str,
+        own_head: bool,
+        head_chunk: int,
+        reserve_bytes: int = 0,
+    ) -> None:
         self.layout = "shared" if shared else "plain"
         self.layout_note = note
         self.checkpointing = "off"
+        self.reserve_bytes = reserve_bytes
         self._model = model
         self._parts = parts
         self._own_head = own_head
@@ -119,10 +134,29 @@ class Engine:
         return _SATURATING_PACKED if has_packed_weights(self._model) else _SATURATING
 
     def _fitting_tokens(self) -> int:
-        """Measures what autograd keeps for one token of this model with the checkpointing in force."""
+        free = max(0, free_bytes(device_of(self._model)) - self.reserve_bytes)
+        return max(1, int(HEADROOM * free / self.bytes_per_token()))
+
+    def bytes_per_token(self) -> float:
+        """Memory for one token of a micro-batch at its peak, which lies in the backward pass: what autograd keeps with
+        the checkpointing in force, one layer of those that are recomputed, and what a layer's gradients need in
+        passing. Measured on this model, but for the last."""
         pair = made_up_pair(_vocabulary(self._parts))
-        per_token = max(1.0, saved_bytes(self._model, lambda: self._forward([pair])) / pair.tokens)
-        return max(1, int(HEADROOM * free_bytes(device_of(self._model)) / per_token))
+        kept = self._kept(pair)
+        layers = decoder_layers(self._parts.backbone)
+        recomputed = layers_for(self.checkpointing, len(layers))
+        one_layer = 0.0
+        if recomputed:
+            set_checkpointed(layers, 0)
+            one_layer = self._kept(pair)
+            set_checkpointed(layers, 1)  # the first: of the last, less is kept
+            one_layer -= self._kept(pair)
+            set_checkpointed(layers, recomputed)
+        dtype = self._parts.causal.get_input_embeddings().weight.dtype
+        return (kept + one_layer) / pair.tokens + _PASSING * widest(self._parts.backbone) * dtype.itemsize
+
+    def _kept(self, pair: TokenPair) -> int:
+        return saved_bytes(self._model, lambda: self._forward([pair]))
 
     def set_checkpointing(self, mode: str) -> None:
         """off, selective (every second layer), full, or auto: the least that lets 4096 tokens fit in free memory."""
@@ -143,6 +177,7 @@ def build_engine(
     checkpointing: str = "off",
     head_chunk: int = DEFAULT_CHUNK,
     write_out: bool = True,
+    reserve_bytes: int = 0,
 ) -> Engine:
     """Prepares a loaded model, PEFT-wrapped or not; put adapters on first.
 
@@ -151,6 +186,7 @@ def build_engine(
     Never fails over a layout: what cannot be shared runs plain, and the note and the log say why.
 
     write_out: 4-bit weights may be dequantised once and kept, where a quarter of the free memory holds them.
+    reserve_bytes: of the memory that is free, what is spoken for.
     """
     if layout not in LAYOUTS:
         raise ValueError(f"layout: expected one of {', '.join(LAYOUTS)}, got {layout!r}")
@@ -163,39 +199,51 @@ def build_engine(
     with evaluation_mode(model):
         pair = made_up_pair(_vocabulary(parts))
         _honour_softcap(parts)
-        own = own_hidden(parts, pair, device_of(model))
-        head_off, head_tolerance = head_difference(parts, pair, own)
-        _install_fused(model, parts, pair, own, free_bytes(device_of(model)) if write_out else 0)
-        _skip_unscored(parts, pair, own)
-        shared, note = (False, "plain layout was asked for") if layout == "plain" else _try_shared(parts, pair, own)
+        own = own_forward(parts, pair, device_of(model))
+        head_off, head_tolerance = head_difference(parts, own)
+        spare = max(0, free_bytes(device_of(model)) - reserve_bytes) if write_out else 0
+        _install_fused(model, parts, own, spare)
+        _skip_unscored(parts, own)
+        if layout == "plain":
+            shared, note = False, "plain layout was asked for"
+        else:
+            shared, note = _try_shared(parts, own_forward(parts, pair, device_of(model)))
         if shared and float32_stream.fits(parts):
-            _keep_float32_between(parts, pair, own)
+            _keep_float32_between(parts, own)
     own_head = not head_off <= head_tolerance
     if own_head:
         note += f"; logits differ by {head_off:.1e} from the model's own, whose forward is used: they exist unchunked"
     if own_head or (layout != "plain" and not shared):
         log.warning("%s: %s", type(parts.causal).__name__, note)
-    engine = Engine(model, parts, shared=shared, note=note, own_head=own_head, head_chunk=head_chunk)
+    engine = Engine(
+        model,
+        parts,
+        shared=shared,
+        note=note,
+        own_head=own_head,
+        head_chunk=head_chunk,
+        reserve_bytes=reserve_bytes,
+    )
     engine.set_checkpointing(checkpointing)
     return engine
 
 
-def _install_fused(model: nn.Module, parts: Parts, pair: TokenPair, own: torch.Tensor, spare_bytes: int) -> None:
+def _install_fused(model: nn.Module, parts: Parts, own: OwnForward, spare_bytes: int) -> None:
     """Faster layers, kept only if the model's numbers stay what they are."""
     replaced = install(model, spare_bytes)
-    difference = plain_difference(lambda row: run_backbone(parts, row), pair, own)
+    difference = plain_difference(parts, lambda row: run_backbone(parts, row), own)
     if not difference <= TOLERANCE[own.dtype]:
         uninstall(replaced)
         log.warning("%s: fused layers differ by %.1e and are not used", type(parts.causal).__name__, difference)
 
 
-def _skip_unscored(parts: Parts, pair: TokenPair, own: torch.Tensor) -> None:
+def _skip_unscored(parts: Parts, own: OwnForward) -> None:
     """Leaves the last layer's work for unscored tokens out, if the model's numbers stay what they are."""
     layers = decoder_layers(parts.backbone)
     if not last_layer.install(layers):
         return
     try:
-        difference = plain_difference(lambda row: run_backbone(parts, row), pair, own)
+        difference = plain_difference(parts, lambda row: run_backbone(parts, row), own)
         problem = "" if difference <= TOLERANCE[own.dtype] else f"hidden states differ by {difference:.1e}"
     except Exception as error:  # any architecture may refuse, each in its own way
         problem = f"{type(error).__name__}: {error}"
@@ -204,16 +252,17 @@ def _skip_unscored(parts: Parts, pair: TokenPair, own: torch.Tensor) -> None:
         log.warning("%s: the last layer runs for all tokens: %s", type(parts.causal).__name__, problem)
 
 
-def _try_shared(parts: Parts, pair: TokenPair, own: torch.Tensor) -> tuple[bool, str]:
-    """Switches the model to shared rows if that gives the same hidden states, and leaves it as it was if not."""
+def _try_shared(parts: Parts, own: OwnForward) -> tuple[bool, str]:
+    """Switches the model to shared rows if that gives the same hidden states, and leaves it as it was if not. own: with
+    the layers that are in force by now."""
     before = parts.causal.config._attn_implementation
     if before not in ("sdpa", attention.NAME) and not _attention_softcap(parts):
         return False, f"the model runs {before} attention, shared rows need sdpa"
     attention.register()
     try:
         parts.causal.set_attn_implementation(attention.NAME)
-        difference = shared_difference(lambda row: run_backbone(parts, row), pair, own)
-        problem = "" if difference <= TOLERANCE[own.dtype] else f"shared rows differ by {difference:.1e}"
+        difference = shared_difference(parts, lambda row: run_backbone(parts, row), own)
+        problem = "" if difference <= SAME_LAYERS[own.dtype] else f"shared rows differ by {difference:.1e}"
     except Exception as error:  # any architecture may refuse, each in its own way
         problem = f"shared rows fail: {type(error).__name__}: {error}"
     if not problem:
@@ -222,11 +271,11 @@ def _try_shared(parts: Parts, pair: TokenPair, own: torch.Tensor) -> tuple[bool,
     return False, problem
 
 
-def _keep_float32_between(parts: Parts, pair: TokenPair, own: torch.Tensor) -> None:
+def _keep_float32_between(parts: Parts, own: OwnForward) -> None:
     """float32 between the products of a bfloat16 model, if it stays within the rounding of its own forward."""
     float32_stream.install(parts)
     try:
-        difference = shared_difference(lambda row: run_backbone(parts, row), pair, own)
+        difference = shared_difference(parts, lambda row: run_backbone(parts, row), own)
         problem = "" if difference <= TOLERANCE[own.dtype] else f"hidden states differ by {difference:.1e}"
     except Exception as error:  # any architecture may refuse, each in its own way
         problem = f"{type(error).__name__}: {error}"

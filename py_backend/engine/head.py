@@ -54,9 +54,11 @@ class Head:
             logp_N = _recomputed(hidden_ND, targets_N, lambda h: apply_rule(self.module(h), self.rule), chunk)
         else:
             weight, bias = self.module.weight, self.module.bias
-            function = _TrainedHead if weight.requires_grad else _UnitGradient
             parts = zip(hidden_ND.split(self.chunk), targets_N.split(self.chunk), strict=True)
-            logp_N = torch.cat([function.apply(h, weight, bias, targets, self.rule) for h, targets in parts])
+            if weight.requires_grad:
+                logp_N = _TrainedHead.apply(hidden_ND, weight, bias, targets_N, self.rule, self.chunk)
+            else:
+                logp_N = torch.cat([_UnitGradient.apply(h, weight, bias, some, self.rule) for h, some in parts])
         return summed(logp_N, sequences_S, lengths_S, sequences)
 
 
@@ -113,15 +115,17 @@ class _TrainedHead(torch.autograd.Function):
     """float64 log-probs [N]; keeps the hidden states and one number a token."""
 
     @staticmethod
-    def forward(ctx, h_ND, W_VD, bias_V, targets_N, rule):
-        logp_N, lse_N1, _ = target_logps(h_ND, W_VD, bias_V, targets_N, rule, False)
+    def forward(ctx, h_ND, W_VD, bias_V, targets_N, rule, chunk):
+        parts = zip(h_ND.split(chunk), targets_N.split(chunk), strict=True)
+        found = [target_logps(h, W_VD, bias_V, targets, rule, False)[:2] for h, targets in parts]
+        logp_N, lse_N1 = (torch.cat(columns) for columns in zip(*found, strict=True))
         ctx.save_for_backward(h_ND, W_VD, bias_V, targets_N, lse_N1)
-        ctx.rule = rule
+        ctx.rule, ctx.chunk = rule, chunk
         return logp_N
 
     @staticmethod
     def backward(ctx, grad_N):
         h_ND, W_VD, bias_V, targets_N, lse_N1 = ctx.saved_tensors
         grad_N1 = grad_N.to(lse_N1.dtype)[:, None]
-        h_grad, W_grad, bias_grad = all_gradients(h_ND, W_VD, bias_V, targets_N, ctx.rule, lse_N1, grad_N1)
-        return h_grad, W_grad, bias_grad, None, None
+        gradients = all_gradients(h_ND, W_VD, bias_V, targets_N, ctx.rule, lse_N1, grad_N1, ctx.chunk)
+        return *gradients, None, None, None

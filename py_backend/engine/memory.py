@@ -46,7 +46,7 @@ def _read_int(path: str) -> int | None:
 
 def saved_bytes(model: nn.Module, run: Callable[[], object]) -> int:
     """Bytes that autograd keeps for the backward pass of run(); the model's own weights do not count."""
-    own = {tensor.untyped_storage().data_ptr() for tensor in (*model.parameters(), *model.buffers())}
+    own = {storage_key(tensor) for tensor in (*model.parameters(), *model.buffers())}
     kept: list[torch.Tensor] = []  # alive until the end, so that no address is used twice
 
     def pack(tensor: torch.Tensor) -> torch.Tensor:
@@ -58,5 +58,10 @@ def saved_bytes(model: nn.Module, run: Callable[[], object]) -> int:
     with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
         result = run()
     del result
-    storages = {tensor.untyped_storage().data_ptr(): tensor.untyped_storage().nbytes() for tensor in kept}
-    return sum(size for address, size in storages.items() if address not in own)
+    storages = {storage_key(tensor): tensor.untyped_storage().nbytes() for tensor in kept}
+    return sum(size for key, size in storages.items() if key not in own)
+
+
+def storage_key(tensor: torch.Tensor) -> int:
+    """The same for tensors that share memory."""
+    return tensor.untyped_storage().data_ptr()

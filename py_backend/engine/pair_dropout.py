@@ -65,13 +65,18 @@ def _forward(self: nn.Module, x: torch.Tensor) -> torch.Tensor:
     if row is None or counts is None:
         return F.dropout(x, self.p, self.training)
     keep = torch.empty(x.shape, dtype=torch.bool, device=x.device)
-    generator = torch.Generator(x.device)
+    generator = generator_on(x.device)
     at = 0
     for stretch, tokens in zip(row.stretches, counts, strict=True):
         generator.manual_seed(_seed(row.seeds[stretch.pair], self.number, stretch.part))
         keep[..., at : at + tokens, :].bernoulli_(1 - self.p, generator=generator)
         at += tokens
     return x * keep * (1 / (1 - self.p))
+
+
+def generator_on(device: torch.device) -> torch.Generator:
+    """A generator of that device, to be seeded."""
+    return torch.Generator(device)
 
 
 def _counts(stretches: tuple[MaskPart, ...], x: torch.Tensor) -> list[int] | None:

@@ -66,28 +66,37 @@ def all_gradients(
     rule: LogitRule,
     lse_N1: torch.Tensor,
     grad_N1: torch.Tensor,
+    chunk: int,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
-    """Gradients by h, W and bias for dL/dlogp = grad_N1, recomputing the logits tile by tile."""
+    """Gradients by h, W and bias for dL/dlogp = grad_N1, recomputing the logits tile by tile, `chunk` tokens at a time.
+    What many tokens add to a weight is summed in float32."""
     wide = lse_N1.dtype
     h_grad = torch.zeros(h_ND.shape, dtype=wide, device=h_ND.device)
     W_grad = torch.empty_like(W_VD)
     bias_grad = None if bias_V is None else torch.empty_like(bias_V)
     tile = CUDA_TILE if h_ND.is_cuda else CPU_TILE
-    rows = torch.arange(len(h_ND), device=h_ND.device)
     for start in range(0, len(W_VD), tile):
         here = slice(start, start + tile)
-        z_Nt = _product(h_ND, W_VD[here])
-        slope_Nt = _finish(z_Nt, None if bias_V is None else bias_V[here], rule)
-        g_Nt = z_Nt.sub_(lse_N1).exp_().mul_(-grad_N1)
-        inside = (targets_N >= start) & (targets_N < start + tile)
-        g_Nt.index_put_((rows[inside], targets_N[inside] - start), grad_N1[inside, 0], accumulate=True)
-        if slope_Nt is not None:
-            g_Nt.mul_(slope_Nt)
-        g_Nt.mul_(rule.scale)
-        _add_product(h_grad, g_Nt, W_VD[here])
-        W_grad[here] = g_Nt.t() @ h_ND.to(wide)
+        W_tD, bias_t = W_VD[here], None if bias_V is None else bias_V[here]
+        W_sum = torch.zeros(W_tD.shape, dtype=wide, device=W_VD.device)
+        bias_sum = torch.zeros(len(W_tD), dtype=wide, device=W_VD.device)
+        for first in range(0, len(h_ND), chunk):
+            rows = slice(first, first + chunk)
+            z_nt = _product(h_ND[rows], W_tD)
+            slope_nt = _finish(z_nt, bias_t, rule)
+            g_nt = z_nt.sub_(lse_N1[rows]).exp_().mul_(-grad_N1[rows])
+            at_n1 = targets_N[rows, None] - start
+            inside = (at_n1 >= 0) & (at_n1 < len(W_tD))
+            g_nt.scatter_add_(1, at_n1.clamp(0, len(W_tD) - 1), torch.where(inside, grad_N1[rows], 0))
+            if slope_nt is not None:
+                g_nt.mul_(slope_nt)
+            g_nt.mul_(rule.scale)
+            _add_product(h_grad[rows], g_nt, W_tD)
+            _add_product(W_sum, g_nt.t(), h_ND[rows])
+            bias_sum.add_(g_nt.sum(0))
+        W_grad[here] = W_sum
         if bias_grad is not None:
-            bias_grad[here] = g_Nt.sum(0)
+            bias_grad[here] = bias_sum
     return h_grad.to(h_ND.dtype), W_grad, bias_grad
 
 
@@ -114,8 +123,8 @@ def _product(h_ND: torch.Tensor, W_tD: torch.Tensor) -> torch.Tensor:
 
 
 def _add_product(total_ND: torch.Tensor, p_Nt: torch.Tensor, W_tD: torch.Tensor) -> None:
-    """total += p W; on CUDA and in bfloat16 units p is rounded to the dtype of W, as autograd rounds the gradient of
-    logits."""
+    """total += p W, for logits p or their transpose; on CUDA and in bfloat16 units p is rounded to the dtype of W, as
+    autograd rounds the gradient of logits."""
     if p_Nt.dtype == W_tD.dtype:
         total_ND.addmm_(p_Nt, W_tD)
     elif p_Nt.is_cuda:

@@ -4,6 +4,7 @@ subject: tests marked `numeric` run with one and with two."""
 from __future__ import annotations
 
 import os
+import sys
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -25,6 +26,10 @@ from py_backend.tokens.encode import TextEncoder
 from tiny_models import tiny_model
 
 torch.set_num_threads(1)
+
+FAKE_GPU = "tests/cuda"
+collect_ignore = [] if any(FAKE_GPU in argument for argument in sys.argv) else ["cuda"]
+"""Tests on a fake GPU change torch for their process, so they are run by their path alone (see scripts/test.mjs)."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -57,7 +57,7 @@ def test_a_sample_depends_on_its_seed_and_place_alone(client: Client, model_fold
 
 def test_sampling_draws_from_the_softmax_at_the_temperature() -> None:
     logits = torch.tensor([[1.0, 0.0, -1.0, 2.0]])
-    sampler = SeededSampling(Sampling(1, temperature=2.0, top_p=1.0, seed=1), [0])
+    sampler = SeededSampling(Sampling(1, temperature=2.0, top_p=1.0, seed=1), [0], torch.device("cpu"))
     draws = 4000
     counts = Counter(int(sampler(torch.empty(0), logits).argmax()) for _ in range(draws))
     for token, probability in enumerate((logits[0] / 2.0).softmax(0).tolist()):

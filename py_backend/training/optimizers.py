@@ -48,6 +48,14 @@ def create_optimizer(spec: OptimizerSpec, parameters: list[nn.Parameter]) -> tor
     return paged
 
 
+def bytes_to_come(spec: OptimizerSpec, parameters: list[nn.Parameter]) -> tuple[int, int]:
+    """Bytes of a step's gradients, and of the state that a trainer makes when it begins (masters, moments)."""
+    moved = sum(parameter.numel() * max(4, parameter.dtype.itemsize) for parameter in parameters)
+    masters = sum(4 * parameter.numel() for parameter in parameters if parameter.dtype.itemsize < 4)
+    moments = 2 * moved if spec.name == "adamw" else 2 * sum(parameter.numel() for parameter in parameters)
+    return moved, masters + moments
+
+
 def state_of(optimizer: torch.optim.Optimizer, parameter: nn.Parameter) -> dict[str, Any]:
     """What the optimizer remembers of a parameter, without tables that are the same for all and never change."""
     return {key: value for key, value in optimizer.state[parameter].items() if not key.startswith("qmap")}

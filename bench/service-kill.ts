@@ -6,19 +6,24 @@
  *
  *   npm run bench -- service-kill [--kills 50] [--seed 1] [--minutes 60]
  */
-import { spawn, type ChildProcess } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { seededRandom } from '../src/core/random.js';
 import type { RunConfigInput } from '../src/config/index.js';
 import { connect, type RunsClient } from '../src/service/client/connect.js';
 import type { ServiceEvent } from '../src/service/client/values.js';
-import { descendantsOf, kill } from '../test/runs/kill-run.js';
-import { serviceWorld, type World } from '../test/service/support.js';
+import { kill } from '../test/runs/kill-run.js';
+import {
+  again,
+  listening,
+  processesOf,
+  serviceWorld,
+  startServiceProcess,
+  type World,
+} from '../test/service/support.js';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const STEPS = 24;
@@ -50,23 +55,6 @@ const tally = {
   stepsMissing: 0,
 };
 
-function startProcess(world: World): ChildProcess {
-  const { home, address, roots, env } = world.options;
-  const flags = ['--home', home, '--address', address, '--backend', 'embedded*2', '--json', '--roots', ...roots];
-  return spawn(process.execPath, [join(ROOT, 'bin/mrpo.js'), 'serve', ...flags], {
-    env,
-    cwd: world.folder,
-    stdio: ['ignore', 'pipe', 'inherit'],
-    detached: true,
-  });
-}
-
-/** Resolves when it listens. */
-async function listening(child: ChildProcess): Promise<void> {
-  if (child.stdout === null) return;
-  for await (const _ of createInterface({ input: child.stdout })) return;
-}
-
 const configOf = (world: World, run: number): RunConfigInput => {
   const config = world.config({ max_steps: STEPS, save_steps: 2, eval_steps: 8, seed: run });
   return { ...config, policy: { ...config.policy, lora: { r: 4, dropout: 0.1 } } };
@@ -91,7 +79,7 @@ async function benchmark(): Promise<void> {
   Object.assign(world.options, { address });
   const service = connect({ address });
   const started = performance.now();
-  let child = startProcess(world);
+  let child = startServiceProcess(world, 2);
   try {
     await listening(child);
     const undisturbed = await round(service, world, 'calm', false);
@@ -113,7 +101,7 @@ async function benchmark(): Promise<void> {
           const victims = everything ? allOf(world) : [];
           for (const pid of [child.pid, ...victims]) kill(pid);
           tally[everything ? 'everything' : 'alone'] += 1;
-          child = startProcess(world);
+          child = startServiceProcess(world, 2);
           if (random.next() < 0.7) await listening(child); // else it may be killed while it starts
         }
         await listening(child).catch(() => undefined);
@@ -135,18 +123,10 @@ async function benchmark(): Promise<void> {
   }
 }
 
-/** Every process of a run, by the locks of their folders. */
+/** Every process of every run. */
 function allOf(world: World): number[] {
   const ids = Array.from({ length: 40 }, (_, n) => Array.from({ length: RUNS }, (_, i) => `round${n}-${i}`)).flat();
-  return ids.flatMap((id) => {
-    try {
-      const lock = readFileSync(join(world.options.home, 'runs', id, '.lock'), 'utf8');
-      const { process: pid } = JSON.parse(lock) as { process: number };
-      return [pid, ...descendantsOf(pid)];
-    } catch {
-      return [];
-    }
-  });
+  return ids.flatMap((id) => processesOf(world, id));
 }
 
 async function round(service: RunsClient, world: World, name: string, counts: boolean): Promise<Result[]> {
@@ -181,19 +161,6 @@ async function pauseAndResume(service: RunsClient, id: string): Promise<void> {
   for (let look = 0; look < 600 && (await again(() => service.get(id))).state !== 'PAUSED'; look++) await sleep(500);
   await sleep(uniform(0, 5_000));
   await again(() => service.resume(id));
-}
-
-/** As a caller does whose service goes away: the same call once more. */
-async function again<T>(call: () => Promise<T>): Promise<T> {
-  for (let attempt = 0; ; attempt++) {
-    try {
-      return await call();
-    } catch (thrown) {
-      const { reason } = thrown as { reason?: string };
-      if ((reason !== 'unreachable' && reason !== 'unavailable') || attempt > 600) throw thrown;
-      await sleep(500);
-    }
-  }
 }
 
 function report(spent: number): void {

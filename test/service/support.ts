@@ -1,10 +1,17 @@
 /** A real service in this process, with a folder of pairs and tiny models, for tests. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import type { RunConfigInput } from '../../src/config/index.js';
 import { startService, type RunsService, type ServeOptions } from '../../src/service/serve.js';
+import { descendantsOf } from '../runs/kill-run.js';
 import { testPython, tinyModel } from '../support/tiny-models.js';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 export interface World {
   readonly folder: string;
@@ -49,6 +56,48 @@ export function serviceWorld(): World {
     }),
     remove: () => rmSync(folder, { recursive: true, force: true }),
   };
+}
+
+/** The service as a process of its own, for tests that kill it. */
+export function startServiceProcess({ options, folder }: World, slots: number): ChildProcess {
+  const { home, address, roots, env } = options;
+  const flags = ['--home', home, '--address', address, '--backend', `embedded*${slots}`, '--json', '--roots', ...roots];
+  return spawn(process.execPath, [join(ROOT, 'bin/mrpo.js'), 'serve', ...flags], {
+    env,
+    cwd: folder,
+    stdio: ['ignore', 'pipe', 'inherit'],
+    detached: true,
+  });
+}
+
+/** Resolves when it listens, or has ended. */
+export async function listening(child: ChildProcess): Promise<void> {
+  if (child.stdout === null) return;
+  for await (const _ of createInterface({ input: child.stdout })) return;
+}
+
+/** Process of a run, and all that it has started; none where nobody works on it. */
+export function processesOf({ options }: World, id: string): number[] {
+  try {
+    const lock = readFileSync(join(options.home, 'runs', id, '.lock'), 'utf8');
+    const { process: pid } = JSON.parse(lock) as { process: number };
+    return [pid, ...descendantsOf(pid)];
+  } catch {
+    return [];
+  }
+}
+
+/** As a caller does whose service goes away: the same call once more. */
+export async function again<T>(call: () => Promise<T>): Promise<T> {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return await call();
+    } catch (thrown) {
+      const { reason } = thrown as { reason?: string };
+      if ((reason !== 'unreachable' && reason !== 'unavailable') || attempt > 600) throw thrown;
+      await sleep(500);
+    }
+  }
 }
 
 export type { RunsService };

@@ -2,6 +2,7 @@
 import { BackendFault } from '../../backend/fault.js';
 import type { ErrorCode, MrpoError } from '../../core/errors.js';
 import type { Failure, FailureClass } from '../journal/line.js';
+import { DoesNotFit } from './plan-check.js';
 
 const CLASSES: Readonly<Record<ErrorCode, FailureClass>> = {
   usage: 'USER',
@@ -19,10 +20,16 @@ const USERS_REASONS: readonly string[] = ['row_invalid', 'unsupported', 'path_re
 
 /** The failure that an error stands for. Failures of backend and resources may be retried. */
 export function failureOf(error: MrpoError): Failure {
-  const reason = error instanceof BackendFault ? error.reason : error.code;
+  const reason = reasonOf(error);
   const kind = classOf(error, reason);
   const { message, hint } = error;
-  return { class: kind, reason, message, hint, retryable: kind === 'BACKEND' || kind === 'RESOURCE' };
+  const retryable = kind === 'BACKEND' || (kind === 'RESOURCE' && reason !== 'does_not_fit');
+  return { class: kind, reason, message, hint, retryable };
+}
+
+function reasonOf(error: MrpoError): string {
+  if (error instanceof DoesNotFit) return 'does_not_fit';
+  return error instanceof BackendFault ? error.reason : error.code;
 }
 
 function classOf(error: MrpoError, reason: string): FailureClass {

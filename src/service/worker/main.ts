@@ -13,6 +13,7 @@ import { runHome, type RunHome } from '../home.js';
 import { openJournal, type JournalWriter } from '../journal/append.js';
 import { readOrder } from '../order.js';
 import { failureOf } from './failure.js';
+import { requireFit } from './plan-check.js';
 import { thinProgress } from './thin-progress.js';
 import { ALREADY_AT_WORK, EMBEDDED } from './exit-codes.js';
 
@@ -40,6 +41,7 @@ async function begin(home: RunHome, backend: string, signal: AbortSignal): Promi
   const loaded = loadConfig({ object: resolved, env: {}, cwd: home.path });
   const options = { signal, ...(backend !== EMBEDDED && { backendAddress: backend }), env: environment(backend) };
   if (await isRunFolder(home.run)) return continueRun(home.run, loaded, { ...options, acceptFinished: true });
+  await requireFit(loaded.config, backend, signal);
   await rm(home.run, { recursive: true, force: true }); // of an attempt that was killed before its folder was one
   return beginRun(loaded, options);
 }

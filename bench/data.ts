@@ -1,10 +1,12 @@
 /**
  * Reading a large preference file: MB/s and peak memory, beside the limit that JSON.parse sets.
  *
- *   npm run bench -- data [--megabytes 1000] [--keep] [--save]
+ *   npm run bench -- data [--megabytes 1000] [--keep] [--save] [--against CHECKOUT]
  *
  * Writes a file of conversational pairs (about 2 KB a row, one third with characters beyond ASCII) into the system's
  * temporary folder and measures each stage in a process of its own. --save writes the table to bench/results/data.md.
+ * --against measures the same stages of another checkout of the project (a git worktree) in turn with these, so that a
+ * busy machine slows both.
  */
 import { execFileSync } from 'node:child_process';
 import {
@@ -127,9 +129,16 @@ function writeRows(file: string, megabytes: number): void {
   closeSync(output);
 }
 
-function report(fileBytes: number, rows: readonly (readonly [string, Measured])[]): string {
+function report(
+  fileBytes: number,
+  rows: readonly (readonly [string, Measured])[],
+  others: readonly (readonly [string, Measured])[],
+  other: string,
+): string {
   const megabytes = fileBytes / 1e6;
   const cell = (value: number, digits = 0): string => value.toFixed(digits);
+  const line = ([stage, { bytes, wallSeconds, cpuSeconds, peakMegabytes }]: readonly [string, Measured]): string =>
+    `| ${STAGES[stage]?.what} | ${cell(bytes / 1e6 / wallSeconds)} | ${cell(bytes / 1e6 / cpuSeconds)} | ${cell(peakMegabytes)} |`;
   return [
     '# Reading a large preference file',
     '',
@@ -139,19 +148,33 @@ function report(fileBytes: number, rows: readonly (readonly [string, Measured])[
     '',
     '| stage | MB/s | MB per CPU second | peak memory, MB |',
     '|---|---|---|---|',
-    ...rows.map(
-      ([stage, { bytes, wallSeconds, cpuSeconds, peakMegabytes }]) =>
-        `| ${STAGES[stage]?.what} | ${cell(bytes / 1e6 / wallSeconds)} | ${cell(bytes / 1e6 / cpuSeconds)} | ${cell(peakMegabytes)} |`,
-    ),
+    ...rows.map(line),
     '',
+    ...(others.length === 0
+      ? []
+      : [
+          `The same stages of ${other}, each measured in turn with the one above:`,
+          '',
+          '| stage | MB/s | MB per CPU second | peak memory, MB |',
+          '|---|---|---|---|',
+          ...others.map(line),
+          '',
+        ]),
   ].join('\n');
 }
+
+const commitOf = (checkout: string): string =>
+  execFileSync('git', ['log', '-1', '--format=commit %h (%ad)', '--date=short'], {
+    encoding: 'utf8',
+    cwd: checkout,
+  }).trim();
 
 const { values } = parseArgs({
   options: {
     megabytes: { type: 'string', default: '1000' },
     keep: { type: 'boolean', default: false },
     save: { type: 'boolean', default: false },
+    against: { type: 'string' },
     stage: { type: 'string' },
     file: { type: 'string' },
   },
@@ -164,25 +187,25 @@ if (values.stage !== undefined && values.file !== undefined) {
   const file = join(folder, 'pairs.jsonl');
   try {
     writeRows(file, Number(values.megabytes));
-    const results: (readonly [string, Measured])[] = [];
+    const here = fileURLToPath(new URL('..', import.meta.url));
+    const [results, others]: (readonly [string, Measured])[][] = [[], []];
     for (const stage of Object.keys(STAGES)) {
-      const command = [
-        '--import',
-        'tsx',
-        fileURLToPath(new URL('./main.ts', import.meta.url)),
-        'data',
-        '--stage',
-        stage,
-        '--file',
-        file,
-      ];
-      const measured = JSON.parse(execFileSync(process.execPath, command, { encoding: 'utf8' })) as Measured;
-      results.push([stage, measured]);
-      console.error(
-        `${stage}: ${(measured.bytes / 1e6 / measured.wallSeconds).toFixed(0)} MB/s, ${measured.peakMegabytes.toFixed(0)} MB peak`,
-      );
+      for (const [checkout, into] of [
+        [here, results],
+        [values.against, others],
+      ] as const) {
+        if (checkout === undefined) continue;
+        const command = ['--import', 'tsx', 'bench/main.ts', 'data', '--stage', stage, '--file', file];
+        const output = execFileSync(process.execPath, command, { encoding: 'utf8', cwd: checkout });
+        const measured = JSON.parse(output) as Measured;
+        into?.push([stage, measured]);
+        console.error(
+          `${checkout} ${stage}: ${(measured.bytes / 1e6 / measured.cpuSeconds).toFixed(0)} MB per CPU second, ${measured.peakMegabytes.toFixed(0)} MB peak`,
+        );
+      }
     }
-    const text = report(statSync(file).size, results);
+    const other = values.against === undefined ? '' : commitOf(values.against);
+    const text = report(statSync(file).size, results ?? [], others ?? [], other);
     if (values.save) {
       const target = new URL('./results/', import.meta.url);
       mkdirSync(target, { recursive: true });

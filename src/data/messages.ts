@@ -26,29 +26,26 @@ export interface MessageContext {
 const CONTENT_KEYS = ['content', 'value', 'text', 'message', 'parts'] as const;
 
 /** Names of speakers, in lower case, and what chat templates call them. */
-const ROLES: Readonly<Record<string, string>> = {
-  human: 'user',
-  user: 'user',
-  prompter: 'user',
-  gpt: 'assistant',
-  assistant: 'assistant',
-  bot: 'assistant',
-  model: 'assistant',
-  ai: 'assistant',
-  chatbot: 'assistant',
-  chatgpt: 'assistant',
-  bing: 'assistant',
-  bard: 'assistant',
-  system: 'system',
-  developer: 'system',
-  observation: 'tool',
-  tool: 'tool',
-  function: 'tool',
-  tool_response: 'tool',
-  ipython: 'tool',
-  function_call: 'assistant',
-  tool_call: 'assistant',
-};
+const ROLES: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    user: ['human', 'user', 'prompter'],
+    assistant: [
+      'gpt',
+      'assistant',
+      'bot',
+      'model',
+      'ai',
+      'chatbot',
+      'chatgpt',
+      'bing',
+      'bard',
+      'function_call',
+      'tool_call',
+    ],
+    system: ['system', 'developer'],
+    tool: ['observation', 'tool', 'function', 'tool_response', 'ipython'],
+  }).flatMap(([role, names]) => names.map((name) => [name, role] as const)),
+);
 
 /** Keys that a template may write out; they go along with the message. */
 const CARRIED = new Set([
@@ -76,10 +73,23 @@ export function messageOf(value: unknown, where: string, context: MessageContext
   return { role, content: contentOf(text, `${where}.${contentKey}`), extra };
 }
 
+/** By far the most frequent message, without a word of what could be wrong with it: a known role, text, and nothing else. */
+function usualMessage(message: Row): ChatMessage | undefined {
+  const { role, content } = message;
+  if (!isText(role) || !isText(content)) return undefined;
+  for (const key in message) if (key !== 'role' && key !== 'content') return undefined;
+  const known = ROLES.get(role);
+  return known === undefined ? undefined : { role: known, content };
+}
+
 /** A list of messages. */
 export function messagesOf(value: unknown, where: string, context?: MessageContext): ChatMessage[] {
   if (!isList(value)) throw new RowProblem(`${where}: expected a list of messages, got ${describeValue(value)}`);
-  return value.map((message, index) => messageOf(message, `${where}[${index}]`, context));
+  return value.map(
+    (message, index) =>
+      (context?.messages === undefined && isRow(message) ? usualMessage(message) : undefined) ??
+      messageOf(message, `${where}[${index}]`, context),
+  );
 }
 
 /** A response: messages, one message, or text as an assistant message. */
@@ -96,13 +106,13 @@ const contentKeyOf = (message: Row, roleKey: string): string =>
 
 function roleOf(role: unknown, where: string, key: string, named: MessageKeys['roles']): string {
   if (!isText(role) || role === '') {
-    const expected = key === 'from' ? Object.keys(ROLES).join(' | ') : 'text';
+    const expected = key === 'from' ? [...ROLES.keys()].join(' | ') : 'text';
     throw new RowProblem(`${where}: expected ${expected}, got ${describeValue(role)}`);
   }
-  const known = named?.[role] ?? ROLES[role.toLowerCase()];
+  const known = named?.[role] ?? ROLES.get(role.toLowerCase());
   if (known !== undefined) return known;
   if (key === 'role') return role;
-  throw new RowProblem(`${where}: expected ${Object.keys(ROLES).join(' | ')}, got ${describeValue(role)}`);
+  throw new RowProblem(`${where}: expected ${[...ROLES.keys()].join(' | ')}, got ${describeValue(role)}`);
 }
 
 /** Everything of a message that is neither its speaker nor its text: what templates may render is kept, the rest reported. */

@@ -187,16 +187,6 @@ function chatPair(
 ): PairDraft {
   const asked = wholePrompt(parts);
   const { chosen, rejected } = sides;
-  const draft = (
-    prompt: readonly ChatMessage[],
-    good: readonly ChatMessage[],
-    bad: readonly ChatMessage[],
-  ): PairDraft => ({
-    plain: false,
-    prompt,
-    chosen: upToLastAnswer(good, context),
-    rejected: upToLastAnswer(bad, context),
-  });
   // By far the most frequent: a prompt, and two answers alone.
   if (
     asked[0] !== undefined &&
@@ -204,9 +194,9 @@ function chatPair(
     chosen[0]?.role === 'assistant' &&
     rejected[0]?.role === 'assistant'
   )
-    return draft(withoutOwnAnswer(asked, chosen), chosen, rejected);
+    return chatDraft(withoutOwnAnswer(asked, chosen), chosen, rejected, context);
   if (asked.length > 0 && [chosen, rejected].every((turns) => startsWith(turns, asked))) {
-    return draft(asked, chosen.slice(asked.length), rejected.slice(asked.length));
+    return chatDraft(asked, chosen.slice(asked.length), rejected.slice(asked.length), context);
   }
   const [askedInChosen, askedInRejected] = [chosen, rejected].map(
     (turns) =>
@@ -214,13 +204,13 @@ function chatPair(
   );
   // One whole conversation, and another answer to it: the prompt is all before its last answer.
   if (askedInChosen === true && askedInRejected === false)
-    return oneConversation(chosen, rejected, parts.system, (prompt, own) => draft(prompt, own, rejected));
+    return oneConversation(chosen, rejected, parts.system, (prompt, own) => chatDraft(prompt, own, rejected, context));
   if (askedInChosen === false && askedInRejected === true)
-    return oneConversation(rejected, chosen, parts.system, (prompt, own) => draft(prompt, chosen, own));
+    return oneConversation(rejected, chosen, parts.system, (prompt, own) => chatDraft(prompt, chosen, own, context));
   const split = splitMessages(withSystem(parts.system, chosen), withSystem(parts.system, rejected));
   if (parts.asked.length === 0 || split.prompt.some(({ role }) => role === 'user')) {
     requireSamePrompt(parts, split.prompt, names);
-    return draft(split.prompt, split.chosen, split.rejected);
+    return chatDraft(split.prompt, split.chosen, split.rejected, context);
   }
   // No question in what they share: they are answers, with at most a system text in front that belongs to the prompt.
   const [first] = split.prompt;
@@ -230,7 +220,21 @@ function chatPair(
     rejected: withSystem(parts.system, rejected).slice(systemTurns),
   };
   const prompt = withSystem(systemTurns === 0 ? '' : (first?.content ?? ''), parts.asked);
-  return draft(withoutOwnAnswer(prompt, answers.chosen), answers.chosen, answers.rejected);
+  return chatDraft(withoutOwnAnswer(prompt, answers.chosen), answers.chosen, answers.rejected, context);
+}
+
+function chatDraft(
+  prompt: readonly ChatMessage[],
+  good: readonly ChatMessage[],
+  bad: readonly ChatMessage[],
+  context: FormatContext,
+): PairDraft {
+  return {
+    plain: false,
+    prompt,
+    chosen: upToLastAnswer(good, context),
+    rejected: upToLastAnswer(bad, context),
+  };
 }
 
 /** A prompt beside two whole conversations has to be in them, or nobody knows which of the two was meant. */

@@ -84,8 +84,12 @@ export function createPromptReader(
     (row: Row) => unknown,
   ];
   const where = columns.prompt?.path ?? 'prompt';
+  const isAlone = [columns.system, columns.history, columns.input, columns.tools].every((part) => part === undefined);
   return (row) => {
     const value = prompt(row);
+    // The most frequent prompt: messages, and nothing beside them.
+    if (isAlone && isList(value) && (kinds === undefined || kinds.includes('messages')))
+      return { system: '', tools: undefined, asked: messagesOf(value, where, context), marks: undefined };
     const earlier = historyOf(history(row), columns.history?.path ?? 'history', context);
     const systemText = systemOf(system(row), columns.system?.path ?? 'system');
     const offered = toolsOf(tools(row));

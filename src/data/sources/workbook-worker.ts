@@ -18,10 +18,15 @@ import(workerData.reader)
 
 /**
  * All sheets of a workbook, read in a thread of its own.
+ * @param reader Module whose default export reads a workbook.
  * @throws Error with the reader's own words, or after `patienceMs`.
  */
-export async function readSheetsApart(bytes: Uint8Array, patienceMs: number): Promise<Sheet[]> {
-  const worker = new Worker(PROGRAM, { eval: true, execArgv: [], workerData: { reader: READER, bytes } });
+export async function readSheetsApart(
+  bytes: Uint8Array,
+  patienceMs: number,
+  reader: string = READER,
+): Promise<Sheet[]> {
+  const worker = new Worker(PROGRAM, { eval: true, execArgv: [], workerData: { reader, bytes } });
   let timer: NodeJS.Timeout | undefined;
   try {
     return await new Promise<Sheet[]>((done, fail) => {

@@ -8,7 +8,7 @@ export const COLUMN_ROLES = {
   input: 'Text that the prompt speaks of; it follows the prompt on a line of its own.',
   a: 'One of two answers, of which a verdict or scores name the better one.',
   b: 'The other answer.',
-  verdict: 'Which of a and b is better.',
+  verdict: 'Which of a and b is better; of a list of answers the best one, or their order, best first.',
   score_a: 'Score of answer a.',
   score_b: 'Score of answer b.',
   answers: 'List of answers to the prompt, scored beside or inside.',

@@ -6,6 +6,7 @@
  *   GET  /api/runs/ID                      one, with sections, configuration and what its charts need
  *   GET  /api/runs/ID/stream               one JSON object a line while the run goes on: run, metrics, events
  *   POST /api/runs/ID/cancel|pause|resume
+ *   GET  /metrics                          for Prometheus, where there is a service
  *
  * Who may is the source's to say; here is what a browser needs on top: only its own scripts run, no other site can ask
  * in a user's name (token in a header, Origin and Host checked), and nothing is kept in caches.
@@ -61,6 +62,12 @@ export function pageListener({
       return;
     }
     const caller = callerOf(request);
+    if (pathname === '/metrics' && source.metrics !== undefined) {
+      requireMethod(request, 'GET');
+      const text = await source.metrics(caller);
+      response.setHeader('content-type', 'text/plain; version=0.0.4; charset=utf-8');
+      return void response.end(text);
+    }
     if (pathname === '/api/info') return json(request, response, await source.info(caller));
     if (pathname === '/api/runs') return json(request, response, { runs: await source.list(caller) });
     const [, id, what] = RUN_PATH.exec(pathname) ?? [];

@@ -24,8 +24,11 @@ export interface ServiceSource extends PageSource {
   close(): void;
 }
 
-/** @param service Where it listens; `tls.ca` where it has a certificate of its own. */
-export function serviceSource(service: Omit<ConnectServiceOptions, 'token' | 'signal'>): ServiceSource {
+/** @param service Where it listens. @param metrics What it tells Prometheus. */
+export function serviceSource(
+  service: Omit<ConnectServiceOptions, 'token' | 'signal'>,
+  metrics: () => Promise<string>,
+): ServiceSource {
   const clients = new Map<string, RunsClient>();
   const clientOf = ({ token }: Caller): RunsClient => {
     const key = token ?? '';
@@ -90,6 +93,10 @@ export function serviceSource(service: Omit<ConnectServiceOptions, 'token' | 'si
       yield { run: summaryOf(await client.get(id)), events };
     },
     act: (caller, id, verb) => ask(caller, async (client) => summaryOf(await client[verb](id))),
+    async metrics(caller) {
+      await ask(caller, (client) => client.info()); // whoever may ask for anything
+      return metrics();
+    },
     close() {
       for (const client of clients.values()) client.close();
       clients.clear();

@@ -64,6 +64,8 @@ export interface PageSource {
   /** At first how it is and what has happened, then every change, until the run has ended or the signal fires. */
   follow(caller: Caller, id: string, signal: AbortSignal): AsyncIterable<PageNews>;
   act(caller: Caller, id: string, verb: RunVerb): Promise<RunSummary>;
+  /** What Prometheus asks for; absent where nothing is measured. */
+  metrics?(caller: Caller): Promise<string>;
 }
 
 /** An answer that is no page: its HTTP status and what to tell. */

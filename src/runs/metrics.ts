@@ -58,6 +58,8 @@ function lineOf(steps: readonly StepEvent[], last: StepEvent, tokens: number): L
     micro_batches: last.microBatches,
     skipped: steps.filter((step) => step.skipped).length,
     step_seconds: seconds / steps.length,
+    // Steps of a checkpoint that an earlier version wrote have none.
+    device_seconds: steps.reduce((sum, step) => sum + (step.deviceSeconds ?? 0), 0) / steps.length,
     pairs_per_second: pairs / seconds,
     tokens_per_second: steps.reduce((sum, step) => sum + step.tokens, 0) / seconds,
     ...(last.peakMemoryBytes > 0 && { peak_memory_bytes: last.peakMemoryBytes }),

@@ -18,6 +18,7 @@ import type { BackendSlots } from './queue/slots.js';
 import { createGuard } from './rpc/guard.js';
 import { runServiceHandlers } from './rpc/handlers.js';
 import { startServer, type ServerTls } from './rpc/server.js';
+import { createTelemetry } from './telemetry.js';
 
 /** Where the service keeps things, listens and runs. */
 export interface ServeOptions {
@@ -46,6 +47,8 @@ export interface RunsService {
   /** Where it listens, with the port that it was given. */
   readonly address: string;
   readonly service: Service;
+  /** What Prometheus asks for, in its text format. */
+  metrics(): Promise<string>;
   /** Lets runs stop at their next step; they go on when the service is back. */
   stop(): Promise<void>;
 }
@@ -76,7 +79,8 @@ export async function startService(options: ServeOptions): Promise<RunsService> 
   const backends = options.backends ?? [{ address: 'embedded', slots: 1 }];
   const env = options.env ?? process.env;
   const conductor = startConductor({ home, ledger, backends, env });
-  const audit = openAuditLog(home.audit);
+  const telemetry = createTelemetry();
+  const audit = telemetry.counted(openAuditLog(home.audit));
   const service: Service = {
     home,
     ledger,
@@ -106,6 +110,7 @@ export async function startService(options: ServeOptions): Promise<RunsService> 
     return {
       address: server.address,
       service,
+      metrics: () => telemetry.text({ index: ledger.index, conductor, backends }),
       async stop() {
         await Promise.all([server.stop(CALLS_GRACE_MS), inner?.stop(CALLS_GRACE_MS)]);
         await close(RUNS_GRACE_MS);

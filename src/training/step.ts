@@ -58,6 +58,8 @@ export interface StepOutcome {
   readonly microBatches: number;
   /** Prompt + chosen + rejected tokens of the step's pairs. */
   readonly tokens: number;
+  /** That the backend worked on it: the rest of the step's time went into the seam and the loss. */
+  readonly deviceSeconds: number;
   /** Smaller than asked for when the step ran out of memory on the way. */
   readonly tokenBudget: number;
 }
@@ -119,9 +121,11 @@ export function createStepRunner(context: StepContext): StepRunner {
     const logps = eachSide(() => new Float64Array(indices.length).fill(NaN)); // of the whole step, in its order
     if (!window.isFor(step, microBatches)) await end();
     const queued = createQueuedCalls();
+    let deviceSeconds = 0;
     for (const [microBatch, members] of microBatches.entries()) {
       window.fill(step, microBatches, microBatch, tokenBudget);
       const result = await queued.wait(window.take());
+      deviceSeconds += result.seconds;
       const batch = {
         ...batchNow(step, members, result.logps),
         positions: Int32Array.from(members, (index) => placeOf.get(index) ?? 0),
@@ -135,7 +139,7 @@ export function createStepRunner(context: StepContext): StepRunner {
       evaluated.push([batch, loss]);
       // The gradient of the mean over the step's pairs: the backend never divides.
       const gradients = eachSide((side) => loss.gradients[side].map((gradient) => gradient / indices.length));
-      queued.add(trainer.backward(step, microBatch, gradients));
+      queued.add(trainer.backward(step, microBatch, gradients).then(({ seconds }) => void (deviceSeconds += seconds)));
       window.release();
     }
     const { weightDecay, maxGradNorm } = context;
@@ -148,7 +152,15 @@ export function createStepRunner(context: StepContext): StepRunner {
     const commit = await queued.wait(committed).catch((thrown: unknown) => answerOf(step, thrown));
     objective.observe?.(batchNow(step, indices, logps));
     const tokens = sum(indices, tokensOf);
-    return { measures: measures.means(), commit, microBatches: microBatches.length, tokens, tokenBudget };
+    deviceSeconds += commit.seconds;
+    return {
+      measures: measures.means(),
+      commit,
+      microBatches: microBatches.length,
+      tokens,
+      deviceSeconds,
+      tokenBudget,
+    };
   }
 
   /** The answer of a commit that was lost on its way, if the commit was not. */

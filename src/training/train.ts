@@ -64,6 +64,8 @@ export interface StepEvent {
   readonly microBatches: number;
   /** From the step's beginning to its answer. */
   readonly seconds: number;
+  /** Of these, that the backend worked; what it did ahead for this step counts here too. */
+  readonly deviceSeconds: number;
   /** Highest use of the device's memory so far, in bytes. */
   readonly peakMemoryBytes: number;
 }
@@ -220,7 +222,7 @@ function stepEvent(
   outcome: StepOutcome,
   seconds: number,
 ): StepEvent {
-  const { measures, commit, microBatches, tokens } = outcome;
+  const { measures, commit, microBatches, tokens, deviceSeconds } = outcome;
   return {
     type: 'step',
     step: plan.step,
@@ -234,6 +236,7 @@ function stepEvent(
     tokens,
     microBatches,
     seconds,
+    deviceSeconds,
     peakMemoryBytes: commit.peakMemoryBytes,
   };
 }

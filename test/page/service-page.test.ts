@@ -30,7 +30,7 @@ describe.skipIf(CHROMIUM === undefined)('the page of a service', { timeout: 300_
     const inner = `unix:${join(world.folder, 's')}`;
     running = await startService({ ...world.options, tokens: file, inner });
     client = connect({ address: running.address, token: tokens.run });
-    source = serviceSource({ address: inner });
+    source = serviceSource({ address: inner }, () => running.metrics());
     served = await servePage({ source, port: 0, hasTokens: true });
     browser = await openBrowser();
   }, 180_000);
@@ -60,6 +60,21 @@ describe.skipIf(CHROMIUM === undefined)('the page of a service', { timeout: 300_
     await page.getByRole('link', { name: 'mine' }).click();
     await page.getByRole('img', { name: /^Loss: training [\d.]+ at step \d+/ }).waitFor();
     expect(await accessProblems(page)).toEqual([]);
+    const asked = await fetch(`${served.url}metrics`, { headers: { authorization: `Bearer ${tokens.read}` } });
+    const lines = (await asked.text()).split('\n');
+    const value = (name: string): number =>
+      Number(lines.find((line) => line.startsWith(`${name} `))?.slice(name.length) ?? NaN);
+    expect(value('mrpo_runs{state="RUNNING"}')).toBe(1);
+    expect(value('mrpo_queue_length')).toBe(0);
+    expect(value('mrpo_backend_slots_busy{backend="embedded"}')).toBe(1);
+    expect(value('mrpo_run_step{run="mine"}')).toBeGreaterThan(0);
+    const parts = ['device', 'seam'].map((part) => value(`mrpo_run_step_seconds{run="mine",part="${part}"}`));
+    expect(parts[0]).toBeGreaterThan(0);
+    expect(parts[1]).toBeGreaterThanOrEqual(0);
+    expect(value('mrpo_run_peak_memory_bytes{run="mine"}')).toBeGreaterThan(1e8);
+    expect(value('mrpo_calls_total{method="createRun",outcome="ok"}')).toBe(1);
+    expect((await fetch(`${served.url}metrics`)).status).toBe(401);
+
     expect(await page.getByRole('button', { name: 'Pause' }).isEnabled()).toBe(true);
     expect(await page.getByRole('button', { name: 'Resume' }).isDisabled()).toBe(true);
 

@@ -34,6 +34,7 @@ const step = (number: number): Line => ({
   tokens: 20,
   microBatches: 1,
   seconds: 0.1,
+  deviceSeconds: 0.5,
   peakMemoryBytes: 1,
   etaSeconds: 1,
 });

@@ -92,7 +92,7 @@ const grouped = (name: string): string =>
   name.startsWith('eval_') ? `eval/${name.slice('eval_'.length)}` : `train/${name}`;
 
 /** Of a step that was done again, a tracker that can only append keeps the times of the first attempt. */
-const TIMES = ['step_seconds', 'pairs_per_second'];
+const TIMES = ['step_seconds', 'device_seconds', 'pairs_per_second', 'tokens_per_second'];
 
 function withoutTimes<T>(scalars: Readonly<Record<string, T>>): Record<string, T> {
   return Object.fromEntries(Object.entries(scalars).filter(([name]) => !TIMES.some((time) => name.endsWith(time))));

@@ -100,7 +100,7 @@ async function serve(options: ServeCommandOptions, io: CliIo): Promise<void> {
     env: io.env,
     onLog: (line) => io.note(`${line}\n`),
   });
-  const source = serviceSource({ address: `unix:${inner.socket}` });
+  const source = serviceSource({ address: `unix:${inner.socket}` }, () => service.metrics());
   const page = await openPage(options, source, path, io);
   const facts = { address: service.address, page: page?.url, home };
   if (options.json === true) printJson(io, { ...facts, processId: process.pid });

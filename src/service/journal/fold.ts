@@ -1,4 +1,5 @@
 /** The state of a run as a fold over its journal: the same lines give the same state, whenever they are read. */
+import { stepMeasures } from './step-measures.js';
 import type { Asked, Failure, JournalLine, RunState } from './line.js';
 
 /** What a user sees of a run. Times are milliseconds since 1970. */
@@ -115,7 +116,7 @@ export function fold(view: RunView, line: JournalLine): RunView {
         totalSteps: line.totalSteps,
         epoch: line.epoch,
         etaSeconds: line.etaSeconds,
-        measures: line.measures,
+        measures: stepMeasures(line),
       };
     case 'evaluation':
       return {

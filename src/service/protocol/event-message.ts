@@ -1,6 +1,7 @@
 /** A line of the journal, and the state it leads to, as the event that watchers get. */
 import { FailureClass, RunState, type Event, type Failure } from '../../gen/mrpo/runs/v1/runs.js';
 import type { RunView } from '../journal/fold.js';
+import { stepMeasures } from '../journal/step-measures.js';
 import type { Failure as PlainFailure, JournalLine } from '../journal/line.js';
 
 /** Event number `seq`: `before` and `after` are the states that the line lies between. */
@@ -14,8 +15,6 @@ export function eventOf(seq: number, line: JournalLine, before: RunView, after: 
   };
 }
 
-type StepLine = Extract<JournalLine, { readonly type: 'step' }>;
-
 function kindOf(line: JournalLine, before: RunView, after: RunView): Event['kind'] {
   switch (line.type) {
     case 'stage':
@@ -28,7 +27,10 @@ function kindOf(line: JournalLine, before: RunView, after: RunView): Event['kind
       return { $case: 'note', value: { message: line.message } };
     case 'step': {
       const { step, totalSteps, epoch, etaSeconds } = line;
-      return { $case: 'step', value: { step, totalSteps, epoch, etaSeconds, measures: stepMeasures(line) } };
+      return {
+        $case: 'step',
+        value: { step, totalSteps, epoch, etaSeconds, measures: measuresOf(stepMeasures(line)) },
+      };
     }
     case 'evaluation':
       return {
@@ -57,18 +59,6 @@ function kindOf(line: JournalLine, before: RunView, after: RunView): Event['kind
       };
   }
 }
-
-/** As the lines of metrics.jsonl name them. */
-export const stepMeasures = (line: StepLine): Record<string, number> =>
-  measuresOf({
-    ...line.measures,
-    learning_rate: line.learningRate,
-    grad_norm: line.gradNorm,
-    micro_batches: line.microBatches,
-    step_seconds: line.seconds,
-    tokens_per_second: line.seconds > 0 ? line.tokens / line.seconds : 0,
-    peak_memory_bytes: line.peakMemoryBytes,
-  });
 
 /** A failure as a message. */
 export function failureOf({ class: kind, reason, message, hint = '', retryable }: PlainFailure): Failure {

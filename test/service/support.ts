@@ -59,9 +59,14 @@ export function serviceWorld(): World {
 }
 
 /** The service as a process of its own, for tests that kill it. */
-export function startServiceProcess({ options, folder }: World, slots: number): ChildProcess {
+export function startServiceProcess(
+  { options, folder }: World,
+  slots: number,
+  more: readonly string[] = [],
+): ChildProcess {
   const { home, address, roots, env } = options;
-  const flags = ['--home', home, '--address', address, '--backend', `embedded*${slots}`, '--json', '--roots', ...roots];
+  const backend = more.includes('--backend') ? [] : ['--backend', `embedded*${slots}`];
+  const flags = ['--home', home, '--address', address, ...backend, ...more, '--json', '--roots', ...roots];
   return spawn(process.execPath, [join(ROOT, 'bin/mrpo.js'), 'serve', ...flags], {
     env,
     cwd: folder,

@@ -138,7 +138,7 @@ export function isRunning(pid: number): boolean {
 
 export interface KillResult {
   readonly adapter: Buffer;
-  /** Lines of metrics.jsonl with times set to 0. */
+  /** Lines of metrics.jsonl with times and memory set to 0. */
   readonly metrics: readonly string[];
   readonly heldOut: string;
   readonly samples: string;
@@ -152,7 +152,7 @@ export function resultOf(folder: string): KillResult {
     metrics: read('metrics.jsonl')
       .trim()
       .split('\n')
-      .map((line) => JSON.stringify(JSON.parse(line, (key, value: unknown) => (/second/.test(key) ? 0 : value)))),
+      .map((line) => JSON.stringify(JSON.parse(line, (key, value: unknown) => (/second|peak_memory/.test(key) ? 0 : value)))),
     heldOut: read('held-out.jsonl'),
     samples: read('samples.jsonl'),
   };

@@ -1,6 +1,6 @@
 /** Training step by step, for a loop of one's own: everything that a run prepares, and no run folder. */
 import { resolve } from 'node:path';
-import type { LoadedConfig, TrainingConfig } from '../config/index.js';
+import type { LoadedConfig, RunConfig } from '../config/index.js';
 import { throwIfAborted } from '../core/abort.js';
 import { MrpoError } from '../core/errors.js';
 import type { RunEvent } from '../store/events.js';
@@ -73,7 +73,7 @@ export async function openTrainingSession(given: LoadedConfig, options: SessionO
       runRecord: { update: async () => undefined, stage: (_, work) => work() },
     });
     try {
-      return await sessionOn(prepared, loaded.config.training, { ...options, signal, notes, close: backend.close });
+      return await sessionOn(prepared, loaded.config, { ...options, signal, notes, close: backend.close });
     } catch (thrown) {
       await releaseRun(prepared);
       throw thrown;
@@ -86,7 +86,7 @@ export async function openTrainingSession(given: LoadedConfig, options: SessionO
 
 async function sessionOn(
   prepared: PreparedRun,
-  training: TrainingConfig,
+  config: RunConfig,
   options: SessionOptions & {
     readonly signal: AbortSignal;
     readonly notes: readonly string[];
@@ -94,6 +94,7 @@ async function sessionOn(
   },
 ): Promise<TrainingSession> {
   const { backend, policy, trainer, objective, referenceNames, policyReferences } = prepared;
+  const { training } = config;
   const { signal } = options;
   const scoring = { backend, rowSet: policy.rowSet, signal };
   const { train: examples, heldOut } = await policyStart(prepared.examples, policyReferences, scoring);
@@ -147,7 +148,8 @@ async function sessionOn(
     },
     evaluate: () => evaluate(signal),
     async save(folder) {
-      await backend.exportModel(policy.model.handle, resolve(folder), { merge: false, modelCard: '' });
+      const merge = config.policy.lora === 'off';
+      await backend.exportModel(policy.model.handle, resolve(folder), { merge, modelCard: '' });
     },
     close: closeOnce,
     [Symbol.asyncDispose]: closeOnce,

@@ -1,9 +1,9 @@
 /** A session is what a run does, step by step. */
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createMemoryBackend, prepareTraining, readRun, startRun } from 'mrpo';
 import { describe, expect, it } from 'vitest';
-import { temporaryCache, temporaryFolder, toyConfig, writePairs } from '../runs/support.js';
+import { runToEnd, temporaryCache, temporaryFolder, toyConfig, writePairs } from '../runs/support.js';
 
 describe('prepareTraining', () => {
   it('steps and evaluates to the numbers of a run of the same configuration', async () => {
@@ -29,6 +29,19 @@ describe('prepareTraining', () => {
     const saved = join(folder, 'adapter');
     await session.save(saved);
     expect(existsSync(saved)).toBe(true);
+  });
+
+  it('saves the whole model after full fine-tuning, which is that of a run', async () => {
+    const folder = temporaryFolder();
+    writePairs(folder);
+    const config = toyConfig(folder, { policy: { model: 'toy:policy', lora: 'off' } });
+    const { run } = await runToEnd(config);
+    await using session = await prepareTraining(config, { backend: createMemoryBackend(), cache: temporaryCache() });
+    for (let step = 0; step < session.totalSteps; step++) await session.step();
+    const saved = join(folder, 'saved');
+    await session.save(saved);
+    const model = (path: string): string => readFileSync(join(path, 'toy-model.json'), 'utf8');
+    expect(model(saved)).toBe(model(join(run.folder, 'model')));
   });
 
   it('takes a schedule as a function, and frees the policy when it is left', async () => {

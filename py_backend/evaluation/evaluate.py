@@ -36,8 +36,11 @@ def evaluate(
     """One task after another, each as if it were alone. `give` gets the documents of each task; `check` is called
     between batches and may raise to stop. Raises ROW_INVALID for a prompt that is longer than the model reads."""
     from lm_eval import simple_evaluate
+    from lm_eval.tasks import TaskManager
 
     scores: list[TaskScore] = []
+    # The tasks are made already; without a manager the harness would index all of its own for each of them.
+    manager = TaskManager(include_defaults=False)
     with undisturbed(loaded.model):
         model = watched_model(loaded, spec.batch_size, report, check)
         for choice, task in tasks:
@@ -45,6 +48,7 @@ def evaluate(
             found = simple_evaluate(
                 model=model,
                 tasks=[task],
+                task_manager=manager,
                 num_fewshot=choice.num_fewshot,
                 limit=spec.limit or None,
                 random_seed=0,

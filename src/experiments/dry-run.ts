@@ -39,7 +39,8 @@ export async function dryRun(matrices: readonly Matrix[], options: DryRunOptions
       found = await work();
       check = { what, ok: true, detail: detail(found) };
     } catch (thrown) {
-      check = { what, ok: false, detail: toMrpoError(thrown).message };
+      const { message, hint } = toMrpoError(thrown);
+      check = { what, ok: false, detail: hint === undefined ? message : `${message} (${hint})` };
     }
     checks.push(check);
     options.onCheck?.(check);

@@ -87,6 +87,7 @@ function populate(world: World): void {
     tokens: 4000,
     microBatches: 1,
     seconds: 0.5,
+    deviceSeconds: 0.4,
     peakMemoryBytes: 2e9,
     etaSeconds: 10,
   });

@@ -1,8 +1,7 @@
-"""The training step of a 7B-shaped model in NF4 on a GPU. Run by `npm run bench -- gpu-step`.
+"""The training step of a 7B-shaped model in NF4 on a GPU: a part of `npm run bench -- gpu`.
 
 Random weights with the sizes of Llama-2-7B, an adapter of rank 8 on every linear layer, 8 pairs with 512 tokens each of
-prompt, chosen and rejected. Without a GPU a tiny shape runs on the CPU: that shows that the script works, and its
-figures say nothing about speed. Writes bench/results/gpu-step.md.
+prompt, chosen and rejected.
 
 Shown: pairs a second with every layer recomputed and with none, peak memory, and the share of what matrix products
 alone reach on this device (operations counted exactly, recomputation included).
@@ -10,8 +9,6 @@ alone reach on this device (operations counted exactly, recomputation included).
 
 from __future__ import annotations
 
-import argparse
-import platform
 import random
 import statistics
 import sys
@@ -30,7 +27,6 @@ from step_ours import dpo  # noqa: E402
 
 from py_backend.engine import Engine, OutOfMemory, TokenPair, build_engine  # noqa: E402
 from py_backend.memory import peak_memory_bytes  # noqa: E402
-from py_backend.models.load import hold_quantised_layers  # noqa: E402
 
 RANK = 8
 RECOMPUTED = {"off": 0.0, "selective": 0.5, "full": 1.0}
@@ -64,7 +60,6 @@ class Shape:
 
 
 SEVEN_B = Shape("7B", 4096, 11008, 32, 32, 32000, side=512, pairs=8)
-TINY = Shape("tiny", 128, 256, 2, 4, 512, side=32, pairs=8)
 
 
 def quantised_model(shape: Shape, device: torch.device, dtype: torch.dtype) -> nn.Module:
@@ -83,7 +78,6 @@ def quantised_model(shape: Shape, device: torch.device, dtype: torch.dtype) -> n
     with torch.device(device):  # the rotary frequencies are computed, not stored
         model.model.rotary_emb = type(model.model.rotary_emb)(model.config)
     model.is_loaded_in_4bit = True
-    hold_quantised_layers(model)
     return model
 
 
@@ -191,23 +185,15 @@ def measure(
     return Measured(weights, mode, per_micro_batch * 3 * shape.side, seconds, peak_memory_bytes(device))
 
 
-NO_GPU = """**No GPU was at hand.** This is a tiny shape on the CPU: it shows that the script runs from end to end. Its
-figures say nothing about speed, and no goal is shown to be met. Peak memory is that of the process since its start.
-
-"""
-
-
 def page(shape: Shape, device: torch.device, engine: Engine, rate: float, rows: list[Measured]) -> str:
-    on_gpu = device.type == "cuda"
-    where = torch.cuda.get_device_name(device) if on_gpu else f"CPU ({platform.machine()})"
-    versions = f"torch {torch.__version__}, bitsandbytes {bnb.__version__}"
-    side, note = shape.side, f"{engine.layout} ({engine.layout_note})"
-    return f"""# The training step of a 7B model in NF4 on a GPU
+    side = shape.side
+    return f"""## The training step of a 7B model in NF4
 
-{"" if on_gpu else NO_GPU}`npm run bench -- gpu-step` on {where}; {versions}.
+{torch.cuda.get_device_name(device)}; torch {torch.__version__}, bitsandbytes {bnb.__version__}.
 Shape {shape.name}: {shape.layers} layers of width {shape.width}, V = {shape.vocabulary}, random weights in NF4, LoRA
 r = {RANK} on every linear layer; {shape.pairs} pairs with {side} tokens each of prompt, chosen and rejected.
-Matrix products alone: {rate / 1e12:.3g} TFLOP/s. Medians; two steps before the clock. Layout: {note}.
+Matrix products alone: {rate / 1e12:.3g} TFLOP/s. Medians; two steps before the clock. Layout: {engine.layout}
+({engine.layout_note}).
 
 Goals on an H200 at the 7B shape: 12 pairs a second without recomputation and 9 with; at most 12 GB for 12 288 tokens.
 
@@ -227,15 +213,9 @@ def _line(shape: Shape, row: Measured, rate: float) -> str:
     return f"| {' | '.join([*cells, f'{row.peak_bytes / 1e9:.2f}'])} |\n"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="npm run bench -- gpu-step", description=__doc__)
-    parser.formatter_class = argparse.RawTextHelpFormatter
-    parser.add_argument("--steps", type=int, default=5, help="timed steps of each row")
-    options = parser.parse_args()
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    shape, dtype = (SEVEN_B, torch.bfloat16) if device.type == "cuda" else (TINY, torch.float32)
-    if device.type == "cpu":
-        torch.set_num_threads(1)
+def steps(steps: int) -> str:
+    """Measures on the first GPU; the section of the page."""
+    device, shape, dtype = torch.device("cuda", 0), SEVEN_B, torch.bfloat16
     torch.manual_seed(0)
     rate = product_rate(shape, device, dtype)
     base = quantised_model(shape, device, dtype)
@@ -247,12 +227,6 @@ def main() -> None:
         engine = build_engine(model, write_out=write_out)
         for mode in ("full", "selective", "off"):
             for at_once in (shape.pairs, 1):
-                rows.append(measure(model, engine, shape, device, weights, mode, at_once, options.steps))
+                rows.append(measure(model, engine, shape, device, weights, mode, at_once, steps))
                 print(rows[-1], file=sys.stderr)
-    target = Path(__file__).resolve().parent / "results" / "gpu-step.md"
-    target.write_text(page(shape, device, engine, rate, rows))
-    print(target.read_text())
-
-
-if __name__ == "__main__":
-    main()
+    return page(shape, device, engine, rate, rows)

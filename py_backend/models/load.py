@@ -17,6 +17,7 @@ import torch
 from torch import nn
 
 from ..engine.errors import is_device_lost, is_out_of_memory
+from ..engine.float32_stream import has_units
 from ..faults import Fault
 from ..sandbox import check_patterns
 from .gguf_bos import add_bos
@@ -129,8 +130,20 @@ def load_model(spec: ModelSpec, source: Source, device: torch.device) -> Loaded:
         base=base,
         adaptable_modules=adaptable_modules,
         start=start,
-        notes=(*_notes_on_places(spec, source), *_notes_on_sizes(base, tokenizer)),
+        notes=(*_notes_on_places(spec, source), *_notes_on_sizes(base, tokenizer), *notes_on_speed(spec, device)),
     )
+
+
+def notes_on_speed(spec: ModelSpec, device: torch.device) -> list[str]:
+    """What a number format costs on this processor, where it costs time and gains none."""
+    if device.type != "cpu" or spec.dtype not in ("bfloat16", "float16"):
+        return []
+    if spec.dtype == "bfloat16" and has_units():
+        return []
+    return [
+        f"dtype {spec.dtype} is slower than float32 on this processor, which has no units for it: "
+        "leave dtype out, unless memory is short"
+    ]
 
 
 def _notes_on_sizes(base: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> list[str]:

@@ -18,7 +18,9 @@ const quantization = z
 const dtype = z
   .enum(['float32', 'bfloat16', 'float16'])
   .optional()
-  .describe('Number format of the computation. Default: float32 on a CPU, bfloat16 on a GPU.');
+  .describe(
+    'Number format of the computation. Default: float32 on a CPU, bfloat16 on a GPU, float16 on a GPU before Ampere.',
+  );
 const chatTemplate = z
   .string()
   .min(1)

@@ -165,7 +165,9 @@ function compare(folder: string, campaign: Campaign, undisturbed: KillResult): v
   if (result.adapter.equals(undisturbed.adapter)) campaign.equalAdapters += 1;
   const lines = (of: KillResult): string => [...of.metrics, of.heldOut, of.samples].join('\n');
   if (lines(result) === lines(undisturbed)) campaign.equalMetrics += 1;
-  campaign.leftovers += leftovers(folder).length;
+  const left = leftovers(folder);
+  campaign.leftovers += left.length;
+  if (left.length > 0) console.log(`left behind: ${left.join(', ')}`);
 }
 
 function pick<T>(choices: readonly T[]): T {

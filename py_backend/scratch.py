@@ -83,7 +83,7 @@ def _exists(number: int) -> bool:
         return False
     except OSError:
         return True
-    return True
+    return not _text(f"/proc/{number}/stat").rpartition(") ")[2].startswith("Z")  # ended, and not noticed by its parent
 
 
 def _start_of(number: int) -> str:

@@ -31,7 +31,7 @@ def test_what_a_killed_process_left_goes_and_what_a_living_one_uses_stays(tmp_pa
     killed, living = (Path(holder.stdout.readline().strip()) for holder in holders if holder.stdout)
     try:
         os.kill(holders[0].pid, signal.SIGKILL)
-        holders[0].wait()
+        os.waitid(os.P_PID, holders[0].pid, os.WEXITED | os.WNOWAIT)  # ended, and not noticed by its parent
         (tmp_path / ".adapter-mine").mkdir()
         (tmp_path / ".adapter-abcdefgh").mkdir()  # being made at this moment
         with scratch_folder(tmp_path, "adapter") as folder:
@@ -40,8 +40,9 @@ def test_what_a_killed_process_left_goes_and_what_a_living_one_uses_stays(tmp_pa
             [".adapter-mine", ".adapter-abcdefgh", living.name]
         )
     finally:
-        holders[1].kill()
-        holders[1].wait()
+        for holder in holders:
+            holder.kill()
+            holder.wait()
 
 
 def test_one_without_owner_goes_when_it_is_old_and_empty(tmp_path: Path) -> None:

@@ -39,11 +39,11 @@ export function hasEnded(owner: ProcessOwner): boolean {
   return !processExists(owner.process) || owner.started !== startOf(owner.process);
 }
 
-/** Whether a process of this id is there, whoever's it is. */
+/** Whether a process of this id is at work, whoever's it is. One that only waits for its parent to notice its end is not. */
 export function processExists(id: number): boolean {
   try {
     process.kill(id, 0); // signal 0 asks and does nothing
-    return true;
+    return stateOf(id) !== 'Z';
   } catch (thrown) {
     return (thrown as NodeJS.ErrnoException).code === 'EPERM';
   }
@@ -51,9 +51,11 @@ export function processExists(id: number): boolean {
 
 /** Whether a process of this machine is suspended (SIGSTOP, a debugger). Linux only; false elsewhere. */
 export function isStopped(id: number): boolean {
-  const [state] = textOf(`/proc/${id}/stat`).split(') ').at(-1)?.split(' ') ?? [];
-  return state === 'T' || state === 't';
+  return ['T', 't'].includes(stateOf(id));
 }
+
+/** One letter, as Linux says it: R running, S sleeping, T stopped, Z ended... Empty elsewhere. */
+const stateOf = (id: number): string => textOf(`/proc/${id}/stat`).split(') ').at(-1)?.split(' ')[0] ?? '';
 
 /** Field 22 of /proc/ID/stat; the name in field 2 may hold anything but ends with the last bracket. */
 function startOf(id: number): string {

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, wr
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
-import { thisProcess } from '../../src/core/process-owner.js';
+import { processExists, thisProcess } from '../../src/core/process-owner.js';
 import { makeScratchFolder, OWNER_FILE, sweepScratchFolders } from '../../src/core/scratch-folder.js';
 
 function temporaryFolder(): string {
@@ -60,3 +60,17 @@ it('removes one whose process was killed before it could name itself', () => {
   sweepScratchFolders(parent, 'mrpo');
   expect([existsSync(old), existsSync(fresh)]).toEqual([false, true]);
 });
+
+it.runIf(process.platform === 'linux')(
+  'a process that has ended is gone, also when its parent does not notice',
+  async () => {
+    const parent = spawn('/bin/sh', ['-c', 'sleep 0.1 & echo $!; exec sleep 30'], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    onTestFinished(() => void parent.kill('SIGKILL'));
+    const [line] = (await once(parent.stdout, 'data')) as [Buffer];
+    const child = Number(line.toString());
+    await expect.poll(() => processExists(child), { timeout: 20_000 }).toBe(false);
+    expect(existsSync(`/proc/${child}`)).toBe(true);
+  },
+);

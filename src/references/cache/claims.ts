@@ -5,6 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { processExists } from '../../core/process-owner.js';
 import { inTransaction } from '../../core/sqlite.js';
 import type { CacheDatabase } from './database.js';
 
@@ -89,15 +90,6 @@ function keepAlive(database: CacheDatabase, scoring: number, owner: string, timi
 function isAlive(claim: StoredClaim, leaseMs: number): boolean {
   if (Date.now() - claim.beat_ms > leaseMs) return false;
   return claim.host !== thisHost() || processExists(claim.process);
-}
-
-function processExists(id: number): boolean {
-  try {
-    process.kill(id, 0); // signal 0 asks and does nothing
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
 }
 
 /** Process ids mean something only within one host and, with containers, one namespace. */

@@ -46,7 +46,7 @@ export function RunView({ id, controls, theme, onError }) {
       events.length === 0
         ? html`<p class="soft">Nothing yet.</p>`
         : html`<ol class="events" tabindex="0" aria-label="Events, newest first">
-      ${events.toReversed().map((event) => html`<li key=${event.seq}><time datetime=${event.time}>${timeText(event.time)}</time><span class="kind">${event.kind}</span>${event.text}</li>`)}
+      ${[...events].reverse().map((event) => html`<li key=${event.seq}><time datetime=${event.time}>${timeText(event.time)}</time><span class="kind">${event.kind}</span>${event.text}</li>`)}
     </ol>`
     }`;
 }

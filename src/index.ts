@@ -43,7 +43,7 @@ export {
 } from './sdk/index.js';
 
 // Runs of a service (mrpo serve), in another process or on another machine.
-export { connect, type CreateOptions, type ListOptions, type RunsClient } from './service/client/connect.js';
+export { connect, type CreateOptions, type ListRunsOptions, type RunsClient } from './service/client/connect.js';
 export type { ConnectServiceOptions } from './service/client/dial.js';
 export type { RunState, ServiceEvent, ServiceRun } from './service/client/values.js';
 export type { WatchOptions } from './service/client/watch.js';

@@ -52,7 +52,7 @@ export interface ExperimentPlan {
 }
 
 /** Which cells, and for which device. */
-export interface PlanOptions extends CellOptions {
+export interface ExperimentPlanOptions extends CellOptions {
   readonly device: Device;
   readonly out: string;
   /** Reads rows of the hub for sets that nothing is known of. */
@@ -66,7 +66,10 @@ interface Lengths {
 }
 
 /** @throws MrpoError `config` for a cell that is not valid, `model` or `data` for one that nothing is known of. */
-export async function planExperiment(matrices: readonly Matrix[], options: PlanOptions): Promise<ExperimentPlan> {
+export async function planExperiment(
+  matrices: readonly Matrix[],
+  options: ExperimentPlanOptions,
+): Promise<ExperimentPlan> {
   const known = new Map<string, Cell>();
   const scored = new Set<string>();
   const lengths = new Map<string, Promise<Lengths>>();
@@ -150,7 +153,7 @@ function scoringSeconds(config: RunConfig, { scoring }: Plan, scored: Set<string
   }, 0);
 }
 
-async function lengthsOf(config: RunConfig, { hub }: PlanOptions): Promise<Lengths> {
+async function lengthsOf(config: RunConfig, { hub }: ExperimentPlanOptions): Promise<Lengths> {
   const name = dataSourceNames(config.data.train);
   const facts = Object.entries(SET_FACTS).find(([end]) => name.endsWith(end))?.[1];
   if (facts !== undefined) {

@@ -15,11 +15,11 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import { MrpoError, toMrpoError } from '../core/errors.js';
 import { loadAssets } from './assets.js';
 import { runParts } from './run-parts.js';
-import { PageError, type Caller, type PageSource, type RunVerb } from './source.js';
+import { PageError, type PageCaller, type PageSource, type RunVerb } from './source.js';
 import { streamRun } from './stream.js';
 
 /** Where runs come from, and what a caller must get right. */
-export interface PageOptions {
+export interface PageServerOptions {
   readonly source: PageSource;
   /** Names that a browser may call this server by, without port: against pages that point a name of theirs here. */
   readonly hosts: ReadonlySet<string>;
@@ -47,7 +47,7 @@ export function pageListener({
   hosts,
   maxStreams = 500,
   onDefect = () => undefined,
-}: PageOptions): RequestListener {
+}: PageServerOptions): RequestListener {
   const assets = loadAssets();
   let streams = 0;
 
@@ -105,7 +105,7 @@ function json(request: IncomingMessage, response: ServerResponse, value: unknown
   response.end(JSON.stringify(value));
 }
 
-function callerOf({ headers: { authorization } }: IncomingMessage): Caller {
+function callerOf({ headers: { authorization } }: IncomingMessage): PageCaller {
   const token = /^Bearer (\S{1,4096})$/.exec(authorization ?? '')?.[1];
   return { token };
 }

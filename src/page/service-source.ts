@@ -9,7 +9,14 @@ import type { ConnectServiceOptions } from '../service/client/dial.js';
 import type { ServiceEvent, ServiceRun } from '../service/client/values.js';
 import { RunsFault, type RunsReason } from '../service/fault.js';
 import { isRunFolder, readRun, RUN_FILES } from '../store/run-folder.js';
-import { PageError, type Caller, type PageEvent, type PageSource, type RunSummary, type RunVerb } from './source.js';
+import {
+  PageError,
+  type PageCaller,
+  type PageEvent,
+  type PageSource,
+  type RunSummary,
+  type RunVerb,
+} from './source.js';
 
 /** Runs in the list, at most: the newest. */
 const LISTED = 500;
@@ -30,7 +37,7 @@ export function serviceSource(
   metrics: () => Promise<string>,
 ): ServiceSource {
   const clients = new Map<string, RunsClient>();
-  const clientOf = ({ token }: Caller): RunsClient => {
+  const clientOf = ({ token }: PageCaller): RunsClient => {
     const key = token ?? '';
     const client = clients.get(key) ?? connect({ ...service, token });
     clients.delete(key); // the newest last
@@ -42,7 +49,7 @@ export function serviceSource(
     }
     return client;
   };
-  const ask = async <T>(caller: Caller, call: (client: RunsClient) => Promise<T>): Promise<T> => {
+  const ask = async <T>(caller: PageCaller, call: (client: RunsClient) => Promise<T>): Promise<T> => {
     try {
       return await call(clientOf(caller));
     } catch (thrown) {

@@ -46,26 +46,26 @@ export interface PageNews {
 }
 
 /** Whoever asks, as far as the page knows. */
-export interface Caller {
+export interface PageCaller {
   readonly token: string | undefined;
 }
 
 /** Runs, as far as a caller may see them. Each call throws a {@link PageError} for one who may not. */
 export interface PageSource {
   /** @throws MrpoError or {@link PageError} for a caller who may not look. */
-  info(caller: Caller): Promise<{ readonly version: string; readonly role: string; readonly controls: boolean }>;
+  info(caller: PageCaller): Promise<{ readonly version: string; readonly role: string; readonly controls: boolean }>;
   /** Newest first. */
-  list(caller: Caller): Promise<readonly RunSummary[]>;
-  get(caller: Caller, id: string): Promise<RunSummary>;
+  list(caller: PageCaller): Promise<readonly RunSummary[]>;
+  get(caller: PageCaller, id: string): Promise<RunSummary>;
   /** The run folder, if the run has one yet. */
-  stored(caller: Caller, id: string): Promise<StoredRun | undefined>;
+  stored(caller: PageCaller, id: string): Promise<StoredRun | undefined>;
   /** Path of its metrics file, there or not. */
-  metricsFile(caller: Caller, id: string): Promise<string>;
+  metricsFile(caller: PageCaller, id: string): Promise<string>;
   /** At first how it is and what has happened, then every change, until the run has ended or the signal fires. */
-  follow(caller: Caller, id: string, signal: AbortSignal): AsyncIterable<PageNews>;
-  act(caller: Caller, id: string, verb: RunVerb): Promise<RunSummary>;
+  follow(caller: PageCaller, id: string, signal: AbortSignal): AsyncIterable<PageNews>;
+  act(caller: PageCaller, id: string, verb: RunVerb): Promise<RunSummary>;
   /** What Prometheus asks for; absent where nothing is measured. */
-  metrics?(caller: Caller): Promise<string>;
+  metrics?(caller: PageCaller): Promise<string>;
 }
 
 /** An answer that is no page: its HTTP status and what to tell. */

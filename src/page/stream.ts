@@ -1,7 +1,7 @@
 /** A run as it goes on, one JSON object a line: {"run"}, {"metrics", "reset"}, {"events"}, {"alive"}; ends with the run. */
 import type { ServerResponse } from 'node:http';
 import { tailMetrics } from './metrics-tail.js';
-import type { Caller, PageNews, PageSource } from './source.js';
+import type { PageCaller, PageNews, PageSource } from './source.js';
 
 /** Between two looks at the metrics. */
 const LOOK_MS = 500;
@@ -12,7 +12,7 @@ const SLOW_MS = 30_000;
 /** Answers a call; resolves when the run has ended or the caller has gone. */
 export async function streamRun(
   source: PageSource,
-  caller: Caller,
+  caller: PageCaller,
   id: string,
   response: ServerResponse,
 ): Promise<void> {

@@ -1,16 +1,16 @@
 /** A source that only answers callers with one token. */
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { PageError, type Caller, type PageSource } from './source.js';
+import { PageError, type PageCaller, type PageSource } from './source.js';
 
 /** The same source; callers without the token get a 401. */
 export function withToken(source: PageSource, token: string): PageSource {
   const wanted = digest(token);
-  const require = (caller: Caller): void => {
+  const require = (caller: PageCaller): void => {
     if (!timingSafeEqual(digest(caller.token ?? ''), wanted)) throw new PageError(401, 'this page needs its token');
   };
   const guarded =
-    <Rest extends unknown[], Result>(call: (caller: Caller, ...rest: Rest) => Promise<Result>) =>
-    async (caller: Caller, ...rest: Rest): Promise<Result> => {
+    <Rest extends unknown[], Result>(call: (caller: PageCaller, ...rest: Rest) => Promise<Result>) =>
+    async (caller: PageCaller, ...rest: Rest): Promise<Result> => {
       require(caller);
       return call(caller, ...rest);
     };

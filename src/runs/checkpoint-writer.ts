@@ -9,14 +9,14 @@ import { toMrpoError } from '../core/errors.js';
 import { listCheckpoints, removeCheckpoint, writeCheckpoint } from '../store/checkpoints.js';
 import type { RunFolder } from '../store/run-folder.js';
 import type { StepBoundary } from './record-training.js';
-import type { RunState } from './run-state.js';
+import type { ResumableState } from './run-state.js';
 
 /** Decides at each step boundary whether the run keeps a checkpoint. */
 export interface CheckpointWriter {
   /** At a step boundary: keeps a checkpoint if one is due, or if the policy is the best so far and that one is wanted. */
-  boundary(at: Pick<StepBoundary, 'isBest' | 'training'>, state: () => Promise<RunState>): Promise<void>;
+  boundary(at: Pick<StepBoundary, 'isBest' | 'training'>, state: () => Promise<ResumableState>): Promise<void>;
   /** Keeps one in any case, unless this very state is kept already, and waits until all is on the disk. */
-  last(state: () => Promise<RunState>): Promise<void>;
+  last(state: () => Promise<ResumableState>): Promise<void>;
   /** Waits for what is being written; never throws. */
   settle(): Promise<void>;
 }
@@ -43,7 +43,7 @@ export function createCheckpointWriter(options: CheckpointWriterOptions): Checkp
 
   const isKept = (step: number, evaluated: boolean): boolean => saved.step === step && saved.evaluated === evaluated;
 
-  async function save(state: RunState): Promise<void> {
+  async function save(state: ResumableState): Promise<void> {
     const { step } = state.training;
     await writing;
     const { pieces } = await trainer.saveCheckpoint(step);
@@ -53,7 +53,7 @@ export function createCheckpointWriter(options: CheckpointWriterOptions): Checkp
     );
   }
 
-  async function write(state: RunState, pieces: CheckpointCopy['pieces']): Promise<void> {
+  async function write(state: ResumableState, pieces: CheckpointCopy['pieces']): Promise<void> {
     const { step, evaluated } = state.training;
     await writeCheckpoint(folder, step, pieces, state);
     saved = { step, evaluated };

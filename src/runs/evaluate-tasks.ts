@@ -16,7 +16,7 @@ export interface ModelTaskEvaluation extends TaskEvaluation {
 }
 
 /** @throws BackendFault `unsupported` where lm-evaluation-harness is missing, `row_invalid` for an over-long prompt. */
-export async function evaluateTasks(request: EvaluateTasksRequest): Promise<ModelTaskEvaluation> {
+export async function evaluateModelTasks(request: EvaluateTasksRequest): Promise<ModelTaskEvaluation> {
   const { tasks, signal, onProgress, batchSize, limit, dataFolder } = request;
   const spec = await modelOf(request.model);
   return withBackend(request, async (open) => {

@@ -26,7 +26,7 @@ import { createRecovery, isLost } from './recovery.js';
 import { runStage, type RunContext } from './run-context.js';
 import { requireSameRun } from './run-identity.js';
 import { newestCheckpoint, type ResumePoint } from './resume-point.js';
-import { STATE_FORMAT, type RunState } from './run-state.js';
+import { STATE_FORMAT, type ResumableState } from './run-state.js';
 import { answerSamples, samplePairs } from './samples.js';
 import { keepScores, keptScores } from './scores-in-force.js';
 import type { OpenBackend } from './with-backend.js';
@@ -161,7 +161,7 @@ async function train(
   context: RunContext,
   prepared: PreparedRun,
   point: ResumePoint | undefined,
-  start: Pick<RunState, 'samplesBytes' | 'rateFactor'>,
+  start: Pick<ResumableState, 'samplesBytes' | 'rateFactor'>,
   onStep: (step: number) => void,
 ): Promise<TrainingRecord & { readonly heldOut: Examples }> {
   const { loaded, folder, emit, signal, trackers } = context;
@@ -219,12 +219,12 @@ async function train(
     resumed: state?.training,
     note: (message) => emit({ type: 'note', message }),
   });
-  const stateAt = async (boundary: Pick<StepBoundary, 'training' | 'recording'>): Promise<RunState> => ({
+  const stateAt = async (boundary: Pick<StepBoundary, 'training' | 'recording'>): Promise<ResumableState> => ({
     format: STATE_FORMAT,
     identity,
     training: boundary.training,
     recording: await boundary.recording(),
-    checkpointing: trainer.checkpointing as RunState['checkpointing'],
+    checkpointing: trainer.checkpointing as ResumableState['checkpointing'],
     scores,
     samplesBytes,
     rateFactor,

@@ -1,6 +1,6 @@
 /** Runs: one experiment from a configuration to a folder that a person can read. */
 export { evaluateHeldOut, type EvaluateRequest, type ModelEvaluation } from './evaluate-model.js';
-export { evaluateTasks, type EvaluateTasksRequest, type ModelTaskEvaluation } from './evaluate-tasks.js';
+export { evaluateModelTasks, type EvaluateTasksRequest, type ModelTaskEvaluation } from './evaluate-tasks.js';
 export type { RunEvent } from '../store/events.js';
 export { exportRun, type ExportRequest } from './export-run.js';
 export { generate, type GenerateRequest } from './generate.js';
@@ -23,6 +23,13 @@ export {
   type SessionStep,
   type TrainingSession,
 } from './training-session.js';
-export { continueRun, beginRun, type ResumeOptions, type Run, type RunResult, type StartOptions } from './start-run.js';
+export {
+  continueRun,
+  beginRun,
+  type ContinueOptions,
+  type Run,
+  type RunResult,
+  type StartOptions,
+} from './start-run.js';
 export { writeComparison, writeRunReport } from './write-run-report.js';
 export type { SharedBackend } from './with-backend.js';

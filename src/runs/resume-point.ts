@@ -4,12 +4,12 @@ import { toMrpoError } from '../core/errors.js';
 import { listCheckpoints, readCheckpoint, readCheckpointState, type Checkpoint } from '../store/checkpoints.js';
 import type { RunFolder } from '../store/run-folder.js';
 import { requireSameSettings } from './run-identity.js';
-import { asRunState, type RunState } from './run-state.js';
+import { asRunState, type ResumableState } from './run-state.js';
 
 /** A checkpoint with the run's own part of it. */
 export interface ResumePoint {
   readonly checkpoint: Checkpoint;
-  readonly state: RunState;
+  readonly state: ResumableState;
 }
 
 /**
@@ -19,7 +19,7 @@ export interface ResumePoint {
 export async function newestCheckpoint(
   folder: RunFolder,
   note: (message: string) => void,
-  wanted: (state: RunState) => boolean = () => true,
+  wanted: (state: ResumableState) => boolean = () => true,
 ): Promise<ResumePoint | undefined> {
   for (const checkpoint of await listCheckpoints(folder)) {
     try {

@@ -9,7 +9,7 @@ import type { RunIdentity } from './run-identity.js';
 export const STATE_FORMAT = 2;
 
 /** Everything outside the backend that a run continues from. */
-export interface RunState {
+export interface ResumableState {
   /** Versions that only add fields keep the number. */
   readonly format: typeof STATE_FORMAT;
   readonly identity: RunIdentity;
@@ -48,9 +48,9 @@ export interface BestEvaluation {
 }
 
 /** A state read from a checkpoint, its format checked. @throws MrpoError `data` for a state of another format. */
-export function asRunState(value: unknown, path: string): RunState {
+export function asRunState(value: unknown, path: string): ResumableState {
   const { format } = value as { format?: unknown };
-  if (format === STATE_FORMAT) return value as RunState;
+  if (format === STATE_FORMAT) return value as ResumableState;
   throw new MrpoError(
     'data',
     `checkpoint ${path}: got state format ${String(format)}, expected ${STATE_FORMAT}: it was written by another version of mrpo`,

@@ -33,7 +33,7 @@ import { writeRunReport } from './write-run-report.js';
 export interface StartOptions extends BackendChoice, CacheChoice, LossChoice {}
 
 /** How a run that goes on is started. */
-export interface ResumeOptions extends StartOptions {
+export interface ContinueOptions extends StartOptions {
   /** A run that is finished is no error: its result is given again. For jobs that are started until they are done. */
   readonly acceptFinished?: boolean | undefined;
 }
@@ -83,7 +83,7 @@ export async function beginRun(given: LoadedConfig, options: StartOptions = {}):
  * @throws MrpoError `usage` if the run is finished or another process works on it, `config` if its checkpoint belongs to
  * another configuration; nothing has been changed then.
  */
-export async function continueRun(path: string, given: LoadedConfig, options: ResumeOptions = {}): Promise<Run> {
+export async function continueRun(path: string, given: LoadedConfig, options: ContinueOptions = {}): Promise<Run> {
   const folder = runFolder(path);
   const loaded = withOutput(withCustomLoss(given, options), folder.path);
   const lock = await lockRun(folder);

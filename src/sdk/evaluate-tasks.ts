@@ -1,6 +1,6 @@
 /** Scores of language understanding from a program. */
 import { resolve } from 'node:path';
-import { evaluateTasks as evaluate, type EvaluateTasksRequest, type ModelTaskEvaluation } from '../runs/index.js';
+import { evaluateModelTasks as evaluate, type EvaluateTasksRequest, type ModelTaskEvaluation } from '../runs/index.js';
 import { headlinesOf, headlineValues, type HeadlineValue, type ProfileName } from '../tasks/index.js';
 
 /** Which model, which tasks, and how. */

@@ -1,7 +1,7 @@
 /** Going on with a run from a program. */
 import { join, resolve } from 'node:path';
 import { loadConfig } from '../config/index.js';
-import { continueRun as resume, RUN_FILES, type ResumeOptions as RunOptions, type Run } from '../runs/index.js';
+import { continueRun as resume, RUN_FILES, type ContinueOptions as RunOptions, type Run } from '../runs/index.js';
 import { loadAny, type ConfigSource } from './load-any.js';
 
 /** What may differ from the run as it was started. */

@@ -6,7 +6,7 @@ import { createEventsHub, type EventsHub } from './events-hub.js';
 import { isRunId, type RunHome, type ServiceHome } from './home.js';
 import { appendLine } from './journal/append.js';
 import { fold, NEW_RUN, type RunView } from './journal/fold.js';
-import type { Line } from './journal/line.js';
+import type { NewLine } from './journal/line.js';
 import { readLines } from './journal/read.js';
 import { readOrder, writeOrder, type Order } from './order.js';
 import { eventOf } from './protocol/event-message.js';
@@ -19,7 +19,7 @@ export interface Ledger {
   /** Keeps a new order. @returns undefined if the id is taken. */
   add(home: RunHome, order: Order, actor: string): Promise<IndexedRun | undefined>;
   /** Writes a line of the service and reads the journal up to it. */
-  record(id: string, line: Line): IndexedRun | undefined;
+  record(id: string, line: NewLine): IndexedRun | undefined;
   /** Reads what is new in the journal of a run. */
   catchUp(id: string): IndexedRun | undefined;
   /** Removes a run with its folder. */

@@ -9,19 +9,19 @@ import { Event } from '../../src/gen/mrpo/runs/v1/runs.js';
 import { serviceHome, type ServiceHome } from '../../src/service/home.js';
 import { appendLine, openJournal } from '../../src/service/journal/append.js';
 import { fold, isWaiting, NEW_RUN, type RunView } from '../../src/service/journal/fold.js';
-import type { Line } from '../../src/service/journal/line.js';
+import type { NewLine } from '../../src/service/journal/line.js';
 import { openLedger, type Ledger } from '../../src/service/ledger.js';
 import type { Order } from '../../src/service/order.js';
 
-const after = (...lines: Line[]): RunView =>
+const after = (...lines: NewLine[]): RunView =>
   lines.reduce((view, line, i) => fold(view, { at: 1000 + i, ...line }), NEW_RUN);
 
-const ORDERED: Line = { type: 'ordered', actor: 'ci' };
-const ATTEMPT: Line = { type: 'attempt', attempt: 1, backend: 'embedded' };
-const TRAIN: Line = { type: 'stage', stage: 'train' };
-const STOPPED: Line = { type: 'ended', outcome: 'stopped' };
-const asked = (what: 'pause' | 'cancel' | 'suspend'): Line => ({ type: 'asked', what, actor: 'ci' });
-const step = (number: number): Line => ({
+const ORDERED: NewLine = { type: 'ordered', actor: 'ci' };
+const ATTEMPT: NewLine = { type: 'attempt', attempt: 1, backend: 'embedded' };
+const TRAIN: NewLine = { type: 'stage', stage: 'train' };
+const STOPPED: NewLine = { type: 'ended', outcome: 'stopped' };
+const asked = (what: 'pause' | 'cancel' | 'suspend'): NewLine => ({ type: 'asked', what, actor: 'ci' });
+const step = (number: number): NewLine => ({
   type: 'step',
   step: number,
   totalSteps: 9,
@@ -57,7 +57,7 @@ describe('the state of a run', () => {
     ['RECOVERING', [ORDERED, ATTEMPT, { type: 'lost', reason: 'killed', away: true }]],
     ['SUCCEEDED', [ORDERED, ATTEMPT, asked('cancel'), { type: 'ended', outcome: 'succeeded' }]],
     ['CANCELLED', [ORDERED, ATTEMPT, { type: 'ended', outcome: 'cancelled', reason: 'max_seconds' }]],
-  ] as [string, Line[]][])('is %s', (state, lines) => {
+  ] as [string, NewLine[]][])('is %s', (state, lines) => {
     expect(after(...lines).state).toBe(state);
   });
 
@@ -68,7 +68,7 @@ describe('the state of a run', () => {
   });
 
   it('counts losses in a row, but not those while the service was away, and none behind a step gained', () => {
-    const lost = (away: boolean): Line => ({ type: 'lost', reason: 'x', away });
+    const lost = (away: boolean): NewLine => ({ type: 'lost', reason: 'x', away });
     expect(after(ORDERED, ATTEMPT, lost(false), ATTEMPT, lost(false)).lostInARow).toBe(2);
     expect(after(ORDERED, ATTEMPT, lost(true), ATTEMPT, lost(true)).lostInARow).toBe(0);
     expect(after(ORDERED, ATTEMPT, lost(false), ATTEMPT, lost(false), ATTEMPT, step(3), lost(false)).lostInARow).toBe(

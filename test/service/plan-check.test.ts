@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { loadConfig } from '../../src/config/index.js';
 import { toMrpoError } from '../../src/core/errors.js';
-import { failureOf } from '../../src/service/worker/failure.js';
+import { failureOfError } from '../../src/service/worker/failure.js';
 import { requireFit } from '../../src/service/worker/plan-check.js';
 import { serviceWorld, type World } from './support.js';
 
@@ -34,7 +34,7 @@ it('refuses a model of 4,000 layers and lets the tiny one pass', async () => {
     }),
   );
   await check(tiny);
-  const failure = failureOf(toMrpoError(await check(huge).catch((thrown: unknown) => thrown)));
+  const failure = failureOfError(toMrpoError(await check(huge).catch((thrown: unknown) => thrown)));
   expect(failure).toMatchObject({ class: 'RESOURCE', reason: 'does_not_fit', retryable: false });
   expect(failure.message).toMatch(/needs \d{5,}\.\d\d GB \(weights \d+\.\d\d, .*activations .*\), .* has [\d.]+ GB/);
 });

@@ -5,7 +5,7 @@
 import type { ModelShape, PairLength } from '../../planning/index.js';
 
 /** Sizes of a model on the hub. */
-export interface ModelFacts {
+export interface ScaleModelFacts {
   readonly shape: ModelShape;
   /** Bytes of the weights that are downloaded. */
   readonly download: number;
@@ -46,7 +46,7 @@ const shape = (
 const llama7 = shape('LlamaForCausalLM', 32, 4096, 32, 32, 11008, 32000);
 
 /** By hub id. */
-export const MODEL_FACTS: Readonly<Record<string, ModelFacts>> = {
+export const MODEL_FACTS: Readonly<Record<string, ScaleModelFacts>> = {
   'meta-llama/Llama-2-7b-chat-hf': { shape: llama7, download: 13.5e9, gated: true },
   'teknium/OpenHermes-2.5-Mistral-7B': {
     shape: shape('MistralForCausalLM', 32, 4096, 32, 8, 14336, 32002),

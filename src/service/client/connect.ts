@@ -34,7 +34,7 @@ export interface ScoreCallOptions extends CallSignal {
 }
 
 /** Which runs are listed; without any, all. */
-export interface ListOptions extends CallSignal {
+export interface ListRunsOptions extends CallSignal {
   readonly states?: readonly RunState[] | undefined;
   readonly labels?: Readonly<Record<string, string>> | undefined;
   readonly tenant?: string | undefined;
@@ -49,7 +49,7 @@ export interface RunsClient extends AsyncDisposable {
   ): Promise<{ readonly run: ServiceRun; readonly existed: boolean; readonly warnings: readonly string[] }>;
   get(id: string, call?: CallSignal): Promise<ServiceRun>;
   /** Newest first; pages are fetched as they are needed. */
-  list(options?: ListOptions): AsyncIterable<ServiceRun>;
+  list(options?: ListRunsOptions): AsyncIterable<ServiceRun>;
   /**
    * Every event behind `afterSeq`, then those that come, until the run has ended. When the service goes away, the watch
    * waits for it and continues behind the last event that it gave.

@@ -4,12 +4,12 @@
  * leave the torn one out.
  */
 import { closeSync, fstatSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs';
-import type { Line } from './line.js';
+import type { NewLine } from './line.js';
 
 /** An open journal. */
 export interface JournalWriter {
   /** The line is the system's when this returns: it outlives this process. */
-  append(line: Line): void;
+  append(line: NewLine): void;
   close(): void;
 }
 
@@ -24,7 +24,7 @@ export function openJournal(path: string): JournalWriter {
 }
 
 /** One line, brought to the disk. */
-export function appendLine(path: string, line: Line): void {
+export function appendLine(path: string, line: NewLine): void {
   const file = openSync(path, 'a+');
   try {
     endTornLine(file);
@@ -35,7 +35,7 @@ export function appendLine(path: string, line: Line): void {
   }
 }
 
-const textOf = (line: Line): string => `${JSON.stringify({ at: Date.now(), ...line })}\n`;
+const textOf = (line: NewLine): string => `${JSON.stringify({ at: Date.now(), ...line })}\n`;
 
 function endTornLine(file: number): void {
   const { size } = fstatSync(file);

@@ -37,7 +37,7 @@ export interface Failure {
 export type Asked = 'pause' | 'cancel' | 'suspend';
 
 /** How an attempt ended. stopped: it was asked to, by a signal; cancelled: by its own configuration. */
-export type Outcome = 'succeeded' | 'failed' | 'stopped' | 'cancelled';
+export type AttemptOutcome = 'succeeded' | 'failed' | 'stopped' | 'cancelled';
 
 /** What the service writes. */
 export type ServiceLine =
@@ -56,13 +56,13 @@ export type WorkerLine =
   /** The last line of an attempt. */
   | {
       readonly type: 'ended';
-      readonly outcome: Outcome;
+      readonly outcome: AttemptOutcome;
       readonly reason?: string | undefined;
       readonly failure?: Failure | undefined;
     };
 
 /** A line without its time. */
-export type Line = ServiceLine | WorkerLine;
+export type NewLine = ServiceLine | WorkerLine;
 
 /** `at`: milliseconds since 1970. */
-export type JournalLine = Line & { readonly at: number };
+export type JournalLine = NewLine & { readonly at: number };

@@ -5,40 +5,40 @@ import { RunsFault } from '../fault.js';
 import { isFinal } from '../journal/fold.js';
 import type { RunState } from '../journal/line.js';
 import type { IndexedRun } from '../store/run-index.js';
-import { messageOf, ownRun, type Service } from './service.js';
+import { runMessageOf, ownRun, type Service } from './service.js';
 
 /** Asks a run to stop at its next step until it is resumed. @throws RunsFault `wrong_state` for one that has ended. */
 export function pauseRun(service: Service, id: string, caller: Caller): Run {
   const run = ownRun(service, id, caller);
   const { state, asked } = run.view;
-  if (state === 'PAUSED' || asked === 'pause') return messageOf(service, run);
+  if (state === 'PAUSED' || asked === 'pause') return runMessageOf(service, run);
   if (isFinal(state) || state === 'CANCELLING')
     throw wrongState(run, 'paused', ['PENDING', 'PREPARING', 'RUNNING', 'RECOVERING']);
-  return messageOf(service, service.conductor.ask(run, 'pause', caller.name));
+  return runMessageOf(service, service.conductor.ask(run, 'pause', caller.name));
 }
 
 /** Asks a run to end for good. @throws RunsFault `wrong_state` for one that has ended in another way. */
 export function cancelRun(service: Service, id: string, reason: string, caller: Caller): Run {
   const run = ownRun(service, id, caller);
   const { state } = run.view;
-  if (state === 'CANCELLED') return messageOf(service, run);
+  if (state === 'CANCELLED') return runMessageOf(service, run);
   if (isFinal(state)) throw wrongState(run, 'cancelled', ['PENDING', 'PREPARING', 'RUNNING', 'PAUSED', 'RECOVERING']);
   const why = reason === '' ? `cancelled by ${caller.name}` : reason.slice(0, 500);
-  return messageOf(service, service.conductor.ask(run, 'cancel', caller.name, why));
+  return runMessageOf(service, service.conductor.ask(run, 'cancel', caller.name, why));
 }
 
 /**
  * Puts a paused, cancelled or failed run back into the queue. @throws RunsFault `wrong_state` for any other that does
  * not work already.
  */
-export function resumeRun(service: Service, id: string, caller: Caller): Run {
+export function resumeOrdered(service: Service, id: string, caller: Caller): Run {
   const run = ownRun(service, id, caller);
   const { state, working } = run.view;
   if (state === 'PENDING' || (working && state !== 'CANCELLING' && run.view.asked === undefined))
-    return messageOf(service, run);
+    return runMessageOf(service, run);
   const may: readonly RunState[] = ['PAUSED', 'CANCELLED', 'FAILED'];
   if (working || !may.includes(state)) throw wrongState(run, 'gone on with', may);
-  return messageOf(service, service.conductor.resume(run, caller.name));
+  return runMessageOf(service, service.conductor.resume(run, caller.name));
 }
 
 /**

@@ -9,7 +9,7 @@ import type { Order } from '../order.js';
 import { runMessage } from '../protocol/run-message.js';
 import type { IndexedRun } from '../store/run-index.js';
 import { mkdir } from 'node:fs/promises';
-import { messageOf, type Service } from './service.js';
+import { runMessageOf, type Service } from './service.js';
 import { checkSpec } from './spec.js';
 
 const MOST_LABELS = 32;
@@ -56,7 +56,7 @@ export async function createRun(
   // Somebody else was quicker with the same id.
   if (added === undefined) return existing(service, await waitFor(service, id), order, warnings);
   service.conductor.tick();
-  return { run: messageOf(service, service.ledger.index.find(id) ?? added), existed: false, warnings };
+  return { run: runMessageOf(service, service.ledger.index.find(id) ?? added), existed: false, warnings };
 }
 
 function existing(service: Service, known: IndexedRun, order: Order, warnings: string[]): CreateRunResponse {
@@ -67,7 +67,7 @@ function existing(service: Service, known: IndexedRun, order: Order, warnings: s
       details: { specHash: known.order.tenant === order.tenant ? known.order.specHash : '' },
     });
   }
-  return { run: messageOf(service, known), existed: true, warnings };
+  return { run: runMessageOf(service, known), existed: true, warnings };
 }
 
 async function waitFor({ ledger }: Service, id: string): Promise<IndexedRun> {

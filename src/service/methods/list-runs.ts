@@ -2,7 +2,7 @@
 import { RunState, type ListRunsRequest, type ListRunsResponse } from '../../gen/mrpo/runs/v1/runs.js';
 import { RunsFault } from '../fault.js';
 import { RUN_STATES, type RunState as State } from '../journal/line.js';
-import { messageOf, type Service } from './service.js';
+import { runMessageOf, type Service } from './service.js';
 
 const DEFAULT_PAGE = 100;
 const LARGEST_PAGE = 1000;
@@ -15,7 +15,7 @@ export function listRuns(service: Service, request: ListRunsRequest): ListRunsRe
   const filter = { states: states.map(stateOf), labels, tenant: tenant === '' ? undefined : tenant };
   const page = service.ledger.index.list(filter, pageSize === 0 ? DEFAULT_PAGE : pageSize, numberOf(pageToken));
   return {
-    runs: page.runs.map((run) => messageOf(service, run, false)),
+    runs: page.runs.map((run) => runMessageOf(service, run, false)),
     nextPageToken: page.next === undefined ? '' : Buffer.from(`before ${page.next}`).toString('base64url'),
     total: page.total,
   };

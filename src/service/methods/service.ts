@@ -57,5 +57,5 @@ export function ownRun(service: Service, id: string, caller: Caller): IndexedRun
 }
 
 /** A run as a message. @param whole With its configuration; lists leave it out. */
-export const messageOf = ({ conductor }: Service, run: IndexedRun, whole = true): Run =>
+export const runMessageOf = ({ conductor }: Service, run: IndexedRun, whole = true): Run =>
   runMessage({ ...run, queuePosition: conductor.queuePosition(run.order.id) }, whole);

@@ -14,7 +14,7 @@ import { checkSpec } from './spec.js';
 const LOOK_MS = 500;
 
 /** Memory and time of a run, before anything is loaded. */
-export async function planRun(
+export async function planOfSpec(
   service: Service,
   spec: RunSpec | undefined,
   device: string,
@@ -52,7 +52,7 @@ export async function reportOf(
 }
 
 /** Scores references into the cache: on all backends that are idle, each with some of the references. */
-export async function* scoreReferences(
+export async function* scoreSpecReferences(
   service: Service,
   spec: RunSpec | undefined,
   call: Context,

@@ -2,13 +2,13 @@
 import type { ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc-js';
 import * as pb from '../../gen/mrpo/runs/v1/runs.js';
 import { checkpointsOf, downloadArtifact } from '../methods/artifacts.js';
-import { cancelRun, deleteRun, pauseRun, resumeRun } from '../methods/control-run.js';
+import { cancelRun, deleteRun, pauseRun, resumeOrdered } from '../methods/control-run.js';
 import { createRun } from '../methods/create-run.js';
 import { listModels } from '../methods/list-models.js';
 import { listRuns } from '../methods/list-runs.js';
-import { messageOf, runNamed, type Service } from '../methods/service.js';
+import { runMessageOf, runNamed, type Service } from '../methods/service.js';
 import { serviceInfo } from '../methods/service-info.js';
-import { planRun, reportOf, scoreReferences } from '../methods/tasks.js';
+import { planOfSpec, reportOf, scoreSpecReferences } from '../methods/tasks.js';
 import { uploadData } from '../methods/upload-data.js';
 import { watchRun } from '../methods/watch-run.js';
 import type { Role } from '../access/tokens.js';
@@ -43,7 +43,7 @@ export function runServiceHandlers(service: Service, guard: Guard): UntypedServi
     getServiceInfo: guard.unary(method('getServiceInfo', 'read'), (_, { caller }) => serviceInfo(service, caller)),
     createRun: guard.unary(method('createRun', 'run'), (request, { caller }) => createRun(service, request, caller)),
     getRun: guard.unary(method('getRun', 'read'), ({ runId }) => ({
-      run: messageOf(service, runNamed(service, runId)),
+      run: runMessageOf(service, runNamed(service, runId)),
     })),
     listRuns: guard.unary(method('listRuns', 'read'), (request) => listRuns(service, request)),
     watchRun: guard.serverStream(method('watchRun', 'read'), (request, context) => watchRun(service, request, context)),
@@ -51,7 +51,7 @@ export function runServiceHandlers(service: Service, guard: Guard): UntypedServi
       run: pauseRun(service, runId, caller),
     })),
     resumeRun: guard.unary(method('resumeRun', 'run'), ({ runId }, { caller }) => ({
-      run: resumeRun(service, runId, caller),
+      run: resumeOrdered(service, runId, caller),
     })),
     cancelRun: guard.unary(method('cancelRun', 'run'), ({ runId, reason }, { caller }) => ({
       run: cancelRun(service, runId, reason, caller),
@@ -70,10 +70,10 @@ export function runServiceHandlers(service: Service, guard: Guard): UntypedServi
       uploadData(service, requests, caller),
     ),
     planRun: guard.unary(method('planRun', 'read'), ({ spec, device }, context) =>
-      planRun(service, spec, device, context),
+      planOfSpec(service, spec, device, context),
     ),
     scoreReferences: guard.serverStream(method('scoreReferences', 'run'), ({ spec }, context) =>
-      scoreReferences(service, spec, context),
+      scoreSpecReferences(service, spec, context),
     ),
     referenceReport: guard.unary(method('referenceReport', 'read'), async ({ spec }, context) => ({
       report: await reportOf(service, 'report', spec, context),

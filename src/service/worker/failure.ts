@@ -19,7 +19,7 @@ const CLASSES: Readonly<Record<ErrorCode, FailureClass>> = {
 const USERS_REASONS: readonly string[] = ['row_invalid', 'unsupported', 'path_refused', 'dataset_not_found'];
 
 /** The failure that an error stands for. Failures of backend and resources may be retried. */
-export function failureOf(error: MrpoError): Failure {
+export function failureOfError(error: MrpoError): Failure {
   const reason = reasonOf(error);
   const kind = classOf(error, reason);
   const { message, hint } = error;

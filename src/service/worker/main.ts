@@ -12,7 +12,7 @@ import { lockRun } from '../../store/run-lock.js';
 import { runHome, type RunHome } from '../home.js';
 import { openJournal, type JournalWriter } from '../journal/append.js';
 import { readOrder } from '../order.js';
-import { failureOf } from './failure.js';
+import { failureOfError } from './failure.js';
 import { requireFit } from './plan-check.js';
 import { thinProgress } from './thin-progress.js';
 import { ALREADY_AT_WORK, EMBEDDED } from './exit-codes.js';
@@ -70,7 +70,7 @@ async function follow(run: Run, journal: JournalWriter, stop: AbortSignal): Prom
 function end(journal: JournalWriter, error: MrpoError, stop: AbortSignal): void {
   if (stop.aborted && error.code === 'aborted')
     journal.append({ type: 'ended', outcome: 'stopped', reason: error.message });
-  else journal.append({ type: 'ended', outcome: 'failed', reason: error.message, failure: failureOf(error) });
+  else journal.append({ type: 'ended', outcome: 'failed', reason: error.message, failure: failureOfError(error) });
 }
 
 const [path = '', backend = EMBEDDED] = process.argv.slice(2);

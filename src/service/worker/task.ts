@@ -22,7 +22,7 @@ import {
 import { chooseBackend } from '../../runs/with-backend.js';
 import type { PreferencePair } from '../../data/index.js';
 import { EMBEDDED } from './exit-codes.js';
-import { failureOf } from './failure.js';
+import { failureOfError } from './failure.js';
 import type { Task, TaskLine } from './task-lines.js';
 
 const say = (line: TaskLine): void => void process.stdout.write(`${JSON.stringify(line)}\n`);
@@ -109,6 +109,6 @@ try {
   say({ result: await work(JSON.parse(await text(process.stdin)) as Task, stop.signal) });
 } catch (thrown) {
   const error = toMrpoError(thrown);
-  say({ error: { code: error.code, message: error.message, hint: error.hint, failure: failureOf(error) } });
+  say({ error: { code: error.code, message: error.message, hint: error.hint, failure: failureOfError(error) } });
   process.exitCode = 1;
 }

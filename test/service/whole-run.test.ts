@@ -43,3 +43,50 @@ it('orders, watches and fetches a run', async () => {
   expect(readFileSync(join(world.folder, 'fetched', 'adapter_model.safetensors')).equals(own)).toBe(true);
   expect(existsSync(join(world.folder, 'fetched', 'adapter_model.safetensors.part'))).toBe(false);
 }, 180_000);
+
+it('pauses, goes on with and cancels a run that trains', async () => {
+  const id = 'second';
+  await service.create(world.config({ max_steps: 500, eval_steps: 500 }), { id });
+  const states: string[] = [];
+  let asked = 0;
+  for await (const event of service.watch(id)) {
+    if (event.type === 'state') states.push(event.state);
+    if (event.type === 'step' && asked === 0 && (asked = 1)) await service.pause(id);
+    if (event.state === 'PAUSED') {
+      const [checkpoint] = await service.checkpoints(id);
+      expect(checkpoint?.step).toBeGreaterThan(0);
+      await service.resume(id);
+    }
+    if (event.type === 'resumed') expect(event.step).toBeGreaterThan(0);
+    if (event.type === 'step' && event.attempt === 2 && asked === 1 && (asked = 2)) await service.cancel(id, 'enough');
+  }
+  expect(states).toEqual([
+    'PENDING',
+    'PREPARING',
+    'RUNNING',
+    'PAUSED',
+    'PENDING',
+    'PREPARING',
+    'CANCELLING',
+    'CANCELLED',
+  ]);
+  expect(await service.get(id)).toMatchObject({ state: 'CANCELLED', attempt: 2, reason: 'enough' });
+  await service.delete(id);
+  await expect(service.get(id)).rejects.toMatchObject({ reason: 'run_not_found' });
+}, 300_000);
+
+it('plans, scores, reports and lists models', async () => {
+  const config = world.config();
+  const plan = await service.plan(config);
+  expect(plan).toMatchObject({ fits: true, trainPairs: 18, heldOutPairs: 6, steps: 4 });
+  expect(plan.memoryBytes['total']).toBeGreaterThan(plan.memoryBytes['weights'] ?? Infinity);
+  await expect(service.plan(config, 'ABACUS')).rejects.toMatchObject({ reason: 'spec_invalid' });
+  const changed = { ...config, data: { ...config.data, max_length: 80 } };
+  await expect(service.referenceReport(changed)).rejects.toMatchObject({ reason: 'not_scored' });
+  const scored = await service.score(changed);
+  expect(scored).toMatchObject({ pairs: 24, usable: 24, references: [{ name: 'self', scored: 24, cached: 0 }] });
+  expect(await service.referenceReport(changed)).toMatchObject({ pairs: 24 });
+  expect(await service.whatIf(changed)).toHaveProperty('results');
+  const paths = (await service.models()).map(({ path }) => path);
+  expect(paths).toContain(config.policy.model);
+}, 300_000);

@@ -152,7 +152,9 @@ export function resultOf(folder: string): KillResult {
     metrics: read('metrics.jsonl')
       .trim()
       .split('\n')
-      .map((line) => JSON.stringify(JSON.parse(line, (key, value: unknown) => (/second|peak_memory/.test(key) ? 0 : value)))),
+      .map((line) =>
+        JSON.stringify(JSON.parse(line, (key, value: unknown) => (/second|peak_memory/.test(key) ? 0 : value))),
+      ),
     heldOut: read('held-out.jsonl'),
     samples: read('samples.jsonl'),
   };

@@ -66,7 +66,19 @@ export function startServiceProcess(
 ): ChildProcess {
   const { home, address, roots, env } = options;
   const backend = more.includes('--backend') ? [] : ['--backend', `embedded*${slots}`];
-  const flags = ['--home', home, '--address', address, ...backend, ...more, '--json', '--roots', ...roots];
+  const flags = [
+    '--page',
+    'off',
+    '--home',
+    home,
+    '--address',
+    address,
+    ...backend,
+    ...more,
+    '--json',
+    '--roots',
+    ...roots,
+  ];
   return spawn(process.execPath, [join(ROOT, 'bin/mrpo.js'), 'serve', ...flags], {
     env,
     cwd: folder,

@@ -12,6 +12,8 @@ export interface MissingCell {
   readonly cell: Cell;
   /** Why there is no result: the reason of a failed run, or that it has not been run. */
   readonly reason: string;
+  /** Whether the run itself has finished, and only its tasks are missing. */
+  readonly trained: boolean;
 }
 
 /** All cells of a matrix, finished or not. */
@@ -39,9 +41,15 @@ export async function readResults(
     if (outcome !== undefined && tasks.length > 0 && after === undefined) {
       missing.push({
         cell,
+        trained: true,
         reason: 'trained; its tasks of language understanding are not evaluated: that needs requirements-eval.txt',
       });
-    } else if (outcome === undefined) missing.push({ cell, reason: run?.record.reason ?? 'not run yet' });
+    } else if (outcome === undefined)
+      missing.push({ cell, trained: false, reason: run?.record.reason ?? 'not run yet' });
   }
   return { matrix, cells, missing };
 }
+
+/** "5 of 6 runs finished." A run whose tasks are missing has finished. */
+export const progressText = ({ cells, missing }: MatrixResults): string =>
+  `${cells.length} of ${cells.length + missing.filter(({ trained }) => !trained).length} runs finished.`;

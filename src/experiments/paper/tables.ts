@@ -218,58 +218,61 @@ export const table4: PaperMatrix = (scale) =>
   });
 
 /** What the paper lacks: DPO against each reference alone, the scrambled reference, the released code, the exact optimum. */
-export const baselines: PaperMatrix = (scale) => ({
-  name: 'baselines',
-  title: 'Baselines that the paper lacks',
-  note: 'Each beside MRPO on the same pairs and seeds. The reference of DPO@M is Mistral alone.',
-  base: over(scale.base, mode(scale, 'L', ['M'])),
-  axes: {
-    data: settingsOf(scale.small),
-    method: {
-      MRPO,
-      'DPO@L': DPO,
-      'DPO@M': dpoAgainst(scale, 'M'),
-      geometric: mrpoWith({ pooling: 'geometric' }),
-      'scrambled reference': {
-        ...MRPO,
-        references: [
-          { name: 'RefM1', model: 'policy' },
-          { name: 'M', ...scale.models.M.asReference, token_ids: 'policy' },
-        ],
+export const baselines: PaperMatrix = (scale) => {
+  const second = scale.secondReference;
+  return {
+    name: 'baselines',
+    title: 'Baselines that the paper lacks',
+    note: `Each beside MRPO on the same pairs and seeds, L←${second}. The reference of DPO@${second} is that model alone.`,
+    base: over(scale.base, mode(scale, 'L', [second])),
+    axes: {
+      data: settingsOf(scale.small),
+      method: {
+        MRPO,
+        'DPO@L': DPO,
+        [`DPO@${second}`]: dpoAgainst(scale, second),
+        geometric: mrpoWith({ pooling: 'geometric' }),
+        'scrambled reference': {
+          ...MRPO,
+          references: [
+            { name: 'RefM1', model: 'policy' },
+            { name: second, ...scale.models[second].asReference, token_ids: 'policy' },
+          ],
+        },
+        'released code': mrpoWith({ official_code: true }),
       },
-      'released code': mrpoWith({ official_code: true }),
+      seed: seeds(scale.seeds.small),
     },
-    seed: seeds(scale.seeds.small),
-  },
-  compare: { axis: 'method', baseline: 'MRPO' },
-  tables: [
-    {
-      name: 'baselines-own',
-      title: 'Accuracy (x 100) by the own reward',
-      rows: 'method',
-      columns: ['data'],
-      measure: ACCURACY,
-      percent: true,
-    },
-    {
-      name: 'baselines-refm1',
-      title: 'Accuracy (x 100) against RefM1',
-      rows: 'method',
-      columns: ['data'],
-      measure: 'accuracies/refm1',
-      percent: true,
-    },
-    {
-      name: 'baselines-per-token',
-      title: 'Accuracy (x 100) without a reference, per token',
-      rows: 'method',
-      columns: ['data'],
-      measure: 'accuracies/per_token',
-      percent: true,
-    },
-  ],
-  marks: { data: marksOf(scale.small) },
-});
+    compare: { axis: 'method', baseline: 'MRPO' },
+    tables: [
+      {
+        name: 'baselines-own',
+        title: 'Accuracy (x 100) by the own reward',
+        rows: 'method',
+        columns: ['data'],
+        measure: ACCURACY,
+        percent: true,
+      },
+      {
+        name: 'baselines-refm1',
+        title: 'Accuracy (x 100) against RefM1',
+        rows: 'method',
+        columns: ['data'],
+        measure: 'accuracies/refm1',
+        percent: true,
+      },
+      {
+        name: 'baselines-per-token',
+        title: 'Accuracy (x 100) without a reference, per token',
+        rows: 'method',
+        columns: ['data'],
+        measure: 'accuracies/per_token',
+        percent: true,
+      },
+    ],
+    marks: { data: marksOf(scale.small) },
+  };
+};
 
 function fullFineTuning(scale: Scale, own: Pick<MatrixInput, 'name' | 'title' | 'axes'>): MatrixInput {
   const { mark } = scale.fullFineTuning;

@@ -4,7 +4,7 @@ import { html, raw, type Html } from '../../reports/html.js';
 import { STYLE } from '../../reports/style.js';
 import { falseAlarmRate } from '../../math/index.js';
 import type { Comparison } from '../comparisons.js';
-import type { MatrixResults } from '../results.js';
+import { progressText, type MatrixResults } from '../results.js';
 import type { ErrorPage } from '../errors/index.js';
 import type { ChecklistItem } from './checklist.js';
 import { ACCURACY_TITLES, arrows, comparisonColumns, comparisonRow } from './comparison-text.js';
@@ -102,10 +102,10 @@ function checklistSection(items: readonly ChecklistItem[]): Html | undefined {
 }
 
 function section({ results, comparisons }: PageSection, comparesValues: boolean): Html {
-  const { matrix, missing, cells } = results;
+  const { matrix, missing } = results;
   const own = comparisons.filter(({ accuracy }) => accuracy === 'own');
   return html`<h2>${matrix.title}</h2>
-<p class="soft">${cells.length} of ${cells.length + missing.length} runs finished.${matrix.note === undefined ? '' : ` ${matrix.note}`}</p>
+<p class="soft">${progressText(results)}${matrix.note === undefined ? '' : ` ${matrix.note}`}</p>
 ${matrix.tables.map((view) => tableSection(tableModel(results, view, comparesValues)))}
 ${matrix.figures.map((view) => html`<h3>${view.title}</h3><div class="charts">${figurePanels(results, view)}</div>`)}
 <div class="charts">${forestPlot(own, 'Difference to the baseline by the own reward, 95 % interval')}</div>

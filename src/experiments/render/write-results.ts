@@ -5,7 +5,7 @@ import { writeFileAtomic } from '../../store/atomic-file.js';
 import { STYLE } from '../../reports/style.js';
 import type { Html } from '../../reports/html.js';
 import { compareMethods } from '../comparisons.js';
-import type { MatrixResults } from '../results.js';
+import { progressText, type MatrixResults } from '../results.js';
 import { errorPages } from '../errors/index.js';
 import { checklist, checklistMarkdown } from './checklist.js';
 import { resultsCsv } from './csv.js';
@@ -63,7 +63,7 @@ export async function writeResults(
     ...sections.flatMap(({ results, comparisons }) => [
       `## ${results.matrix.title}`,
       '',
-      `${results.cells.length} of ${results.cells.length + results.missing.length} runs finished.`,
+      progressText(results),
       '',
       ...results.matrix.tables.map((view) => markdownTable(tableModel(results, view, options.comparesValues))),
       markdownComparisons(comparisons),

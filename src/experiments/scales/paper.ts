@@ -38,6 +38,7 @@ export const paper: Scale = {
     mark: 'settings of full fine-tuning are not in the paper: bfloat16, paged 8-bit AdamW',
   },
   tasks: 'paper',
+  secondReference: 'M',
   seeds: { small: 5, big: 3 },
   device: 'A100-80',
   comparesValues: true,

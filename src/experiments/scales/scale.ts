@@ -38,6 +38,8 @@ export interface Scale {
   readonly fullFineTuning: Choice;
   /** Tasks of language understanding for Tables 3, 4 and 8. */
   readonly tasks: ProfileName | readonly Headline[];
+  /** Second reference of the baselines: its vocabulary must have every token id of L's, which it is fed in one of them. */
+  readonly secondReference: ModelSymbol;
   /** Number of seeds for small and for big data sets. */
   readonly seeds: { readonly small: number; readonly big: number };
   /** Accelerator of src/planning/devices.ts that it is meant for. Default: this machine. */

@@ -44,6 +44,7 @@ export const small: Scale = {
   >,
   fullFineTuning: { settings: { policy: { lora: 'off' }, training: { learning_rate: 1e-6 } } },
   tasks: 'paper',
+  secondReference: 'M',
   seeds: { small: 5, big: 3 },
   device: 'A100-80',
   comparesValues: false,

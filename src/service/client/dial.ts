@@ -1,4 +1,5 @@
 /** The channel to a service. */
+import { setMaxListeners } from 'node:events';
 import * as pb from '../../gen/mrpo/runs/v1/runs.js';
 import { parseAddress } from '../../rpc/address.js';
 import { callMetadata, channelCredentials, channelOptions, type TlsFiles } from '../../rpc/channel.js';
@@ -31,6 +32,7 @@ export function dial(options: ConnectServiceOptions): OpenConnection {
   const client = new pb.RunServiceClient(address.target, credentials, channelOptions(address, options.tls));
   const metadata = callMetadata(options.token);
   const closing = new AbortController();
+  setMaxListeners(0, closing.signal); // one for each open call, however many
   const ask = (): Promise<void> =>
     new Promise((resolve, reject) => {
       client.getServiceInfo({}, metadata, { deadline: Date.now() + ASK_TIMEOUT_MS }, (error) =>

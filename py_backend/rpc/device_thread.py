@@ -7,6 +7,7 @@ job's next `send`.
 
 from __future__ import annotations
 
+import _thread
 import asyncio
 import logging
 import os
@@ -17,7 +18,7 @@ import traceback
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from ..engine.errors import is_device_lost
 from ..faults import Fault
@@ -28,6 +29,8 @@ DEVICE_LOST = 70
 MEMORY_LOST = 71
 """Exit code of a process that has no memory left to say so."""
 MEMORY_RETURNS_S = 10.0  # within which a process that has run out of memory must be able to answer again
+BEGIN_S = 30.0  # within which a new thread must have begun
+BEGIN_LOOKS = 3  # spread over that time: a process that was suspended wakes up behind all of it at once
 CHANNEL_ITEMS = 64
 
 T = TypeVar("T")
@@ -115,8 +118,29 @@ class DeviceThread:
 
 
 def own_thread(job: Job) -> None:
-    """Runs long work that needs no device (hashing, tokenising, downloads) beside the device thread."""
-    threading.Thread(target=job, daemon=True).start()
+    """Runs long work that needs no device (hashing, tokenising, downloads) beside the device thread.
+
+    To be called on the event loop.
+
+    Not a `threading.Thread`: its `start` waits until the thread runs, and one without memory to begin with never does;
+    the event loop would stand still. Here the loop looks after the thread, and without one the process ends."""
+    begun = threading.Event()
+
+    def run() -> None:
+        begun.set()
+        job()
+
+    _thread.start_new_thread(run, ())
+    loop = asyncio.get_running_loop()
+
+    def look(looks: int) -> None:
+        if begun.is_set():
+            return
+        if looks == 0:
+            out_of_memory()
+        loop.call_later(BEGIN_S / BEGIN_LOOKS, look, looks - 1)
+
+    loop.call_later(BEGIN_S / BEGIN_LOOKS, look, BEGIN_LOOKS)
 
 
 async def stream(
@@ -211,6 +235,11 @@ def post(loop: asyncio.AbstractEventLoop, function: Callable[..., Any], *args: A
             time.sleep(wait)
             continue
         return
+    out_of_memory()
+
+
+def out_of_memory() -> NoReturn:
+    """Ends the process, which its client is told of at once, where an answer is not to be had."""
     os.write(2, NO_MEMORY)
     os._exit(MEMORY_LOST)
 

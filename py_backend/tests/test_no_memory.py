@@ -57,3 +57,35 @@ def test_an_answer_waits_for_memory_and_the_process_ends_without(monkeypatch: py
     with pytest.raises(Ended) as ended:
         device_thread.post(Loop(), got.append, 2)  # type: ignore[arg-type]
     assert ended.value.args == (MEMORY_LOST,) and got == [1]
+
+
+def test_a_thread_that_never_begins_ends_the_process_and_the_event_loop_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(device_thread, "BEGIN_S", 0.3)
+    monkeypatch.setattr(device_thread._thread, "start_new_thread", lambda run, arguments: 0)
+    ends: list[int] = []
+    monkeypatch.setattr(device_thread, "out_of_memory", lambda: ends.append(MEMORY_LOST))
+
+    async def scene() -> int:
+        own_thread(lambda: None)
+        turns = 0
+        while not ends:
+            await asyncio.sleep(0.01)
+            turns += 1
+        return turns
+
+    assert asyncio.run(asyncio.wait_for(scene(), 30)) > 1
+    assert ends == [MEMORY_LOST]
+
+
+def test_a_thread_that_begins_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(device_thread, "BEGIN_S", 0.03)
+    monkeypatch.setattr(device_thread, "out_of_memory", lambda: pytest.fail("the thread has begun"))
+
+    async def scene() -> list[str]:
+        got = [value async for value in stream(own_thread, lambda send: send("done"))]
+        await asyncio.sleep(0.1)
+        return got
+
+    assert asyncio.run(asyncio.wait_for(scene(), 30)) == ["done"]

@@ -19,7 +19,7 @@ import {
 import { isRunFolder, readRun } from '../store/run-folder.js';
 import { cellsOf, type Cell, type CellOptions } from './cells.js';
 import type { Matrix } from './matrix.js';
-import { MODEL_FACTS, SET_FACTS } from './scales/facts.js';
+import { MODEL_FACTS, SET_FACTS, type SetFacts } from './scales/facts.js';
 
 /** The part of a plan that is one matrix. */
 export interface MatrixPlan {
@@ -71,6 +71,7 @@ export async function planExperiment(
   options: ExperimentPlanOptions,
 ): Promise<ExperimentPlan> {
   const known = new Map<string, Cell>();
+  const costed = new Map<string, Promise<Plan>>();
   const scored = new Set<string>();
   const lengths = new Map<string, Promise<Lengths>>();
   const downloads = new Map<string, { bytes: number; gated: boolean }>();
@@ -85,11 +86,13 @@ export async function planExperiment(
       const hash = configHash(config);
       if (known.has(hash)) continue;
       known.set(hash, cell);
-      const found = await once(lengths, canonicalJson([config.data, config.training.seed]), () =>
-        lengthsOf(config, options),
-      );
+      // Seeds and objectives change nothing of the cost, and sets of 180,000 pairs take a moment.
+      const { seed, ...training } = config.training;
+      const data = canonicalJson([config.data, factsOf(config) === undefined ? seed : undefined]);
+      const found = await once(lengths, data, () => lengthsOf(config, options));
       guessed ||= found.guessed;
-      const plan = planOf(config, found, options.device);
+      const costs = canonicalJson([config.policy, config.references, training, data]);
+      const plan = await once(costed, costs, async () => planOf(config, found, options.device));
       for (const { name, bytes, gated } of downloadsOf(config)) downloads.set(name, { bytes, gated });
       newCells += 1;
       hours += (plan.trainingSeconds + plan.evaluationSeconds + scoringSeconds(config, plan, scored)) / 3600;
@@ -154,8 +157,7 @@ function scoringSeconds(config: RunConfig, { scoring }: Plan, scored: Set<string
 }
 
 async function lengthsOf(config: RunConfig, { hub }: ExperimentPlanOptions): Promise<Lengths> {
-  const name = dataSourceNames(config.data.train);
-  const facts = Object.entries(SET_FACTS).find(([end]) => name.endsWith(end))?.[1];
+  const facts = factsOf(config);
   if (facts !== undefined) {
     const limit = config.data.limit ?? Infinity;
     const held = Math.min(facts.held, limit / 10);
@@ -177,7 +179,7 @@ function downloadsOf(config: RunConfig): { name: string; bytes: number; gated: b
     return facts === undefined ? [] : [{ name: model, bytes: facts.download, gated: facts.gated === true }];
   });
   const name = dataSourceNames(config.data.train);
-  const facts = Object.entries(SET_FACTS).find(([end]) => name.endsWith(end))?.[1];
+  const facts = factsOf(config);
   return facts === undefined ? models : [...models, { name, bytes: facts.download, gated: false }];
 }
 
@@ -207,4 +209,10 @@ function once<T>(known: Map<string, Promise<T>>, name: string, find: () => Promi
   const found = known.get(name) ?? find();
   known.set(name, found);
   return found;
+}
+
+/** What is known of a data set of the hub. */
+function factsOf({ data }: RunConfig): SetFacts | undefined {
+  const name = dataSourceNames(data.train);
+  return Object.entries(SET_FACTS).find(([end]) => name.endsWith(end))?.[1];
 }

@@ -81,7 +81,8 @@ async function benchmark(): Promise<void> {
   const started = performance.now();
   let child = startServiceProcess(world, 2);
   try {
-    await listening(child);
+    let ready = listening(child);
+    await ready;
     const undisturbed = await round(service, world, 'calm', false);
     const kills = (): number => tally.alone + tally.everything;
     for (let number = 1; kills() < wanted && (performance.now() - started) / 60_000 < minutes; number++) {
@@ -102,9 +103,10 @@ async function benchmark(): Promise<void> {
           for (const pid of [child.pid, ...victims]) kill(pid);
           tally[everything ? 'everything' : 'alone'] += 1;
           child = startServiceProcess(world, 2);
-          if (random.next() < 0.7) await listening(child); // else it may be killed while it starts
+          ready = listening(child);
+          if (random.next() < 0.7) await ready; // else it may be killed while it starts
         }
-        await listening(child).catch(() => undefined);
+        await ready;
       })();
       const results = await round(service, world, `round${number}`, true);
       stop.abort();

@@ -62,7 +62,10 @@ const configOf = (world: World, run: number): RunConfigInput => {
 
 const resultOf = (folder: string): Result => ({
   adapter: readFileSync(join(folder, 'adapter/adapter_model.safetensors')).toString('base64'),
-  metrics: readFileSync(join(folder, 'metrics.jsonl'), 'utf8').replaceAll(/"[a-z_]*(?:second|peak_memory)[a-z_]*":[^,}]*/g, ''),
+  metrics: readFileSync(join(folder, 'metrics.jsonl'), 'utf8').replaceAll(
+    /"[a-z_]*(?:second|peak_memory)[a-z_]*":[^,}]*/g,
+    '',
+  ),
 });
 
 /** Ends when the run has. */

@@ -30,6 +30,7 @@ describe('generated protocol code', () => {
     expect(repeatable.sort()).toEqual(
       [
         'closeTrainer',
+        'evaluate',
         'getServerInfo',
         'identifyModel',
         'readDataset',

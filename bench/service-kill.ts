@@ -14,7 +14,7 @@ import { fileURLToPath } from 'node:url';
 import { seededRandom } from '../src/core/random.js';
 import type { RunConfigInput } from '../src/config/index.js';
 import { connect, type RunsClient } from '../src/service/client/connect.js';
-import type { ServiceEvent } from '../src/service/client/values.js';
+import type { RunState, ServiceEvent } from '../src/service/client/values.js';
 import { kill } from '../test/runs/kill-run.js';
 import {
   again,
@@ -97,9 +97,7 @@ async function benchmark(): Promise<void> {
             signal: stop.signal,
           }).catch(() => undefined);
           if (stop.signal.aborted) break;
-          for await (const { state } of service.list({
-            states: ['PENDING', 'PREPARING', 'RUNNING', 'PAUSED', 'RECOVERING'],
-          })) {
+          for (const state of await again(() => statesOf(service))) {
             tally.states.set(state, (tally.states.get(state) ?? 0) + 1);
           }
           const victims = everything ? allOf(world) : [];
@@ -126,6 +124,14 @@ async function benchmark(): Promise<void> {
     for (const pid of [child.pid, ...allOf(world)]) kill(pid);
     world.remove();
   }
+}
+
+/** Of the runs that are not over. */
+async function statesOf(service: RunsClient): Promise<RunState[]> {
+  const states: RunState[] = [];
+  const unfinished = ['PENDING', 'PREPARING', 'RUNNING', 'PAUSED', 'RECOVERING'] as const;
+  for await (const { state } of service.list({ states: unfinished })) states.push(state);
+  return states;
 }
 
 /** Every process of every run. */

@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { RunConfigInput } from '../../src/config/index.js';
+import { hasEnded, type ProcessOwner } from '../../src/core/process-owner.js';
 import { startService, type RunsService, type ServeOptions } from '../../src/service/serve.js';
 import { descendantsOf } from '../runs/kill-run.js';
 import { testPython, tinyModel } from '../support/tiny-models.js';
@@ -97,8 +98,9 @@ export async function listening(child: ChildProcess): Promise<void> {
 export function processesOf({ options }: World, id: string): number[] {
   try {
     const lock = readFileSync(join(options.home, 'runs', id, '.lock'), 'utf8');
-    const { process: pid } = JSON.parse(lock) as { process: number };
-    return [pid, ...descendantsOf(pid)];
+    const owner = JSON.parse(lock) as ProcessOwner;
+    // A process that was killed leaves its lock, and its number may be another one's by now.
+    return hasEnded(owner) ? [] : [owner.process, ...descendantsOf(owner.process)];
   } catch {
     return [];
   }

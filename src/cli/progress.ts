@@ -81,7 +81,7 @@ function plainLines(title: string, stream: ProgressStream): ProgressDisplay {
 }
 
 /** "3m 20s left", from the mean speed since `startedMs`, when nothing was done; empty while nothing is known. */
-export function remainingText(startedMs: number, done: number, total: number, nowMs = Date.now()): string {
+function remainingText(startedMs: number, done: number, total: number, nowMs = Date.now()): string {
   if (done <= 0 || total <= done) return '';
   return `${durationText((((nowMs - startedMs) / done) * (total - done)) / 1000)} left`;
 }

@@ -67,7 +67,7 @@ export function adapterWeights(shape: ModelShape, r: number, targets: readonly s
 }
 
 /** What one layer keeps for a token without recomputation, in numbers. */
-export function keptPerLayer(shape: ModelShape, activation: ActivationShape): number {
+function keptPerLayer(shape: ModelShape, activation: ActivationShape): number {
   const { width: d, queryWidth: q, keyWidth: kv, mlpWidth: f } = shape;
   // inputs of two norms and of the attention projections; queries, keys, values; gate and up, or their one
   const base = 3 * d + q + 3 * kv + (shape.gated ? 2 : 1) * f;

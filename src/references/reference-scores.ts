@@ -96,7 +96,7 @@ export function scoredReference(
 }
 
 /** Number of pairs that cannot be scored under a model. */
-export const countUnusable = ({ unusable }: Pick<ScoredReference, 'unusable'>): number =>
+const countUnusable = ({ unusable }: Pick<ScoredReference, 'unusable'>): number =>
   unusable.filter((reason) => reason !== undefined).length;
 
 /** The unusable pairs by line of the user's file. @param pairs Those that were asked for. */

@@ -54,7 +54,7 @@ export interface RunsService {
 }
 
 /** 100 waiting runs and 10 GiB of uploads for each tenant. */
-export const DEFAULT_LIMITS: Limits = { maxWaiting: 100, maxUploadBytes: 10 * 2 ** 30 };
+const DEFAULT_LIMITS: Limits = { maxWaiting: 100, maxUploadBytes: 10 * 2 ** 30 };
 
 /** Plans and reports. */
 const TASKS_AT_ONCE = 2;

@@ -96,7 +96,7 @@ function decision(
 }
 
 /** The values of two columns, by their plain names. */
-export function namesIn(shape: RowShape, names: readonly [string, string]): (row: Row) => readonly [unknown, unknown] {
+function namesIn(shape: RowShape, names: readonly [string, string]): (row: Row) => readonly [unknown, unknown] {
   const [a, b] = names.map((name) => shape.columns.find((column) => column.name === name)?.path ?? name);
   return (row) => [row[a ?? ''], row[b ?? '']];
 }

@@ -153,7 +153,7 @@ function pairsByMarker(columns: readonly Column[]): Answers[] {
 }
 
 /** The two words in which names differ, where they are a known pair. */
-export function markersOf(a: string, b: string): Markers | undefined {
+function markersOf(a: string, b: string): Markers | undefined {
   const [left, right] = [wordsOf(a), wordsOf(b)];
   if (left.length !== right.length) return undefined;
   const differ = left.flatMap((word, index) => (word === right[index] ? [] : [[word, right[index] ?? ''] as const]));

@@ -7,7 +7,7 @@ const PACKAGE = 'mrpo.runs.v1';
 /** Full name of the service: "mrpo.runs.v1.RunService". */
 export const SERVICE_NAME = `${PACKAGE}.RunService`;
 /** Absolute path of the folder that .proto files are imported from. */
-export const PROTO_FOLDER = join(PROJECT_ROOT, 'proto');
+const PROTO_FOLDER = join(PROJECT_ROOT, 'proto');
 
 let loaded: PackageDefinition | undefined;
 

@@ -4,7 +4,7 @@
  * export. Each final adapter must be the same bytes as that of a run that nobody disturbed, metrics.jsonl the same lines
  * but for times, and nothing may be left behind.
  *
- *   npm run bench -- kill [--kills 100] [--seed 1] [--minutes 90]
+ *   npm run bench -- kill [--runs 100] [--kills-a-run 3] [--seed 1] [--minutes 90]
  */
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
@@ -57,7 +57,8 @@ async function benchmark(argv: readonly string[]): Promise<void> {
     const at = argv.indexOf(`--${name}`);
     return at < 0 ? fallback : Number(argv[at + 1]);
   };
-  const [wanted, seed, minutes] = [number('kills', 100), number('seed', 1), number('minutes', Infinity)];
+  const [wanted, most] = [number('runs', 100), number('kills-a-run', 3)];
+  const [seed, minutes] = [number('seed', 1), number('minutes', Infinity)];
   random.of = seededRandom(seed);
   const begun = Date.now();
   const campaigns: Campaign[] = [];
@@ -76,8 +77,8 @@ async function benchmark(argv: readonly string[]): Promise<void> {
       };
       campaigns.push(campaign);
       const end = begun + (campaigns.length / 2) * minutes * 60_000;
-      while (killsOf(campaign) < wanted / 2 && Date.now() < end) {
-        await killedRun(folder, campaign, seconds, wanted / 2, end);
+      while (campaign.runs < wanted / 2 && Date.now() < end) {
+        await killedRun(folder, campaign, seconds, 1 + random.of.integer(most));
         compare(folder, campaign, undisturbed);
         writeFileSync(join(import.meta.dirname, 'results/kill.md'), table(campaigns, seed));
         console.log(table(campaigns, seed));
@@ -102,20 +103,15 @@ async function quietRun(folder: string, weights: Campaign['weights']): Promise<K
   return resultOf(folder);
 }
 
-/** One run, killed until it comes to its end between two kills, or enough have been made. */
-async function killedRun(
-  folder: string,
-  campaign: Campaign,
-  seconds: number,
-  enough: number,
-  end: number,
-): Promise<void> {
+/** One run that is killed so many times, if it does not come to its end before. */
+async function killedRun(folder: string, campaign: Campaign, seconds: number, kills: number): Promise<void> {
   freshRun(folder, campaign.weights);
+  let left = kills;
   for (;;) {
     const attempt = startAttempt(folder);
     campaign.attempts += 1;
     const killed = { node: false, times: 0 };
-    while (!killed.node && killsOf(campaign) < enough && Date.now() < end) {
+    while (!killed.node && left > 0) {
       const aim = pick(AIMS);
       if (!(await hit(folder, attempt, aim, seconds))) break; // it has ended
       const family = descendantsOf(attempt.process.pid ?? -1);
@@ -128,6 +124,7 @@ async function killedRun(
       campaign.aims[aim] += 1;
       killed.node = victim !== 'python';
       killed.times += 1;
+      left -= 1;
       if (killed.node) for (const pid of family) campaign.orphans += (await outlives(pid)) ? 1 : 0;
     }
     const family = descendantsOf(attempt.process.pid ?? -1);

@@ -1,12 +1,14 @@
 /**
  * The service with many runs and many watchers, while a real run trains: how long GetRun and ListRuns take, when an event
- * reaches a watcher, and what the watchers cost the training.
+ * reaches a watcher, and what watchers and callers cost the training.
  *
- *   npm run bench -- service [--runs 1000] [--events 1000000] [--watchers 200] [--steps 300]
+ *   npm run bench -- service [--runs 1000] [--events 1000000] [--watchers 200] [--blocks 12] [--seconds 15] [--batch 48]
  *
- * The clients are processes of their own, as they would be; all on this machine.
+ * One run trains; watchers and callers come and go in turns of `seconds`, so that a machine that changes its pace meanwhile
+ * changes it for both. They are processes of their own, as they would be, but all on this machine: what they use of its
+ * processors is told beside.
  */
-import { fork } from 'node:child_process';
+import { fork, type ChildProcess } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
@@ -17,50 +19,70 @@ import { connect, type RunsClient } from '../src/service/client/connect.js';
 import type { JournalLine } from '../src/service/journal/line.js';
 import type { Order } from '../src/service/order.js';
 import { kill } from '../test/runs/kill-run.js';
-import {
-  again,
-  listening,
-  processesOf,
-  serviceWorld,
-  startServiceProcess,
-  type World,
-} from '../test/service/support.js';
+import { listening, processesOf, serviceWorld, startServiceProcess, type World } from '../test/service/support.js';
 
 const argument = (name: string, fallback: number): number => {
   const at = process.argv.indexOf(`--${name}`);
   return at < 0 ? fallback : Number(process.argv[at + 1]);
 };
-const [runs, events, watchers, steps] = [
-  argument('runs', 1000),
-  argument('events', 1_000_000),
-  argument('watchers', 200),
-  argument('steps', 300),
-];
+const given = {
+  runs: argument('runs', 1000),
+  events: argument('events', 1_000_000),
+  watchers: argument('watchers', 200),
+  blocks: argument('blocks', 12),
+  seconds: argument('seconds', 15),
+  batch: argument('batch', 48),
+};
+const { runs, events, watchers, blocks, seconds, batch } = given;
 const WATCH_PROCESSES = 2;
-const LIVE = ['live-alone', 'live-watched'] as const;
+const LIVE = 'live';
+/** Of each turn, the beginning does not count: watchers come and read what they have missed. */
+const SETTLING_MS = 2000;
+const TICKS_PER_SECOND = 100;
 
-if (process.send !== undefined && process.env['WATCH'] !== undefined) await watchers200(process.env['WATCH']);
+/** What a process of watchers has seen. */
+interface Seen {
+  /** Milliseconds from the writing of an event to a watcher having it. */
+  readonly delays: number[];
+  readonly lost: number;
+  readonly events: number;
+}
+
+if (process.send !== undefined && process.env['WATCH'] !== undefined) await watchWhenTold(process.env['WATCH']);
 else await benchmark();
 
-/** The body of a process of watchers: sends what it has seen when the run has ended. */
-async function watchers200(text: string): Promise<void> {
-  const { address, id, count } = JSON.parse(text) as { address: string; id: string; count: number };
+/** The body of a process of watchers: "watch", "leave" and "tell" are what it is told. */
+async function watchWhenTold(text: string): Promise<void> {
+  const { address, count } = JSON.parse(text) as { address: string; count: number };
   const service = connect({ address });
-  const delays: number[] = [];
-  let lost = 0;
-  await Promise.all(
-    Array.from({ length: count }, async () => {
-      let last = 0;
-      for await (const event of service.watch(id)) {
-        // What was there before the watch began has no delay.
-        if (event.type === 'step') delays.push(Date.now() - event.time.getTime());
-        lost += event.seq - last - 1;
-        last = event.seq;
-      }
-    }),
-  );
-  service.close();
-  process.send?.({ delays, lost });
+  const last = new Array<number>(count).fill(0);
+  const seen = { delays: [] as number[], lost: 0, events: 0 };
+  let leave = new AbortController();
+  let watching: Promise<unknown> = Promise.resolve();
+  const watch = async (number: number): Promise<void> => {
+    const begun = Date.now() + SETTLING_MS;
+    for await (const event of service.watch(LIVE, { afterSeq: last[number], signal: leave.signal })) {
+      const delay = Date.now() - event.time.getTime();
+      if (event.time.getTime() > begun) seen.delays.push(delay);
+      seen.lost += event.seq - (last[number] ?? 0) - 1;
+      seen.events += 1;
+      last[number] = event.seq;
+    }
+  };
+  process.on('message', (told) => {
+    if (told === 'watch') {
+      leave = new AbortController();
+      watching = Promise.allSettled(last.map((_, number) => watch(number)));
+    } else if (told === 'leave') {
+      leave.abort();
+    } else {
+      void watching.then(() => {
+        service.close();
+        process.send?.(seen);
+        process.disconnect();
+      });
+    }
+  });
 }
 
 /** Finished runs as the service would have left them, `events` lines in all. */
@@ -110,6 +132,15 @@ function populate(world: World): void {
   }
 }
 
+/** One turn of the run that trains. */
+interface Block {
+  readonly watched: boolean;
+  readonly from: number;
+  readonly to: number;
+  /** Processor time of the service, in shares of one processor. */
+  readonly load: number;
+}
+
 async function benchmark(): Promise<void> {
   const world = serviceWorld();
   const address = `unix:${join(world.folder, 's')}`;
@@ -119,6 +150,7 @@ async function benchmark(): Promise<void> {
   populate(world);
   let started = performance.now();
   let child = startServiceProcess(world, 1);
+  const watching: ChildProcess[] = [];
   try {
     await listening(child);
     const indexing = (performance.now() - started) / 1000;
@@ -130,72 +162,108 @@ async function benchmark(): Promise<void> {
     const restart = (performance.now() - started) / 1000;
     log(`started again in ${restart.toFixed(1)} s`);
     const service = connect({ address });
-    const config = world.config({ max_steps: steps, save_steps: 'off', eval_steps: steps });
-    const seconds: Record<string, number> = {};
-    let figures: { get: number[]; list: number[] } = { get: [], list: [] };
-    let [delays, lost]: [number[], number] = [[], 0];
-    for (const id of LIVE) {
-      await again(() => service.create(config, { id }));
-      const watching = id === 'live-watched';
-      const processes = watching
-        ? Array.from({ length: WATCH_PROCESSES }, () => watchersOf(address, id, watchers / WATCH_PROCESSES))
-        : [];
-      const asking = ask(service, id, watching);
-      for await (const event of service.watch(id)) if (event.type === 'state') log(`${id}: ${event.state}`);
-      const asked = await asking;
-      if (watching) figures = asked;
-      const seen = await Promise.all(processes);
-      delays = seen.flatMap((part) => part.delays);
-      lost = seen.reduce((sum, part) => sum + part.lost, 0);
-      seconds[id] = medianStep((await service.get(id)).folder);
+    const config = world.config({ max_steps: 1_000_000, epochs: 1_000_000, save_steps: 'off', eval_steps: 1_000_000 });
+    const training = { ...config.training, batch_size: batch };
+    await service.create({ ...config, data: { ...config.data, train: manyPairs(world) }, training }, { id: LIVE });
+    for await (const event of service.watch(LIVE)) {
+      if (event.type === 'state') log(`the run is ${event.state}`);
+      if (event.type === 'step' && event.step > 10) break;
     }
+    watching.push(...Array.from({ length: WATCH_PROCESSES }, () => watchersAt(address, watchers / WATCH_PROCESSES)));
+    const asked: Asked = { get: [], list: [] };
+    const past: Block[] = [];
+    for (let number = 0; number < blocks; number++) {
+      const watched = number % 2 === 1;
+      const [from, used] = [Date.now() + SETTLING_MS, processorSeconds(child.pid)];
+      if (watched) for (const one of watching) one.send('watch');
+      await (watched ? ask(service, seconds, asked) : sleep(1000 * seconds));
+      const load = (processorSeconds(child.pid) - used) / seconds;
+      past.push({ watched, from, to: Date.now(), load });
+      for (const one of watching) one.send('leave');
+      log(`turn ${number + 1} of ${blocks}: ${watched ? 'watched' : 'alone'}, the service used ${percent(load)}`);
+    }
+    const used = watching.map(({ pid }) => processorSeconds(pid));
+    const seen = await Promise.all(watching.map((one) => heard(one)));
+    const steps = stepsOf(join(world.options.home, 'runs', LIVE, 'journal.jsonl'));
     service.close();
-    report({ indexing, restart, ...figures, delays, lost, seconds });
+    report({ indexing, restart, asked, past, seen, steps, watchersLoad: sum(used) / ((seconds * blocks) / 2) });
   } finally {
-    for (const id of LIVE) for (const pid of processesOf(world, id)) kill(pid);
+    for (const one of watching) kill(one.pid);
+    for (const pid of processesOf(world, LIVE)) kill(pid);
     kill(child.pid);
     world.remove();
   }
 }
 
-interface Seen {
-  readonly delays: number[];
-  readonly lost: number;
+/** Pairs enough for a batch of its own at every step. */
+function manyPairs(world: World): string {
+  const path = join(world.folder, 'many.jsonl');
+  const lines = readFileSync(world.data, 'utf8').trim().split('\n');
+  const more = Array.from({ length: 16 }, (_, i) => lines.map((line) => line.replaceAll('two', `two and ${i}`)));
+  writeFileSync(path, `${more.flat().join('\n')}\n`);
+  return path;
 }
 
-function watchersOf(address: string, id: string, count: number): Promise<Seen> {
-  const env = { ...process.env, WATCH: JSON.stringify({ address, id, count }) };
-  const child = fork(fileURLToPath(import.meta.url), [], { env, execArgv: ['--import', import.meta.resolve('tsx')] });
+function watchersAt(address: string, count: number): ChildProcess {
+  const env = { ...process.env, WATCH: JSON.stringify({ address, count }) };
+  return fork(fileURLToPath(import.meta.url), [], { env, execArgv: ['--import', import.meta.resolve('tsx')] });
+}
+
+function heard(watching: ChildProcess): Promise<Seen> {
   return new Promise((resolve, reject) => {
-    child.once('message', (seen) => resolve(seen as Seen));
-    child.once('exit', (code) => reject(new Error(`watchers ended with ${code}`)));
+    watching.once('message', (seen) => resolve(seen as Seen));
+    watching.once('exit', (code) => reject(new Error(`watchers ended with ${code}`)));
+    watching.send('tell');
   });
 }
 
-/** GetRun and ListRuns, in turn, twenty a second, until the run has ended. */
-async function ask(service: RunsClient, id: string, measure: boolean): Promise<{ get: number[]; list: number[] }> {
-  const get: number[] = [];
-  const list: number[] = [];
-  for (let state = 'PENDING'; !['SUCCEEDED', 'FAILED', 'CANCELLED'].includes(state);) {
+interface Asked {
+  readonly get: number[];
+  readonly list: number[];
+}
+
+/** GetRun and ListRuns, in turn, some twenty a second. */
+async function ask(service: RunsClient, forSeconds: number, { get, list }: Asked): Promise<void> {
+  for (const until = Date.now() + 1000 * forSeconds; Date.now() < until;) {
     const begun = performance.now();
-    ({ state } = await service.get(measure && get.length % 2 === 1 ? `kept-${get.length % runs}` : id));
-    if (measure && get.length % 2 === 1) state = 'RUNNING';
+    await service.get(get.length % 2 === 1 ? `kept-${get.length % runs}` : LIVE);
     get.push(performance.now() - begun);
+    await sleep(50);
     const asked = performance.now();
     for await (const _ of service.list({ labels: { batch: '3' } })) break; // a page of 100
     list.push(performance.now() - asked);
-    await sleep(100);
+    await sleep(50);
   }
-  return { get, list };
 }
 
-function medianStep(folder: string): number {
-  const lines = readFileSync(join(folder, 'metrics.jsonl'), 'utf8').trim().split('\n');
-  const seconds = lines.flatMap((line) => {
-    const { step_seconds: value } = JSON.parse(line) as { step_seconds?: number };
-    return value === undefined ? [] : [value];
-  });
-  return quantile(seconds.slice(10), 0.5);
+/** Processor time of a process so far, in seconds. */
+function processorSeconds(pid: number | undefined): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    .replace(/^.*\) /s, '')
+    .split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+}
+
+interface StepTime {
+  readonly at: number;
+  /** Since the step before it. */
+  readonly ms: number;
+}
+
+function stepsOf(journal: string): StepTime[] {
+  const lines = readFileSync(journal, 'utf8').trim().split('\n');
+  const at = lines
+    .map((line) => JSON.parse(line) as JournalLine)
+    .flatMap((line) => (line.type === 'step' ? [line.at] : []));
+  return at.slice(1).map((end, i) => ({ at: end, ms: end - (at[i] ?? end) }));
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}
+
+function percent(share: number): string {
+  return `${(100 * share).toFixed(1)} %`;
 }
 
 function quantile(values: readonly number[], share: number): number {
@@ -203,36 +271,56 @@ function quantile(values: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN;
 }
 
-interface Figures extends Seen {
+interface Figures {
   readonly indexing: number;
   readonly restart: number;
-  readonly get: number[];
-  readonly list: number[];
-  readonly seconds: Readonly<Record<string, number>>;
+  readonly asked: Asked;
+  readonly past: readonly Block[];
+  readonly seen: readonly Seen[];
+  readonly steps: readonly StepTime[];
+  /** In shares of one processor. */
+  readonly watchersLoad: number;
 }
 
-function report({ indexing, restart, get, list, delays, lost, seconds }: Figures): void {
+function report({ indexing, restart, asked, past, seen, steps, watchersLoad }: Figures): void {
   const row = (what: string, values: readonly number[], goal: string): string =>
     `| ${what} | ${values.length} | ${quantile(values, 0.5).toFixed(1)} ms | ${quantile(values, 0.99).toFixed(1)} ms | ${goal} |`;
-  const [alone = NaN, watched = NaN] = LIVE.map((id) => seconds[id]);
+  const timesOf = ({ from, to }: Block): number[] =>
+    steps.flatMap(({ at, ms }) => (at - ms >= from && at <= to ? [ms] : []));
+  const mean = (values: readonly number[]): number => sum(values) / values.length;
+  const [alone, watched] = [false, true].map((is) => past.filter((block) => block.watched === is)) as [
+    Block[],
+    Block[],
+  ];
+  const [without, withThem] = [alone.flatMap(timesOf), watched.flatMap(timesOf)];
+  const pairs = watched.map((block, i) => mean(timesOf(block)) / mean(timesOf(alone[i] as Block)) - 1);
+  const command = Object.entries(given).map(([name, value]) => `--${name} ${value}`);
   const text = `# Many runs, many watchers
 
-${runs} kept runs with ${events} events, ${watchers} watchers in ${WATCH_PROCESSES} processes on one run that trains (tiny Llama, ${steps} steps),
-${cpus().length} processors, ${cpus()[0]?.model ?? ''}. Made by \`npm run bench -- service --runs ${runs} --events ${events} --watchers ${watchers} --steps ${steps}\`.
+${runs} kept runs with ${events} events; one run trains (tiny Llama, ${batch} pairs a step), ${watchers} watchers in ${WATCH_PROCESSES} processes, GetRun and
+ListRuns 20 times a second; with them and without them in turns of ${seconds} s. ${cpus().length} processors, ${cpus()[0]?.model ?? ''}. Made by
+\`npm run bench -- service ${command.join(' ')}\`.
 
 | what | number | p50 | p99 | goal (p99) |
 | --- | --- | --- | --- | --- |
-${row('GetRun', get, '50 ms')}
-${row('ListRuns, a page of 100 by label', list, '50 ms')}
-${row('event, from its being written to a watcher having it', delays, '100 ms')}
+${row('GetRun', asked.get, '50 ms')}
+${row('ListRuns, a page of 100 by label', asked.list, '50 ms')}
+${row(
+  'event, from its being written to a watcher having it',
+  seen.flatMap(({ delays }) => delays),
+  '100 ms',
+)}
 
 | what | figure |
 | --- | --- |
-| events lost by watchers | ${lost} |
+| events that watchers got; lost or doubled | ${sum(seen.map((one) => one.events))}; ${sum(seen.map(({ lost }) => Math.abs(lost)))} |
 | index made from the folders | ${indexing.toFixed(1)} s |
 | started again with it | ${restart.toFixed(1)} s |
-| median step without watchers | ${(1000 * alone).toFixed(2)} ms |
-| median step with ${watchers} watchers | ${(1000 * watched).toFixed(2)} ms (${(100 * (watched / alone - 1)).toFixed(1)} %) |
+| step without watchers and callers, mean (median) | ${mean(without).toFixed(1)} ms (${quantile(without, 0.5).toFixed(1)}), ${without.length} steps |
+| step with ${watchers} watchers, mean (median) | ${mean(withThem).toFixed(1)} ms (${quantile(withThem, 0.5).toFixed(1)}), ${withThem.length} steps |
+| training slower by (goal 1 %) | ${percent(mean(withThem) / mean(without) - 1)}; turn by turn ${pairs.map(percent).join(', ')} |
+| of one processor, the service uses with and without | ${percent(mean(watched.map(({ load }) => load)))}, ${percent(mean(alone.map(({ load }) => load)))} |
+| of one processor, the watchers use | ${percent(watchersLoad)} |
 `;
   writeFileSync(join(fileURLToPath(new URL('.', import.meta.url)), 'results/service.md'), text);
   console.log(text);

@@ -20,6 +20,7 @@ export type RunsReason =
   | 'work_failed'
   | 'internal'
   | 'unavailable'
+  | 'slow_reader' // a stream that was not read for too long
   | TransportReason;
 
 /** A field of a request that was refused, as a path from the request: `spec.training.epochs`. */

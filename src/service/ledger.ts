@@ -2,6 +2,7 @@
 import { statSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { Event } from '../gen/mrpo/runs/v1/runs.js';
+import { createEventPages, type EventPages } from './event-pages.js';
 import { createEventsHub, type EventsHub } from './events-hub.js';
 import { isRunId, type RunHome, type ServiceHome } from './home.js';
 import { appendLine } from './journal/append.js';
@@ -16,6 +17,7 @@ import { openRunIndex, type IndexedRun, type RunIndex } from './store/run-index.
 export interface Ledger {
   readonly index: RunIndex;
   readonly hub: EventsHub;
+  readonly pages: EventPages;
   /** Keeps a new order. @returns undefined if the id is taken. */
   add(home: RunHome, order: Order, actor: string): Promise<IndexedRun | undefined>;
   /** Writes a line of the service and reads the journal up to it. */
@@ -32,17 +34,17 @@ export async function openLedger(home: ServiceHome): Promise<Ledger> {
   const index = openRunIndex(home.index);
   const hub = createEventsHub();
   const catchUp = (id: string): IndexedRun | undefined => {
-    for (;;) {
-      const run = index.find(id);
-      if (run === undefined) return undefined;
-      const { read, more } = readInto(index, home.run(id), run);
-      if (read.seq > run.seq) hub.announce(id);
-      if (!more) return read;
-    }
+    const known = index.find(id);
+    if (known === undefined) return undefined;
+    let [run, more] = [known, true];
+    while (more) ({ read: run, more } = readInto(index, home.run(id), run));
+    if (run.seq > known.seq) hub.announce(id);
+    return run;
   };
   const ledger: Ledger = {
     index,
     hub,
+    pages: createEventPages(index),
     catchUp,
     async add(runHome, order, actor) {
       if (!(await writeOrder(runHome, order))) return undefined;

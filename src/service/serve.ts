@@ -17,7 +17,8 @@ import { createGate } from './queue/gate.js';
 import type { BackendSlots } from './queue/slots.js';
 import { createGuard } from './rpc/guard.js';
 import { runServiceHandlers } from './rpc/handlers.js';
-import { startServer, type ServerTls } from './rpc/server.js';
+import { PATIENCE, type Patience } from './rpc/patience.js';
+import { startServer, type RunningServer, type ServerTls } from './rpc/server.js';
 import { createTelemetry } from './telemetry.js';
 
 /** Where the service keeps things, listens and runs. */
@@ -36,6 +37,7 @@ export interface ServeOptions {
   /** Folders that paths of a spec may lie in. The first one is what relative paths are relative to. */
   readonly roots: readonly string[];
   readonly limits?: Partial<Limits> | undefined;
+  readonly patience?: Partial<Patience> | undefined;
   readonly allowModules?: boolean | undefined;
   /** Of the processes of runs. Default: the process's own. */
   readonly env?: NodeJS.ProcessEnv | undefined;
@@ -95,7 +97,15 @@ export async function startService(options: ServeOptions): Promise<RunsService> 
   };
   const callerOf = callerFrom(tokens);
   const onDefect = (error: Error, method: string): void => onLog(`${method}: ${error.stack ?? error.message}`);
-  const guard = createGuard({ callerOf, audit, onDefect });
+  const patience = { ...PATIENCE, ...options.patience };
+  const servers: RunningServer[] = [];
+  const guard = createGuard({
+    callerOf,
+    audit,
+    onDefect,
+    slowReaderMs: patience.slowReaderMs,
+    onStuck: (peer) => servers.forEach((server) => server.end(peer)),
+  });
   const close = async (graceMs: number): Promise<void> => {
     await conductor.stop(graceMs);
     await audit.close();
@@ -104,15 +114,16 @@ export async function startService(options: ServeOptions): Promise<RunsService> 
   };
   try {
     const handlers = runServiceHandlers(service, guard);
-    const server = await startServer({ address: options.address, tls: options.tls, handlers, callerOf });
-    const inner =
-      options.inner === undefined ? undefined : await startServer({ address: options.inner, handlers, callerOf });
+    const shared = { handlers, callerOf, patience };
+    const server = await startServer({ address: options.address, tls: options.tls, ...shared });
+    servers.push(server);
+    if (options.inner !== undefined) servers.push(await startServer({ address: options.inner, ...shared }));
     return {
       address: server.address,
       service,
       metrics: () => telemetry.text({ index: ledger.index, conductor, backends }),
       async stop() {
-        await Promise.all([server.stop(CALLS_GRACE_MS), inner?.stop(CALLS_GRACE_MS)]);
+        await Promise.all(servers.map((one) => one.stop(CALLS_GRACE_MS)));
         await close(RUNS_GRACE_MS);
       },
     };

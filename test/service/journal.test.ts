@@ -4,14 +4,13 @@ import { mkdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { loadConfig } from '../../src/config/index.js';
 import { Event } from '../../src/gen/mrpo/runs/v1/runs.js';
 import { serviceHome, type ServiceHome } from '../../src/service/home.js';
 import { appendLine, openJournal } from '../../src/service/journal/append.js';
 import { fold, isWaiting, NEW_RUN, type RunView } from '../../src/service/journal/fold.js';
 import type { NewLine } from '../../src/service/journal/line.js';
 import { openLedger, type Ledger } from '../../src/service/ledger.js';
-import type { Order } from '../../src/service/order.js';
+import { anOrder } from './an-order.js';
 
 const after = (...lines: NewLine[]): RunView =>
   lines.reduce((view, line, i) => fold(view, { at: 1000 + i, ...line }), NEW_RUN);
@@ -87,15 +86,9 @@ describe('the ledger', () => {
   });
   afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-  const order = (id: string): Order => {
-    const spec = { policy: { model: '/m' }, data: { train: '/d.jsonl' } };
-    const { config, hash } = loadConfig({ object: spec, env: {} });
-    const by = { tenant: 'a', createdBy: 'ci', labels: { team: 'x' }, priority: 0 };
-    return { format: 1, id, createdAt: Date.now(), specHash: hash, spec, resolved: config, ...by };
-  };
   const add = async (ledger: Ledger, id: string): Promise<void> => {
     await mkdir(home.run(id).path, { recursive: true });
-    await ledger.add(home.run(id), order(id), 'ci');
+    await ledger.add(home.run(id), anOrder(id), 'ci');
   };
   const events = (ledger: Ledger, id: string): Event[] => {
     const { number } = ledger.index.find(id) ?? { number: -1 };
@@ -145,7 +138,7 @@ describe('the ledger', () => {
 
   it('finishes an order whose first line was not written, and forgets a run whose folder is gone', async () => {
     await mkdir(home.run('a').path, { recursive: true });
-    writeFileSync(home.run('a').order, JSON.stringify(order('a')));
+    writeFileSync(home.run('a').order, JSON.stringify(anOrder('a')));
     const ledger = await openLedger(home);
     expect(ledger.index.find('a')).toMatchObject({ seq: 1, view: { state: 'PENDING' } });
     ledger.close();

@@ -55,6 +55,6 @@ export async function* watch(
   }
 }
 
-/** The service has gone, or its connection: it may come back. */
+/** The service has gone, or its connection, or it waits for no reader as slow as this one was: it may be asked again. */
 const isAway = (thrown: unknown): boolean =>
-  thrown instanceof RunsFault && (thrown.reason === 'unreachable' || thrown.reason === 'unavailable');
+  thrown instanceof RunsFault && ['unreachable', 'unavailable', 'slow_reader'].includes(thrown.reason);

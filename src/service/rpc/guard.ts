@@ -2,7 +2,7 @@
  * Around every method: who calls is known and may, the request is decoded here, whatever is thrown becomes a status with
  * a reason, and one line of the audit log says how the call ended.
  */
-import { once, type EventEmitter } from 'node:events';
+import type { EventEmitter } from 'node:events';
 import type {
   handleClientStreamingCall,
   handleServerStreamingCall,
@@ -31,6 +31,10 @@ export interface GuardOptions {
   readonly callerOf: (metadata: Metadata) => Caller | undefined;
   readonly audit: AuditLog;
   readonly onDefect: (error: Error, method: string) => void;
+  /** For one message of a stream to be read, in milliseconds. */
+  readonly slowReaderMs: number;
+  /** Hears of a caller ("host:port") who does not even take the news that his call has ended. */
+  readonly onStuck: (peer: string) => void;
 }
 
 /** One method of the service, as the guard needs it. */
@@ -49,7 +53,7 @@ export interface Guard {
     method: Method<Request>,
     answer: (request: Request, context: Context) => Promise<Response> | Response,
   ): handleUnaryCall<Buffer, Response>;
-  /** What the generator gives is sent as fast as the caller reads. */
+  /** The generator is asked for the next message when the caller has taken the one before. */
   serverStream<Request, Response>(
     method: Method<Request>,
     answers: (request: Request, context: Context) => AsyncIterable<Response>,
@@ -64,7 +68,7 @@ type AnyCall =
   ServerUnaryCall<Buffer, unknown> | ServerWritableStream<Buffer, unknown> | ServerReadableStream<Buffer, unknown>;
 
 /** A guard that lets in whom `callerOf` knows. */
-export function createGuard({ callerOf, audit, onDefect }: GuardOptions): Guard {
+export function createGuard({ callerOf, audit, onDefect, slowReaderMs, onStuck }: GuardOptions): Guard {
   const run = async <Response>(
     { name, role }: Method<unknown>,
     call: AnyCall,
@@ -106,11 +110,17 @@ export function createGuard({ callerOf, audit, onDefect }: GuardOptions): Guard 
       run(method, call, async (context) => {
         for await (const response of answers(decoded(method, call.request), context)) {
           if (context.signal.aborted) return;
-          if (!call.write(response)) await drained(call, context.signal);
+          await written(call, response, context.signal, slowReaderMs);
         }
       }).then(
         () => call.end(),
-        (fault: RunsFault) => void call.emit('error', statusOf(fault)),
+        (fault: RunsFault) => {
+          const peer = call.getPeer();
+          call.emit('error', statusOf(fault));
+          if (fault.reason !== 'slow_reader') return;
+          const stuck = setTimeout(() => onStuck(peer), slowReaderMs).unref();
+          (call as EventEmitter).once('finish', () => clearTimeout(stuck)).once('cancelled', () => clearTimeout(stuck));
+        },
       );
     },
     clientStream: (method, answer) => (call, callback) => {
@@ -137,10 +147,32 @@ function decoded<Request>({ name, decode }: Method<Request>, bytes: Buffer): Req
   }
 }
 
-/** A reader who is slow is waited for; nothing piles up here. */
-async function drained(call: ServerWritableStream<Buffer, unknown>, signal: AbortSignal): Promise<void> {
-  await once(call, 'drain', { signal }).catch(() => undefined);
+/** One message is on its way at a time: a reader who is slow is waited for, within limits, and nothing piles up here. */
+function written<Response>(
+  call: ServerWritableStream<Buffer, Response>,
+  response: Response,
+  signal: AbortSignal,
+  patienceMs: number,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = setTimeout(() => {
+      signal.removeEventListener('abort', done);
+      reject(tooSlow(patienceMs));
+    }, patienceMs);
+    signal.addEventListener('abort', done, { once: true });
+    call.write(response, done);
+  });
 }
+
+const tooSlow = (patienceMs: number): RunsFault =>
+  new RunsFault('slow_reader', `the caller has read nothing for ${patienceMs / 1000} s`, {
+    hint: 'Call again; a watch goes on behind the last event seen (after_seq).',
+  });
 
 /** The fault for a caller who is not known. */
 export const unauthenticated = (): RunsFault =>

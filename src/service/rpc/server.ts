@@ -16,8 +16,11 @@ import { MrpoError } from '../../core/errors.js';
 import { parseAddress, type Address } from '../../rpc/address.js';
 import { MAX_MESSAGE_BYTES } from '../../rpc/channel.js';
 import type { Caller } from '../access/tokens.js';
+import { RunsFault } from '../fault.js';
 import { SERVICE_NAME } from '../protocol/schema.js';
+import { createDoorkeeper, type Doorkeeper } from './doorkeeper.js';
 import { RUN_SERVICE } from './handlers.js';
+import type { Patience } from './patience.js';
 import { runsReflection } from './reflection.js';
 import { unauthenticated } from './guard.js';
 import { statusOf } from './status.js';
@@ -36,12 +39,15 @@ export interface ServerConfig {
   readonly tls?: ServerTls | undefined;
   readonly handlers: UntypedServiceImplementation;
   readonly callerOf: (metadata: Metadata) => Caller | undefined;
+  readonly patience: Patience;
 }
 
 /** A server that listens. */
 export interface RunningServer {
   /** Where it listens, with the port that it was given. */
   readonly address: string;
+  /** Ends the connection of a caller ("host:port") with all its calls. */
+  end(peer: string): void;
   /** Says that it is not serving, and ends open calls after `graceMs`. */
   stop(graceMs: number): Promise<void>;
 }
@@ -57,38 +63,70 @@ const OPTIONS: ServerOptions = {
 };
 
 /** Listens and serves. @throws MrpoError `usage` for an address that cannot be listened on. */
-export async function startServer({ address: asked, tls, handlers, callerOf }: ServerConfig): Promise<RunningServer> {
+export async function startServer({ address: asked, ...config }: ServerConfig): Promise<RunningServer> {
+  const { tls, handlers, callerOf, patience } = config;
   const address = parseAddress(asked);
   if (address.kind === 'unix') await clearStaleSocket(address.target);
-  const server = new Server({ ...OPTIONS, interceptors: [doorOf(callerOf)] });
+  let keeper: Doorkeeper | undefined;
+  const door = doorOf(callerOf, patience.nextMessageMs, (peer) => keeper?.admit(peer));
+  const server = new Server({ ...OPTIONS, interceptors: [door] });
   server.addService(RUN_SERVICE, handlers);
   const health = new HealthImplementation({ '': 'SERVING', [SERVICE_NAME]: 'SERVING' });
   health.addToServer(server);
   runsReflection().addToServer(server);
   const port = await bind(server, address, credentialsOf(tls));
+  // A socket file is for this machine alone, and its callers have no names.
+  if (address.kind !== 'unix') keeper = createDoorkeeper(port, patience.firstCallMs);
   return {
     address: address.kind === 'unix' ? address.target : asked.replace(/:\d+$/, `:${port}`),
+    end: (peer) => keeper?.end(peer),
     async stop(graceMs) {
       for (const name of ['', SERVICE_NAME]) health.setStatus(name, 'NOT_SERVING');
       const ended = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
       const timer = setTimeout(() => server.forceShutdown(), graceMs);
       await ended.finally(() => clearTimeout(timer));
+      keeper?.close();
     },
   };
 }
 
-/** Denies every call of every service without a token that is known. */
-function doorOf(callerOf: ServerConfig['callerOf']): ServerInterceptor {
+/**
+ * Denies every call of every service without a token that is known, and ends one whose request has begun and does not go
+ * on: no method waits for a caller for ever.
+ */
+function doorOf(
+  callerOf: ServerConfig['callerOf'],
+  nextMessageMs: number,
+  onAdmitted: (peer: string) => void,
+): ServerInterceptor {
   return (_, call) => {
+    const timer = setTimeout(() => call.sendStatus(statusOf(silent(nextMessageMs)) as never), nextMessageMs).unref();
     const listener = new ServerListenerBuilder()
       .withOnReceiveMetadata((metadata, next) => {
-        if (callerOf(metadata) === undefined) call.sendStatus(statusOf(unauthenticated()) as never);
-        else next(metadata);
+        if (callerOf(metadata) !== undefined) {
+          onAdmitted(call.getPeer());
+          next(metadata);
+          return;
+        }
+        clearTimeout(timer);
+        call.sendStatus(statusOf(unauthenticated()) as never);
       })
+      .withOnReceiveMessage((message, next) => {
+        timer.refresh();
+        next(message);
+      })
+      .withOnReceiveHalfClose((next) => {
+        clearTimeout(timer);
+        next();
+      })
+      .withOnCancel(() => clearTimeout(timer))
       .build();
     return new ServerInterceptingCall(call, new ResponderBuilder().withStart((next) => next(listener)).build());
   };
 }
+
+const silent = (patienceMs: number): RunsFault =>
+  new RunsFault('request_invalid', `the request has not gone on for ${patienceMs / 1000} s`);
 
 function bind(server: Server, address: Address, credentials: ServerCredentials): Promise<number> {
   return new Promise((resolve, reject) => {

@@ -22,6 +22,7 @@ const CODES: Readonly<Partial<Record<RunsReason, status>>> = {
   quota: status.RESOURCE_EXHAUSTED,
   work_failed: status.ABORTED,
   unavailable: status.UNAVAILABLE,
+  slow_reader: status.UNAVAILABLE,
 };
 
 /** A trailer travels in headers, which have 8 KiB in all; a text travels twice, three bytes for each sign beyond ASCII. */

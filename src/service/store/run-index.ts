@@ -33,8 +33,6 @@ export interface RunIndex {
   /** A run that the index does not know yet. */
   add(order: Order, view: RunView): IndexedRun;
   find(id: string): IndexedRun | undefined;
-  /** State of a run by its number. */
-  head(run: number): { readonly state: RunState } | undefined;
   ids(): readonly string[];
   /** Runs in any of these states, oldest first. */
   inStates(states: readonly RunState[]): readonly IndexedRun[];
@@ -51,6 +49,9 @@ export interface RunIndex {
   remove(run: IndexedRun): void;
   close(): void;
 }
+
+/** Runs that are kept at hand, those last asked for or changed: what happens to them is not read back for every event. */
+const MOST_AT_HAND = 2000;
 
 interface RunRow {
   readonly number: number;
@@ -69,31 +70,41 @@ export function openRunIndex(path: string): RunIndex {
   const update = database.prepare('UPDATE runs SET state = ?, view_json = ?, seq = ?, cursor = ? WHERE number = ?');
   const byId = database.prepare(`SELECT ${COLUMNS} FROM runs WHERE id = ?`);
   const eventsAfter = database.prepare('SELECT message FROM events WHERE id > ? AND id < ? ORDER BY id LIMIT ?');
-  const stateOf = database.prepare('SELECT state FROM runs WHERE number = ?');
   const removeEvents = database.prepare('DELETE FROM events WHERE id > ? AND id < ?');
+  const atHand = new Map<string, IndexedRun>();
+  const keep = (run: IndexedRun): IndexedRun => {
+    const { id } = run.order;
+    atHand.delete(id);
+    atHand.set(id, run);
+    const [oldest] = atHand.keys();
+    if (atHand.size > MOST_AT_HAND && oldest !== undefined) atHand.delete(oldest);
+    return run;
+  };
+  const find = (id: string): IndexedRun | undefined => {
+    const known = atHand.get(id);
+    if (known !== undefined) return keep(known);
+    const row = byId.get(id) as RunRow | undefined;
+    return row && keep(runOf(row));
+  };
+  const findAll = (query: string, values: readonly (string | number)[]): IndexedRun[] =>
+    (database.prepare(`SELECT id FROM runs ${query}`).all(values) as { id: string }[]).flatMap(
+      ({ id }) => find(id) ?? [],
+    );
   return {
-    add: (order, view) => inTransaction(database, () => addRun(database, order, view)),
-    find(id) {
-      const row = byId.get(id) as RunRow | undefined;
-      return row && runOf(row);
-    },
-    head: (run) => stateOf.get(run) as { state: RunState } | undefined,
+    add: (order, view) => keep(inTransaction(database, () => addRun(database, order, view))),
+    find,
     ids: () => (database.prepare('SELECT id FROM runs').all() as { id: string }[]).map(({ id }) => id),
     inStates(states) {
       const { where, values } = filterOf({ states });
-      return (database.prepare(`SELECT ${COLUMNS} FROM runs ${where} ORDER BY number`).all(values) as RunRow[]).map(
-        runOf,
-      );
+      return findAll(`${where} ORDER BY number`, values);
     },
     list(filter, limit, before) {
       const { where, values } = filterOf(filter);
       const total = database.prepare(`SELECT count(*) AS n FROM runs ${where}`).get(values) as { n: number };
       const page = filterOf({ ...filter, before });
-      const rows = database
-        .prepare(`SELECT ${COLUMNS} FROM runs ${page.where} ORDER BY number DESC LIMIT ?`)
-        .all([...page.values, limit + 1]) as RunRow[];
-      const runs = rows.slice(0, limit).map(runOf);
-      return { runs, total: total.n, next: rows.length > limit ? runs.at(-1)?.number : undefined };
+      const found = findAll(`${page.where} ORDER BY number DESC LIMIT ?`, [...page.values, limit + 1]);
+      const runs = found.slice(0, limit);
+      return { runs, total: total.n, next: found.length > limit ? runs.at(-1)?.number : undefined };
     },
     count(state, tenant) {
       const { where, values } = filterOf({ states: [state], tenant });
@@ -106,7 +117,7 @@ export function openRunIndex(path: string): RunIndex {
         events.forEach((message, i) => insertEvent.run(eventId(run.number, run.seq + i + 1), message));
         update.run(view.state, JSON.stringify(view), seq, cursor, run.number);
       });
-      return { ...run, view, seq, cursor };
+      return keep({ ...run, view, seq, cursor });
     },
     events(run, afterSeq, limit) {
       const rows = eventsAfter.all([eventId(run, afterSeq), eventId(run + 1, 0), limit]) as { message: ArrayBuffer }[];
@@ -117,12 +128,14 @@ export function openRunIndex(path: string): RunIndex {
         removeEvents.run(eventId(run.number, 0), eventId(run.number + 1, 0));
         update.run(view.state, JSON.stringify(view), 0, 0, run.number);
       });
+      keep({ ...run, view, seq: 0, cursor: 0 });
     },
     remove(run) {
       inTransaction(database, () => {
         removeEvents.run(eventId(run.number, 0), eventId(run.number + 1, 0));
         database.prepare('DELETE FROM runs WHERE number = ?').run(run.number);
       });
+      atHand.delete(run.order.id);
     },
     close: () => void database.close(),
   };

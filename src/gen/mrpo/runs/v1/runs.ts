@@ -62,6 +62,8 @@ export const ErrorReason = {
   ERROR_REASON_INTERNAL: 15,
   /** ERROR_REASON_UNAVAILABLE - the service is about to stop */
   ERROR_REASON_UNAVAILABLE: 16,
+  /** ERROR_REASON_SLOW_READER - a stream that was not read for too long: call again, behind the last event seen */
+  ERROR_REASON_SLOW_READER: 17,
 } as const;
 
 export type ErrorReason = typeof ErrorReason[keyof typeof ErrorReason];
@@ -84,6 +86,7 @@ export namespace ErrorReason {
   export type ERROR_REASON_WORK_FAILED = typeof ErrorReason.ERROR_REASON_WORK_FAILED;
   export type ERROR_REASON_INTERNAL = typeof ErrorReason.ERROR_REASON_INTERNAL;
   export type ERROR_REASON_UNAVAILABLE = typeof ErrorReason.ERROR_REASON_UNAVAILABLE;
+  export type ERROR_REASON_SLOW_READER = typeof ErrorReason.ERROR_REASON_SLOW_READER;
 }
 
 export const RunState = {

@@ -20,8 +20,11 @@ export function makeScratchFolder(parent: string, prefix: string): string {
   return path;
 }
 
-/** Removes the scratch folders `PREFIX-XXXXXX` in `parent` whose owner has ended. Never throws. */
-export function sweepScratchFolders(parent: string, prefix: string): void {
+/**
+ * Removes the scratch folders `PREFIX-XXXXXX` in `parent` whose owner has ended. Never throws.
+ * @param options.alone The caller alone may write in `parent` and has no scratch folder there: each was left behind.
+ */
+export function sweepScratchFolders(parent: string, prefix: string, { alone = false } = {}): void {
   let names: readonly string[] = [];
   try {
     names = readdirSync(parent).filter((name) => name.startsWith(`${prefix}-`) && /^\w{6}$/.test(name.slice(-6)));
@@ -30,7 +33,7 @@ export function sweepScratchFolders(parent: string, prefix: string): void {
   }
   for (const name of names) {
     const path = join(parent, name);
-    if (name.length !== prefix.length + 7 || !isAbandoned(path)) continue;
+    if (name.length !== prefix.length + 7 || !(alone || isAbandoned(path))) continue;
     try {
       rmSync(path, { recursive: true, force: true });
     } catch {
@@ -43,15 +46,14 @@ function isAbandoned(path: string): boolean {
   try {
     return hasEnded(JSON.parse(readFileSync(join(path, OWNER_FILE), 'utf8')) as ProcessOwner);
   } catch {
-    return isEmptyAndOld(path);
+    return isOld(path);
   }
 }
 
-/** Killed between making the folder and naming its owner: nothing else is in it. */
-function isEmptyAndOld(path: string): boolean {
+/** Without an owner for so long: its process was killed before it named itself, or while it removed what was in it. */
+function isOld(path: string): boolean {
   try {
-    const content = readdirSync(path).filter((name) => name !== OWNER_FILE);
-    return content.length === 0 && Date.now() - statSync(path).mtimeMs > NAMING_MS;
+    return Date.now() - statSync(path).mtimeMs > NAMING_MS;
   } catch {
     return false;
   }

@@ -150,9 +150,9 @@ export async function setAsideBehind(folder: RunFolder, last: Checkpoint | undef
   }
 }
 
-/** Removes what writers that were killed have left. */
+/** Removes what writers that were killed have left. The caller holds the run's lock, so nobody writes. */
 export function sweepCheckpoints(folder: RunFolder): void {
-  sweepScratchFolders(folder.file('checkpoints'), SCRATCH);
+  sweepScratchFolders(folder.file('checkpoints'), SCRATCH, { alone: true });
 }
 
 type FileFacts = Manifest['files'][string];

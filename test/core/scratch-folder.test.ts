@@ -52,13 +52,27 @@ it('tells a process id that is used again, a restart of the machine and another 
   );
 });
 
-it('removes one whose process was killed before it could name itself', () => {
+it('removes one whose process was killed before it could name itself, or in the middle of removing it', () => {
   const parent = temporaryFolder();
-  const [old, fresh] = [join(parent, 'mrpo-aaaaaa'), join(parent, 'mrpo-bbbbbb')];
-  for (const path of [old, fresh]) mkdirSync(path);
-  utimesSync(old, 1, 1);
+  const [old, half, fresh] = ['aaaaaa', 'bbbbbb', 'cccccc'].map((name) => join(parent, `mrpo-${name}`)) as [
+    string,
+    string,
+    string,
+  ];
+  for (const path of [old, half, fresh]) mkdirSync(path);
+  writeFileSync(join(half, 'content'), '');
+  for (const path of [old, half]) utimesSync(path, 1, 1);
   sweepScratchFolders(parent, 'mrpo');
-  expect([existsSync(old), existsSync(fresh)]).toEqual([false, true]);
+  expect([old, half, fresh].map((path) => existsSync(path))).toEqual([false, false, true]);
+});
+
+it('removes every one where nobody else can be at work', () => {
+  const parent = temporaryFolder();
+  const path = makeScratchFolder(parent, 'mrpo');
+  sweepScratchFolders(parent, 'mrpo');
+  expect(existsSync(path)).toBe(true);
+  sweepScratchFolders(parent, 'mrpo', { alone: true });
+  expect(existsSync(path)).toBe(false);
 });
 
 it.runIf(process.platform === 'linux')(

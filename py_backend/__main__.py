@@ -17,6 +17,7 @@ from typing import Any
 
 from .devices import DeviceRefused, pick_device
 from .parent import die_with_parent
+from .rpc.holders import GRACE_S as CLIENT_GRACE_S
 from .rpc.security import AddressRefused, TlsFiles, check_access
 
 GRACE_S = 5.0
@@ -42,8 +43,17 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--roots", nargs="+", default=[], metavar="DIR", help="read and write models only below these")
     parser.add_argument("--threads", type=int, default=0, metavar="N", help="CPU threads of torch; 0 = its own choice")
     parser.add_argument("--device", default="", help="auto, cpu, cuda or cuda:1; default: MRPO_DEVICE, else auto")
+    parser.add_argument(
+        "--client-grace",
+        type=float,
+        default=CLIENT_GRACE_S,
+        metavar="SECONDS",
+        help="how long the models of a client that has gone are kept; default: %(default)g",
+    )
     parser.add_argument("--with-parent", action="store_true", help="end when the process that started this one ends")
     parsed = parser.parse_args(argv)
+    if not parsed.client_grace > 0:
+        parser.error(f"--client-grace: expected a number of seconds above 0, got {parsed.client_grace:g}")
     if (parsed.tls_cert is None) != (parsed.tls_key is None):
         parser.error("--tls-cert and --tls-key go together")
     if parsed.tls_client_ca is not None and parsed.tls_cert is None:
@@ -68,7 +78,10 @@ async def serve(options: argparse.Namespace, ready: int) -> None:
 
     threads = set_threads(options.threads)
     roots, device = Roots.of(options.roots), pick_device(options.device)
-    server = await start_server(ServerConfig(address=options.address, roots=roots, device=device, **access(options)))
+    config = ServerConfig(
+        address=options.address, roots=roots, device=device, grace_s=options.client_grace, **access(options)
+    )
+    server = await start_server(config)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

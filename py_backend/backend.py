@@ -88,9 +88,11 @@ class Backend:
             engine,
             TextEncoder(loaded.tokenizer, embeddings(loaded)),
         )
+        facts = LoadedModel.of(held.handle, loaded, identity, engine)
+        held.memory_bytes = facts.memory_bytes
         self.registry.add_model(held)
         log.info("loaded %s as %s (%s, layout %s)", spec.source, held.handle, identity.numeric_path, engine.layout)
-        return LoadedModel.of(held.handle, loaded, identity, engine)
+        return facts
 
     def unload(self, handle: str) -> None:
         """Frees a model with its row sets and its trainer. An unknown handle is no error."""

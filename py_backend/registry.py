@@ -19,7 +19,8 @@ from .training.trainer import Trainer
 
 @dataclass(slots=True)
 class HeldModel:
-    """policy stays after its trainer was closed, so that it can be scored and exported."""
+    """policy stays after its trainer was closed, so that it can be scored and exported. memory_bytes: of the weights,
+    as they were loaded."""
 
     handle: str
     loaded: Loaded
@@ -28,6 +29,7 @@ class HeldModel:
     encoder: TextEncoder
     policy: Policy | None = None
     trainer: str | None = None
+    memory_bytes: int = 0
 
 
 @dataclass(slots=True)
@@ -76,6 +78,17 @@ class Registry:
     def model(self, handle: str) -> HeldModel:
         """The model of a handle. Raises UNKNOWN_HANDLE."""
         return self._models.get(handle) or _unknown("model", handle)
+
+    def models(self) -> list[HeldModel]:
+        """All of them, oldest first."""
+        return list(self._models.values())
+
+    def model_of(self, handle: str) -> str:
+        """The handle of the model that a model, row set or trainer belongs to; empty for an unknown one."""
+        if handle in self._models:
+            return handle
+        belonging = self._row_sets.get(handle) or self._trainers.get(handle)
+        return "" if belonging is None else belonging.model_handle
 
     def drop_model(self, handle: str) -> None:
         """With its row sets and its trainer. An unknown handle is fine."""

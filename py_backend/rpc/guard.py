@@ -16,6 +16,7 @@ import grpc
 
 from ..faults import Fault
 from .device_thread import JobFailed, described
+from .holders import Holders
 from .status import DETAILS_KEY, code_of, short, status_bytes
 
 NOT_OURS = (asyncio.CancelledError, GeneratorExit, grpc.aio.AbortError)
@@ -29,10 +30,12 @@ class Malformed(Exception):
 
 
 class Guard(grpc.aio.ServerInterceptor):
-    """admitted: called with the peer of every call that has got this far, as gRPC names it."""
+    """admitted: called with the peer of every call that has got this far, as gRPC names it. holders: hear of every
+    call."""
 
-    def __init__(self, admitted: Callable[[str], None]) -> None:
+    def __init__(self, admitted: Callable[[str], None], holders: Holders) -> None:
         self._admitted = admitted
+        self._holders = holders
 
     async def intercept_service(
         self,
@@ -41,10 +44,12 @@ class Guard(grpc.aio.ServerInterceptor):
     ) -> grpc.RpcMethodHandler:
         """Wraps the handler of the called method; an unknown method stays unknown."""
         handler = await continuation(details)
-        return handler and guarded(details.method.rpartition("/")[2], handler, self._admitted)
+        return handler and guarded(details.method.rpartition("/")[2], handler, self._admitted, self._holders)
 
 
-def guarded(name: str, handler: grpc.RpcMethodHandler, admitted: Callable[[str], None]) -> grpc.RpcMethodHandler:
+def guarded(
+    name: str, handler: grpc.RpcMethodHandler, admitted: Callable[[str], None], holders: Holders
+) -> grpc.RpcMethodHandler:
     """A handler of the same shape that gets bytes."""
     kind = f"{'stream' if handler.request_streaming else 'unary'}_{'stream' if handler.response_streaming else 'unary'}"
     function = getattr(handler, kind)
@@ -55,17 +60,23 @@ def guarded(name: str, handler: grpc.RpcMethodHandler, admitted: Callable[[str],
         except Exception as error:  # noqa: BLE001 - protobuf's own classes differ between its implementations
             raise Malformed(f"{name}: {len(raw)} bytes that are not the message this method takes") from error
 
-    async def decoded(requests: AsyncIterator[bytes]) -> AsyncIterator[Any]:
-        async for raw in requests:
-            yield decode(raw)
+    def seen(raw: bytes, see: Callable[[Any], None]) -> Any:
+        request = decode(raw)
+        see(request)
+        return request
 
-    def arrive(request: Any, context: grpc.aio.ServicerContext) -> Any:
+    async def all_seen(requests: AsyncIterator[bytes], see: Callable[[Any], None]) -> AsyncIterator[Any]:
+        async for raw in requests:
+            yield seen(raw, see)
+
+    def arrive(request: Any, context: grpc.aio.ServicerContext, see: Callable[[Any], None]) -> Any:
         admitted(context.peer())
-        return decoded(request) if handler.request_streaming else decode(request)
+        return all_seen(request, see) if handler.request_streaming else seen(request, see)
 
     async def answer(request: Any, context: grpc.aio.ServicerContext) -> Any:
         try:
-            return await function(arrive(request, context), context)
+            with holders.call(context) as see:
+                return await function(arrive(request, context, see), context)
         except NOT_OURS:
             raise
         except BaseException as error:  # noqa: BLE001 - every call is answered
@@ -73,8 +84,9 @@ def guarded(name: str, handler: grpc.RpcMethodHandler, admitted: Callable[[str],
 
     async def answers(request: Any, context: grpc.aio.ServicerContext) -> AsyncIterator[Any]:
         try:
-            async for response in function(arrive(request, context), context):
-                yield response
+            with holders.call(context) as see:
+                async for response in function(arrive(request, context, see), context):
+                    yield response
         except NOT_OURS:
             raise
         except BaseException as error:  # noqa: BLE001 - every call is answered

@@ -6,6 +6,7 @@ import asyncio
 import errno
 import os
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ from .device_thread import DeviceThread
 from .doorkeeper import Doorkeeper, room_for_connections
 from .grpc_service import SERVICE, service_handler
 from .guard import Guard
+from .holders import GRACE_S, Holders
 from .security import AddressRefused, TlsFiles, TokenInterceptor, check_access, is_loopback
 from .servicer import BackendServicer
 from .wire import MAX_MESSAGE_BYTES
@@ -52,7 +54,7 @@ KEEPALIVE = [
 class ServerConfig:
     """address: unix:/path or host:port (port 0 = any free one). token: None = everyone who can connect may call. tls:
     None = plain text. insecure: other machines may call without token and certificate. device: None = `pick_device`'s
-    own choice."""
+    own choice. grace_s: how long what a client holds is kept when the client has gone."""
 
     address: str
     token: str | None = None
@@ -60,25 +62,31 @@ class ServerConfig:
     insecure: bool = False
     roots: Roots = field(default_factory=Roots)
     device: torch.device | None = None
+    grace_s: float = GRACE_S
 
 
 class RunningServer:
     """address: where it listens, with the port that was given."""
 
     def __init__(
-        self, server: grpc.aio.Server, address: str, servicer: health.aio.HealthServicer, doorkeeper: Doorkeeper
+        self,
+        server: grpc.aio.Server,
+        address: str,
+        servicer: health.aio.HealthServicer,
+        doorkeeper: Doorkeeper,
+        holders: Holders,
     ) -> None:
         self.address = address
         self._server = server
         self._health = servicer
-        self._watch: asyncio.Task[None] | None = None
+        self._watches = [asyncio.ensure_future(holders.watch())]
         if not address.startswith("unix:"):
-            self._watch = asyncio.ensure_future(doorkeeper.watch(int(address.rpartition(":")[2])))
+            self._watches.append(asyncio.ensure_future(doorkeeper.watch(int(address.rpartition(":")[2]))))
 
     async def stop(self, grace_s: float) -> None:
         """Says it is not serving, lets calls in progress end for `grace_s`, then ends them."""
-        if self._watch is not None:
-            self._watch.cancel()
+        for watch in self._watches:
+            watch.cancel()
         await self._health.enter_graceful_shutdown()
         await self._server.stop(grace_s)
 
@@ -91,16 +99,20 @@ async def start_server(config: ServerConfig) -> RunningServer:
     """Raises AddressRefused."""
     credentials = check_access(config.address, token=config.token, tls=config.tls, insecure=config.insecure)
     doorkeeper = Doorkeeper()
-    interceptors: list[grpc.aio.ServerInterceptor] = [Guard(doorkeeper.admit)]
+    backend, device = Backend(config.roots, config.device), DeviceThread()
+
+    def free(model: str, is_held: Callable[[], bool]) -> None:
+        device.submit(lambda: None if is_held() else backend.unload(model))
+
+    holders = Holders(backend.registry.model_of, free, config.grace_s)
+    interceptors: list[grpc.aio.ServerInterceptor] = [Guard(doorkeeper.admit, holders)]
     if config.token is not None:
         interceptors.insert(0, TokenInterceptor(config.token))
     quiet_libraries()
     room = ("grpc.max_allowed_incoming_connections", room_for_connections())
     options = [*OPTIONS, *([] if is_local(config.address) else KEEPALIVE), room]
     server = grpc.aio.server(interceptors=interceptors, options=options)
-    server.add_generic_rpc_handlers(
-        (service_handler(BackendServicer(Backend(config.roots, config.device), DeviceThread())),)
-    )
+    server.add_generic_rpc_handlers((service_handler(BackendServicer(backend, device, holders)),))
     checks = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(checks, server)
     names = (SERVICE.full_name, health.SERVICE_NAME, reflection.SERVICE_NAME)
@@ -109,7 +121,7 @@ async def start_server(config: ServerConfig) -> RunningServer:
     await server.start()
     for name in ("", SERVICE.full_name):
         await checks.set(name, health_pb2.HealthCheckResponse.SERVING)
-    return RunningServer(server, address, checks, doorkeeper)
+    return RunningServer(server, address, checks, doorkeeper, holders)
 
 
 def is_local(address: str) -> bool:

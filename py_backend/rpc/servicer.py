@@ -19,6 +19,7 @@ from ..tokens.pair_text import PairText
 from . import wire
 from .checkpoint_files import add_piece, send_pieces
 from .device_thread import DeviceThread, Send, Stopped, own_thread, stream
+from .holders import Holders, caller
 from .train_stream import TrainStream
 
 
@@ -41,13 +42,14 @@ class LastProgress:
 class BackendServicer:
     """Method names and signatures are those of BackendService; `grpc_service` binds them by name."""
 
-    def __init__(self, backend: Backend, device: DeviceThread) -> None:
+    def __init__(self, backend: Backend, device: DeviceThread, holders: Holders) -> None:
         self._backend = backend
         self._device = device
+        self._holders = holders
 
     async def GetServerInfo(self, request: pb.GetServerInfoRequest) -> pb.GetServerInfoResponse:
         """Answered on the event loop, also while the device is busy."""
-        return wire.server_info(self._backend)
+        return wire.server_info(self._backend, self._holders)
 
     async def IdentifyModel(self, request: pb.IdentifyModelRequest) -> AsyncIterator[pb.IdentifyModelResponse]:
         """Runs beside the device."""
@@ -61,10 +63,11 @@ class BackendServicer:
 
     async def LoadModel(self, request: pb.LoadModelRequest) -> AsyncIterator[pb.LoadModelResponse]:
         """A model whose caller has left meanwhile is unloaded again."""
-        spec, last = wire.model_spec(request.model), LastProgress("load", "bytes")
+        spec, last, client = wire.model_spec(request.model), LastProgress("load", "bytes"), caller()
 
         def work(send: Send) -> None:
             loaded = self._backend.load(spec, last.reporter(send))
+            self._holders.hold(client, loaded.handle)
             try:
                 send(loaded)
             except Stopped:  # the caller left while it was loading: nobody would ever free it
@@ -164,7 +167,9 @@ class BackendServicer:
 
     async def Train(self, requests: AsyncIterator[pb.TrainRequest]) -> AsyncIterator[pb.TrainResponse]:
         """Frames are answered in the order in which they come, see `TrainStream`."""
-        async for answer in TrainStream(self._backend, self._device).answers(requests):
+        # What a client with a name holds is freed when the client is gone, and not with one of its streams.
+        return_s = None if caller() else self._holders.grace_s
+        async for answer in TrainStream(self._backend, self._device, return_s).answers(requests):
             yield answer
 
     async def SaveCheckpoint(self, request: pb.SaveCheckpointRequest) -> AsyncIterator[pb.SaveCheckpointResponse]:

@@ -20,7 +20,6 @@ from . import wire
 from .device_thread import DeviceThread
 from .status import reason_number
 
-RETURN_S = 600.0
 FRAMES_AHEAD = 8  # unanswered ones; what more a client sends waits in its own buffers
 
 Answer = pb.TrainResponse
@@ -28,9 +27,10 @@ log = logging.getLogger("mrpo")
 
 
 class TrainStream:
-    """return_s: how long a trainer whose stream has gone waits for its client to come back before it is freed."""
+    """return_s: how long a trainer whose stream has gone waits for its client to come back before it is freed; None =
+    that is not for the stream to say."""
 
-    def __init__(self, backend: Backend, device: DeviceThread, return_s: float = RETURN_S) -> None:
+    def __init__(self, backend: Backend, device: DeviceThread, return_s: float | None) -> None:
         self._backend = backend
         self._device = device
         self._return_s = return_s
@@ -71,7 +71,8 @@ class TrainStream:
                 if (unread := at_work.get_nowait()) is not None:
                     unread.cancel()
             self._device.submit(self._leave)
-            asyncio.get_running_loop().call_later(self._return_s, self._device.submit, self._free_abandoned)
+            if self._return_s is not None:
+                asyncio.get_running_loop().call_later(self._return_s, self._device.submit, self._free_abandoned)
 
     def _answer(self, request: pb.TrainRequest) -> Answer:
         try:

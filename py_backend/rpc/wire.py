@@ -25,6 +25,7 @@ from ..training.policy import LoraSpec
 from ..training.trainer import StepDone
 from ..values import CreatedTrainer, Forwarded, LoadedModel, OpenedTrainer, TrainerSpec
 from .checkpoint_files import FilePiece
+from .holders import Holders
 
 PROTOCOL_VERSION = 2
 MAX_MESSAGE_BYTES = 16 << 20
@@ -51,14 +52,24 @@ def one_of(what: str, value: object, known: Iterable[object]) -> None:
         raise Fault("UNSUPPORTED", f"{what}: got {value!r}, expected one of {', '.join(map(str, known))}")
 
 
-def server_info(backend: Backend) -> pb.GetServerInfoResponse:
-    """Facts of device and build, and this process's own: protocol version, incarnation, limits."""
+def server_info(backend: Backend, holders: Holders) -> pb.GetServerInfoResponse:
+    """Facts of device and build, and this process's own: protocol version, incarnation, limits, models in memory."""
     value = backend.info()
     return pb.GetServerInfoResponse(
         protocol_version=PROTOCOL_VERSION,
         incarnation=backend.incarnation,
         process_id=backend.process_id,
         max_message_bytes=MAX_MESSAGE_BYTES,
+        client_grace_seconds=holders.grace_s,
+        models=[
+            pb.HeldModel(
+                model_handle=held.handle,
+                source=held.loaded.spec.source,
+                memory_bytes=held.memory_bytes,
+                away_seconds=holders.away_s(held.handle),
+            )
+            for held in backend.registry.models()
+        ],
         **{field.name: getattr(value, field.name) for field in fields(value)},
     )
 

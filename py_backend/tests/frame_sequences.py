@@ -24,6 +24,7 @@ from py_backend.gen.mrpo.backend.v1 import backend_pb2 as pb
 from py_backend.registry import HeldModel, RowSet
 from py_backend.roots import Roots
 from py_backend.rpc.device_thread import DeviceThread
+from py_backend.rpc.holders import Holders
 from py_backend.rpc.servicer import BackendServicer
 from py_backend.tokens.pair_text import TokenRule
 from py_backend.training.optimizers import OptimizerSpec
@@ -69,7 +70,8 @@ class Service:
 
     def __init__(self, device: DeviceThread) -> None:
         self.backend = Backend(Roots(), torch.device("cpu"))
-        self.servicer = BackendServicer(self.backend, device)
+        holders = Holders(self.backend.registry.model_of, lambda *_: None)
+        self.servicer = BackendServicer(self.backend, device, holders)
         model = nn.Module()
         model.register_parameter("weights", nn.Parameter(torch.linspace(-0.5, 0.7, WEIGHTS)))
         self.weights = cast(nn.Parameter, model.weights)

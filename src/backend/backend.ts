@@ -52,6 +52,21 @@ export interface ServerInfo {
   readonly capabilities: readonly string[];
   /** Since its start: of the process on a CPU, of the device on a GPU. */
   readonly peakMemoryBytes: number;
+  /** How long the models of a client that has gone stay in memory; 0 = this is not known of it. */
+  readonly clientGraceSeconds: number;
+  /** In memory now, of all clients, oldest first. */
+  readonly models: readonly HeldModel[];
+}
+
+/** A model in a backend's memory. */
+export interface HeldModel {
+  readonly modelHandle: string;
+  /** As it was asked for. */
+  readonly source: string;
+  /** Of its weights, as they were loaded. */
+  readonly memoryBytes: number;
+  /** Since the last sign of life of its clients; 0 while a call of one is open, undefined if they have no name. */
+  readonly awaySeconds?: number | undefined;
 }
 
 /** How weights lie in memory: as the number format says, in 4 bits (NormalFloat), or in 8. Default none. */

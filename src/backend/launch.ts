@@ -8,6 +8,7 @@ import type { Backend } from './backend.js';
 import { followLog } from './embedded/log-file.js';
 import { makePrivateFolder } from './embedded/private-folder.js';
 import { startPython, type PythonBridge } from './embedded/python-bridge.js';
+import type { BackendFault } from './fault.js';
 import { connectBackend } from './grpc/client.js';
 import { resolvePython } from './python.js';
 
@@ -21,6 +22,10 @@ export interface LaunchOptions {
   readonly device?: string | undefined;
   /** Called with each line that Python writes on stdout or stderr. */
   readonly onLog?: ((line: string) => void) | undefined;
+  /** Python is ended when it has given no sign of life for so long. Default 60000 ms. */
+  readonly silenceMs?: number | undefined;
+  /** The same while it is suspended (SIGSTOP, a debugger). Default 1800000 ms. */
+  readonly asleepMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -66,7 +71,10 @@ export async function launchBackend(options: LaunchOptions = {}): Promise<Backen
 
 async function serve(bridge: PythonBridge, address: string, options: LaunchOptions): Promise<Backend> {
   const token = randomBytes(24).toString('base64url');
-  const { threads, device, signal } = options;
+  const { threads, device, silenceMs, asleepMs, signal } = options;
   await bridge.call('start', { address, token, threads, device }, START_TIMEOUT_MS, signal); // JSON leaves undefined out
-  return connectBackend({ address, token, ended: bridge.ended, signal });
+  // Whatever holds it up, nothing but its end gives back the device and the memory that it has.
+  const onSilence = (seconds: number): BackendFault =>
+    bridge.kill(`was ended: it had given no sign of life for ${seconds} s`);
+  return connectBackend({ address, token, ended: bridge.ended, silenceMs, asleepMs, onSilence, signal });
 }

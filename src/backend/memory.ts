@@ -320,6 +320,8 @@ function serverInfo(incarnation: string): ServerInfo {
     processId: process.pid,
     capabilities: ['train', 'score', 'generate', 'nf4', 'int8'],
     peakMemoryBytes: 0,
+    clientGraceSeconds: 0,
+    models: [],
   };
 }
 

@@ -26,6 +26,8 @@ export interface StandaloneOptions {
   readonly threads?: number | undefined;
   /** auto, cpu, cuda or cuda:1. Default: MRPO_DEVICE, else auto. */
   readonly device?: string | undefined;
+  /** How long the models of a client that has gone are kept. Default 600. */
+  readonly clientGraceSeconds?: number | undefined;
   /** Default: `MRPO_PYTHON`, else the project's own environment. */
   readonly python?: string | undefined;
   /** Fired before it listens: the start is given up. */
@@ -115,7 +117,7 @@ function checkAddress({ address, token, tls, insecure }: StandaloneOptions): voi
 }
 
 function argumentsOf(options: StandaloneOptions): string[] {
-  const { address, token, tls, insecure, roots = [], threads, device } = options;
+  const { address, token, tls, insecure, roots = [], threads, device, clientGraceSeconds } = options;
   return [
     ...['--with-parent', '--address', address],
     ...(token === undefined ? [] : ['--token-env', TOKEN_VARIABLE]),
@@ -124,6 +126,7 @@ function argumentsOf(options: StandaloneOptions): string[] {
     ...(insecure === true ? ['--insecure'] : []),
     ...(threads === undefined ? [] : ['--threads', String(threads)]),
     ...(device === undefined ? [] : ['--device', device]),
+    ...(clientGraceSeconds === undefined ? [] : ['--client-grace', String(clientGraceSeconds)]),
     ...(roots.length === 0 ? [] : ['--roots', ...roots]),
   ];
 }

@@ -30,6 +30,14 @@ export interface Peer {
   readonly ended: AbortSignal | undefined;
 }
 
+/** Of a server that stays connected and no longer answers. `seconds`: without a sign of life. */
+export const silenceFault = (service: RpcService, address: string, seconds: number): MrpoError =>
+  service.transportFault(
+    'unreachable',
+    `the ${service.peer} at ${address} has given no sign of life for ${seconds} s`,
+    { hint: 'Its process hangs or is suspended, or its machine is gone; restart it.' },
+  );
+
 /** `call` names the call in the message. */
 export async function faultOfStatus(
   error: ServiceError,

@@ -1,6 +1,7 @@
-/** One question, one answer: a promise with a deadline, a stop signal and the retry rule of the .proto. */
+/** One question, one answer: a promise with a deadline, a watch over silence, a stop signal and the retry rule of the .proto. */
 import type { CallOptions as GrpcCallOptions, ClientUnaryCall, Metadata, ServiceError } from '@grpc/grpc-js';
 import { throwIfAborted } from '../core/abort.js';
+import type { MrpoError } from '../core/errors.js';
 import { cancelOn, explainFailure, type Connection } from './connection.js';
 import { mayRetry, pauseBefore } from './retry.js';
 
@@ -49,11 +50,17 @@ function once<Request, Response>(
 ): Promise<Response> {
   return new Promise((resolve, reject) => {
     const options = { deadline: Date.now() + timeoutMs };
+    let silence: MrpoError | undefined;
     const call = method(request, connection.metadata, options, (error, response) => {
+      watch.end();
       letGo();
       if (error === null) resolve(response);
-      else reject(error);
+      else reject(silence ?? error);
     });
     const letGo = cancelOn(call, [signal, connection.closed, connection.ended]);
+    const watch = connection.heartbeat.watch((fault) => {
+      silence = fault;
+      call.cancel();
+    });
   });
 }

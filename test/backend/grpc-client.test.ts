@@ -27,6 +27,8 @@ const INFO = {
   processId: 1,
   capabilities: [],
   peakMemoryBytes: 0,
+  clientGraceSeconds: 0,
+  models: [],
 };
 const DROPPED = { code: status.UNAVAILABLE, details: 'dropped on purpose' };
 

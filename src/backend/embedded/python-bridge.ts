@@ -26,6 +26,8 @@ export interface PythonBridge {
   call(name: string, payload: unknown, timeoutMs: number, signal?: AbortSignal): Promise<unknown>;
   /** Waits `graceMs` milliseconds for Python to exit, then kills it. Never throws. */
   stop(graceMs: number): Promise<void>;
+  /** Kills Python at once. Gives the `died` fault that `ended` fires with: `why`, and the last log lines. */
+  kill(why: string): BackendFault;
 }
 
 /** Which Python is started, with what. */
@@ -57,12 +59,9 @@ export function startPython(options: BridgeOptions): PythonBridge {
   const { proc } = pythonia.com;
   const ended = new AbortController();
   const killsBefore = memoryKills();
-  const lost = (error: Error): void => {
-    const words = lastLogLines(options.logPath);
-    ended.abort(
-      new BackendFault('died', `the Python backend cannot be reached (${error.message}). ${words}`.trimEnd()),
-    );
-  };
+  const over = (why: string): void =>
+    ended.abort(new BackendFault('died', `the Python backend ${why}. ${lastLogLines(options.logPath)}`.trimEnd()));
+  const lost = (error: Error): void => over(`cannot be reached (${error.message})`);
   proc.on('error', (error) => {
     if (proc.pid === undefined) lost(error);
     // A write that failed: the process is ending, and how it ends says more.
@@ -98,6 +97,11 @@ export function startPython(options: BridgeOptions): PythonBridge {
         proc.kill('SIGKILL');
         await exitWithin(ended.signal, KILL_WAIT_MS);
       }
+    },
+    kill(why) {
+      over(why);
+      proc.kill('SIGKILL');
+      return ended.signal.reason as BackendFault;
     },
   };
 }

@@ -3,6 +3,7 @@
  * watched for signs of life, only calls that the .proto marks as idempotent are sent twice, failures are
  * {@link BackendFault}s with the reason the server gave.
  */
+import { randomUUID } from 'node:crypto';
 import type { ClientReadableStream } from '@grpc/grpc-js';
 import { BackendServiceClient } from '../../gen/mrpo/backend/v1/backend.js';
 import { PROTOCOL_VERSION, type Backend, type CallOptions, type Progress, type TaskEvaluation } from '../backend.js';
@@ -12,6 +13,7 @@ import { isLocal, parseAddress } from '../../rpc/address.js';
 import { callMetadata, channelCredentials, channelOptions, type TlsFiles } from '../../rpc/channel.js';
 import { createHeartbeat } from '../../rpc/heartbeat.js';
 import { registerRows } from './register-rows.js';
+import { silenceFault } from '../../rpc/status.js';
 import { serverStream } from '../../rpc/stream.js';
 import { createTrainer } from './trainer.js';
 import { unary } from '../../rpc/unary.js';
@@ -28,8 +30,12 @@ export interface ConnectOptions {
   readonly tls?: TlsFiles | undefined;
   /** The backend must say who it is within so long. Default 10000 ms. */
   readonly answerMs?: number | undefined;
-  /** Without a sign of life for so long, open calls fail. Default 60000 ms. */
+  /** Without a sign of life for so long, calls fail. Default 60000 ms. */
   readonly silenceMs?: number | undefined;
+  /** The same for a process of this machine that is suspended (SIGSTOP, a debugger). Default 1800000 ms. */
+  readonly asleepMs?: number | undefined;
+  /** Deals with a backend that has fallen silent; gives the error that calls fail with. Default: `unreachable`. */
+  readonly onSilence?: ((seconds: number) => BackendFault) | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Fires with a {@link BackendFault} as reason when the process behind the address ends. */
   readonly ended?: AbortSignal | undefined;
@@ -37,14 +43,21 @@ export interface ConnectOptions {
 
 const INFO_TIMEOUT_MS = 10_000;
 const UNLOAD_TIMEOUT_MS = 120_000;
+const SIGNS_IN_GRACE = 4;
+/** That Node's timers know. */
+const LONGEST_TIMER_MS = 2 ** 31;
 const DEFAULT_SILENCE_MS = 60_000;
+/** Somebody has stopped the process and may let it go on; longer than that, and it is taken for forgotten. */
+const DEFAULT_ASLEEP_MS = 1_800_000;
 
 /** Dials and asks who answers. Throws `unreachable`, `unauthenticated`, or `protocol` for another protocol version. */
 export async function connectBackend(options: ConnectOptions): Promise<Backend> {
   const closing = new AbortController();
   const server: KnownServer = { processId: -1 };
   const connection = dial(options, closing.signal, server);
+  let signs: NodeJS.Timeout | undefined;
   const backend = backendOn(connection, options.answerMs ?? INFO_TIMEOUT_MS, () => {
+    clearInterval(signs);
     closing.abort(new BackendFault('unreachable', `the connection to ${options.address} is closed`));
     connection.client.close();
   });
@@ -59,11 +72,19 @@ export async function connectBackend(options: ConnectOptions): Promise<Backend> 
         { hint: `Install the same release of mrpo on both sides; the backend is ${info.serverVersion}.` },
       );
     }
+    if (options.ended === undefined) signs = giveSigns(backend, info.clientGraceSeconds);
     return backend;
   } catch (thrown) {
     await backend.close();
     throw thrown;
   }
+}
+
+/** Tells a backend that frees what absent clients hold that this one is still there, also while it asks nothing. */
+function giveSigns(backend: Backend, graceSeconds: number): NodeJS.Timeout | undefined {
+  const everyMs = (graceSeconds * 1000) / SIGNS_IN_GRACE;
+  if (!(everyMs > 0 && everyMs < LONGEST_TIMER_MS)) return undefined; // an older backend, or one that waits for ever
+  return setInterval(() => void backend.info().catch(() => undefined), everyMs).unref();
 }
 
 interface KnownServer {
@@ -75,6 +96,8 @@ function dial(options: ConnectOptions, closed: AbortSignal, server: KnownServer)
   const credentials = channelCredentials(address, options.tls, options.token);
   const client = new BackendServiceClient(address.target, credentials, channelOptions(address, options.tls));
   const metadata = callMetadata(options.token);
+  // An embedded backend has no other client, and ends with this one.
+  if (options.ended === undefined) metadata.set('mrpo-client', randomUUID());
   const ask = (): Promise<void> =>
     new Promise((resolve, reject) => {
       client.getServerInfo({}, metadata, { deadline: Date.now() + INFO_TIMEOUT_MS }, (error) => {
@@ -82,9 +105,13 @@ function dial(options: ConnectOptions, closed: AbortSignal, server: KnownServer)
         else reject(error);
       });
     });
-  const asleep = (): boolean => isLocal(address) && isStopped(server.processId);
-  const silenceMs = options.silenceMs ?? DEFAULT_SILENCE_MS;
-  const heartbeat = createHeartbeat(ask, silenceMs, BACKEND_SERVICE, options.address, asleep);
+  const heartbeat = createHeartbeat({
+    ask,
+    silenceMs: options.silenceMs ?? DEFAULT_SILENCE_MS,
+    giveUp: options.onSilence ?? ((seconds) => silenceFault(BACKEND_SERVICE, options.address, seconds)),
+    asleep: () => isLocal(address) && isStopped(server.processId),
+    asleepMs: options.asleepMs ?? DEFAULT_ASLEEP_MS,
+  });
   return {
     service: BACKEND_SERVICE,
     client,

@@ -14,6 +14,7 @@ interface BackendOptions {
   readonly roots?: readonly string[];
   readonly threads?: number;
   readonly device?: string;
+  readonly clientGrace?: number;
   readonly json?: boolean;
 }
 
@@ -39,6 +40,7 @@ export function registerBackend(program: Command, io: CliIo): void {
     .option('--roots <folders...>', 'read and write models only below these folders')
     .option('--threads <number>', 'CPU threads', positiveInteger)
     .option('--device <device>', 'auto, cpu, cuda or cuda:1 (default: MRPO_DEVICE, else auto)')
+    .option('--client-grace <seconds>', 'how long the models of a client that has gone are kept', positiveInteger, 600)
     .option('--json', 'print one JSON object when it listens: address, processId')
     .addHelpText(
       'after',
@@ -64,6 +66,7 @@ async function runBackend(options: BackendOptions, io: CliIo): Promise<void> {
     roots: options.roots,
     threads: options.threads,
     device: options.device ?? valueOf(io, 'MRPO_DEVICE'),
+    clientGraceSeconds: options.clientGrace,
     signal: io.signal,
     onLog: (line) => io.note(`${line}\n`),
   });

@@ -1,4 +1,5 @@
 /** Starts the backend, or calls the one that MRPO_BACKEND names, and says what device it works on. */
+import type { HeldModel } from '../../backend/backend.js';
 import { openBackend } from '../../backend/open.js';
 import { bytesText } from '../../core/quantities.js';
 import { toMrpoError } from '../../core/errors.js';
@@ -23,6 +24,7 @@ export async function checkBackend(io: CliIo): Promise<CheckResult[]> {
           'device',
           `${info.device} (${info.deviceName}), ${memory}${info.device === 'cpu' ? `, ${info.threads} threads` : ''}`,
         ),
+        ...info.models.map((model) => ok(`model ${model.modelHandle}`, heldText(model))),
       ];
     } finally {
       await backend.close();
@@ -31,4 +33,14 @@ export async function checkBackend(io: CliIo): Promise<CheckResult[]> {
     const { message, hint } = toMrpoError(thrown);
     return [fail(check, message, hint ?? 'Fix what the lines above say, then try again.')];
   }
+}
+
+function heldText({ source, memoryBytes, awaySeconds }: HeldModel): string {
+  const whose =
+    awaySeconds === undefined
+      ? 'of a client without a name'
+      : awaySeconds === 0
+        ? 'its client is at work'
+        : `its client was heard of ${Math.round(awaySeconds)} s ago`;
+  return `${source}, ${bytesText(memoryBytes)}; ${whose}`;
 }

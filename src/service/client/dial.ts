@@ -4,6 +4,7 @@ import * as pb from '../../gen/mrpo/runs/v1/runs.js';
 import { parseAddress } from '../../rpc/address.js';
 import { callMetadata, channelCredentials, channelOptions, type TlsFiles } from '../../rpc/channel.js';
 import { createHeartbeat } from '../../rpc/heartbeat.js';
+import { silenceFault } from '../../rpc/status.js';
 import { RunsFault } from '../fault.js';
 import { RUNS_SERVICE, type RunConnection } from './runs-service.js';
 
@@ -45,7 +46,11 @@ export function dial(options: ConnectServiceOptions): OpenConnection {
     address: options.address,
     tls: options.tls,
     metadata,
-    heartbeat: createHeartbeat(ask, SILENCE_MS, RUNS_SERVICE, options.address),
+    heartbeat: createHeartbeat({
+      ask,
+      silenceMs: SILENCE_MS,
+      giveUp: (seconds) => silenceFault(RUNS_SERVICE, options.address, seconds),
+    }),
     closed: closing.signal,
     ended: undefined,
     close() {

@@ -119,6 +119,7 @@ function handlersOf(backend: Backend, token: string | undefined): BackendService
         versions: {},
         capabilities: [],
         maxMessageBytes: 0,
+        models: [],
       })),
     unloadModel: ({ metadata, request }, callback) =>
       void answer(metadata, callback, async () => (await backend.unloadModel(request.modelHandle), {})),

@@ -67,7 +67,7 @@ class GetServerInfoRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class GetServerInfoResponse(_message.Message):
-    __slots__ = ("protocol_version", "incarnation", "server_version", "device", "device_name", "device_memory_bytes", "device_memory_free_bytes", "threads", "versions", "max_message_bytes", "process_id", "capabilities", "peak_memory_bytes")
+    __slots__ = ("protocol_version", "incarnation", "server_version", "device", "device_name", "device_memory_bytes", "device_memory_free_bytes", "threads", "versions", "max_message_bytes", "process_id", "capabilities", "peak_memory_bytes", "client_grace_seconds", "models")
     class VersionsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -88,6 +88,8 @@ class GetServerInfoResponse(_message.Message):
     PROCESS_ID_FIELD_NUMBER: _ClassVar[int]
     CAPABILITIES_FIELD_NUMBER: _ClassVar[int]
     PEAK_MEMORY_BYTES_FIELD_NUMBER: _ClassVar[int]
+    CLIENT_GRACE_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    MODELS_FIELD_NUMBER: _ClassVar[int]
     protocol_version: int
     incarnation: str
     server_version: str
@@ -101,7 +103,21 @@ class GetServerInfoResponse(_message.Message):
     process_id: int
     capabilities: _containers.RepeatedScalarFieldContainer[str]
     peak_memory_bytes: int
-    def __init__(self, protocol_version: _Optional[int] = ..., incarnation: _Optional[str] = ..., server_version: _Optional[str] = ..., device: _Optional[str] = ..., device_name: _Optional[str] = ..., device_memory_bytes: _Optional[int] = ..., device_memory_free_bytes: _Optional[int] = ..., threads: _Optional[int] = ..., versions: _Optional[_Mapping[str, str]] = ..., max_message_bytes: _Optional[int] = ..., process_id: _Optional[int] = ..., capabilities: _Optional[_Iterable[str]] = ..., peak_memory_bytes: _Optional[int] = ...) -> None: ...
+    client_grace_seconds: float
+    models: _containers.RepeatedCompositeFieldContainer[HeldModel]
+    def __init__(self, protocol_version: _Optional[int] = ..., incarnation: _Optional[str] = ..., server_version: _Optional[str] = ..., device: _Optional[str] = ..., device_name: _Optional[str] = ..., device_memory_bytes: _Optional[int] = ..., device_memory_free_bytes: _Optional[int] = ..., threads: _Optional[int] = ..., versions: _Optional[_Mapping[str, str]] = ..., max_message_bytes: _Optional[int] = ..., process_id: _Optional[int] = ..., capabilities: _Optional[_Iterable[str]] = ..., peak_memory_bytes: _Optional[int] = ..., client_grace_seconds: _Optional[float] = ..., models: _Optional[_Iterable[_Union[HeldModel, _Mapping]]] = ...) -> None: ...
+
+class HeldModel(_message.Message):
+    __slots__ = ("model_handle", "source", "memory_bytes", "away_seconds")
+    MODEL_HANDLE_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_BYTES_FIELD_NUMBER: _ClassVar[int]
+    AWAY_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    model_handle: str
+    source: str
+    memory_bytes: int
+    away_seconds: float
+    def __init__(self, model_handle: _Optional[str] = ..., source: _Optional[str] = ..., memory_bytes: _Optional[int] = ..., away_seconds: _Optional[float] = ...) -> None: ...
 
 class Progress(_message.Message):
     __slots__ = ("stage", "done", "total", "unit")

@@ -145,11 +145,28 @@ export interface GetServerInfoResponse {
   capabilities: string[];
   /** of the process (CPU) or the device (CUDA) since start */
   peakMemoryBytes: number;
+  /** how long what a client holds stays when the client has gone, see LoadModel */
+  clientGraceSeconds: number;
+  /** in memory now, oldest first */
+  models: HeldModel[];
 }
 
 export interface GetServerInfoResponse_VersionsEntry {
   key: string;
   value: string;
+}
+
+export interface HeldModel {
+  modelHandle: string;
+  /** as LoadModel was asked for it */
+  source: string;
+  /** of its weights, as they were loaded */
+  memoryBytes: number;
+  /**
+   * Since the last sign of life of the clients that hold it, 0 while a call of one is open; absent = of clients without a
+   * name.
+   */
+  awaySeconds?: number | undefined;
 }
 
 /** Long work: `done` of `total` in `unit`s. Sent at least every 10 s. */
@@ -763,6 +780,8 @@ function createBaseGetServerInfoResponse(): GetServerInfoResponse {
     processId: 0,
     capabilities: [],
     peakMemoryBytes: 0,
+    clientGraceSeconds: 0,
+    models: [],
   };
 }
 
@@ -806,6 +825,12 @@ export const GetServerInfoResponse: MessageFns<GetServerInfoResponse> = {
     }
     if (message.peakMemoryBytes !== 0) {
       writer.uint32(104).int64(message.peakMemoryBytes);
+    }
+    if (message.clientGraceSeconds !== 0) {
+      writer.uint32(113).double(message.clientGraceSeconds);
+    }
+    for (const v of message.models) {
+      HeldModel.encode(v!, writer.uint32(122).fork()).join();
     }
     return writer;
   },
@@ -930,6 +955,22 @@ export const GetServerInfoResponse: MessageFns<GetServerInfoResponse> = {
             message.peakMemoryBytes = longToNumber(reader.int64());
             continue;
           }
+          case 14: {
+            if (tag !== 113) {
+              break;
+            }
+
+            message.clientGraceSeconds = reader.double();
+            continue;
+          }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.models.push(HeldModel.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -968,6 +1009,8 @@ export const GetServerInfoResponse: MessageFns<GetServerInfoResponse> = {
     message.processId = object.processId ?? 0;
     message.capabilities = object.capabilities?.map((e) => e) || [];
     message.peakMemoryBytes = object.peakMemoryBytes ?? 0;
+    message.clientGraceSeconds = object.clientGraceSeconds ?? 0;
+    message.models = object.models?.map((e) => HeldModel.fromPartial(e)) || [];
     return message;
   },
 };
@@ -1035,6 +1078,97 @@ export const GetServerInfoResponse_VersionsEntry: MessageFns<GetServerInfoRespon
     const message = createBaseGetServerInfoResponse_VersionsEntry();
     message.key = object.key ?? "";
     message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseHeldModel(): HeldModel {
+  return { modelHandle: "", source: "", memoryBytes: 0, awaySeconds: undefined };
+}
+
+export const HeldModel: MessageFns<HeldModel> = {
+  encode(message: HeldModel, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.modelHandle !== "") {
+      writer.uint32(10).string(message.modelHandle);
+    }
+    if (message.source !== "") {
+      writer.uint32(18).string(message.source);
+    }
+    if (message.memoryBytes !== 0) {
+      writer.uint32(24).int64(message.memoryBytes);
+    }
+    if (message.awaySeconds !== undefined) {
+      writer.uint32(33).double(message.awaySeconds);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HeldModel {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHeldModel();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.modelHandle = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.source = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.memoryBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 33) {
+              break;
+            }
+
+            message.awaySeconds = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<HeldModel>): HeldModel {
+    return HeldModel.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<HeldModel>): HeldModel {
+    const message = createBaseHeldModel();
+    message.modelHandle = object.modelHandle ?? "";
+    message.source = object.source ?? "";
+    message.memoryBytes = object.memoryBytes ?? 0;
+    message.awaySeconds = object.awaySeconds ?? undefined;
     return message;
   },
 };
@@ -6816,7 +6950,14 @@ export const BackendServiceDefinition = {
       responseStream: true,
       options: { idempotencyLevel: "NO_SIDE_EFFECTS" },
     },
-    /** Brings a model into memory: progress messages, then exactly one `loaded`. */
+    /**
+     * Brings a model into memory: progress messages, then exactly one `loaded`.
+     *
+     * A client may name itself in the metadata `mrpo-client`, by a text of its own that is the same in all its calls. Then
+     * it holds the models that it loads, and those that it names in calls, as long as one of its calls is open or its last
+     * one is not longer ago than `client_grace_seconds` (GetServerInfo now and then is enough). A model that no such client
+     * holds any more is freed. What a client without a name has loaded stays until UnloadModel; see Train.
+     */
     loadModel: {
       name: "LoadModel",
       requestType: LoadModelRequest as typeof LoadModelRequest,
@@ -6887,8 +7028,8 @@ export const BackendServiceDefinition = {
      * were sent, and a client need not wait in between: while the device works on a Forward that was sent ahead, the
      * gradients of the one before can come. A frame that failed changes nothing, or drops the step (a Backward out of
      * memory); a Commit that names what is not there any more, and what is queued for a next step behind it, fail as
-     * STEP_CONFLICT. A trainer whose stream has ended and that neither another stream opens nor CloseTrainer ends within
-     * 10 minutes is freed with its model: its client is gone.
+     * STEP_CONFLICT. A trainer of a client without a name whose stream has ended, and that neither another stream opens nor
+     * CloseTrainer ends within `client_grace_seconds`, is freed with its model: its client is gone.
      */
     train: {
       name: "Train",
@@ -6986,7 +7127,14 @@ export const BackendServiceService = {
       Buffer.from(IdentifyModelResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): IdentifyModelResponse => IdentifyModelResponse.decode(value),
   },
-  /** Brings a model into memory: progress messages, then exactly one `loaded`. */
+  /**
+   * Brings a model into memory: progress messages, then exactly one `loaded`.
+   *
+   * A client may name itself in the metadata `mrpo-client`, by a text of its own that is the same in all its calls. Then
+   * it holds the models that it loads, and those that it names in calls, as long as one of its calls is open or its last
+   * one is not longer ago than `client_grace_seconds` (GetServerInfo now and then is enough). A model that no such client
+   * holds any more is freed. What a client without a name has loaded stays until UnloadModel; see Train.
+   */
   loadModel: {
     path: "/mrpo.backend.v1.BackendService/LoadModel" as const,
     requestStream: false as const,
@@ -7067,8 +7215,8 @@ export const BackendServiceService = {
    * were sent, and a client need not wait in between: while the device works on a Forward that was sent ahead, the
    * gradients of the one before can come. A frame that failed changes nothing, or drops the step (a Backward out of
    * memory); a Commit that names what is not there any more, and what is queued for a next step behind it, fail as
-   * STEP_CONFLICT. A trainer whose stream has ended and that neither another stream opens nor CloseTrainer ends within
-   * 10 minutes is freed with its model: its client is gone.
+   * STEP_CONFLICT. A trainer of a client without a name whose stream has ended, and that neither another stream opens nor
+   * CloseTrainer ends within `client_grace_seconds`, is freed with its model: its client is gone.
    */
   train: {
     path: "/mrpo.backend.v1.BackendService/Train" as const,
@@ -7156,7 +7304,14 @@ export interface BackendServiceServer extends UntypedServiceImplementation {
   getServerInfo: handleUnaryCall<GetServerInfoRequest, GetServerInfoResponse>;
   /** Content identity of a model without loading it: what a log-prob cache is keyed by. Hashing is remembered per file. */
   identifyModel: handleServerStreamingCall<IdentifyModelRequest, IdentifyModelResponse>;
-  /** Brings a model into memory: progress messages, then exactly one `loaded`. */
+  /**
+   * Brings a model into memory: progress messages, then exactly one `loaded`.
+   *
+   * A client may name itself in the metadata `mrpo-client`, by a text of its own that is the same in all its calls. Then
+   * it holds the models that it loads, and those that it names in calls, as long as one of its calls is open or its last
+   * one is not longer ago than `client_grace_seconds` (GetServerInfo now and then is enough). A model that no such client
+   * holds any more is freed. What a client without a name has loaded stays until UnloadModel; see Train.
+   */
   loadModel: handleServerStreamingCall<LoadModelRequest, LoadModelResponse>;
   /** Frees a model and its row sets. Unknown handles are fine. */
   unloadModel: handleUnaryCall<UnloadModelRequest, UnloadModelResponse>;
@@ -7178,8 +7333,8 @@ export interface BackendServiceServer extends UntypedServiceImplementation {
    * were sent, and a client need not wait in between: while the device works on a Forward that was sent ahead, the
    * gradients of the one before can come. A frame that failed changes nothing, or drops the step (a Backward out of
    * memory); a Commit that names what is not there any more, and what is queued for a next step behind it, fail as
-   * STEP_CONFLICT. A trainer whose stream has ended and that neither another stream opens nor CloseTrainer ends within
-   * 10 minutes is freed with its model: its client is gone.
+   * STEP_CONFLICT. A trainer of a client without a name whose stream has ended, and that neither another stream opens nor
+   * CloseTrainer ends within `client_grace_seconds`, is freed with its model: its client is gone.
    */
   train: handleBidiStreamingCall<TrainRequest, TrainResponse>;
   /**
@@ -7237,7 +7392,14 @@ export interface BackendServiceClient extends Client {
     metadata?: Metadata,
     options?: Partial<CallOptions>,
   ): ClientReadableStream<IdentifyModelResponse>;
-  /** Brings a model into memory: progress messages, then exactly one `loaded`. */
+  /**
+   * Brings a model into memory: progress messages, then exactly one `loaded`.
+   *
+   * A client may name itself in the metadata `mrpo-client`, by a text of its own that is the same in all its calls. Then
+   * it holds the models that it loads, and those that it names in calls, as long as one of its calls is open or its last
+   * one is not longer ago than `client_grace_seconds` (GetServerInfo now and then is enough). A model that no such client
+   * holds any more is freed. What a client without a name has loaded stays until UnloadModel; see Train.
+   */
   loadModel(request: LoadModelRequest, options?: Partial<CallOptions>): ClientReadableStream<LoadModelResponse>;
   loadModel(
     request: LoadModelRequest,
@@ -7321,8 +7483,8 @@ export interface BackendServiceClient extends Client {
    * were sent, and a client need not wait in between: while the device works on a Forward that was sent ahead, the
    * gradients of the one before can come. A frame that failed changes nothing, or drops the step (a Backward out of
    * memory); a Commit that names what is not there any more, and what is queued for a next step behind it, fail as
-   * STEP_CONFLICT. A trainer whose stream has ended and that neither another stream opens nor CloseTrainer ends within
-   * 10 minutes is freed with its model: its client is gone.
+   * STEP_CONFLICT. A trainer of a client without a name whose stream has ended, and that neither another stream opens nor
+   * CloseTrainer ends within `client_grace_seconds`, is freed with its model: its client is gone.
    */
   train(): ClientDuplexStream<TrainRequest, TrainResponse>;
   train(options: Partial<CallOptions>): ClientDuplexStream<TrainRequest, TrainResponse>;

@@ -2,10 +2,13 @@
  * Is method A better than method B, when both were run with the same seeds and judged on the same held-out pairs?
  *
  * Resampling does not answer this for 3 or 5 seeds: a bootstrap over so few knows nothing of what a sixth would do, and
- * its interval is too narrow. So the differences d[seed][pair] are taken apart as a table with two random factors (Scheffe, The Analysis of Variance, 1959, ch. 7). The variance of their mean is
- * (MS_seed + (MS_pair - MS_rest)) / (seeds * pairs); each of the two parts is multiplied by the square of its own
- * t-quantile, as Cochran does for means with unequal variances (Biometrics 20, 1964): exact where one part dominates,
- * slightly wide between.
+ * its interval is too narrow. So the differences d[seed][pair] are taken apart as a table with two random factors
+ * (Scheffe, The Analysis of Variance, 1959, ch. 7). The variance of their mean is
+ * (MS_seed + (MS_pair - MS_rest)) / (seeds * pairs): two parts, each estimated with its own degrees of freedom. For such
+ * a sum two half widths are in use, and both are exact where one part dominates. Cochran's (Biometrics 20, 1964)
+ * multiplies each part by the square of its own t-quantile; with 3 seeds its 95 % interval covers up to 97.8 %.
+ * Satterthwaite's (Biometrics 2, 1946) takes one t-quantile for the sum; it covers as little as 92.1 %. Their mean covers
+ * between 94.1 and 96.8 % over 3 and 5 seeds, 40 to 500 pairs and every mixture of the two parts that was simulated.
  */
 import { MrpoError } from '../core/errors.js';
 import type { Interval } from './statistics.js';
@@ -90,13 +93,20 @@ function conclude(
   over: PairedDifference['over'],
   confidence: number,
 ): PairedDifference {
+  const variance = sumOf(parts, (part) => part.variance);
+  const commonDf = variance ** 2 / sumOf(parts, (part) => part.variance ** 2 / part.df);
   /** Half the width of the interval whose two tails hold `outside`. */
-  const halfWidth = (outside: number): number =>
-    Math.sqrt(sumOf(parts, ({ variance, df }) => variance * studentQuantile(1 - outside / 2, df) ** 2));
+  const halfWidth = (outside: number): number => {
+    if (variance === 0) return 0;
+    const quantile = (df: number): number => studentQuantile(1 - outside / 2, df);
+    const cochran = Math.sqrt(sumOf(parts, (part) => part.variance * quantile(part.df) ** 2));
+    const satterthwaite = Math.sqrt(variance) * quantile(commonDf);
+    return (cochran + satterthwaite) / 2;
+  };
   const half = halfWidth(1 - confidence);
   return {
     difference,
-    standardError: Math.sqrt(sumOf(parts, ({ variance }) => variance)),
+    standardError: Math.sqrt(variance),
     interval: [difference - half, difference + half],
     pValue: pValueOf(Math.abs(difference), halfWidth),
     over,

@@ -83,7 +83,8 @@ describe('paired difference', () => {
     { seeds: 5, pairs: 120, spread: [0.02, 0.3, 0.3] },
     { seeds: 5, pairs: 60, spread: [0.3, 0.3, 0.3] },
     { seeds: 3, pairs: 60, spread: [0.1, 0, 0.5] },
-  ] as const)('its 95 % interval covers the truth in 93 to 98 % of 2,000 tables: $seeds seeds, $spread', (world) => {
+    { seeds: 3, pairs: 60, spread: [0, 0.4, 0.5] },
+  ] as const)('its 95 % interval covers the truth in 93 to 97 % of 2,000 tables: $seeds seeds, $spread', (world) => {
     const random = seededRandom(17);
     const draw = (sd: number): number => sd * sampleNormal(random);
     let covered = 0;
@@ -97,6 +98,6 @@ describe('paired difference', () => {
       if (low <= 0 && high >= 0) covered += 1;
     }
     expect(covered / 2000).toBeGreaterThanOrEqual(0.93);
-    expect(covered / 2000).toBeLessThanOrEqual(0.98);
+    expect(covered / 2000).toBeLessThanOrEqual(0.97);
   });
 });

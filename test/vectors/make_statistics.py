@@ -44,7 +44,7 @@ def effect(left: list[float], right: list[float]) -> dict[str, object]:
 
 
 def table(seeds: int, pairs: int, seed: int) -> dict[str, object]:
-    """A two-way table of differences; p is where both t-quantiles together just reach 0."""
+    """A two-way table of differences; p is what lies outside an interval that just reaches 0."""
     random = np.random.default_rng(seed)
     values = np.round(
         0.05
@@ -58,12 +58,15 @@ def table(seeds: int, pairs: int, seed: int) -> dict[str, object]:
         "pair": seeds * values.mean(0).var(ddof=1),
         "rest": (rest_of**2).sum() / ((seeds - 1) * (pairs - 1)),
     }
-    variance = [square["seed"], max(0.0, square["pair"] - square["rest"])]
-    dfs = [seeds - 1, pairs - 1]
+    variance = np.array([square["seed"], max(0.0, square["pair"] - square["rest"])]) / (seeds * pairs)
+    dfs = np.array([seeds - 1, pairs - 1])
 
     def half(outside: float) -> float:
-        terms = (v * stats.t.ppf(1 - outside / 2, df) ** 2 for v, df in zip(variance, dfs, strict=True))
-        return float(np.sqrt(sum(terms) / (seeds * pairs)))
+        """The mean of Cochran's and Satterthwaite's."""
+        p = 1 - outside / 2
+        own = np.sqrt((variance * stats.t.ppf(p, dfs) ** 2).sum())
+        common = np.sqrt(variance.sum()) * stats.t.ppf(p, variance.sum() ** 2 / (variance**2 / dfs).sum())
+        return float((own + common) / 2)
 
     mean = float(values.mean())
     return {

@@ -43,13 +43,11 @@ interface Held {
   readonly rss: number;
 }
 
-if (process.send !== undefined && process.env['HOSTILE'] !== undefined) await serveHere(process.env['HOSTILE']);
-else await benchmark();
-
 /** The body of the process of the service: says where it listens, and what it holds: now, or behind a collection. */
 async function serveHere(text: string): Promise<void> {
   const options = JSON.parse(text) as ServeOptions;
   const { address } = await startService({ ...options, backends: [], patience: PATIENCE });
+  process.once('disconnect', () => process.exit());
   process.on('message', (what) => {
     for (let i = 0; i < 3 && what === 'collected'; i++) globalThis.gc?.();
     const { heapUsed, external, rss } = process.memoryUsage();
@@ -194,3 +192,6 @@ ${figures.map((row) => `| ${row.join(' | ')} |`).join('\n')}
   writeFileSync(join(fileURLToPath(new URL('.', import.meta.url)), 'results/service-hostile.md'), table);
   console.log(table);
 }
+
+if (process.send !== undefined && process.env['HOSTILE'] !== undefined) await serveHere(process.env['HOSTILE']);
+else await benchmark();

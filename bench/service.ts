@@ -9,6 +9,7 @@
  * processors is told beside.
  */
 import { fork, type ChildProcess } from 'node:child_process';
+import { setMaxListeners } from 'node:events';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
@@ -48,9 +49,6 @@ interface Seen {
   readonly events: number;
 }
 
-if (process.send !== undefined && process.env['WATCH'] !== undefined) await watchWhenTold(process.env['WATCH']);
-else await benchmark();
-
 /** The body of a process of watchers: "watch", "leave" and "tell" are what it is told. */
 async function watchWhenTold(text: string): Promise<void> {
   const { address, count } = JSON.parse(text) as { address: string; count: number };
@@ -72,6 +70,7 @@ async function watchWhenTold(text: string): Promise<void> {
   process.on('message', (told) => {
     if (told === 'watch') {
       leave = new AbortController();
+      setMaxListeners(0, leave.signal);
       watching = Promise.allSettled(last.map((_, number) => watch(number)));
     } else if (told === 'leave') {
       leave.abort();
@@ -325,3 +324,6 @@ ${row(
   writeFileSync(join(fileURLToPath(new URL('.', import.meta.url)), 'results/service.md'), text);
   console.log(text);
 }
+
+if (process.send !== undefined && process.env['WATCH'] !== undefined) await watchWhenTold(process.env['WATCH']);
+else await benchmark();

@@ -19,6 +19,9 @@ const OTHER_NAME = /ALTNAME|does not match certificate/i;
 const OUT_OF_DATE = /certificate (has expired|is not yet valid)/i;
 const NO_TLS = /wrong version number|packet length too long|unknown protocol|record layer failure/i;
 
+/** What the other side's TLS says of a caller's certificate, or of there being none. */
+const REFUSED = /\balert (certificate required|bad certificate|unknown ca)\b/i;
+
 const PROBE_MS = 3_000;
 
 /** `details` is what gRPC says of a server that could not be reached; undefined when TLS has no part in it. */
@@ -28,6 +31,7 @@ export async function tlsTrouble(
   address: string,
   tls: TlsFiles | undefined,
 ): Promise<Trouble | undefined> {
+  if (tls !== undefined && REFUSED.test(details)) return callerRefused(peer, address, tls);
   const told = certificateTrouble(details, peer, address);
   if (told !== undefined) return told;
   if (NO_TLS.test(details)) return plainServer(peer, address);

@@ -1,8 +1,6 @@
 /** Who may what, over real gRPC: a service without a backend, so that orders wait. */
-import { execFile } from 'node:child_process';
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { Client, credentials, Metadata, status, type ServiceError } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RunConfigInput } from '../../src/config/index.js';
@@ -209,19 +207,6 @@ describe('frames', () => {
   it('that are no message get INVALID_ARGUMENT', async () => {
     const error = await raw('/mrpo.runs.v1.RunService/GetRun', Buffer.from([0xff, 0xff, 0xff]), tokens.ana);
     expect(error?.code).toBe(status.INVALID_ARGUMENT);
-  });
-});
-
-describe('a program that knows only the .proto', () => {
-  it('reads the protocol by reflection and calls it (Python)', async () => {
-    const script = join(import.meta.dirname, 'reflection_client.py');
-    const python = world.options.env?.['MRPO_PYTHON'] ?? 'python3';
-    const { stdout } = await promisify(execFile)(python, [script, running.address, tokens.ana, world.data]);
-    expect(JSON.parse(stdout)).toMatchObject({
-      service: 'mrpo.runs.v1.RunService',
-      state: 'RUN_STATE_PENDING',
-      betas: 0.9,
-    });
   });
 });
 

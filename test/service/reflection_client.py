@@ -1,48 +1,57 @@
-"""Orders a run with nothing but what reflection tells: ADDRESS TOKEN DATA."""
+"""Orders a run, watches it to its end and fetches the adapter with nothing but what reflection tells.
 
+ADDRESS CA TOKEN REQUEST: REQUEST is a CreateRunRequest in JSON, as grpcurl takes it. Prints what it has seen.
+"""
+
+import hashlib
 import json
 import sys
+from pathlib import Path
 
 import grpc
 from google.protobuf.descriptor_pool import DescriptorPool
+from google.protobuf.json_format import ParseDict
 from google.protobuf.message_factory import GetMessageClass
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
 
-class WithToken(grpc.UnaryUnaryClientInterceptor, grpc.StreamStreamClientInterceptor):
-    def __init__(self, token: str) -> None:
-        self.token = token
-
-    def _with(self, details):
-        return details._replace(metadata=[*(details.metadata or []), ("authorization", f"Bearer {self.token}")])
-
-    def intercept_unary_unary(self, continuation, details, request):
-        return continuation(self._with(details), request)
-
-    def intercept_stream_stream(self, continuation, details, requests):
-        return continuation(self._with(details), requests)
-
-
-def main(address: str, token: str, data: str) -> None:
-    channel = grpc.intercept_channel(grpc.insecure_channel(address), WithToken(token))
-    database = ProtoReflectionDescriptorDatabase(channel)
-    service = next(name for name in database.get_services() if name.startswith("mrpo."))
-    method = DescriptorPool(database).FindServiceByName(service).methods_by_name["CreateRun"]
-    request = GetMessageClass(method.input_type)(run_id="by-reflection", labels={"from": "python"})
-    request.spec.policy.model = "hub/model"
-    request.spec.policy.lora.adapter.r = 4
-    request.spec.data.train.path = data
-    request.spec.data.verdict["1"] = "a"
-    request.spec.objective.weights.list.values.extend([1.0])
-    call = channel.unary_unary(
-        f"/{service}/CreateRun",
-        request_serializer=lambda message: message.SerializeToString(),
-        response_deserializer=GetMessageClass(method.output_type).FromString,
+def main(address: str, ca: str, token: str, request: str) -> None:
+    credentials = grpc.composite_channel_credentials(
+        grpc.ssl_channel_credentials(Path(ca).read_bytes()), grpc.access_token_call_credentials(token)
     )
-    run = call(request).run
-    states = run.DESCRIPTOR.fields_by_name["state"].enum_type
-    betas = run.resolved_spec.training.adam_beta1
-    print(json.dumps({"service": service, "state": states.values_by_number[run.state].name, "betas": betas}))
+    with grpc.secure_channel(address, credentials) as channel:
+        database = ProtoReflectionDescriptorDatabase(channel)
+        name = next(name for name in database.get_services() if name.startswith("mrpo."))
+        service = DescriptorPool(database).FindServiceByName(name)
+
+        def call(method_name: str, fields: dict):
+            method = service.methods_by_name[method_name]
+            invoke = channel.unary_stream if method.server_streaming else channel.unary_unary
+            return invoke(
+                f"/{name}/{method_name}",
+                request_serializer=lambda message: message.SerializeToString(),
+                response_deserializer=GetMessageClass(method.output_type).FromString,
+            )(ParseDict(fields, GetMessageClass(method.input_type)()))
+
+        run = call("CreateRun", json.loads(request)).run
+        state_name = run.DESCRIPTOR.fields_by_name["state"].enum_type.values_by_number
+        events = [event for answer in call("WatchRun", {"run_id": run.id}) for event in answer.events]
+        files = {}
+        for piece in call("DownloadArtifact", {"run_id": run.id, "artifact": "ARTIFACT_RESULT"}):
+            files[piece.file] = files.get(piece.file, b"") + piece.data
+        print(
+            json.dumps(
+                {
+                    "service": name,
+                    "ordered": state_name[run.state].name,
+                    "beta1": run.resolved_spec.training.adam_beta1,
+                    "seqs": [event.seq for event in events],
+                    "losses": [event.step.measures["loss"] for event in events if event.HasField("step")],
+                    "ended": state_name[events[-1].state].name,
+                    "files": {file: hashlib.sha256(data).hexdigest() for file, data in files.items()},
+                }
+            )
+        )
 
 
 main(*sys.argv[1:])

@@ -1,29 +1,77 @@
-/** One run from order to adapter, through the real service, its own process and the real backend. */
-import { existsSync, readFileSync } from 'node:fs';
+/**
+ * One run from order to adapter, through the real service and its own process, over TLS and with a token; the Python
+ * backend is one that serves them all.
+ */
+import { execFile } from 'node:child_process';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { startStandalone, type StandaloneBackend } from '../../src/backend/standalone.js';
+import { sha256 } from '../../src/core/hash.js';
+import { makeToken } from '../../src/service/access/tokens.js';
 import { connect, type RunsClient } from '../../src/service/client/connect.js';
 import type { ServiceEvent } from '../../src/service/client/values.js';
+import { testPython } from '../support/tiny-models.js';
 import { serviceWorld, startService, type RunsService, type World } from './support.js';
 
+const certificate = (name: string): string =>
+  fileURLToPath(new URL(`../backend/support/certs/${name}`, import.meta.url));
+const ca = certificate('authority.pem');
+const { token, line } = makeToken('run', 'ci', 'team');
+
 let world: World;
+let backend: StandaloneBackend;
 let running: RunsService;
 let service: RunsClient;
 
 beforeAll(async () => {
   world = serviceWorld();
-  running = await startService(world.options);
-  service = connect({ address: running.address });
+  const tokens = join(world.folder, 'tokens');
+  writeFileSync(tokens, `${line}\n`);
+  backend = await startStandalone({ address: `unix:${join(world.folder, 'b')}`, python: testPython(), threads: 1 });
+  running = await startService({
+    ...world.options,
+    address: 'localhost:0',
+    tls: { cert: certificate('server.pem'), key: certificate('server.key') },
+    tokens,
+    backends: [{ address: backend.address, slots: 1 }],
+  });
+  service = connect({ address: running.address, token, tls: { ca } });
 }, 180_000);
 afterAll(async () => {
   service.close();
   await running.stop();
+  await backend.stop();
   world.remove();
 }, 180_000);
 
-it('orders, watches and fetches a run', async () => {
-  const { run } = await service.create(world.config(), { id: 'first', labels: { team: 'a' } });
-  expect(run).toMatchObject({ id: 'first', labels: { team: 'a' }, tenant: 'local' });
+it('is ordered, watched and fetched by a program that knows only the .proto, by reflection (Python)', async () => {
+  const { policy, data, training } = world.config();
+  const spec = {
+    policy: { model: policy.model, lora: { adapter: { r: 4 } } },
+    references: [{ name: 'self', model: 'policy' }],
+    data: { train: { path: data.train }, eval: { count: 6 }, max_length: data.max_length },
+    training: { ...training },
+    generate: { samples: 0 },
+  };
+  const script = join(import.meta.dirname, 'reflection_client.py');
+  const order = JSON.stringify({ run_id: 'first', labels: { team: 'a' }, spec });
+  const { stdout } = await promisify(execFile)(testPython(), [script, running.address, ca, token, order]);
+  const seen = JSON.parse(stdout) as { seqs: number[]; losses: number[]; files: Record<string, string> };
+  expect(seen).toMatchObject({ service: 'mrpo.runs.v1.RunService', ended: 'RUN_STATE_SUCCEEDED', beta1: 0.9 });
+  expect(seen.seqs).toEqual(seen.seqs.map((_, i) => i + 1));
+  expect(seen.losses).toHaveLength(4);
+  const { folder } = await service.get('first');
+  const adapter = readFileSync(join(folder, 'adapter', 'adapter_model.safetensors'));
+  expect(seen.files['adapter_model.safetensors']).toBe(sha256(adapter));
+}, 180_000);
+
+it('is the same for a client of this package', async () => {
+  const { run, existed } = await service.create(world.config(), { id: 'first' });
+  expect(existed).toBe(true);
+  expect(run).toMatchObject({ id: 'first', labels: { team: 'a' }, tenant: 'team' });
   const events: ServiceEvent[] = [];
   for await (const event of service.watch('first')) events.push(event);
   expect(events.map(({ seq }) => seq)).toEqual(events.map((_, i) => i + 1));
@@ -34,6 +82,7 @@ it('orders, watches and fetches a run', async () => {
     state: 'SUCCEEDED',
     attempt: 1,
     lastSeq: events.length,
+    backend: backend.address,
     progress: { step: 4, totalSteps: 4 },
   });
   expect(after.resolvedSpec).toMatchObject({ training: { adam_beta1: 0.9 } });
@@ -80,7 +129,7 @@ it('plans, scores, reports and lists models', async () => {
   const plan = await service.plan(config);
   expect(plan).toMatchObject({ fits: true, trainPairs: 18, heldOutPairs: 6, steps: 4 });
   expect(plan.memoryBytes['total']).toBeGreaterThan(plan.memoryBytes['weights'] ?? Infinity);
-  await expect(service.plan(config, 'ABACUS')).rejects.toMatchObject({ reason: 'spec_invalid' });
+  await expect(service.plan(config, 'ABACUS')).rejects.toMatchObject({ reason: 'request_invalid' });
   const changed = { ...config, data: { ...config.data, max_length: 80 } };
   await expect(service.referenceReport(changed)).rejects.toMatchObject({ reason: 'not_scored' });
   const scored = await service.score(changed);

@@ -1,10 +1,11 @@
 /** PlanRun, ScoreReferences, ReferenceReport, WhatIf: work on a spec in processes of their own. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RunConfig } from '../../config/index.js';
-import type { Plan } from '../../planning/index.js';
+import { DEVICES, type Plan } from '../../planning/index.js';
 import type { PlanRunResponse, Scored, ScoreReferencesResponse } from '../../gen/mrpo/runs/v1/runs.js';
 import type { RunSpec } from '../../gen/mrpo/runs/v1/spec.js';
 import { abortError } from '../../core/abort.js';
+import { RunsFault } from '../fault.js';
 import type { Context } from '../rpc/guard.js';
 import { runTask } from '../worker/run-task.js';
 import type { Task } from '../worker/task-lines.js';
@@ -20,6 +21,7 @@ export async function planOfSpec(
   device: string,
   call: Context,
 ): Promise<PlanRunResponse> {
+  if (device !== '' && !Object.hasOwn(DEVICES, device)) throw unknownDevice(device);
   const plan = (await resultOf(service, taskFor(service, 'plan', spec, call, device), call)) as Plan;
   return {
     device: plan.device.name,
@@ -39,6 +41,13 @@ export async function planOfSpec(
     trainableWeights: Math.round(plan.trainableWeights),
     basis: plan.device.basis,
   };
+}
+
+function unknownDevice(device: string): RunsFault {
+  const known = Object.keys(DEVICES).join(', ');
+  return new RunsFault('request_invalid', `device: got "${device.slice(0, 40)}", expected one of ${known}`, {
+    fields: [{ field: 'device', description: `expected one of ${known}` }],
+  });
 }
 
 /** What the cache says of a spec, as a plain object. */

@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers';
 import type { Backend } from '../../backend/backend.js';
 import { loadConfig } from '../../config/index.js';
 import type { RunConfig } from '../../config/index.js';
-import { MrpoError, toMrpoError } from '../../core/errors.js';
+import { toMrpoError } from '../../core/errors.js';
 import { loadData } from '../../data/index.js';
 import { DEVICES, planConfig } from '../../planning/index.js';
 import {
@@ -39,9 +39,7 @@ async function work({ kind, config: object, backend: address, device }: Task, si
   });
   try {
     if (kind === 'plan') {
-      const known = device === '' ? undefined : DEVICES[device];
-      if (device !== '' && known === undefined) throw unknownDevice(device);
-      return planConfig(config, { train: data.train, held: data.eval }, known);
+      return planConfig(config, { train: data.train, held: data.eval }, DEVICES[device]);
     }
     const cache = openLogpCache({ path: cacheFile(process.env) });
     try {
@@ -99,9 +97,6 @@ async function withCache(kind: Exclude<Task['kind'], 'plan'>, given: CacheWork):
   const { configuredOffsets: _, ...whatif } = await exploreSettings({ scores, pairs, objective: config.objective });
   return whatif;
 }
-
-const unknownDevice = (device: string): MrpoError =>
-  new MrpoError('usage', `device: got "${device.slice(0, 40)}", expected one of ${Object.keys(DEVICES).join(', ')}`);
 
 const stop = new AbortController();
 process.on('SIGTERM', () => stop.abort());

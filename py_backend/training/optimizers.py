@@ -39,9 +39,9 @@ def create_optimizer(spec: OptimizerSpec, parameters: list[nn.Parameter]) -> tor
                 "exp_avg_sq": torch.zeros_like(parameter),
             }
         return adamw
-    import bitsandbytes
+    from .paged import PagedAdamW
 
-    paged = bitsandbytes.optim.PagedAdamW8bit(parameters, **options)
+    paged = PagedAdamW(parameters, **options)
     for group_index, group in enumerate(paged.param_groups):
         for index, parameter in enumerate(group["params"]):
             paged.init_state(group, parameter, group_index, index)

@@ -65,8 +65,8 @@ def flash(width: int, heads: int, key_heads: int, window: int | None) -> str:
         draw = torch.Generator(DEVICE).manual_seed(0) if REAL else None
         shapes = [(1, count, tokens, width) for count in (heads, key_heads, key_heads)] + [(1, tokens, heads, width)]
         *inputs, weight = (torch.randn(shape, generator=draw, device=DEVICE).bfloat16() for shape in shapes)
-        results = []
-        for dtype, kernel in ((torch.bfloat16, None), (torch.float64, varlen.attend_by_segments))[: 2 if REAL else 1]:
+        results, exact = [], varlen.Kernel(varlen.attend_by_segments)
+        for dtype, kernel in ((torch.bfloat16, None), (torch.float64, exact))[: 2 if REAL else 1]:
             given = [part.to(dtype).requires_grad_() for part in inputs]
             out = varlen.branch_attention_packed(*given, visible, width**-0.5, kernel)
             out.backward(weight.to(dtype))

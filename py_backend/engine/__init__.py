@@ -1,6 +1,7 @@
 """Sequence log-probs and their gradients for preference pairs, near the limit of the machine."""
 
-from .engine import Engine, build_engine
+from .build import build_engine
+from .engine import Engine
 from .errors import EngineError, OutOfMemory, UnsupportedModel
 from .pairs import TokenPair
 

@@ -93,3 +93,8 @@ def widest(backbone: nn.Module) -> int:
         for name in ("in_features", "out_features", "nf", "nx")
     ]
     return max((size for size in sizes if isinstance(size, int)), default=0)
+
+
+def vocabulary(parts: Parts) -> int:
+    """Rows of the table of embeddings."""
+    return parts.causal.get_input_embeddings().weight.shape[0]

@@ -1,6 +1,6 @@
 """Lays pairs out as rows of tokens, and says which hidden state predicts which scored token.
 
-plain:  every response is a row of its own, `prefix + response`.
+plain:  every response is a row of its own, `prefix + response`; packed, they stand in one row and see only themselves.
 shared: what chosen and rejected have in common is written once, `common + chosen + rejected` (see `spans`). Common are
         the prompt and also the first response tokens while both responses say the same.
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -21,12 +21,15 @@ from .pairs import TokenPair
 from .spans import Span, place, positions
 from .staging import to_device
 
+Scored = tuple[int, int, int]
+"""Index of the hidden state that predicts a scored token, that token, and its sequence of the call."""
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
     """One row for the backbone.
 
-    input_ids: int64 [1, T]. position_ids: int64 [1, T]. spans: None in the plain layout.
+    input_ids: int64 [1, T]. position_ids: int64 [1, T]. spans: None where the row is one response.
     score_at: int64 [N], index in the row of the hidden state that predicts a scored token.
     distinct: int64 [M], the same, ascending and without repetition.
     targets: int64 [N], that token; those of one sequence stand side by side. sequences: int64 [S], which sequences of
@@ -45,17 +48,34 @@ class Row:
     stretches: tuple[MaskPart, ...]
 
 
-def plain_rows(pairs: Sequence[TokenPair], device: torch.device) -> list[Row]:
-    """Two rows a pair."""
-    rows = []
-    for index, pair in enumerate(pairs):
-        before = len(pair.prefix) - 1  # where the hidden state before response token 0 lies
-        for side, branch, indices in ((0, pair.chosen, pair.chosen_at()), (1, pair.rejected, pair.rejected_at())):
-            tokens = pair.prefix + branch[:-1]
-            scored = [(before + i, branch[i], 2 * index + side) for i in indices]
-            stretches = [(index, side, len(tokens))]
-            rows.append(_row(tokens, torch.arange(len(tokens)), None, scored, stretches, device))
-    return rows
+def plain_rows(pairs: Sequence[TokenPair], device: torch.device, *, pack: bool = False) -> list[Row]:
+    """Two rows a pair, or with pack one row for all, in which every response stands by itself, without padding."""
+    rows = [row for index, pair in enumerate(pairs) for row in _responses(index, pair)]
+    if not pack:
+        return [_row(tokens, torch.arange(len(tokens)), None, scored, [s], device) for tokens, scored, s in rows]
+    spans = place([(len(tokens), 0, 0) for tokens, _, _ in rows])
+    return [
+        _row(
+            [token for tokens, _, _ in rows for token in tokens],
+            positions(spans),
+            spans,
+            [
+                (span.trunk_at + at, target, sequence)
+                for span, (_, scored, _) in zip(spans, rows, strict=True)
+                for at, target, sequence in scored
+            ],
+            [stretch for _, _, stretch in rows],
+            device,
+        )
+    ]
+
+
+def _responses(index: int, pair: TokenPair) -> Iterator[tuple[list[int], list[Scored], tuple[int, int, int]]]:
+    """Of both responses of a pair: input tokens, what is scored, and the stretch that they are."""
+    before = len(pair.prefix) - 1  # where the hidden state before response token 0 lies
+    for side, branch, indices in ((0, pair.chosen, pair.chosen_at()), (1, pair.rejected, pair.rejected_at())):
+        tokens = pair.prefix + branch[:-1]
+        yield tokens, [(before + i, branch[i], 2 * index + side) for i in indices], (index, side, len(tokens))
 
 
 def shared_rows(pairs: Sequence[TokenPair], device: torch.device, *, pack: bool) -> list[Row]:
@@ -75,7 +95,7 @@ def _shared_row(pairs: Sequence[tuple[int, TokenPair]], device: torch.device) ->
     )
     trunks: list[int] = []
     branches: list[int] = []
-    scored: list[tuple[int, int, int]] = []
+    scored: list[Scored] = []
     for (index, pair), fork, span in zip(pairs, forks, spans, strict=True):
         trunks += pair.prefix + pair.chosen[:fork] + pair.chosen[fork:-1]
         branches += pair.rejected[fork:-1]
@@ -104,7 +124,7 @@ def _row(
     tokens: list[int],
     position_ids: torch.Tensor,
     spans: tuple[Span, ...] | None,
-    scored: Sequence[tuple[int, int, int]],
+    scored: Sequence[Scored],
     stretches: Sequence[tuple[int, int, int]],
     device: torch.device,
 ) -> Row:

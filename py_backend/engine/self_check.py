@@ -70,7 +70,7 @@ def own_forward(parts: Parts, pair: TokenPair, device: torch.device) -> OwnForwa
     for row in plain_rows([pair], device):
         got: dict[int, torch.Tensor] = {}
         given: dict[tuple[int, str], torch.Tensor] = {}
-        with _watching(decoder_layers(parts.backbone), given, lambda index, x, got=got: got.setdefault(index, x)):
+        with watching(decoder_layers(parts.backbone), given, lambda index, x, got=got: got.setdefault(index, x)):
             hidden = parts.backbone(input_ids=row.input_ids, use_cache=False).last_hidden_state[0]
         found.append(hidden.index_select(0, row.score_at))
         own.inputs.append({index: x[0] for index, x in got.items()})
@@ -85,6 +85,13 @@ def shared_difference(parts: Parts, run: Backbone, own: OwnForward) -> float:
     row = shared_rows([own.pair], own.hidden.device, pack=False)[0]
     prefix = len(own.pair.prefix)
     return _difference(parts, run, row, [(0, slice(None)), (1, slice(prefix, None))], own, own.hidden)
+
+
+@torch.no_grad()
+def packed_difference(parts: Parts, run: Backbone, own: OwnForward) -> float:
+    """The same in one row in which both responses stand by themselves."""
+    row = plain_rows([own.pair], own.hidden.device, pack=True)[0]
+    return _difference(parts, run, row, [(0, slice(None)), (1, slice(None))], own, own.hidden)
 
 
 @torch.no_grad()
@@ -134,7 +141,7 @@ def _difference(
         return torch.cat([own.inputs[side][index][some] for side, some in pieces])[None].to(x.dtype)
 
     got: dict[tuple[int, str], torch.Tensor] = {}
-    with _watching(layers, got, taught):
+    with watching(layers, got, taught):
         hidden = run(row)[0].index_select(0, row.score_at)
     found = [relative(hidden, own_hidden)]
     last = len(layers) - 1
@@ -154,7 +161,7 @@ def _difference(
 
 
 @contextmanager
-def _watching(
+def watching(
     layers: Sequence[nn.Module],
     outputs: dict[tuple[int, str], torch.Tensor],
     see: Callable[[int, torch.Tensor], torch.Tensor],

@@ -55,15 +55,16 @@ class Visibility:
 class PackedIndex:
     """Lengths and gathers for two variable-length calls: all trunks; all rejected branches after their prefix.
 
+    trunk, branch: (lengths of queries and of keys, both int32, cumulative, from 0; the longest of queries and of keys).
     branch_keys: int64 [sum(prefix + rejected)], rows of the keys that the rejected branches see, pair by pair.
     """
 
     def __init__(self, spans: tuple[Span, ...], device: torch.device) -> None:
         branching = [span for span in spans if span.rejected > 0]
         self.trunk_tokens = sum(span.trunk for span in spans)
-        self.trunk_longest = max(span.trunk for span in spans)
-        self.branch_query_longest = max((span.rejected for span in branching), default=0)
-        self.branch_key_longest = max((span.prefix + span.rejected for span in branching), default=0)
+        trunk_longest = max(span.trunk for span in spans)
+        query_longest = max((span.rejected for span in branching), default=0)
+        key_longest = max((span.prefix + span.rejected for span in branching), default=0)
         keys = [
             torch.arange(stretch.start, stretch.stop)
             for span in branching
@@ -78,7 +79,9 @@ class PackedIndex:
             ],
             device,
         )
-        self.trunk_lengths, self.branch_query_lengths, self.branch_key_lengths = trunk.int(), queries.int(), both.int()
+        trunk, queries, both = trunk.int(), queries.int(), both.int()
+        self.trunk = (trunk, trunk, trunk_longest, trunk_longest)
+        self.branch = (queries, both, query_longest, key_longest)
 
 
 @lru_cache(maxsize=2)

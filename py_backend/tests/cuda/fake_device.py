@@ -24,7 +24,7 @@ from torch import nn
 from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode, unset_fake_temporarily
 
 from py_backend import generation
-from py_backend.engine import memory, pair_dropout, self_check, staging, varlen, visibility
+from py_backend.engine import kernels, memory, pair_dropout, self_check, staging, varlen, visibility
 from py_backend.engine.fused import install as _fused  # noqa: F401 - the module is looked up below
 from py_backend.training import gradients, trainer
 
@@ -53,7 +53,7 @@ def install() -> None:
     for name, value in _torch_cuda().items():
         setattr(torch.cuda, name, value)
     visibility._recognise = _with_values(visibility._recognise)  # arithmetic on small host tensors
-    self_check.relative = _read("self-check", self_check.relative, 0.0)
+    self_check.relative = kernels.relative = _read("self-check", self_check.relative, 0.0)
     gradients._finite = _read("float16: whether a backward overflowed", gradients._finite, True)
     trainer.gradient_norm = _read("norm of the gradients", trainer.gradient_norm, 1.0)
     FakeTensor.tolist = lambda tensor: _count("log-probs") or [0.0] * tensor.numel()

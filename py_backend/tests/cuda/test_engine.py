@@ -57,3 +57,26 @@ def test_dropout_of_adapters_reads_nothing_back() -> None:
         logps = engine.forward(SOME, grad=True, seeds=range(len(SOME)))
         torch.autograd.backward([logps], [torch.ones_like(logps)])
         assert gpu.reads == Counter() and meter.copies.total() == 2
+
+
+def test_the_plain_layout_is_one_row_without_padding() -> None:
+    """As many forwards and kernels as with shared rows, but for the branches' attention; no token more than given."""
+    kernels = {}
+    for layout in ("auto", "plain"):
+        model = with_adapter(tiny_outline("qwen2-mixed", torch.bfloat16), dropout=0.0)
+        with on_device(), Meter() as meter:
+            to_device(model)
+            engine = build_engine(model, layout=layout)
+            assert engine.packs, engine.layout_note
+            seen: list[torch.Size] = []
+            model.get_input_embeddings().register_forward_hook(
+                lambda _module, given, _, seen=seen: seen.append(given[0].shape)
+            )
+            meter.restart()
+            logps = engine.forward(SOME, grad=True)
+            torch.autograd.backward([logps], [torch.ones_like(logps)])
+            assert meter.copies.total() == 2
+            kernels[layout] = meter.kernels.total()
+    given = sum(2 * len(pair.prefix) + len(pair.chosen) + len(pair.rejected) - 2 for pair in SOME)
+    assert seen == [(1, given)]
+    assert kernels["plain"] <= kernels["auto"]

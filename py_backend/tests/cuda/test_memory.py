@@ -59,10 +59,10 @@ def of_7b(kind: str, checkpointing: str) -> Step:
 @pytest.mark.parametrize(
     ("kind", "checkpointing", "held_kb", "kernels"),
     [
-        ("bfloat16", "off", 4850, 9000),
-        ("bfloat16", "full", 285, 13500),
-        ("nf4", "full", 285, 14400),
-        ("int8", "full", 285, 17100),
+        ("bfloat16", "off", 4250, 6700),
+        ("bfloat16", "full", 285, 9000),
+        ("nf4", "full", 285, 9900),
+        ("int8", "full", 285, 11300),
     ],
 )
 def test_a_step_of_7b_holds_what_is_planned(kind: str, checkpointing: str, held_kb: float, kernels: float) -> None:

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from py_backend.engine.spans import place
-from py_backend.engine.varlen import adapted, available, can_pack
+from py_backend.engine.varlen import _flash, adapted, available, can_pack
 from py_backend.engine.visibility import Visibility
 from py_backend.tests.cuda.fake_device import DEVICE, gpu, on_device
 
@@ -42,6 +42,10 @@ def test_grouped_queries_and_windows_reach_the_kernel(function, more: dict) -> N
 
 def test_a_release_without_windows_is_not_used() -> None:
     assert adapted(of_2_10) is None
+
+
+def test_the_installed_release_has_the_backward_pass_that_is_known() -> None:
+    assert _flash().gradients is not None
 
 
 def test_what_the_kernel_takes() -> None:

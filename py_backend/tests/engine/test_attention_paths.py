@@ -9,7 +9,7 @@ from transformers.masking_utils import and_masks, causal_mask_function, sliding_
 from py_backend.engine import attention
 from py_backend.engine.blocked_attention import BlockedAttention
 from py_backend.engine.spans import place, positions
-from py_backend.engine.varlen import attend_by_segments, branch_attention_packed
+from py_backend.engine.varlen import Kernel, attend_by_segments, branch_attention_packed
 from py_backend.engine.visibility import Visibility
 
 SPANS = place([(11, 5, 8), (1, 7, 0), (6, 1, 3)])
@@ -46,7 +46,24 @@ def _dense(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, window: 
 
 
 def _packed(query, key, value, window):
-    return branch_attention_packed(query, key, value, _visibility(window), SCALING, attend_by_segments)
+    return branch_attention_packed(query, key, value, _visibility(window), SCALING, Kernel(attend_by_segments))
+
+
+def _with_sums(*given, sums=False):
+    out = attend_by_segments(*given)
+    return (out, out.new_zeros(1)) if sums else out
+
+
+def _gradients(grad, q, k, v, out, _sums, *segments):
+    assert torch.equal(out, attend_by_segments(q, k, v, *segments))
+    with torch.enable_grad():
+        leaves = [part.detach().clone().requires_grad_() for part in (q, k, v)]
+        return torch.autograd.grad(attend_by_segments(*leaves, *segments), leaves, grad)
+
+
+def _packed_as_one(query, key, value, window):
+    kernel = Kernel(_with_sums, _gradients)
+    return branch_attention_packed(query, key, value, _visibility(window), SCALING, kernel)
 
 
 def _pairs(query, key, value, window):
@@ -60,7 +77,11 @@ def _blocked(query, key, value, window):
 
 
 @pytest.mark.parametrize(
-    ("attend", "window"), [(_packed, None), (_packed, 4), (_pairs, None), (_pairs, 4), (_blocked, None)]
+    ("attend", "window"),
+    [
+        *[(attend, window) for attend in (_packed, _packed_as_one, _pairs) for window in (None, 4)],
+        (_blocked, None),
+    ],
 )
 def test_outputs_and_gradients_are_those_of_a_dense_mask(attend, window: int | None) -> None:
     inputs, own_inputs = _tensors(), _tensors()

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import nn
 
+from py_backend.engine import build as build_module
 from py_backend.engine import build_engine, four_bit_kernel
-from py_backend.engine import engine as engine_module
 from py_backend.engine.fused import dequantised, has_packed_weights
 
 from .tiny import PAIRS, gradients, largest_relative_difference, model, own_logps, with_adapter
@@ -49,7 +49,7 @@ def test_numbers_are_those_of_bitsandbytes(name: str) -> None:
 def test_where_memory_is_short_the_layers_work_as_they_did(monkeypatch: pytest.MonkeyPatch) -> None:
     policy = _quantised("llama")
     needed = dequantised.written_out_bytes(dequantised.four_bit_layers(policy))
-    monkeypatch.setattr(engine_module, "free_bytes", lambda _device: int(needed / dequantised.SHARE) - 1)
+    monkeypatch.setattr(build_module, "free_bytes", lambda _device: int(needed / dequantised.SHARE) - 1)
     engine = build_engine(policy)
     assert all(dequantised.plain_weight(layer) is None for layer in dequantised.four_bit_layers(policy))
     assert has_packed_weights(policy)

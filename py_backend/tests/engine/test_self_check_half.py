@@ -10,7 +10,7 @@ import transformers as hf
 from transformers.masking_utils import causal_mask_function
 
 from py_backend.engine import attention, build_engine, rows
-from py_backend.engine.varlen import attend_by_segments, branch_attention_packed
+from py_backend.engine.varlen import Kernel, attend_by_segments, branch_attention_packed
 from py_backend.engine.visibility import Visibility
 
 SMOOTH, ROUGH = 0.02, 0.1
@@ -38,7 +38,8 @@ def packed_flash(patch: pytest.MonkeyPatch) -> None:
     """Another right way: packed segments computed in float32, as the flash kernel does."""
 
     def packed(query, key, value, visible, scaling):
-        out = branch_attention_packed(query.float(), key.float(), value.float(), visible, scaling, attend_by_segments)
+        kernel = Kernel(attend_by_segments)
+        out = branch_attention_packed(query.float(), key.float(), value.float(), visible, scaling, kernel)
         return out.to(query.dtype)
 
     patch.setattr(attention, "can_pack", lambda _query, visible: visible.plain)

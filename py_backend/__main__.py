@@ -74,8 +74,10 @@ async def serve(options: argparse.Namespace, ready: int) -> None:
     """`ready` is the file descriptor of the real stdout."""
     from .info import set_threads
     from .roots import Roots
+    from .rpc.no_memory import end_without_memory
     from .rpc.server import ServerConfig, start_server
 
+    end_without_memory(asyncio.get_running_loop())
     threads = set_threads(options.threads)
     roots, device = Roots.of(options.roots), pick_device(options.device)
     config = ServerConfig(

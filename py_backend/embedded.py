@@ -43,10 +43,12 @@ class Host:
     ) -> dict[str, Any]:
         """Serves on an address; gives where it really listens. Raises RuntimeError if a server runs already."""
         from .info import set_threads
+        from .rpc.no_memory import end_without_memory
         from .rpc.server import ServerConfig, start_server
 
         if self._server is not None:
             raise RuntimeError(f"a server runs already, at {self._server.address}")
+        end_without_memory(self._loop)
         set_threads(threads or 0)
         self._server = self._run(
             start_server(ServerConfig(address=address, token=token, device=pick_device(device or "")))

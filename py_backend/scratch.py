@@ -16,40 +16,69 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 OWNER_FILE = "owner"
-NAMING_S = 60.0  # from making a folder to naming its owner
+NAMING_S = 1.0  # from making a folder to naming its owner
 
 
 @contextmanager
 def scratch_folder(parent: Path, name: str) -> Iterator[Path]:
     """`.NAME-xxxxxxxx` in `parent`, gone afterwards, whatever happens; abandoned ones of the same name go first."""
     sweep(parent, name)
-    folder = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=parent))
+    folder = _named_folder(parent, name)
     try:
-        (folder / OWNER_FILE).write_text(json.dumps(this_process()), encoding="utf-8")
         yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove(folder)
+
+
+def _named_folder(parent: Path, name: str) -> Path:
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=parent))
+        # It is gone where this process stood still for so long that another one has taken it for abandoned.
+        with suppress(FileNotFoundError):
+            (folder / OWNER_FILE).write_text(json.dumps(this_process()), encoding="utf-8")
+            return folder
+
+
+def remove(folder: Path) -> None:
+    """The owner's name goes last, so that a folder whose removal is cut off is still known as abandoned."""
+    with suppress(OSError):
+        for path in folder.iterdir():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            elif path.name != OWNER_FILE:
+                path.unlink(missing_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def sweep(parent: Path, name: str) -> None:
     """Removes the folders of this name whose owner has ended."""
     pattern = re.compile(re.escape(f".{name}-") + r"[a-z0-9_]{8}")
-    for folder in parent.iterdir():
-        if pattern.fullmatch(folder.name) and is_abandoned(folder):
-            shutil.rmtree(folder, ignore_errors=True)
+    with suppress(OSError):
+        for folder in [path for path in parent.iterdir() if pattern.fullmatch(path.name)]:
+            if is_abandoned(folder):
+                remove(folder)
+            else:
+                _remove_unnamed(folder)
 
 
 def is_abandoned(folder: Path) -> bool:
-    """Whether nobody can need a folder any more. A folder without an owner counts after a while, if it is empty."""
+    """Whether a folder names an owner that has ended."""
     try:
         return has_ended(json.loads((folder / OWNER_FILE).read_text(encoding="utf-8")))
     except (OSError, ValueError, KeyError):
-        pass
-    # Killed between making the folder and naming its owner: nothing else is in it.
+        return False
+
+
+def _remove_unnamed(folder: Path) -> None:
+    """Killed between making the folder and naming its owner: nothing is in it. What has anything else in it is not
+    ours."""
     with suppress(OSError):
-        empty = all(path.name == OWNER_FILE for path in folder.iterdir())
-        return empty and time.time() - folder.stat().st_mtime > NAMING_S
-    return False
+        if time.time() - folder.stat().st_mtime < NAMING_S:
+            return
+        owner = folder / OWNER_FILE
+        if owner.exists() and owner.stat().st_size == 0:
+            owner.unlink()
+        folder.rmdir()  # fails where something is in it
 
 
 def this_process() -> dict[str, str | int]:

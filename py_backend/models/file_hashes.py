@@ -13,13 +13,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from ..faults import Fault
 from ..progress import Progress, Report
+from ..scratch import scratch_folder
 
 CHUNK = 4 << 20
 SETTLED_NS = 2_000_000_000
@@ -98,9 +98,9 @@ def remember(sign: dict[str, int], digest: str) -> None:
     target = entry_path(sign)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, scratch = tempfile.mkstemp(dir=target.parent)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump({"file": sign, "sha256": digest}, file)
-        os.replace(scratch, target)
+        with scratch_folder(target.parent, "entry") as scratch:
+            entry = scratch / target.name
+            entry.write_text(json.dumps({"file": sign, "sha256": digest}), encoding="utf-8")
+            os.replace(entry, target)
     except OSError:
         return

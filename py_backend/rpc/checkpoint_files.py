@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import re
+import tempfile
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..scratch import scratch_folder, sweep
 from ..training.checkpoint import Snapshot, invalid
 from .device_thread import Send
 
 PIECE_BYTES = 1 << 20
+ARRIVING = "mrpo-checkpoint"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,16 @@ def send_pieces(snapshot: Snapshot, send: Send) -> None:
         for start in range(0, len(content), PIECE_BYTES):
             end = start + PIECE_BYTES
             send(FilePiece(file, content[start:end], digest if end >= len(content) else ""))
+
+
+def arriving_folder() -> AbstractContextManager[Path]:
+    """Room for the files of a checkpoint on its way to a trainer, gone afterwards."""
+    return scratch_folder(Path(tempfile.gettempdir()), ARRIVING)
+
+
+def sweep_arrivals() -> None:
+    """Removes what backends that were killed while a checkpoint came have left."""
+    sweep(Path(tempfile.gettempdir()), ARRIVING)
 
 
 def add_piece(folder: Path, file: str, data: bytes) -> None:

@@ -18,16 +18,15 @@ import traceback
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 from ..engine.errors import is_device_lost
 from ..faults import Fault
+from .no_memory import MEMORY_LOST, WITHOUT_MEMORY, out_of_memory
 
 HEARTBEAT_S = 5.0
 DEVICE_LOST = 70
 """Exit code of a process whose device has failed."""
-MEMORY_LOST = 71
-"""Exit code of a process that has no memory left to say so."""
 MEMORY_RETURNS_S = 10.0  # within which a process that has run out of memory must be able to answer again
 BEGIN_S = 30.0  # within which a new thread must have begun
 BEGIN_LOOKS = 3  # spread over that time: a process that was suspended wakes up behind all of it at once
@@ -78,6 +77,8 @@ class DeviceThread:
             try:
                 job()
             except BaseException as error:  # noqa: BLE001 - this thread must outlive every job
+                if isinstance(error, WITHOUT_MEMORY):  # not even enough to begin it, and somebody waits for it
+                    os._exit(MEMORY_LOST)
                 with suppress(BaseException):  # also one that leaves no memory to write it down
                     log.error("a job failed", exc_info=error)
             del job  # and what it holds, before the next one comes
@@ -127,8 +128,11 @@ def own_thread(job: Job) -> None:
     begun = threading.Event()
 
     def run() -> None:
-        begun.set()
-        job()
+        try:
+            begun.set()
+            job()
+        except BaseException:  # noqa: BLE001 - a job keeps its errors: there was not even enough to begin it
+            os._exit(MEMORY_LOST)
 
     _thread.start_new_thread(run, ())
     loop = asyncio.get_running_loop()
@@ -231,18 +235,11 @@ def post(loop: asyncio.AbstractEventLoop, function: Callable[..., Any], *args: A
             loop.call_soon_threadsafe(function, *args)
         except RuntimeError:
             log.info("the event loop has ended; a result was dropped")
-        except (MemoryError, SystemError):  # CPython gives the second where it cannot even make the first
+        except WITHOUT_MEMORY:
             time.sleep(wait)
             continue
         return
     out_of_memory()
 
 
-def out_of_memory() -> NoReturn:
-    """Ends the process, which its client is told of at once, where an answer is not to be had."""
-    os.write(2, NO_MEMORY)
-    os._exit(MEMORY_LOST)
-
-
 RETRIES_S = (MEMORY_RETURNS_S / 20,) * 20
-NO_MEMORY = b"the process has no memory left to answer with; it ends\n"

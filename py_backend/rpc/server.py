@@ -17,6 +17,7 @@ from grpc_reflection.v1alpha import reflection
 from ..backend import Backend
 from ..info import quiet_libraries
 from ..roots import Roots
+from .checkpoint_files import sweep_arrivals
 from .device_thread import DeviceThread
 from .doorkeeper import Doorkeeper, room_for_connections
 from .grpc_service import SERVICE, service_handler
@@ -109,6 +110,7 @@ async def start_server(config: ServerConfig) -> RunningServer:
     if config.token is not None:
         interceptors.insert(0, TokenInterceptor(config.token))
     quiet_libraries()
+    sweep_arrivals()
     room = ("grpc.max_allowed_incoming_connections", room_for_connections())
     options = [*OPTIONS, *([] if is_local(config.address) else KEEPALIVE), room]
     server = grpc.aio.server(interceptors=interceptors, options=options)

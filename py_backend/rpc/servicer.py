@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 from py_backend.gen.mrpo.backend.v1 import backend_pb2 as pb
@@ -14,10 +12,9 @@ from ..evaluation.tasks import BuiltTask
 from ..faults import Fault
 from ..hub_datasets import read_dataset
 from ..progress import Progress
-from ..scratch import scratch_folder
 from ..tokens.pair_text import PairText
 from . import wire
-from .checkpoint_files import add_piece, send_pieces
+from .checkpoint_files import add_piece, arriving_folder, send_pieces
 from .device_thread import DeviceThread, Send, Stopped, own_thread, stream
 from .holders import Holders, caller
 from .train_stream import TrainStream
@@ -187,7 +184,7 @@ class BackendServicer:
     ) -> AsyncIterator[pb.LoadCheckpointResponse]:
         """Pieces become files in a temporary folder, which the trainer then reads as a whole."""
         handle = ""
-        with scratch_folder(Path(tempfile.gettempdir()), "mrpo-checkpoint") as folder:
+        with arriving_folder() as folder:
             async for request in requests:
                 handle = request.open.trainer_handle or handle
                 if request.file:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import _thread
 import asyncio
+import os
+import sys
 from typing import Any
 
 import pytest
 
 from py_backend.rpc import device_thread
-from py_backend.rpc.device_thread import MEMORY_LOST, DeviceThread, JobFailed, own_thread, stream
+from py_backend.rpc.device_thread import DeviceThread, JobFailed, own_thread, stream
+from py_backend.rpc.no_memory import MEMORY_LOST, end_without_memory
 
 
 class Ended(BaseException):
@@ -57,6 +61,29 @@ def test_an_answer_waits_for_memory_and_the_process_ends_without(monkeypatch: py
     with pytest.raises(Ended) as ended:
         device_thread.post(Loop(), got.append, 2)  # type: ignore[arg-type]
     assert ended.value.args == (MEMORY_LOST,) and got == [1]
+
+
+@pytest.mark.parametrize("where", ["a thread of its own", "the device", "the event loop", "the end of a thread"])
+def test_a_job_that_is_lost_ends_the_process(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    ends: list[int] = []
+    monkeypatch.setattr(os, "_exit", ends.append)
+    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)  # to have it back
+    fail = raises(SystemError("error return without exception set"))
+
+    async def scene() -> None:
+        loop = asyncio.get_running_loop()
+        end_without_memory(loop)
+        {
+            "a thread of its own": lambda: own_thread(fail),
+            "the device": lambda: DeviceThread().submit(fail),
+            "the event loop": lambda: loop.call_soon(fail),
+            "the end of a thread": lambda: _thread.start_new_thread(fail, ()),
+        }[where]()
+        while not ends:
+            await asyncio.sleep(0.01)
+
+    asyncio.run(asyncio.wait_for(scene(), 30))
+    assert ends == [MEMORY_LOST]
 
 
 def test_a_thread_that_never_begins_ends_the_process_and_the_event_loop_goes_on(

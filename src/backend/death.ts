@@ -28,15 +28,22 @@ export function deathFault(
   { code, signal, lastLogLines, killsBefore }: Death,
   kills: number | undefined = memoryKills(),
 ): BackendFault {
-  const how = signal === null ? `exit code ${code ?? 'unknown'}` : `signal ${signal}`;
+  const how = signal === null ? exitText(code) : `signal ${signal}`;
   const said = lastLogLines === '' ? 'It said nothing.' : `Its last log lines:\n${lastLogLines}`;
   const byMemory = signal === 'SIGKILL' && kills !== undefined && killsBefore !== undefined && kills > killsBefore;
   const why = byMemory ? ', by the out-of-memory killer of the system' : '';
   return new BackendFault('died', `the Python backend has ended (${how}${why}). ${said}`, {
     details: { how, lastLogLines },
     ...(signal === 'SIGKILL' ? { hint: byMemory ? MEMORY_HINT : KILL_HINT } : {}),
+    ...(code === MEMORY_LOST ? { hint: MEMORY_HINT } : {}),
   });
 }
+
+/** Exit code of py_backend where it has not even the memory to say what it lacks. */
+const MEMORY_LOST = 71;
+
+const exitText = (code: number | null): string =>
+  `exit code ${code ?? 'unknown'}${code === MEMORY_LOST ? ', without any memory left' : ''}`;
 
 const MEMORY_HINT =
   'Memory ran out. Use quantization: nf4, a smaller model or a lower data.max_length; "mrpo plan" says what a run needs.';

@@ -2,22 +2,37 @@
  * Temporary folders that a killed process cannot leave behind for ever: each holds the name of its owner, and who makes a
  * new one removes those of the same kind whose owner has ended.
  */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { hasEnded, thisProcess, type ProcessOwner } from './process-owner.js';
 
 /** The file that names the owner. */
 export const OWNER_FILE = 'owner';
 
-/** From making a folder to naming its owner; one that has no owner after it was made by a process that is gone. */
-const NAMING_MS = 60_000;
+/** From making a folder to naming its owner. */
+const NAMING_MS = 1_000;
 
-/** Makes `PREFIX-XXXXXX` in `parent`, mode 0700, after a look for abandoned ones. Removing it is the caller's. */
+/** Makes `PREFIX-XXXXXX` in `parent`, mode 0700, after a look for abandoned ones. {@link removeScratchFolder} removes it. */
 export function makeScratchFolder(parent: string, prefix: string): string {
   sweepScratchFolders(parent, prefix);
-  const path = mkdtempSync(join(parent, `${prefix}-`));
-  writeFileSync(join(path, OWNER_FILE), JSON.stringify(thisProcess()));
-  return path;
+  for (;;) {
+    const path = mkdtempSync(join(parent, `${prefix}-`));
+    try {
+      writeFileSync(join(path, OWNER_FILE), JSON.stringify(thisProcess()));
+      return path;
+    } catch (thrown) {
+      // This process stood still for so long that another one has taken the folder for abandoned.
+      if ((thrown as NodeJS.ErrnoException).code !== 'ENOENT') throw thrown;
+    }
+  }
+}
+
+/** Removes a scratch folder. The owner's name goes last, so that one whose removal is cut off is still known as abandoned. */
+export function removeScratchFolder(path: string): void {
+  for (const name of namesIn(path)) {
+    if (name !== OWNER_FILE) rmSync(join(path, name), { recursive: true, force: true });
+  }
+  rmSync(path, { recursive: true, force: true });
 }
 
 /**
@@ -25,17 +40,14 @@ export function makeScratchFolder(parent: string, prefix: string): string {
  * @param options.alone The caller alone may write in `parent` and has no scratch folder there: each was left behind.
  */
 export function sweepScratchFolders(parent: string, prefix: string, { alone = false } = {}): void {
-  let names: readonly string[] = [];
-  try {
-    names = readdirSync(parent).filter((name) => name.startsWith(`${prefix}-`) && /^\w{6}$/.test(name.slice(-6)));
-  } catch {
-    return;
-  }
+  const names = namesIn(parent).filter(
+    (name) => name.startsWith(`${prefix}-`) && /^\w{6}$/.test(name.slice(prefix.length + 1)),
+  );
   for (const name of names) {
-    const path = join(parent, name);
-    if (name.length !== prefix.length + 7 || !(alone || isAbandoned(path))) continue;
     try {
-      rmSync(path, { recursive: true, force: true });
+      const path = join(parent, name);
+      if (alone || isAbandoned(path)) removeScratchFolder(path);
+      else removeUnnamed(path);
     } catch {
       // Another user's, or another process is at the same work.
     }
@@ -46,15 +58,23 @@ function isAbandoned(path: string): boolean {
   try {
     return hasEnded(JSON.parse(readFileSync(join(path, OWNER_FILE), 'utf8')) as ProcessOwner);
   } catch {
-    return isOld(path);
+    return false;
   }
 }
 
-/** Without an owner for so long: its process was killed before it named itself, or while it removed what was in it. */
-function isOld(path: string): boolean {
+/** Killed between making the folder and naming its owner: nothing is in it. What has anything else in it is not ours. */
+function removeUnnamed(path: string): void {
+  if (Date.now() - statSync(path).mtimeMs < NAMING_MS) return;
+  const content = readdirSync(path);
+  const owner = join(path, OWNER_FILE);
+  if (content.length === 1 && content[0] === OWNER_FILE && statSync(owner).size === 0) rmSync(owner);
+  if (content.every((name) => name === OWNER_FILE)) rmdirSync(path); // fails where somebody has put something in it
+}
+
+function namesIn(folder: string): string[] {
   try {
-    return Date.now() - statSync(path).mtimeMs > NAMING_MS;
+    return readdirSync(folder);
   } catch {
-    return false;
+    return [];
   }
 }

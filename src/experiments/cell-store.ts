@@ -7,7 +7,7 @@
  */
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { isTemporary } from '../store/atomic-file.js';
+import { isTemporary } from '../core/temporary-file.js';
 import { tryLock, type FileLock } from '../store/file-lock.js';
 import { isRunFolder, readRun, type StoredRun } from '../store/run-folder.js';
 

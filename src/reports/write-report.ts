@@ -1,6 +1,5 @@
 /** The report of one run or of several beside each other: one HTML file that opens from disk, without network or script. */
-import { randomUUID } from 'node:crypto';
-import { rename, rm, writeFile } from 'node:fs/promises';
+import { writeFileAtomic } from '../store/atomic-file.js';
 import { html, raw, type Html } from './html.js';
 import { mainTable } from './main-table.js';
 import { durationText, percentText } from '../core/quantities.js';
@@ -21,14 +20,7 @@ export interface ReportOptions {
 
 /** Writes the page whole or not at all. Runs may be unfinished: what is there is shown. */
 export async function writeReport(runs: readonly ReportRun[], file: string, options: ReportOptions): Promise<void> {
-  const temporary = `${file}.${randomUUID()}.tmp`;
-  try {
-    await writeFile(temporary, reportHtml(runs, options), 'utf8');
-    await rename(temporary, file);
-  } catch (thrown) {
-    await rm(temporary, { force: true });
-    throw thrown;
-  }
+  await writeFileAtomic(file, reportHtml(runs, options));
 }
 
 /** The page as text. */

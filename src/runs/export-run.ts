@@ -1,10 +1,10 @@
 /** What a run trained, in a folder of its own: the adapter, or the whole model with the adapter merged in. */
-import { access, cp, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { access, cp, mkdir, readdir, readFile, rename } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { Progress } from '../backend/backend.js';
 import { policyModelSpec } from '../config/index.js';
 import { MrpoError } from '../core/errors.js';
-import { makeScratchFolder } from '../core/scratch-folder.js';
+import { makeScratchFolder, removeScratchFolder } from '../core/scratch-folder.js';
 import { readRun, type StoredRun } from '../store/run-folder.js';
 import { trainedModel } from './run-model.js';
 import { withBackend, type BackendChoice } from './with-backend.js';
@@ -114,7 +114,7 @@ async function copyWhole(from: string, to: string): Promise<void> {
     await cp(from, join(scratch, 'content'), { recursive: true });
     await rename(join(scratch, 'content'), to); // onto an empty folder or none
   } finally {
-    await rm(scratch, { recursive: true, force: true });
+    removeScratchFolder(scratch);
   }
 }
 

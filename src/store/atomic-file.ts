@@ -1,11 +1,7 @@
 /** Files that are either whole or not there: written beside their place, flushed to disk, then moved into it. */
-import { randomUUID } from 'node:crypto';
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { constants, copyFile, link, open, rename, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-
-/** Whether a file is one that is being written, or that a killed process has left so. */
-export const isTemporary = (name: string): boolean => /^\.[\da-f-]{36}\.tmp$/.test(name);
+import { temporaryBeside } from '../core/temporary-file.js';
 
 /** Writes or replaces a file. Readers see the old content or the new one, also after a power cut. */
 export function writeFileAtomic(path: string, content: string | Uint8Array): Promise<void> {
@@ -71,5 +67,3 @@ async function writeBeside(
     throw thrown;
   }
 }
-
-const temporaryBeside = (path: string): string => join(dirname(path), `.${randomUUID()}.tmp`);

@@ -14,7 +14,7 @@ import { basename, join } from 'node:path';
 import type { CheckpointPiece } from '../backend/backend.js';
 import { MrpoError } from '../core/errors.js';
 import { fromExactJson, toExactJson } from '../core/exact-json.js';
-import { makeScratchFolder, sweepScratchFolders } from '../core/scratch-folder.js';
+import { makeScratchFolder, removeScratchFolder, sweepScratchFolders } from '../core/scratch-folder.js';
 import { VERSION } from '../core/version.js';
 import type { RunFolder } from './run-folder.js';
 
@@ -90,7 +90,7 @@ export async function writeCheckpoint(
     await syncFolder(home);
     return { path, step, revision };
   } finally {
-    await rm(scratch, { recursive: true, force: true });
+    removeScratchFolder(scratch); // empty by now, unless it has failed
   }
 }
 
@@ -128,8 +128,10 @@ export async function* checkpointPieces(checkpoint: Checkpoint): AsyncGenerator<
 /** Removes a checkpoint: first its name, so that no half of it is ever taken for one. */
 export async function removeCheckpoint(folder: RunFolder, checkpoint: Checkpoint): Promise<void> {
   const scratch = makeScratchFolder(folder.file('checkpoints'), SCRATCH);
-  await rename(checkpoint.path, join(scratch, 'old'));
-  await rm(scratch, { recursive: true, force: true });
+  const old = join(scratch, 'old');
+  await rename(checkpoint.path, old);
+  await rm(old, { recursive: true, force: true });
+  removeScratchFolder(scratch);
 }
 
 /**

@@ -1,8 +1,8 @@
 /** A file that says who works on something: of several processes that want to, one gets it. */
 import { randomUUID } from 'node:crypto';
 import { readFile, rename, rm, stat, utimes } from 'node:fs/promises';
-import { join } from 'node:path';
 import { hasEnded, thisProcess, type ProcessOwner } from '../core/process-owner.js';
+import { temporaryBeside } from '../core/temporary-file.js';
 import { writeNewFile } from './atomic-file.js';
 
 /** The holder touches its lock; one of another machine, which nobody here can ask, counts as long as it is fresh. */
@@ -42,7 +42,7 @@ async function isFresh(path: string): Promise<boolean> {
 
 /** Removes a lock only if it is the one that was looked at: another process may have put its own in its place. */
 async function removeExactly(path: string, content: string): Promise<void> {
-  const aside = join(path, '..', `.${randomUUID()}.tmp`);
+  const aside = temporaryBeside(path);
   try {
     await rename(path, aside);
   } catch {

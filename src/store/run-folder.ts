@@ -21,10 +21,11 @@ import { parse } from 'yaml';
 import type { RunConfig } from '../config/schema.js';
 import { MrpoError } from '../core/errors.js';
 import { processExists } from '../core/process-owner.js';
+import { isTemporary } from '../core/temporary-file.js';
 import { readJsonLines } from './json-lines.js';
 import { LOCK_FILE, lockRun, type RunLock } from './run-lock.js';
 import type { RunRecord } from './run-record.js';
-import { isTemporary, writeNewFile } from './atomic-file.js';
+import { writeNewFile } from './atomic-file.js';
 
 /** Names inside a run's folder, by what they hold. */
 export const RUN_FILES = {

@@ -52,18 +52,17 @@ it('tells a process id that is used again, a restart of the machine and another 
   );
 });
 
-it('removes one whose process was killed before it could name itself, or in the middle of removing it', () => {
+it('removes one whose process was killed before it could name itself, and nobody else’s folder of such a name', () => {
   const parent = temporaryFolder();
-  const [old, half, fresh] = ['aaaaaa', 'bbbbbb', 'cccccc'].map((name) => join(parent, `mrpo-${name}`)) as [
-    string,
-    string,
-    string,
-  ];
-  for (const path of [old, half, fresh]) mkdirSync(path);
-  writeFileSync(join(half, 'content'), '');
-  for (const path of [old, half]) utimesSync(path, 1, 1);
+  const [old, half, fresh, mine] = ['aaaaaa', 'bbbbbb', 'cccccc', 'models'].map((name) =>
+    join(parent, `mrpo-${name}`),
+  ) as [string, string, string, string];
+  for (const path of [old, half, fresh, mine]) mkdirSync(path);
+  writeFileSync(join(half, OWNER_FILE), ''); // the name was on its way
+  writeFileSync(join(mine, 'weights'), '');
+  for (const path of [old, half, mine]) utimesSync(path, 1, 1);
   sweepScratchFolders(parent, 'mrpo');
-  expect([old, half, fresh].map((path) => existsSync(path))).toEqual([false, false, true]);
+  expect([old, half, fresh, mine].map((path) => existsSync(path))).toEqual([false, false, true, true]);
 });
 
 it('removes every one where nobody else can be at work', () => {

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { seededRandom } from '../../src/core/random.js';
-import { isTemporary } from '../../src/store/atomic-file.js';
+import { isTemporary } from '../../src/core/temporary-file.js';
 import { temporaryFolder, writePairs } from '../runs/support.js';
 
 const PROGRAM = join(import.meta.dirname, 'toy-program.ts');

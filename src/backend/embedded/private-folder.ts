@@ -1,8 +1,7 @@
 /** A folder that only this user can enter, for the socket and the log of one embedded backend. */
-import { rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { makeScratchFolder } from '../../core/scratch-folder.js';
+import { makeScratchFolder, removeScratchFolder } from '../../core/scratch-folder.js';
 
 /** Absolute paths in a folder with mode 0700. */
 export interface PrivateFolder {
@@ -24,6 +23,6 @@ export function makePrivateFolder(): PrivateFolder {
     path,
     socket: join(path, 's'),
     log: join(path, 'log'),
-    remove: () => rmSync(path, { recursive: true, force: true }),
+    remove: () => removeScratchFolder(path),
   };
 }

@@ -2,11 +2,10 @@
  * A cache as one Parquet file, to carry scores from the machine with the GPU to another: one row per pair and scoring,
  * one row group or more per scoring, and in the footer how the models were asked for.
  */
-import { randomUUID } from 'node:crypto';
 import { renameSync, rmSync, statSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
 import { fileWriter, ParquetWriter } from 'hyparquet-writer';
 import { MrpoError } from '../../core/errors.js';
+import { temporaryBeside } from '../../core/temporary-file.js';
 import type { LogpCache } from './cache.js';
 import { FOOTER_KEY, FORMAT_VERSION, PARQUET_COLUMNS, toParquetRow } from './parquet-format.js';
 
@@ -29,7 +28,7 @@ export async function exportCache(cache: LogpCache, path: string): Promise<Expor
   const entries = cache.entries().filter(({ pairs }) => pairs > 0);
   if (entries.length === 0)
     throw new MrpoError('data', `log-prob cache ${cache.path}: nothing to export, it holds no scores`);
-  const temporary = join(dirname(path), `.${basename(path)}.${randomUUID()}.tmp`);
+  const temporary = temporaryBeside(path);
   let pairs = 0;
   try {
     const models = cache.knownModels().map(({ spec, identity }) => ({ spec, identity }));

@@ -1,5 +1,6 @@
 /** Preference files that were sent, by tenant and content: `uploads/TENANT/SHA256/NAME`, whole or not there. */
 import { createHash, randomUUID } from 'node:crypto';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RunsFault } from '../fault.js';
@@ -33,6 +34,7 @@ const SCRATCH = '.receiving';
 export function createUploadStore(folder: string, maxBytes: number): UploadStore {
   /** Of files that are on their way. */
   const arriving = new Map<string, number>();
+  sweep(folder);
   const bytesOf = async (tenant: string): Promise<number> => {
     const hashes = (await readdir(join(folder, tenant)).catch(() => [])).filter((name) => name !== SCRATCH);
     const files = await Promise.all(hashes.map(async (hash) => filesIn(join(folder, tenant, hash))));
@@ -75,6 +77,12 @@ export function createUploadStore(folder: string, maxBytes: number): UploadStore
       }
     },
   };
+}
+
+/** What a service that was killed had received the half of. */
+function sweep(folder: string): void {
+  if (!existsSync(folder)) return;
+  for (const tenant of readdirSync(folder)) rmSync(join(folder, tenant, SCRATCH), { recursive: true, force: true });
 }
 
 async function keep(from: string, home: string, name: string, bytes: number): Promise<boolean> {

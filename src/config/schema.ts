@@ -16,10 +16,11 @@ const quantization = z
     'Weights in memory: none (as dtype), nf4 (bitsandbytes 4-bit, double quantisation), int8 (bitsandbytes 8-bit).',
   );
 const dtype = z
-  .enum(['float32', 'bfloat16', 'float16'])
+  .enum(['auto', 'float32', 'bfloat16', 'float16'])
+  .transform((name) => (name === 'auto' ? undefined : name))
   .optional()
   .describe(
-    'Number format of the computation. Default: float32 on a CPU, bfloat16 on a GPU, float16 on a GPU before Ampere.',
+    'Number format of the computation. auto, or left out: float32 on a CPU, bfloat16 on a GPU, float16 on a GPU before Ampere.',
   );
 const chatTemplate = z
   .string()

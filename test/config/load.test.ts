@@ -340,6 +340,12 @@ describe('the result', () => {
     expect(configHash(load({ text: BASE }).config)).toBe(hash);
   });
 
+  it('takes auto for a number format as one that is left out', () => {
+    const { config, hash } = load({ text: BASE, set: ['policy.dtype=auto'] });
+    expect(config.policy.dtype).toBeUndefined();
+    expect(hash).toBe(load({ text: BASE }).hash);
+  });
+
   it('takes a configuration object of a program', () => {
     const { config } = load({ object: { policy: { model: 'org/p' }, data: { train: 'x.jsonl' } } });
     expect(config.references).toEqual([{ name: 'policy', model: 'policy', quantization: 'none', token_ids: 'own' }]);

@@ -14,6 +14,7 @@ import { makeToken } from '../../src/service/access/tokens.js';
 import { connect, type RunsClient } from '../../src/service/client/connect.js';
 import type { ServiceEvent } from '../../src/service/client/values.js';
 import { testPython } from '../support/tiny-models.js';
+import { buildGoClient, missingGoTools } from './go-client.js';
 import { serviceWorld, startService, type RunsService, type World } from './support.js';
 
 const certificate = (name: string): string =>
@@ -47,7 +48,8 @@ afterAll(async () => {
   world.remove();
 }, 180_000);
 
-it('is ordered, watched and fetched by a program that knows only the .proto, by reflection (Python)', async () => {
+/** In JSON, as grpcurl and protojson take it. */
+function order(): string {
   const { policy, data, training } = world.config();
   const spec = {
     policy: { model: policy.model, lora: { adapter: { r: 4 } } },
@@ -56,9 +58,14 @@ it('is ordered, watched and fetched by a program that knows only the .proto, by 
     training: { ...training },
     generate: { samples: 0 },
   };
+  return JSON.stringify({ run_id: 'first', labels: { team: 'a' }, spec });
+}
+
+const run = promisify(execFile);
+
+it('is ordered, watched and fetched by a program that knows only the .proto, by reflection (Python)', async () => {
   const script = join(import.meta.dirname, 'reflection_client.py');
-  const order = JSON.stringify({ run_id: 'first', labels: { team: 'a' }, spec });
-  const { stdout } = await promisify(execFile)(testPython(), [script, running.address, ca, token, order]);
+  const { stdout } = await run(testPython(), [script, running.address, ca, token, order()]);
   const seen = JSON.parse(stdout) as { seqs: number[]; losses: number[]; files: Record<string, string> };
   expect(seen).toMatchObject({ service: 'mrpo.runs.v1.RunService', ended: 'RUN_STATE_SUCCEEDED', beta1: 0.9 });
   expect(seen.seqs).toEqual(seen.seqs.map((_, i) => i + 1));
@@ -67,6 +74,31 @@ it('is ordered, watched and fetched by a program that knows only the .proto, by 
   const adapter = readFileSync(join(folder, 'adapter', 'adapter_model.safetensors'));
   expect(seen.files['adapter_model.safetensors']).toBe(sha256(adapter));
 }, 180_000);
+
+const missing = missingGoTools();
+
+it.skipIf(missing.length > 0)(
+  `is the same for the Go example (needs ${missing.join(', ') || 'nothing else'})`,
+  async (test) => {
+    const program = await buildGoClient(join(world.folder, 'go'));
+    if (program === undefined) return test.skip('Go libraries can neither be found nor fetched here');
+    const [orderFile, out] = [join(world.folder, 'order.json'), join(world.folder, 'fetched-go')];
+    writeFileSync(orderFile, order());
+    const argv = ['-address', running.address, '-ca', ca, '-order', orderFile, '-out', out];
+    const env = { ...process.env, MRPO_SERVICE_TOKEN: token };
+    const { stderr } = await run(program, argv, { env });
+    expect(stderr.match(/step \d of 4: loss 0\.\d+/g)).toHaveLength(4);
+    const { folder } = await service.get('first');
+    const own = readFileSync(join(folder, 'adapter', 'adapter_model.safetensors'));
+    expect(readFileSync(join(out, 'adapter_model.safetensors')).equals(own)).toBe(true);
+    writeFileSync(
+      orderFile,
+      JSON.stringify({ ...(JSON.parse(order()) as object), spec: { training: { epochs: -1 } } }),
+    );
+    await expect(run(program, argv, { env })).rejects.toThrow(/SPEC_INVALID[^]*spec\.training\.epochs/);
+  },
+  300_000,
+);
 
 it('is the same for a client of this package', async () => {
   const { run, existed } = await service.create(world.config(), { id: 'first' });

@@ -21,7 +21,7 @@ const lines = [...text.matchAll(/^grpcurl .*?(?:-d '(\{[^']*\})')?[\s\\]+[\w.:]+
 function wrong(value: unknown, type: string, path: string): string[] {
   const definition = runsDefinition()[`mrpo.runs.v1.${type}`];
   if (definition === undefined) return []; // a map
-  if ('value' in (definition.type)) {
+  if ('value' in definition.type) {
     const { type: enumType } = definition as EnumTypeDefinition;
     const names = (enumType as { value: { name: string }[] }).value.map(({ name }) => name);
     return names.includes(value as string) ? [] : [`${path}: ${String(value)}`];

@@ -9,6 +9,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { parse } from 'csv-parse/sync';
 import { seededRandom } from '../src/core/random.js';
 
 const ROOT = join(import.meta.dirname, '..');
@@ -112,9 +113,9 @@ function tablesIn(folder: string): ReadonlyMap<string, string> {
 }
 
 function withoutColumn(csv: string, name: string): string {
-  const [head = '', ...lines] = csv.split('\r\n');
-  const at = head.split(',').indexOf(name);
-  return [head, ...lines].map((line) => line.split(',').filter((_, i) => i !== at).join(',')).join('\n'); // prettier-ignore
+  const [head = [], ...lines] = parse<string[]>(csv);
+  const at = head.indexOf(name);
+  return [head, ...lines].map((line) => JSON.stringify(line.filter((_, i) => i !== at))).join('\n');
 }
 
 await benchmark(process.argv.slice(2));

@@ -113,7 +113,7 @@ function tablesIn(folder: string): ReadonlyMap<string, string> {
 }
 
 function withoutColumn(csv: string, name: string): string {
-  const [head = [], ...lines] = parse<string[]>(csv, {});
+  const [head = [], ...lines]: string[][] = parse(csv);
   const at = head.indexOf(name);
   return [head, ...lines].map((line) => JSON.stringify(line.filter((_, i) => i !== at))).join('\n');
 }

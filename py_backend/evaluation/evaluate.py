@@ -41,7 +41,7 @@ def evaluate(
     scores: list[TaskScore] = []
     # The tasks are made already; without a manager the harness would index all of its own for each of them.
     manager = TaskManager(include_defaults=False)
-    with undisturbed(loaded.model):
+    with undisturbed(loaded.model), without_machine_report():
         model = watched_model(loaded, spec.batch_size, report, check)
         for choice, task in tasks:
             model.task = choice.name
@@ -70,6 +70,19 @@ def evaluate(
             "chat_template": "not applied",
         }
     return Evaluated(tuple(scores), settings)
+
+
+@contextmanager
+def without_machine_report() -> Iterator[None]:
+    """The harness describes the machine in each result: seconds of `pip list` a task, for words that are not kept."""
+    from lm_eval import evaluator
+
+    kept = evaluator.add_env_info
+    evaluator.add_env_info = lambda _results: None
+    try:
+        yield
+    finally:
+        evaluator.add_env_info = kept
 
 
 def scores_of(found: dict[str, Any], documents: dict[str, TaskDocuments], source: str) -> list[TaskScore]:

@@ -70,10 +70,12 @@ export function adapterWeights(shape: ModelShape, r: number, targets: readonly s
 function keptPerLayer(shape: ModelShape, activation: ActivationShape): number {
   const { width: d, queryWidth: q, keyWidth: kv, mlpWidth: f } = shape;
   // inputs of two norms and of the attention projections; queries, keys, values; gate and up, or their one
-  const base = 3 * d + q + 3 * kv + (shape.gated ? 2 : 1) * f;
-  // inputs of the output projection and of the feed-forward matrices, where these have a gradient of their own
-  const everywhere = activation.everyMatrixTrained ? q + d + f : 0;
-  return base + everywhere + (activation.keepsProbabilities ? shape.heads * activation.seen : 0);
+  const base = 3 * d + q + 2 * kv + (shape.gated ? 2 : 1) * f;
+  // inputs of the feed-forward matrices, where these have a gradient of their own
+  const everywhere = activation.everyMatrixTrained ? d + f : 0;
+  // the result of attention: for the output projection's own gradient, and for a kernel that keeps no probabilities
+  const attended = activation.everyMatrixTrained || !activation.keepsProbabilities ? q : 0;
+  return base + everywhere + attended + (activation.keepsProbabilities ? shape.heads * activation.seen : 0);
 }
 
 /** What decides how much a layer keeps for the backward pass. */
@@ -91,10 +93,17 @@ export interface ActivationShape {
   readonly keepsProbabilities: boolean;
 }
 
-/** Bytes that a token of a micro-batch holds between forward and backward, unit gradients of the head included. */
+/** Tensors as wide as a layer's widest that its backward pass has at once, beside what was kept; as the engine plans. */
+const PASSING = 4;
+
+/**
+ * Bytes for a token of a micro-batch at its peak, which lies in the backward pass: what is held from the forward pass on,
+ * unit gradients of the head included, one layer of those that are recomputed, and what its gradients need in passing.
+ */
 export function activationBytesPerToken(shape: ModelShape, activation: ActivationShape): number {
   const { recomputed, scored, format } = activation;
   const layer = keptPerLayer(shape, activation);
   const kept = shape.layers * ((1 - recomputed) * layer + recomputed * shape.width) + (recomputed > 0 ? layer : 0);
-  return bytesOf(format) * (kept + 2 * shape.width + scored * shape.width);
+  const passing = PASSING * Math.max(shape.width, shape.queryWidth, shape.mlpWidth);
+  return bytesOf(format) * (kept + 2 * shape.width + scored * shape.width + passing);
 }

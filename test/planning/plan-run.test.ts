@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { runSchema } from '../../src/config/schema.js';
 import { DEVICES, planRun, modelShapeOf, type PlanInput } from '../../src/planning/index.js';
 import { bodyWeights } from '../../src/planning/model-shape.js';
-import { adapterWeights, weightBytes } from '../../src/planning/memory-parts.js';
+import { activationBytesPerToken, adapterWeights, weightBytes } from '../../src/planning/memory-parts.js';
 
 const llama7B = modelShapeOf(
   {
@@ -69,6 +69,25 @@ describe('sizes', () => {
 
   it('takes two bytes a weight in bfloat16', () => {
     expect(weightBytes(llama7B, 'none', 'bfloat16')).toBe(2 * (bodyWeights(llama7B) + 2 * 32000 * 4096));
+  });
+});
+
+describe('activations', () => {
+  // Peaks of the engine's step on a fake GPU (py_backend/tests/cuda/test_memory.py), bytes a token.
+  it.each([
+    [0, 4_252_937],
+    [1, 448_764],
+  ])('with a share of %d of the layers recomputed are 0.9 to 1.3 of what the engine needs', (recomputed, needed) => {
+    const planned = activationBytesPerToken(llama7B, {
+      format: 'bfloat16',
+      everyMatrixTrained: true,
+      recomputed,
+      seen: 700,
+      scored: 2 / 3,
+      keepsProbabilities: false,
+    });
+    expect(planned / needed).toBeGreaterThan(0.9);
+    expect(planned / needed).toBeLessThan(1.3);
   });
 });
 

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import gc
 import os
-import resource
-import sys
 
 import torch
 
 from .engine.memory import free_bytes
+from .resident import peak_resident_bytes
 
 
 def peak_memory_bytes(device: torch.device) -> int:
     """Since the start of the process."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    return peak_resident_bytes()
 
 
 def device_memory(device: torch.device) -> tuple[int, int]:

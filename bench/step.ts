@@ -1,7 +1,7 @@
 /**
  * The training step against TRL's DPOTrainer: same results first, then CPU seconds and memory.
  *   npm run bench -- step [--cases agree,v2k-long-prompt] [--smollm DIR --pairs FILE.json]
- * The work is done by step_bench.py; see there for the cases. TRL is installed into .cache/bench-env on the first run.
+ * The work is done by step_bench.py; see there for the cases. TRL is installed into a folder of .cache on the first run.
  */
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';

@@ -5,6 +5,9 @@
     v32k-long-prompt  6-layer model of width 256, V = 32000, prompts of about 256 tokens, responses of about 96
     v2k-long-prompt   the same with V = 2048
     v2k-long-response V = 2048, prompts of about 96 tokens, responses of about 192
+    smollm-bf16       as smollm, the base model in bfloat16; with mrpo in float32 beside it in turn. Both bf16 cases
+                      run where the processor has units for it
+    v2k-bf16          as v2k-long-prompt, in the same way
     end-to-end        three references: scored once and trained on, against scored in every step (V = 32000)
     memory            peak memory against tokens, by layout (V = 32000)
 
@@ -35,9 +38,18 @@ from step_table import document  # noqa: E402
 from step_turns import Player, alternate, start  # noqa: E402
 
 CACHE = ROOT / ".cache" / "bench"
-PEER_ENV = ROOT / ".cache" / "bench-env"
-PEERS = ("trl==1.13.0", "datasets==5.2.0")
-CASES = ("agree", "smollm", "v32k-long-prompt", "v2k-long-prompt", "v2k-long-response", "end-to-end", "memory")
+TRL = "1.16.0"
+PEER_ENV = ROOT / ".cache" / f"bench-env-{TRL}"
+PEERS = (f"trl=={TRL}", "datasets==5.2.0")
+SMALL = {
+    "v32k-long-prompt": (32000, 256, 96),
+    "v2k-long-prompt": (2048, 256, 96),
+    "v2k-long-response": (2048, 96, 192),
+    "v2k-bf16": (2048, 256, 96),
+}
+"""Vocabulary; mean tokens of prompts and of responses."""
+CASES = ("agree", "smollm", *SMALL, "smollm-bf16", "end-to-end", "memory")
+LOSSES_AGREE = {"float32": 1e-4, "bfloat16": 5e-2}
 Result = dict[str, Any]
 
 
@@ -54,10 +66,14 @@ def peer_python() -> Path:
 
 
 def start_side(side: str, case: Path) -> Player:
-    """A fresh process that waits before its first step."""
+    """A fresh process that waits before its first step. float32: our side of a case in another format."""
     python = peer_python() if side == "peer" else Path(sys.executable)
+    script, given = side, case
+    if side == "float32":
+        script, given = "ours", case.with_suffix(".float32.in.json")
+        given.write_text(json.dumps(json.loads(case.read_text()) | {"dtype": "float32", "profile": False}))
     environment = os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "TRANSFORMERS_VERBOSITY": "error"}
-    command = [str(python), str(BENCH / f"step_{side}.py"), str(case), str(_out(side, case))]
+    command = [str(python), str(BENCH / f"step_{script}.py"), str(given), str(_out(side, case))]
     player = start(command, environment, _log(side, case))
     if not player.is_waiting():
         _result(player, side, case)
@@ -87,14 +103,16 @@ def _log(side: str, case: Path) -> Path:
 
 
 def run_sides(case: Path) -> dict[str, Result]:
-    """In turn: ours, the peer on our reference log-probs, and in profiled cases the prototype and the limit."""
+    """In turn: ours, the peer on our reference log-probs, and in profiled cases the limit, and the prototype or, in
+    another format than float32, our side in float32."""
     players = {"ours": start_side("ours", case)}
     settings = json.loads(case.read_text())
     refs = json.loads(_out("ours", case).read_text())["refs"]
     for row, (chosen, rejected) in zip(settings["rows"], refs, strict=True):
         row |= {"ref_chosen": chosen, "ref_rejected": rejected}
     case.write_text(json.dumps(settings))
-    for side in ("peer", "prototype", "limit") if settings.get("profile") else ("peer",):
+    other = "prototype" if settings["dtype"] == "float32" else "float32"
+    for side in ("peer", other, "limit") if settings.get("profile") else ("peer",):
         players[side] = start_side(side, case)
     alternate(list(players.values()))
     return {side: _result(player, side, case) for side, player in players.items()}
@@ -105,18 +123,25 @@ def compare(case: Path, repeats: int) -> Result:
     runs = [run_sides(case) for _ in range(repeats)]
     first = runs[0]
     ours = first["ours"]
-    sides = [side for side in ("peer", "prototype") if side in first]
-    worst = max(abs(a - b) for side in sides for a, b in zip(ours["losses"], first[side]["losses"], strict=True))
-    if not worst <= 1e-4:
-        raise SystemExit(f"{case.stem}: losses differ by {worst:.1e}, more than 1e-4: no figure counts")
+    sides = [side for side in ("peer", "prototype", "float32") if side in first]
     settings = json.loads(case.read_text())
+    worst, limit = max(_apart(ours, first[side]) for side in sides), LOSSES_AGREE[settings["dtype"]]
+    if not worst <= limit:
+        raise SystemExit(f"{case.stem}: losses differ by {worst:.1e}, more than {limit:.0e}: no figure counts")
     pairs = len(settings["rows"]) - settings["batch"]
     figures: Result = {"pairs": pairs, "steps": len(ours["losses"]), "difference": worst}
     for side in ("ours", *sides):
         figures[side] = _median(sum(run[side]["seconds"][1:]) for run in runs) / pairs
         figures[f"{side}_bytes"] = max(run[side]["peak_bytes"] for run in runs)
+    if "float32" in first:
+        figures["errors"] = {side: _apart(first[side], first["float32"]) for side in ("peer", "ours")}
     figures["scoring"] = _median(run["ours"]["scoring_seconds"] for run in runs) / len(settings["rows"])
     return figures | {"limit": first.get("limit"), "shares": ours.get("shares")}
+
+
+def _apart(one: Result, other: Result) -> float:
+    """The largest difference of a step's loss."""
+    return max(abs(a - b) for a, b in zip(one["losses"], other["losses"], strict=True))
 
 
 def _median(values: Any) -> float:
@@ -150,26 +175,31 @@ def memory_rows(sizes: tuple[int, ...]) -> list[Result]:
     return table
 
 
+def has_units() -> bool:
+    """For bfloat16. Asked of torch: mrpo's own package sets large pages, which the other side must not inherit."""
+    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+
+
 def measure(name: str, options: argparse.Namespace) -> Any:
+    half = {"dtype": "bfloat16"} if name.endswith("-bf16") else {}
+    if half and not has_units():
+        print(f"{name}: this processor has no units for bfloat16", file=sys.stderr)
+        return None
     if name == "agree":
         return compare(small_case(name, 2048, 128, 64, 40, 2), 1)
-    if name == "smollm":
+    if name.startswith("smollm"):
         if not options.smollm or not options.pairs:
             return None
         rows = conversation_rows(options.pairs, options.smollm, options.smollm_pairs, 640)
         adapter = untrained_adapter(options.smollm, CACHE)
-        return compare(write_case(CACHE / "smollm.json", options.smollm, adapter, rows, batch=2, profile=True), 1)
+        settings = {"batch": 2, "profile": True, **half}
+        return compare(write_case(CACHE / f"{name}.json", options.smollm, adapter, rows, **settings), 1)
     if name == "end-to-end":
         references = ["", *(str(small_llama(CACHE, 32000, seed)) for seed in (1, 2))]
         return compare(small_case(name, 32000, 256, 96, 24, 8, references=references, online=True), options.repeats)
     if name == "memory":
         return memory_rows((384, 768, 1536, 3072))
-    vocabulary, prompt, response = {
-        "v32k-long-prompt": (32000, 256, 96),
-        "v2k-long-prompt": (2048, 256, 96),
-        "v2k-long-response": (2048, 96, 192),
-    }[name]
-    return compare(small_case(name, vocabulary, prompt, response, 32, 8, profile=True), options.repeats)
+    return compare(small_case(name, *SMALL[name], 32, 8, profile=True, **half), options.repeats)
 
 
 def machine() -> str:
@@ -197,7 +227,7 @@ def main() -> None:
         started = time.time()
         figures = measure(name, options)
         if figures is not None:
-            results[name] = {"figures": figures, "machine": machine()}
+            results[name] = {"figures": figures, "machine": f"{machine()}, TRL {TRL}"}
         store.write_text(json.dumps(results, indent=1))
         print(f"{name}: {time.time() - started:.0f} s", file=sys.stderr)
     target = BENCH / "results" / "step.md"

@@ -6,6 +6,7 @@ A case is a dictionary, saved as JSON, that step_ours.py and step_peer.py read:
     references         folders of reference models; "" is the policy without its adapter
     score, online      whether our side scores the references first, and the peer in every step
     batch, learning_rate, beta, checkpointing
+    dtype              of the base model; an adapter is float32 beside any
 """
 
 from __future__ import annotations
@@ -86,6 +87,6 @@ def write_case(path: Path, model: Path, adapter: Path, rows: list[Row], **settin
     """Defaults: DPO with beta 0.1 at a learning rate of 1e-4, no checkpointing, reference log-probs given."""
     case = {"model": str(model), "adapter": str(adapter), "rows": rows}
     case |= {"references": [""], "online": False, "score": True, "batch": 2, "learning_rate": 1e-4, "beta": 0.1}
-    case |= {"checkpointing": False, "layout": "auto"} | settings
+    case |= {"checkpointing": False, "layout": "auto", "dtype": "float32"} | settings
     path.write_text(json.dumps(case))
     return path

@@ -2,10 +2,11 @@
 
 A side of the step benchmark that trains nothing: python step_limit.py CASE.json OUT.json
 
-linear: the base model's linear layers, forward and by the activations, for the tokens of the shared row; where nothing
-but scored tokens is needed (the head; after the last attention) for response tokens. Adapters are not counted.
-attention: two products forward and four backward, for the scores that the shared row needs and no others: every token
-sees the prompt and what stands before it in its own response.
+linear: the base model's linear layers in its number format, forward and by the activations, for the tokens of the
+shared row; where nothing but scored tokens is needed (the head; after the last attention) for response tokens. Adapters
+are not counted.
+attention: two products forward and four backward in float32, for the scores that the shared row needs and no others:
+every token sees the prompt and what stands before it in its own response.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ Row = dict[str, Any]
 Products = Callable[[], object]
 
 
-def linear(config: PretrainedConfig, rows: list[Row]) -> list[tuple[int, Products]]:
+def linear(config: PretrainedConfig, rows: list[Row], dtype: torch.dtype) -> list[tuple[int, Products]]:
     """(how many layers, products of one) by shape."""
     body = round(sum(len(row["prompt"]) + len(row["chosen"]) + len(row["rejected"]) - 2 for row in rows) / len(rows))
     scored = round(sum(len(row["chosen"]) + len(row["rejected"]) for row in rows) / len(rows))
@@ -39,11 +40,12 @@ def linear(config: PretrainedConfig, rows: list[Row]) -> list[tuple[int, Product
             late = name == "lm_head" or (last in name and not name.endswith(("k_proj", "v_proj")))
             shape = (scored if late else body, module.in_features, module.out_features)
             shapes[shape] = shapes.get(shape, 0) + 1
-    return [(count, _linear(*shape)) for shape, count in shapes.items()]
+    return [(count, _linear(*shape, dtype)) for shape, count in shapes.items()]
 
 
-def _linear(tokens: int, wide_in: int, wide_out: int) -> Products:
-    x, w, g = torch.randn(tokens, wide_in), torch.randn(wide_out, wide_in), torch.randn(tokens, wide_out)
+def _linear(tokens: int, wide_in: int, wide_out: int, dtype: torch.dtype) -> Products:
+    shapes = ((tokens, wide_in), (wide_out, wide_in), (tokens, wide_out))
+    x, w, g = (torch.randn(shape, dtype=dtype) for shape in shapes)
     return lambda: (x @ w.t(), g @ w)
 
 
@@ -76,7 +78,8 @@ def main(case_path: str, out_path: str) -> None:
     case = json.loads(Path(case_path).read_text())
     torch.set_num_threads(1)
     config = AutoConfig.from_pretrained(case["model"])
-    layers, (squares, scores) = linear(config, case["rows"]), attention(config, case["rows"])
+    layers = linear(config, case["rows"], getattr(torch, case["dtype"]))
+    squares, scores = attention(config, case["rows"])
     turn, samples = Turn(), []
     for _ in range(0, len(case["rows"]), case["batch"]):
         turn.wait()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-import resource
 import sys
 import time
 from pathlib import Path
@@ -18,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from py_backend.engine import Engine, TokenPair, build_engine  # noqa: E402, I001 - first: it sets up torch's memory
 import torch  # noqa: E402
 from peft import PeftModel  # noqa: E402
+from step_memory import peak_bytes  # noqa: E402
 from step_turns import Turn  # noqa: E402
 from torch import nn  # noqa: E402
 from torch.profiler import ProfilerActivity, profile  # noqa: E402
@@ -44,7 +44,7 @@ def pair_of(row: dict[str, Any]) -> TokenPair:
 def score(case: Case, folder: str, model: nn.Module | None = None) -> list[list[float]]:
     """[chosen, rejected] log-probs of every row under one reference; "" is the policy without its adapter."""
     if folder:
-        engine = build_engine(AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval())
+        engine = build_engine(AutoModelForCausalLM.from_pretrained(folder, dtype=case["dtype"]).eval())
         return [engine.forward([pair_of(row)], grad=False).tolist() for row in case["rows"]]
     engine = build_engine(model)
     with model.disable_adapter():
@@ -90,7 +90,7 @@ def main(case_path: str, out_path: str) -> None:
     case: Case = json.loads(Path(case_path).read_text())
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    model = AutoModelForCausalLM.from_pretrained(case["model"], dtype=torch.float32)
+    model = AutoModelForCausalLM.from_pretrained(case["model"], dtype=case["dtype"])
     model = PeftModel.from_pretrained(model, case["adapter"], is_trainable=True)
     model.train()
     rows = case["rows"]
@@ -112,8 +112,7 @@ def main(case_path: str, out_path: str) -> None:
         start = time.process_time()
         losses.append(step(engine, optimizer, rows[first : first + case["batch"]], case["beta"]))
         took.append(time.process_time() - start)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    result |= {"losses": losses, "seconds": took, "scoring_seconds": scoring_seconds, "peak_bytes": peak}
+    result |= {"losses": losses, "seconds": took, "scoring_seconds": scoring_seconds, "peak_bytes": peak_bytes()}
     result |= {"layout": engine.layout}
     if case.get("profile"):
         result["shares"] = shares(lambda: step(engine, optimizer, rows[: min(2, len(rows))], case["beta"]))

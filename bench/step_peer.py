@@ -8,10 +8,10 @@ scoring of the reference (its log-probs are given). See step_bench.py for the ca
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast, TrainerC
 from trl import DPOConfig, DPOTrainer
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+from step_memory import peak_bytes  # noqa: E402, I001
 from step_turns import Turn  # noqa: E402
 
 
@@ -53,31 +54,34 @@ class PreparedTrainer(DPOTrainer):
 
 
 class Clock(TrainerCallback):
-    """CPU seconds of each optimizer step, data collation included. Waiting for the turn takes none."""
+    """Seconds of each optimizer step by `now`, data collation included. Waiting for the turn takes no CPU time."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], float]) -> None:
         self.seconds: list[float] = []
+        self._now = now
         self._last = 0.0
         self._turn = Turn()
 
     def on_train_begin(self, *args: Any, **kwargs: Any) -> None:
-        self._last = time.process_time()
+        self._last = self._now()
 
     def on_step_begin(self, *args: Any, **kwargs: Any) -> None:
         self._turn.wait()
 
     def on_step_end(self, *args: Any, **kwargs: Any) -> None:
-        now = time.process_time()
+        now = self._now()
         self.seconds.append(now - self._last)
         self._last = now
 
 
-def main(case_path: str, out_path: str) -> None:
-    case = json.loads(Path(case_path).read_text())
-    torch.set_num_threads(1)
-    torch.manual_seed(0)
-    model = AutoModelForCausalLM.from_pretrained(case["model"], dtype=torch.float32)
-    model = PeftModel.from_pretrained(model, case["adapter"], is_trainable=True)
+def train(
+    model: torch.nn.Module,
+    case: dict[str, Any],
+    online: tuple[torch.nn.Module, ...] = (),
+    now: Callable[[], float] = time.process_time,
+    **options: Any,
+) -> dict[str, Any]:
+    """Losses, and seconds of each step. model: with its adapter on. options: more of DPOConfig."""
     rows = case["rows"]
     data = {f"{side}_ids": [row[side] for row in rows] for side in ("prompt", "chosen", "rejected")}
     # Online references overwrite these; the trainer wants the columns all the same.
@@ -102,13 +106,13 @@ def main(case_path: str, out_path: str) -> None:
             logging_steps=1,
             save_strategy="no",
             report_to=[],
-            use_cpu=True,
-            bf16=False,
+            bf16=case["dtype"] == "bfloat16",
             gradient_checkpointing=case["checkpointing"],
             precompute_ref_log_probs=True,
             disable_tqdm=True,
+            **options,
         )
-        clock = Clock()
+        clock = Clock(now)
         trainer = PreparedTrainer(
             model=model,
             args=arguments,
@@ -116,16 +120,22 @@ def main(case_path: str, out_path: str) -> None:
             processing_class=tokenizer,
             callbacks=[clock],
         )
-        if case["online"]:
-            folders = [folder for folder in case["references"] if folder]
-            trainer.online = tuple(AutoModelForCausalLM.from_pretrained(name, dtype=torch.float32) for name in folders)
+        trainer.online = online
         trainer.train()
-    result = {
-        "losses": [entry["loss"] for entry in trainer.state.log_history if "loss" in entry],
-        "seconds": clock.seconds,
-        "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
-    }
-    Path(out_path).write_text(json.dumps(result))
+    losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
+    return {"losses": losses, "seconds": clock.seconds}
+
+
+def main(case_path: str, out_path: str) -> None:
+    case = json.loads(Path(case_path).read_text())
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    model = AutoModelForCausalLM.from_pretrained(case["model"], dtype=case["dtype"])
+    model = PeftModel.from_pretrained(model, case["adapter"], is_trainable=True)
+    folders = [folder for folder in case["references"] if folder] if case["online"] else []
+    online = tuple(AutoModelForCausalLM.from_pretrained(name, dtype=case["dtype"]) for name in folders)
+    result = train(model, case, online, use_cpu=True)
+    Path(out_path).write_text(json.dumps(result | {"peak_bytes": peak_bytes()}))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ What the engine gains beyond the layout is its distance from this. Runs like ste
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import time
 from collections.abc import Sequence
@@ -16,6 +15,7 @@ from pathlib import Path
 import step_ours
 import torch
 from peft import PeftModel
+from step_memory import peak_bytes
 from step_turns import Turn
 from torch import nn
 from transformers import AutoModelForCausalLM
@@ -70,8 +70,7 @@ def main(case_path: str, out_path: str) -> None:
         batch = case["rows"][first : first + case["batch"]]
         losses.append(step_ours.step(prototype, optimizer, batch, case["beta"]))
         took.append(time.process_time() - start)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    Path(out_path).write_text(json.dumps({"losses": losses, "seconds": took, "peak_bytes": peak}))
+    Path(out_path).write_text(json.dumps({"losses": losses, "seconds": took, "peak_bytes": peak_bytes()}))
 
 
 if __name__ == "__main__":

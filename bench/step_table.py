@@ -10,7 +10,7 @@ GOALS = {
     "v2k-long-prompt": "2.5 x",
     "v2k-long-response": "1.6 x",
 }
-INTRO = """# The training step against TRL 1.13.0
+INTRO = """# The training step against TRL
 
 `npm run bench -- step --smollm DIR --pairs FILE.json` (one thread, float32, r = 8 adapters on q_proj and v_proj, AdamW,
 clipping at 1; same weights, token ids, order and reference log-probs; a fresh process per side, and the two take their
@@ -57,6 +57,9 @@ def document(results: dict[str, Any]) -> str:
     if compared:
         parts.append(_speed(results, compared))
         parts.append(_limit(results, compared))
+    half = [name for name in results if name.endswith("-bf16")]
+    if half:
+        parts.append(_half(results, half))
     if "end-to-end" in results:
         parts.append(_end_to_end(results["end-to-end"]["figures"]))
     if "memory" in results:
@@ -104,6 +107,29 @@ def _limit(results: dict[str, Any], names: list[str]) -> str:
         reached = f"{100 * (linear + attention) / ours:.0f} %"
         lines.append(f"| {name} | {linear:.3f} | {attention:.3f} | {ours:.3f} | {reached} | {shares} |")
     return "\n".join(lines) + "\n\n" + _room(results) + TRIED
+
+
+def _half(results: dict[str, Any], names: list[str]) -> str:
+    lines = [
+        "## In bfloat16",
+        "",
+        "The base model in bfloat16, the adapter in float32, on a processor with units for it. TRL with bf16=True;",
+        "mrpo in float32 takes turns with the rest. The limit: linear layers in bfloat16, attention in float32. The",
+        "last two columns: how far a step's loss is from that in float32, at most.",
+        "",
+        "| case | TRL, s | mrpo float32, s | mrpo, s | TRL / mrpo | float32 / mrpo | limit, s | share of the limit "
+        "| TRL off by | mrpo off by |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    for name in names:
+        f = results[name]["figures"]
+        limit = f["limit"]["linear"] + f["limit"]["attention"]
+        lines.append(
+            f"| {name} | {f['peer']:.3f} | {f['float32']:.3f} | {f['ours']:.3f} | **{f['peer'] / f['ours']:.2f} x** "
+            f"| {f['float32'] / f['ours']:.2f} x | {limit:.3f} | {100 * limit / f['ours']:.0f} % "
+            f"| {f['errors']['peer']:.0e} | {f['errors']['ours']:.0e} |"
+        )
+    return "\n".join(lines) + "\n"
 
 
 def _room(results: dict[str, Any]) -> str:

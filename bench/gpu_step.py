@@ -3,8 +3,10 @@
 Random weights with the sizes of Llama-2-7B, an adapter of rank 8 on every linear layer, 8 pairs with 512 tokens each of
 prompt, chosen and rejected.
 
-Shown: pairs a second with every layer recomputed and with none, peak memory, and the share of what matrix products
-alone reach on this device (operations counted exactly, recomputation included).
+Shown: pairs a second with every layer recomputed and with none, with packed weights and with written-out ones, with
+each fused kernel and without, against TRL where its packages are there; peak memory, and the share of what matrix
+products alone reach on this device (operations counted exactly, recomputation included). What comes first matters most:
+rows for which no time is left are named.
 """
 
 from __future__ import annotations
@@ -13,8 +15,11 @@ import random
 import statistics
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
+from unittest import mock
 
 import bitsandbytes as bnb
 import torch
@@ -26,6 +31,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).res
 from step_ours import dpo  # noqa: E402
 
 from py_backend.engine import Engine, OutOfMemory, TokenPair, build_engine  # noqa: E402
+from py_backend.engine.fused import by_kernel, liger  # noqa: E402
 from py_backend.memory import peak_memory_bytes  # noqa: E402
 
 RANK = 8
@@ -213,8 +219,33 @@ def _line(shape: Shape, row: Measured, rate: float) -> str:
     return f"| {' | '.join([*cells, f'{row.peak_bytes / 1e9:.2f}'])} |\n"
 
 
-def steps(steps: int) -> str:
-    """Measures on the first GPU; the section of the page."""
+@dataclass(frozen=True, slots=True)
+class Case:
+    """kernels: kinds of fused ones that may be used."""
+
+    weights: str
+    write_out: bool
+    kernels: tuple[str, ...]
+    mode: str
+    at_once: int
+
+
+def cases(shape: Shape) -> Iterator[Case]:
+    """What matters most first."""
+    every = by_kernel.KINDS
+    for mode in ("full", "off"):
+        yield Case("dequantised once", True, every, mode, shape.pairs)
+        yield Case("dequantised once, no kernel", True, (), mode, shape.pairs)
+        yield Case("NF4 in every pass", False, every, mode, shape.pairs)
+    for kind in every:
+        yield Case(f"dequantised once, {kind} alone", True, (kind,), "full", shape.pairs)
+    for mode in ("full", "off"):
+        yield Case("dequantised once", True, every, mode, 1)
+    yield Case("dequantised once", True, every, "selective", shape.pairs)
+
+
+def steps(steps: int, until: float) -> str:
+    """Measures on the first GPU up to a time of `time.monotonic`; the section of the page."""
     device, shape, dtype = torch.device("cuda", 0), SEVEN_B, torch.bfloat16
     torch.manual_seed(0)
     rate = product_rate(shape, device, dtype)
@@ -222,11 +253,42 @@ def steps(steps: int) -> str:
     targets = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
     model = get_peft_model(base, LoraConfig(r=RANK, lora_alpha=16, lora_dropout=0.0, target_modules=targets))
     model.train()
-    rows = []
-    for weights, write_out in (("NF4 in every pass", False), ("dequantised once", True)):
-        engine = build_engine(model, write_out=write_out)
-        for mode in ("full", "selective", "off"):
-            for at_once in (shape.pairs, 1):
-                rows.append(measure(model, engine, shape, device, weights, mode, at_once, steps))
-                print(rows[-1], file=sys.stderr)
-    return page(shape, device, engine, rate, rows)
+    rows, left_out, engine = [], [], None
+    for case in cases(shape):
+        if time.monotonic() > until:
+            left_out.append(f"{case.weights}, {case.mode}, {case.at_once} at once")
+            continue
+        allowed = liger.missing if case.kernels else lambda _device: "not wanted"
+        with mock.patch.object(by_kernel, "KINDS", case.kernels), mock.patch.object(liger, "missing", allowed):
+            engine = build_engine(model, write_out=case.write_out)
+        rows.append(measure(model, engine, shape, device, case.weights, case.mode, case.at_once, steps))
+        print(rows[-1], engine.kernels, file=sys.stderr)
+    text = page(shape, device, engine, rate, rows) if engine else "No time was left for the step.\n"
+    text += f"\nFused kernels: {liger.missing(device) or 'Liger'}.\n" + _trl(model, shape, steps, until)
+    return text + (f"\nLeft out, for the time was over: {'; '.join(left_out)}.\n" if left_out else "")
+
+
+def _trl(model: nn.Module, shape: Shape, steps: int, until: float) -> str:
+    """TRL's DPOTrainer on the same model and pairs, one pair at a time, recomputed. Last: it changes the model."""
+    absent = [name for name in ("trl", "datasets") if find_spec(name) is None]
+    if absent or time.monotonic() > until:
+        return f"TRL was not run: {' and '.join(absent) + ' not installed' if absent else 'no time was left'}.\n"
+    from step_peer import train
+
+    def now() -> float:
+        torch.cuda.synchronize()
+        return time.perf_counter()
+
+    refs = {"ref_chosen": 0.0, "ref_rejected": 0.0}
+    pairs = pairs_of(shape) * (steps + 1)
+    rows = [{"prompt": p.prefix, "chosen": p.chosen, "rejected": p.rejected, **refs} for p in pairs]
+    case = {"rows": rows, "batch": 1, "learning_rate": 1e-4, "beta": 0.1, "checkpointing": True, "dtype": "bfloat16"}
+    try:
+        torch.cuda.reset_peak_memory_stats()
+        seconds = statistics.median(
+            train(model, case, now=now, gradient_accumulation_steps=shape.pairs)["seconds"][1:],
+        )
+    except Exception as error:  # noqa: BLE001 - another release of it may want other arguments
+        return f"TRL failed: {type(error).__name__}: {str(error).splitlines()[0][:200]}\n"
+    peak = torch.cuda.max_memory_allocated() / 1e9
+    return f"TRL's DPOTrainer, all layers recomputed, one pair at once: {seconds:.3f} s a step, peak {peak:.2f} GB.\n"

@@ -93,20 +93,20 @@ def _gelu_mlp(self: nn.Module, x: torch.Tensor) -> torch.Tensor:
     return self.down_proj(Gated.apply(self.gate_proj(x), self.up_proj(x), "gelu"))
 
 
+_NORM, _MLP, _ROTARY = KINDS = ("RMSNorm", "gated MLP", "rotary positions")
 _IN_PLACE_OF = {
-    rms_norm.llama_forward: ("RMSNorm", _llama_norm),
-    rms_norm.gemma_forward: ("RMSNorm", _gemma_norm),
-    gated_mlp.silu_forward: ("gated MLP", _silu_mlp),
-    gated_mlp.gelu_tanh_forward: ("gated MLP", _gelu_mlp),
+    rms_norm.llama_forward: (_NORM, _llama_norm),
+    rms_norm.gemma_forward: (_NORM, _gemma_norm),
+    gated_mlp.silu_forward: (_MLP, _silu_mlp),
+    gated_mlp.gelu_tanh_forward: (_MLP, _gelu_mlp),
 }
-KINDS = ("RMSNorm", "gated MLP", "rotary positions")
 
 
 def forward_by_kernel(module: nn.Module, kind: str) -> Callable[..., Any] | None:
     """The forward method of this module with a kernel of this kind; None where it has no use for one."""
     own = vars(module).get("forward")
     if own is None:
-        return _rotating(type(module).forward) if kind == KINDS[2] else None
+        return _rotating(type(module).forward) if kind == _ROTARY else None
     found, forward = _IN_PLACE_OF.get(getattr(own, "__func__", None), ("", None))
     return forward if found == kind else None
 

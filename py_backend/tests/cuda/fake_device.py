@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode, unset_fake_temporarily
@@ -56,7 +57,7 @@ def install() -> None:
     self_check.relative = kernels.relative = _read("self-check", self_check.relative, 0.0)
     gradients._finite = _read("float16: whether a backward overflowed", gradients._finite, True)
     trainer.gradient_norm = _read("norm of the gradients", trainer.gradient_norm, 1.0)
-    FakeTensor.tolist = lambda tensor: _count("log-probs") or [0.0] * tensor.numel()
+    FakeTensor.tolist = _as_list
     staging.pinned = lambda tensor: tensor
     generation.generator_on = pair_dropout.generator_on = lambda _device: torch.Generator()
     memory.storage_key = lambda tensor: tensor.untyped_storage()._cdata
@@ -83,6 +84,11 @@ def _torch_cuda() -> dict[str, Any]:
 
 def _count(place: str) -> None:
     gpu.reads[place] += 1
+
+
+def _as_list(tensor: torch.Tensor) -> list[Any]:
+    _count("log-probs" if tensor.is_floating_point() else "written tokens")
+    return np.zeros(tensor.shape, dtype=float if tensor.is_floating_point() else int).tolist()
 
 
 def _with_values(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -14,7 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 _ROOT = Path(__file__).resolve().parents[3]
-_NO_KERNEL = frozenset(
+NO_KERNEL = frozenset(
     f"aten.{name}"
     for name in [
         *("view", "t", "transpose", "expand", "slice", "select", "unsqueeze", "squeeze", "permute", "_unsafe_view"),
@@ -79,8 +79,8 @@ class Meter(TorchDispatchMode):
         name = str(func).rsplit(".", 1)[0]
         if {"cpu", "cuda"} <= given | made and name in ("aten._to_copy", "aten.copy_"):
             direction = "to device" if "cuda" in made else "TO HOST"
-            self.copies[(direction, *_place(sys._getframe(1)))] += 1
-        elif "cuda" in given | made and name not in _NO_KERNEL:
+            self.copies[(direction, *place(2))] += 1
+        elif "cuda" in given | made and name not in NO_KERNEL:
             self.kernels[name] += 1
         return out
 
@@ -89,8 +89,10 @@ def _devices(values: object) -> set[str]:
     return {tensor.device.type for tensor in tree_leaves(values) if isinstance(tensor, torch.Tensor)}
 
 
-def _place(frame: FrameType | None) -> tuple[str, str]:
-    """The nearest frame of the project's own code, tests left out; else the nearest outside torch."""
+def place(above: int) -> tuple[str, str]:
+    """File and function of the nearest frame of the project's own code, tests left out; else the nearest outside torch.
+    above: how many frames there are below the first one to look at."""
+    frame: FrameType | None = sys._getframe(above)
     outside = None
     while frame is not None:
         path = Path(frame.f_code.co_filename)

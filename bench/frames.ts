@@ -1,7 +1,7 @@
 /**
  * Frames of the Train stream that are lost, doubled, reordered, cut off or replayed by an older client:
  *
- *   npm run bench -- frames [--sequences 10000] [--seed 1]
+ *   npm run bench -- frames [--sequences 10000] [--seed 1] [--jobs PROCESSES]
  */
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';

@@ -9,11 +9,17 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
+import multiprocessing
+import os
 import random
+import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field, fields
+from functools import cache
 from typing import Any, cast
 
 import torch
@@ -34,8 +40,18 @@ from py_backend.training.trainer import Trainer
 STEPS = 3
 ROWS = 6
 WEIGHTS = 12
+AT_ONCE = 20
+"""Sequences under way together, each with a trainer of its own on the one device thread, as in a shared backend."""
+PART = 250  # sequences that a process is given at once
 KINDS = ("dropped", "duplicated", "reordered", "cut", "replayed by an old client")
 Frame = pb.TrainRequest
+
+
+@cache
+def directions(row: int, seed: int) -> torch.Tensor:
+    """What the weights are multiplied with in a row, under its dropout mask: chosen and rejected."""
+    masks = torch.rand(2, WEIGHTS, generator=torch.Generator().manual_seed(seed)) < 0.8
+    return torch.sin(torch.arange(2 * WEIGHTS, dtype=torch.float32).reshape(2, WEIGHTS) + row) * masks
 
 
 class ToyEngine:
@@ -46,12 +62,8 @@ class ToyEngine:
 
     def forward(self, pairs: Sequence[int], *, grad: bool, seeds: Sequence[int]) -> torch.Tensor:
         """Chosen and rejected interleaved."""
-        values = []
-        for row, seed in zip(pairs, seeds, strict=True):
-            masks = torch.rand(2, WEIGHTS, generator=torch.Generator().manual_seed(seed)) < 0.8
-            directions = torch.sin(torch.arange(2 * WEIGHTS, dtype=torch.float32).reshape(2, WEIGHTS) + row)
-            values.append(-torch.log1p(torch.exp((directions * masks * self._weights).sum(dim=1))))
-        return torch.cat(values).double()
+        rows = torch.cat([directions(row, seed) for row, seed in zip(pairs, seeds, strict=True)])
+        return -torch.log1p(torch.exp((rows * self._weights).sum(dim=1))).double()
 
 
 class ToyRow:
@@ -136,6 +148,11 @@ class Tally:
     frames: int = 0
     refusals: int = 0
 
+    def add(self, other: Tally) -> None:
+        """Takes over another tally's counts."""
+        for mine in fields(self):
+            setattr(self, mine.name, getattr(self, mine.name) + getattr(other, mine.name))
+
 
 def open_frame(service: Service) -> Frame:
     return Frame(open=Frame.Open(trainer_handle=service.handle, row_set=service.row_set))
@@ -159,9 +176,13 @@ def step_frames(step: int, sizes: Sequence[int]) -> list[Frame]:
 
 
 Layout = tuple[tuple[int, ...], ...]
+States = list[tuple[list[float], list[float]]]
+
+# At most two micro-batches: a sum of three gradients in another order may round otherwise.
+LAYOUTS: list[Layout] = list(itertools.product([(1,), (3,), (2, 2), (1, 3)], repeat=STEPS))
 
 
-async def whole_states(device: DeviceThread, layout: Layout) -> list[tuple[list[float], list[float]]]:
+async def whole_states(device: DeviceThread, layout: Layout) -> States:
     """The state after 0, 1, ... steps that nobody disturbed."""
     service = Service(device)
     stream = Stream(service)
@@ -191,14 +212,9 @@ def disturbed(frames: list[Frame], kind: str, rng: random.Random) -> list[Frame]
     return frames
 
 
-async def one_sequence(
-    device: DeviceThread, known: dict[Layout, list[tuple[list[float], list[float]]]], rng: random.Random, tally: Tally
-) -> None:
+async def one_sequence(device: DeviceThread, known: dict[Layout, States], rng: random.Random, tally: Tally) -> None:
     """Sends a disturbed sequence, then lets a client of good order finish the training."""
-    # At most two micro-batches: a sum of three gradients in another order may round otherwise.
-    layout = tuple(rng.choice([(1,), (3,), (2, 2), (1, 3)]) for _ in range(STEPS))
-    if layout not in known:
-        known[layout] = await whole_states(device, layout)
+    layout = rng.choice(LAYOUTS)
     states = known[layout]
     kind = rng.choice(KINDS)
     service = Service(device)
@@ -253,19 +269,48 @@ async def one_sequence(
         await stream.cut()
 
 
-async def committed_whole(
-    device: DeviceThread, service: Service, states: list[tuple[list[float], list[float]]]
-) -> bool:
+async def committed_whole(device: DeviceThread, service: Service, states: States) -> bool:
     """Whether the weights are those of the committed step, to the last bit."""
     await device.run(lambda: None)
     return service.state() == states[service.trainer.committed_step]
 
 
-async def fuzz(sequences: int, seed: int) -> Tally:
-    """Runs so many sequences, the same ones for a seed."""
-    device, known, tally, rng = DeviceThread(), {}, Tally(), random.Random(seed)
-    for _ in range(sequences):
-        await one_sequence(device, known, rng, tally)
+@cache
+def ground() -> tuple[DeviceThread, dict[Layout, States]]:
+    """What all sequences of a process share: its device thread, and the states to compare with."""
+    device = DeviceThread()
+
+    async def known() -> dict[Layout, States]:
+        return {layout: await whole_states(device, layout) for layout in LAYOUTS}
+
+    return device, asyncio.run(known())
+
+
+def fuzz(numbers: range, seed: int) -> Tally:
+    """Runs the sequences of these numbers; what they are follows from the seed."""
+    torch.set_num_threads(1)
+    device, known = ground()
+    tally = Tally()
+
+    async def together(some: range) -> None:
+        await asyncio.gather(
+            *(one_sequence(device, known, random.Random(f"{seed} {number}"), tally) for number in some)
+        )
+
+    for first in range(0, len(numbers), AT_ONCE):
+        # Each time a loop of its own: what a loop keeps for clients that may come back goes with it.
+        asyncio.run(together(numbers[first : first + AT_ONCE]))
+    return tally
+
+
+def fuzz_in_processes(sequences: int, seed: int, jobs: int) -> Tally:
+    """The same in several processes; says on stderr how far it is."""
+    tally = Tally()
+    parts = [range(first, min(sequences, first + PART)) for first in range(0, sequences, PART)]
+    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
+        for part in pool.map(fuzz, parts, itertools.repeat(seed)):
+            tally.add(part)
+            print(f"{tally.sequences.total()} of {sequences}", file=sys.stderr, flush=True)
     return tally
 
 
@@ -299,10 +344,10 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--sequences", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)), help="processes; default: one a core")
     options = parser.parse_args()
-    torch.set_num_threads(1)
     start = time.perf_counter()
-    tally = asyncio.run(fuzz(options.sequences, options.seed))
+    tally = fuzz_in_processes(options.sequences, options.seed, options.jobs)
     print(table(tally, options.seed, time.perf_counter() - start))
 
 

@@ -17,8 +17,9 @@ interface Scoring {
   readonly counts: Promise<{ scored: number; cached: number }>;
 }
 
-function startScoring(cache: string, log: string, pairs: number, delayMs: number): Scoring {
-  const child = spawn(process.execPath, ['--import', 'tsx', SCRIPT, cache, log, String(pairs), String(delayMs)], {
+function startScoring(cache: string, log: string, pairs: number, delayMs: number, leaseMs?: number): Scoring {
+  const numbers = [pairs, delayMs, ...(leaseMs === undefined ? [] : [leaseMs])].map(String);
+  const child = spawn(process.execPath, ['--import', 'tsx', SCRIPT, cache, log, ...numbers], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   onTestFinished(() => void child.kill('SIGKILL'));
@@ -100,4 +101,35 @@ test('a process that takes over after a kill does not wait for the lease to end'
   expect(database.prepare('PRAGMA integrity_check').raw().get()).toEqual(['ok']);
   database.close();
   expect(storedTexts(cache)).toHaveLength(160);
+});
+
+test('a process that stood still for longer than its claim sees that it is gone: no pair is computed twice by it, none is lost', async () => {
+  const folder = temporaryFolder();
+  const [cache, log, log2] = ['logps.sqlite', 'first', 'second'].map((name) => join(folder, name)) as [
+    string,
+    string,
+    string,
+  ];
+  const leaseMs = 1500;
+  const first = startScoring(cache, log, 320, 40, leaseMs);
+  await waitFor(() => linesOf(log).length >= 64);
+  first.child.kill('SIGSTOP');
+  const inFlight = linesOf(log).length;
+  const second = startScoring(cache, log2, 320, 40, leaseMs);
+  await waitFor(() => linesOf(log2).length >= 32);
+  first.child.kill('SIGCONT');
+  const [mine, theirs] = await Promise.all([first.counts, second.counts]);
+
+  const [computed, computedToo] = [linesOf(log), linesOf(log2)];
+  expect(computed.length).toBeLessThanOrEqual(inFlight + 16); // the chunk at hand, and it saw
+  expect(new Set(computed).size).toBe(computed.length);
+  expect(new Set(computedToo).size).toBe(computedToo.length);
+  expect(computedToo.filter((text) => computed.includes(text)).length).toBeLessThanOrEqual(2 * 16);
+  expect(mine.scored + theirs.scored).toBe(320);
+  expect([mine, theirs].map(({ scored, cached }) => scored + cached)).toEqual([320, 320]);
+  expect(storedTexts(cache).sort()).toEqual(
+    samplePairs(320)
+      .map(({ id }) => id)
+      .sort(),
+  );
 });

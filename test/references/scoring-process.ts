@@ -1,6 +1,6 @@
 /**
  * A process that scores sample pairs into a cache, slowly, and notes every pair that its backend computes:
- *   node --import tsx scoring-process.ts CACHE LOG PAIRS DELAY_MS
+ *   node --import tsx scoring-process.ts CACHE LOG PAIRS DELAY_MS [LEASE_MS]
  * It prints the counts of its references as one JSON line.
  */
 import { appendFileSync } from 'node:fs';
@@ -13,7 +13,7 @@ import { openLogpCache } from '../../src/references/cache/index.js';
 import { scoreReferences } from '../../src/references/score.js';
 import { samplePairs } from './sample-pairs.js';
 
-const [path = '', log = '', count = '0', delayMs = '0'] = process.argv.slice(2);
+const [path = '', log = '', count = '0', delayMs = '0', leaseMs] = process.argv.slice(2);
 
 const inner = createMemoryBackend();
 const registered = new Map<string, readonly PairText[]>();
@@ -40,7 +40,8 @@ const { config } = loadConfig({
   object: { policy: { model: 'toy:policy' }, references: [{ model: 'toy:second' }], data: { train: 'pairs.jsonl' } },
   env: {},
 });
-const cache = openLogpCache({ path });
+const timing = leaseMs === undefined ? {} : { leaseMs: Number(leaseMs), heartbeatMs: Number(leaseMs) / 6 };
+const cache = openLogpCache({ path, timing });
 const scores = await scoreReferences({ config, pairs: samplePairs(Number(count)), backend, cache });
 cache.close();
 process.stdout.write(`${JSON.stringify(scores.references.map(({ counts }) => counts))}\n`);

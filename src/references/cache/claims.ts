@@ -22,7 +22,10 @@ export const DEFAULT_TIMING: ClaimTiming = { leaseMs: 60_000, heartbeatMs: 10_00
 
 /** The right of this process to score one model under one rule. */
 export interface Claim {
-  /** Whether this process still has it: a suspended laptop may have lost it. Call it inside the writing transaction. */
+  /**
+   * Whether this process still has it: a suspended laptop may have lost it. To be asked before each write; one that comes
+   * between another's claim and this look changes nothing, for a score that is there stays.
+   */
   isHeld(): boolean;
   release(): void;
 }

@@ -80,7 +80,7 @@ export function createCheckpointWriter(options: CheckpointWriterOptions): Checkp
 }
 
 /** Keeps the newest `limit` steps and the best one. Of several checkpoints of a step, the later one counts. */
-async function dropOld(folder: RunFolder, limit: number, best: number | undefined): Promise<void> {
+export async function dropOld(folder: RunFolder, limit: number, best: number | undefined): Promise<void> {
   const checkpoints = await listCheckpoints(folder);
   const steps = [...new Set(checkpoints.map(({ step }) => step))];
   const kept = new Set([...steps.slice(0, limit), best]);

@@ -1,4 +1,4 @@
-/** Training step by step, for a loop of one's own: everything that a run prepares, and no run folder. */
+/** Training step by step, for a loop of one's own: everything that a run prepares, and no run folder of its own accord. */
 import { resolve } from 'node:path';
 import type { LoadedConfig, RunConfig } from '../config/index.js';
 import { throwIfAborted } from '../core/abort.js';
@@ -8,16 +8,25 @@ import { planCourse } from '../training/course.js';
 import { evaluatePolicy, type Evaluation } from '../training/evaluate.js';
 import { fitWeights, startReward } from '../training/learning-weights.js';
 import { policyStart } from '../training/policy-start.js';
+import type { TrainingState } from '../training/state.js';
 import { createStepRunner, type StepOutcome } from '../training/step.js';
+import { budgetAfterStep, startBudget } from '../training/token-budget.js';
 import { withCustomLoss, type LossChoice } from './custom-loss.js';
 import { prepareRun, releaseRun, type PreparedRun } from './prepare-run.js';
 import type { CacheChoice } from './run-context.js';
+import type { RunPairs } from './scores-in-force.js';
+import { openSessionCheckpoints, type SessionCheckpoints } from './session-checkpoints.js';
 import { chooseBackend, type BackendChoice } from './with-backend.js';
 
 /** Backend, cache and loss of the caller's own, and a learning rate in place of the schedule. */
 export interface SessionOptions extends BackendChoice, CacheChoice, LossChoice {
   /** Learning rate of a step, counted from 1. Default: the schedule of the configuration. */
   readonly learningRate?: ((step: number, totalSteps: number) => number) | undefined;
+  /**
+   * A folder for `saveCheckpoint`. If it has checkpoints, of a session that was killed or closed, this one goes on from the
+   * newest of them. Default: none, and the session begins at step 1.
+   */
+  readonly checkpoints?: string | undefined;
   /** Hears of stages, progress and notes while the session is prepared. */
   readonly onEvent?: ((event: RunEvent) => void) | undefined;
 }
@@ -39,6 +48,8 @@ export interface SessionStep extends Pick<StepOutcome, 'measures' | 'microBatche
 export interface TrainingSession {
   /** Steps of the configuration's epochs. */
   readonly totalSteps: number;
+  /** Steps that are done: not 0 at the start of a session that goes on from a checkpoint. */
+  readonly stepsDone: number;
   /** Notes of the preparation: dropped rows, fallbacks. */
   readonly notes: readonly string[];
   /** The next optimizer step: forward, loss, backward, commit. @throws MrpoError `usage` after the last. */
@@ -47,6 +58,12 @@ export interface TrainingSession {
   evaluate(): Promise<Evaluation>;
   /** Writes the adapter (PEFT format) or, after full fine-tuning, the model to a new folder. */
   save(folder: string): Promise<void>;
+  /**
+   * Keeps everything that decides the rest of the training in the folder `checkpoints`: whole, or not there. The next step
+   * may be asked for meanwhile. `training.save_total_limit` of them are kept.
+   * @throws MrpoError `usage` for a session without that folder.
+   */
+  saveCheckpoint(): Promise<void>;
   /** Frees the policy, and the backend if it was opened for the session. */
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
@@ -61,25 +78,32 @@ export async function openTrainingSession(given: LoadedConfig, options: SessionO
     if (event.type === 'note') notes.push(event.message);
     options.onEvent?.(event);
   };
+  const note = (message: string): void => emit({ type: 'note', message });
+  const kept = options.checkpoints === undefined ? undefined : await openSessionCheckpoints(options.checkpoints, note);
   const backend = chooseBackend(options);
+  const close = async (): Promise<void> => {
+    await kept?.close();
+    await backend.close();
+  };
   try {
-    const prepared = await prepareRun({
+    const context = {
       loaded,
       emit,
       signal,
       open: backend.open,
       cache: options.cache,
       customLoss: options.customLoss,
-      runRecord: { update: async () => undefined, stage: (_, work) => work() },
-    });
+      runRecord: { update: async () => undefined, stage: <T>(_: unknown, work: () => Promise<T>) => work() },
+    };
+    const prepared = await prepareRun(context, kept?.point?.checkpointing);
     try {
-      return await sessionOn(prepared, loaded.config, { ...options, signal, notes, close: backend.close });
+      return await sessionOn(prepared, loaded.config, { ...options, signal, notes, kept, close });
     } catch (thrown) {
       await releaseRun(prepared);
       throw thrown;
     }
   } catch (thrown) {
-    await backend.close();
+    await close();
     throw thrown;
   }
 }
@@ -90,18 +114,28 @@ async function sessionOn(
   options: SessionOptions & {
     readonly signal: AbortSignal;
     readonly notes: readonly string[];
+    readonly kept: SessionCheckpoints | undefined;
     readonly close: () => Promise<void>;
   },
 ): Promise<TrainingSession> {
   const { backend, policy, trainer, objective, referenceNames, policyReferences } = prepared;
   const { training } = config;
-  const { signal } = options;
+  const { signal, kept } = options;
+  const resume = kept?.point?.training;
   const scoring = { backend, rowSet: policy.rowSet, signal };
-  const { train: examples, heldOut } = await policyStart(prepared.examples, policyReferences, scoring);
+  const start = async (): Promise<RunPairs> => {
+    if (kept?.point !== undefined) return kept.goOn(prepared);
+    const pairs = await policyStart(prepared.examples, policyReferences, scoring);
+    await kept?.begin(pairs);
+    return pairs;
+  };
+  const { train: examples, heldOut } = await start();
   const evaluate = (_: AbortSignal | undefined, only?: readonly number[]): Promise<Evaluation> =>
     evaluatePolicy({ ...scoring, objective, referenceNames, examples: heldOut, only });
   const learning = { objective, heldOut, evaluate };
-  fitWeights(learning);
+  if (resume === undefined) fitWeights(learning);
+  else objective.restore?.(resume.objective);
+  const saturatingTokens = resume?.saturatingTokens ?? trainer.saturatingTokens;
   const plan = planCourse(training, examples.size);
   const { totalSteps } = plan;
   const rateOf = options.learningRate ?? plan.learningRate;
@@ -114,10 +148,15 @@ async function sessionOn(
     seed: training.seed,
     weightDecay: training.weight_decay,
     maxGradNorm: training.max_grad_norm,
+    saturatingTokens,
     signal,
   });
-  let tokenBudget = training.micro_batch_tokens ?? trainer.microBatchTokens;
-  let done = 0;
+  let tokenBudget = resume?.tokenBudget ?? startBudget(training.micro_batch_tokens ?? trainer.microBatchTokens);
+  let done = resume?.step ?? 0;
+  const state = (): TrainingState => ({
+    ...{ step: done, evaluated: false, tokenBudget, saturatingTokens, skippedInARow: 0 },
+    objective: objective.state?.(),
+  });
   let closed: Promise<void> | undefined;
   const close = async (): Promise<void> => {
     await steps.end();
@@ -127,6 +166,9 @@ async function sessionOn(
   const closeOnce = (): Promise<void> => (closed ??= close());
   return {
     totalSteps,
+    get stepsDone() {
+      return done;
+    },
     notes: options.notes,
     async step() {
       throwIfAborted(signal);
@@ -138,9 +180,9 @@ async function sessionOn(
       }
       const learningRate = rateOf(now.step, totalSteps);
       const reward = await startReward(learning, training.seed, now.step, signal);
-      const outcome = await steps.run({ plan: now, learningRate, tokenBudget });
+      const outcome = await steps.run({ plan: now, learningRate, tokenBudget: tokenBudget.tokens });
       await reward?.();
-      tokenBudget = outcome.tokenBudget;
+      tokenBudget = budgetAfterStep(tokenBudget, outcome.tokenBudget);
       done = now.step;
       const { measures, microBatches, tokens } = outcome;
       const { gradNorm, skipped } = outcome.commit;
@@ -150,6 +192,12 @@ async function sessionOn(
     async save(folder) {
       const merge = config.policy.lora === 'off';
       await backend.exportModel(policy.model.handle, resolve(folder), { merge, modelCard: '' });
+    },
+    async saveCheckpoint() {
+      if (kept !== undefined) return kept.save(prepared, state(), training.save_total_limit);
+      throw new MrpoError('usage', 'saveCheckpoint: this session has no folder for checkpoints', {
+        hint: "Open it with one: prepareTraining(config, { checkpoints: 'FOLDER' }).",
+      });
     },
     close: closeOnce,
     [Symbol.asyncDispose]: closeOnce,

@@ -21,6 +21,8 @@ export interface Order {
   readonly spec: RunConfigInput;
   /** Every default applied, paths absolute, output = the run folder. */
   readonly resolved: RunConfig;
+  /** Of the call that has ordered the run, where it was traced. */
+  readonly traceParent?: string | undefined;
 }
 
 /** Keeps an order, whole or not at all. @returns false if the run has an order already. */

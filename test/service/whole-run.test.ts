@@ -13,7 +13,9 @@ import { sha256 } from '../../src/core/hash.js';
 import { makeToken } from '../../src/service/access/tokens.js';
 import { connect, type RunsClient } from '../../src/service/client/connect.js';
 import type { ServiceEvent } from '../../src/service/client/values.js';
+import { startTracing, type Tracing } from '../../src/service/tracing/start.js';
 import { testPython } from '../support/tiny-models.js';
+import { startCollector, type Collector } from './collector.js';
 import { buildGoClient, missingGoTools } from './go-client.js';
 import { serviceWorld, startService, type RunsService, type World } from './support.js';
 
@@ -23,6 +25,8 @@ const ca = certificate('authority.pem');
 const { token, line } = makeToken('run', 'ci', 'team');
 
 let world: World;
+let collector: Collector;
+let tracing: Tracing;
 let backend: StandaloneBackend;
 let running: RunsService;
 let service: RunsClient;
@@ -32,8 +36,12 @@ beforeAll(async () => {
   const tokens = join(world.folder, 'tokens');
   writeFileSync(tokens, `${line}\n`);
   backend = await startStandalone({ address: `unix:${join(world.folder, 'b')}`, python: testPython(), threads: 1 });
+  collector = await startCollector();
+  const env = { ...world.options.env, OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint };
+  tracing = await startTracing(env, 'mrpo-service', (text) => expect.unreachable(text));
   running = await startService({
     ...world.options,
+    env,
     address: 'localhost:0',
     tls: { cert: certificate('server.pem'), key: certificate('server.key') },
     tokens,
@@ -45,6 +53,7 @@ afterAll(async () => {
   service.close();
   await running.stop();
   await backend.stop();
+  collector.close();
   world.remove();
 }, 180_000);
 
@@ -171,3 +180,16 @@ it('plans, scores, reports and lists models', async () => {
   const paths = (await service.models()).map(({ path }) => path);
   expect(paths).toContain(config.policy.model);
 }, 300_000);
+
+it('is a trace: the call that ordered it, below it each attempt, below that its stages', async () => {
+  await tracing.shutdown();
+  const { spans } = collector;
+  const calls = spans.filter(({ name }) => name === 'mrpo.runs.v1.RunService/CreateRun');
+  const attempts = spans.filter(({ name }) => name === 'attempt');
+  expect(attempts).toHaveLength(3); // of the first run, and two of the second
+  for (const { trace, parent } of attempts)
+    expect(calls).toContainEqual(expect.objectContaining({ trace, id: parent }));
+  const first = attempts.find(({ trace }) => trace === calls[0]?.trace);
+  const stages = spans.filter(({ parent }) => parent === first?.id).map(({ name }) => name);
+  expect(stages).toEqual(expect.arrayContaining(['data', 'references', 'train']));
+});

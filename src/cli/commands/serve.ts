@@ -10,6 +10,7 @@ import { serviceSource } from '../../page/service-source.js';
 import type { PageSource } from '../../page/source.js';
 import { startService } from '../../service/serve.js';
 import { isRole, makeToken, ROLES } from '../../service/access/tokens.js';
+import { startTracing } from '../../service/tracing/start.js';
 import { parseBackend } from '../../service/queue/slots.js';
 import { collect, printJson, type CliIo } from '../command.js';
 
@@ -84,6 +85,7 @@ async function serve(options: ServeCommandOptions, io: CliIo): Promise<void> {
   const path = (file: string): string => resolve(io.cwd, file);
   const home = path(options.home ?? io.env['MRPO_SERVICE_HOME'] ?? join(homedir(), '.local', 'share', 'mrpo'));
   const inner = makePrivateFolder();
+  const tracing = await startTracing(io.env, 'mrpo-service', (line) => io.note(`${line}\n`));
   const service = await startService({
     home,
     inner: `unix:${inner.socket}`,
@@ -111,6 +113,7 @@ async function serve(options: ServeCommandOptions, io: CliIo): Promise<void> {
   await page?.close();
   source.close();
   await service.stop();
+  await tracing.shutdown();
   inner.remove();
 }
 

@@ -14,7 +14,8 @@ import { RunsFault } from '../fault.js';
 import type { Context } from '../rpc/guard.js';
 import { runNamed, type Service } from './service.js';
 
-const PIECE_BYTES = 1024 * 1024;
+/** Small enough to be read within the patience of the service over any line. */
+const PIECE_BYTES = 256 * 1024;
 
 /** Checkpoints in a run's folder, the newest first; sizes in bytes. */
 export async function checkpointsOf(service: Service, id: string): Promise<Checkpoint[]> {

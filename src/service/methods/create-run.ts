@@ -7,6 +7,7 @@ import { isRunId } from '../home.js';
 import { NEW_RUN } from '../journal/fold.js';
 import type { Order } from '../order.js';
 import { runMessage } from '../protocol/run-message.js';
+import type { Context } from '../rpc/guard.js';
 import type { IndexedRun } from '../store/run-index.js';
 import { mkdir } from 'node:fs/promises';
 import { runMessageOf, type Service } from './service.js';
@@ -18,7 +19,7 @@ const MOST_LABELS = 32;
 export async function createRun(
   service: Service,
   request: CreateRunRequest,
-  caller: Caller,
+  { caller, traceParent }: Pick<Context, 'caller' | 'traceParent'>,
 ): Promise<CreateRunResponse> {
   const fields = refusedFields(request);
   if (fields.length > 0) {
@@ -42,6 +43,7 @@ export async function createRun(
     specHash: loaded.hash,
     spec: written,
     resolved: loaded.config,
+    ...(traceParent !== undefined && { traceParent }),
   };
   const warnings = [...loaded.warnings];
   const known = service.ledger.index.find(id);

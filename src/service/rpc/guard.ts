@@ -16,6 +16,7 @@ import { type MrpoError, toMrpoError } from '../../core/errors.js';
 import type { AuditLog } from '../access/audit.js';
 import type { Caller, Role } from '../access/tokens.js';
 import { RunsFault } from '../fault.js';
+import { startCallSpan } from '../tracing/call-span.js';
 import { statusOf } from './status.js';
 
 /** What a method knows of its call. */
@@ -23,6 +24,8 @@ export interface Context {
   readonly caller: Caller;
   /** Fires when the caller has gone. */
   readonly signal: AbortSignal;
+  /** Of the call, for what comes of it later. Undefined: nobody traces. */
+  readonly traceParent: string | undefined;
 }
 
 /** Who is let in, and who hears of defects. */
@@ -78,7 +81,9 @@ export function createGuard({ callerOf, audit, onDefect, slowReaderMs, onStuck }
     const caller = callerOf(call.metadata);
     const gone = new AbortController();
     (call as EventEmitter).once('cancelled', () => gone.abort());
-    const told = (outcome: string): void =>
+    const span = startCallSpan(name, call.metadata);
+    const told = (outcome: string): void => {
+      span.end(outcome, caller?.name);
       audit.write({
         caller: caller?.name,
         method: name,
@@ -86,10 +91,11 @@ export function createGuard({ callerOf, audit, onDefect, slowReaderMs, onStuck }
         outcome,
         ms: Math.round(performance.now() - started),
       });
+    };
     try {
       if (caller === undefined) throw unauthenticated();
       if (RANK[caller.role] < RANK[role]) throw denied(name, role, caller);
-      const response = await work({ caller, signal: gone.signal });
+      const response = await work({ caller, signal: gone.signal, traceParent: span.traceParent });
       told('ok');
       return response;
     } catch (thrown) {

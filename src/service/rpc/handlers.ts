@@ -41,7 +41,7 @@ export function runServiceHandlers(service: Service, guard: Guard): UntypedServi
   });
   return {
     getServiceInfo: guard.unary(method('getServiceInfo', 'read'), (_, { caller }) => serviceInfo(service, caller)),
-    createRun: guard.unary(method('createRun', 'run'), (request, { caller }) => createRun(service, request, caller)),
+    createRun: guard.unary(method('createRun', 'run'), (request, call) => createRun(service, request, call)),
     getRun: guard.unary(method('getRun', 'read'), ({ runId }) => ({
       run: runMessageOf(service, runNamed(service, runId)),
     })),

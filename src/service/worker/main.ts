@@ -12,6 +12,8 @@ import { lockRun } from '../../store/run-lock.js';
 import { runHome, type RunHome } from '../home.js';
 import { openJournal, type JournalWriter } from '../journal/append.js';
 import { readOrder } from '../order.js';
+import { traced } from '../tracing/attempt-span.js';
+import { startTracing } from '../tracing/start.js';
 import { failureOfError } from './failure.js';
 import { requireFit } from './plan-check.js';
 import { thinProgress } from './thin-progress.js';
@@ -25,7 +27,10 @@ async function work(home: RunHome, backend: string): Promise<void> {
     process.exitCode = ALREADY_AT_WORK;
     return;
   }
-  const journal = openJournal(home.journal);
+  const tracing = await startTracing(process.env, 'mrpo-run', (line) => console.error(line));
+  const order = await readOrder(home).catch(() => undefined); // what is wrong with it is told when the run begins
+  const facts = { run: home.id, backend, traceParent: order?.traceParent };
+  const journal = traced(openJournal(home.journal), facts);
   try {
     await follow(await begin(home, backend, stop.signal), journal, stop.signal);
   } catch (thrown) {
@@ -33,6 +38,7 @@ async function work(home: RunHome, backend: string): Promise<void> {
   } finally {
     journal.close();
     await lock.release();
+    await tracing.shutdown();
   }
 }
 

@@ -356,13 +356,15 @@ export interface CheckpointPiece {
   /** A plain name. */
   readonly file: string;
   readonly data: Uint8Array;
+  /** With the last piece of a file that a trainer gives: SHA-256 of the whole file, as 64 hex digits. */
+  readonly sha256?: string | undefined;
 }
 
 /** A trainer's state between two steps, copied: the trainer may go on while it is read. */
 export interface CheckpointCopy {
   /** Of all tensors. */
   readonly bytes: number;
-  /** To be read once and to the end, which only comes when every file has arrived as it was sent. */
+  /** To be read once and to the end. Whoever keeps the files compares them with their hashes, once, where they lie. */
   readonly pieces: AsyncIterable<CheckpointPiece>;
 }
 

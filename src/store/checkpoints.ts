@@ -58,7 +58,7 @@ export async function listCheckpoints(folder: RunFolder): Promise<readonly Check
 }
 
 /**
- * Writes a checkpoint and proves that it can be read. Killed at any moment, it leaves the folder as it was, but for a
+ * Writes a checkpoint and proves that it can be read, by the hashes that came with its pieces. Killed at any moment, it leaves the folder as it was, but for a
  * temporary one that the next writer removes.
  * @param state Anything that exact JSON can hold.
  */
@@ -159,26 +159,28 @@ export function sweepCheckpoints(folder: RunFolder): void {
 
 type FileFacts = Manifest['files'][string];
 
+/** Hashes nothing: what was written is compared when it is read back, with what the sender has hashed. */
 async function writePieces(folder: string, pieces: AsyncIterable<CheckpointPiece>): Promise<Record<string, FileFacts>> {
   const written: Record<string, FileFacts> = {};
   let current: { readonly name: string; readonly file: FileHandle } | undefined;
-  let [hash, bytes] = [createHash('sha256'), 0];
+  let [sha256, bytes]: [string | undefined, number] = [undefined, 0];
   const finish = async (): Promise<void> => {
     if (current === undefined) return;
     const { name, file } = current;
     current = undefined;
     await closeSynced(file);
-    written[name] = { bytes, sha256: hash.digest('hex') };
+    if (sha256 === undefined) throw new MrpoError('backend', `checkpoint: the backend gave no SHA-256 of ${name}`);
+    written[name] = { bytes, sha256 };
   };
   try {
-    for await (const { file: name, data } of pieces) {
+    for await (const { file: name, data, sha256: whole } of pieces) {
       if (name !== current?.name) {
         await finish();
         requirePlainName(name, written);
         current = { name, file: await open(join(folder, name), 'wx') };
-        [hash, bytes] = [createHash('sha256'), 0];
+        bytes = 0;
       }
-      hash.update(data);
+      sha256 = whole;
       bytes += data.length;
       await current?.file.writeFile(data);
     }

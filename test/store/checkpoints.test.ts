@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, it, onTestFinished } from 'vitest';
 import type { CheckpointPiece } from '../../src/backend/backend.js';
+import { sha256 } from '../../src/core/hash.js';
 import {
   checkpointPieces,
   listCheckpoints,
@@ -23,7 +24,10 @@ function temporaryRun(): RunFolder {
 }
 
 async function* pieces(...given: readonly (readonly [string, string])[]): AsyncGenerator<CheckpointPiece> {
-  for (const [file, text] of given) yield { file, data: Buffer.from(text) };
+  for (const [file, text] of given) {
+    const whole = given.filter(([name]) => name === file).map(([, part]) => part);
+    yield { file, data: Buffer.from(text), sha256: sha256(whole.join('')) };
+  }
 }
 
 const TWO_FILES = [
@@ -67,6 +71,19 @@ it('names the file that is not what was written', async () => {
     harm(checkpoint.path);
     await expect(readCheckpoint(checkpoint)).rejects.toThrow(said);
   }
+});
+
+it('is not there at all when it has not arrived as it was sent', async () => {
+  const run = temporaryRun();
+  const changed = async function* (): AsyncGenerator<CheckpointPiece> {
+    yield { file: 'policy.safetensors', data: Buffer.from('weighty'), sha256: sha256('weights') };
+  };
+  await expect(writeCheckpoint(run, 1, changed(), {})).rejects.toThrow('policy.safetensors is not what');
+  const unnamed = async function* (): AsyncGenerator<CheckpointPiece> {
+    yield { file: 'policy.safetensors', data: Buffer.from('weights') };
+  };
+  await expect(writeCheckpoint(run, 1, unnamed(), {})).rejects.toThrow('no SHA-256 of policy.safetensors');
+  expect(readdirSync(run.file('checkpoints'))).toEqual([]);
 });
 
 it('is not there at all when its pieces end in an error, or a piece has an odd name', async () => {

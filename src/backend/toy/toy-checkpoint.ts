@@ -1,5 +1,6 @@
 /** A toy trainer's checkpoint: one JSON file, in which every double survives. */
 import type { CheckpointCopy, CheckpointPiece } from '../backend.js';
+import { sha256 } from '../../core/hash.js';
 import { BackendFault } from '../fault.js';
 import type { ToyTrainerState } from './toy-trainer.js';
 
@@ -11,7 +12,7 @@ export function toyCheckpoint(state: ToyTrainerState): CheckpointCopy {
   return {
     bytes: data.length,
     pieces: (async function* () {
-      yield { file: FILE, data };
+      yield { file: FILE, data, sha256: sha256(data) };
     })(),
   };
 }

@@ -41,7 +41,6 @@ def step(trainer: Trainer, number: int) -> None:
     ("kind", "dtype"),
     [
         ("none", torch.bfloat16),
-        ("none", torch.float16),
         ("nf4", torch.bfloat16),
         ("int8", torch.float16),
         ("all weights", torch.bfloat16),

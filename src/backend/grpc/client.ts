@@ -102,7 +102,7 @@ function dial(options: ConnectOptions, closed: AbortSignal, server: KnownServer)
     new Promise((resolve, reject) => {
       client.getServerInfo({}, metadata, { deadline: Date.now() + INFO_TIMEOUT_MS }, (error) => {
         if (isAnswer(error)) resolve();
-        else reject(error as Error);
+        else reject(error);
       });
     });
   const heartbeat = createHeartbeat({

@@ -37,7 +37,7 @@ export function dial(options: ConnectServiceOptions): OpenConnection {
   const ask = (): Promise<void> =>
     new Promise((resolve, reject) => {
       client.getServiceInfo({}, metadata, { deadline: Date.now() + ASK_TIMEOUT_MS }, (error) =>
-        isAnswer(error) ? resolve() : reject(error as Error),
+        isAnswer(error) ? resolve() : reject(error),
       );
     });
   return {

@@ -9,7 +9,7 @@
  * processors is told beside.
  */
 import { fork, type ChildProcess } from 'node:child_process';
-import { setMaxListeners } from 'node:events';
+import { once, setMaxListeners } from 'node:events';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
@@ -82,6 +82,7 @@ async function watchWhenTold(text: string): Promise<void> {
       });
     }
   });
+  process.send?.('here');
 }
 
 /** Finished runs as the service would have left them, `events` lines in all. */
@@ -169,6 +170,7 @@ async function benchmark(): Promise<void> {
       if (event.type === 'step' && event.step > 10) break;
     }
     watching.push(...Array.from({ length: WATCH_PROCESSES }, () => watchersAt(address, watchers / WATCH_PROCESSES)));
+    await Promise.all(watching.map((one) => once(one, 'message'))); // each says that it is there
     const asked: Asked = { get: [], list: [] };
     const past: Block[] = [];
     for (let number = 0; number < blocks; number++) {

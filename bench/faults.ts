@@ -54,7 +54,10 @@ async function endOf(attempt: Attempt): Promise<string> {
   if (code === 0) return 'finished';
   const reason = /"reason": ?"((?:[^"\\]|\\.)*)"/g;
   const said = [...attempt.output().matchAll(reason)].at(-1)?.[1] ?? attempt.output().trim().split('\n').at(-1) ?? '';
-  return `ended (${code}): ${said.replaceAll(/\/tmp\/\S+\//g, '').split('\\n')[0]!.slice(0, 160)}`;
+  return `ended (${code}): ${said
+    .replaceAll(/\/tmp\/\S+\//g, '')
+    .split('\\n')[0]!
+    .slice(0, 160)}`;
 }
 
 async function onSmallDisk(world: World, work: (disk: string) => Promise<string>): Promise<string> {

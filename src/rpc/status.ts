@@ -23,9 +23,9 @@ export function isServiceError(thrown: unknown): thrown is ServiceError {
   return thrown instanceof Error && 'code' in thrown && 'details' in thrown && 'metadata' in thrown;
 }
 
-/** Whether something came back: a refusal (no right to ask, too many questions) is a sign of life too. */
-export const isAnswer = (error: ServiceError | null): boolean =>
-  error === null || ![status.UNAVAILABLE, status.DEADLINE_EXCEEDED, status.CANCELLED].includes(error.code);
+/** Whether nothing came back: a refusal (no right to ask, too many questions) is a sign of life too. */
+export const isSilence = (error: ServiceError | null): error is ServiceError =>
+  error !== null && [status.UNAVAILABLE, status.DEADLINE_EXCEEDED, status.CANCELLED].includes(error.code);
 
 /** Who was called. `ended` is there for a process of this program's own. */
 export interface Peer {

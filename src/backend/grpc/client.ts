@@ -13,7 +13,7 @@ import { isLocal, parseAddress } from '../../rpc/address.js';
 import { callMetadata, channelCredentials, channelOptions, type TlsFiles } from '../../rpc/channel.js';
 import { createHeartbeat } from '../../rpc/heartbeat.js';
 import { registerRows } from './register-rows.js';
-import { isAnswer, silenceFault } from '../../rpc/status.js';
+import { isSilence, silenceFault } from '../../rpc/status.js';
 import { serverStream } from '../../rpc/stream.js';
 import { createTrainer } from './trainer.js';
 import { unary } from '../../rpc/unary.js';
@@ -101,8 +101,8 @@ function dial(options: ConnectOptions, closed: AbortSignal, server: KnownServer)
   const ask = (): Promise<void> =>
     new Promise((resolve, reject) => {
       client.getServerInfo({}, metadata, { deadline: Date.now() + INFO_TIMEOUT_MS }, (error) => {
-        if (isAnswer(error)) resolve();
-        else reject(error);
+        if (isSilence(error)) reject(error);
+        else resolve();
       });
     });
   const heartbeat = createHeartbeat({

@@ -4,7 +4,7 @@ import * as pb from '../../gen/mrpo/runs/v1/runs.js';
 import { parseAddress } from '../../rpc/address.js';
 import { callMetadata, channelCredentials, channelOptions, type TlsFiles } from '../../rpc/channel.js';
 import { createHeartbeat } from '../../rpc/heartbeat.js';
-import { isAnswer, silenceFault } from '../../rpc/status.js';
+import { isSilence, silenceFault } from '../../rpc/status.js';
 import { RunsFault } from '../fault.js';
 import { RUNS_SERVICE, type RunConnection } from './runs-service.js';
 
@@ -37,7 +37,7 @@ export function dial(options: ConnectServiceOptions): OpenConnection {
   const ask = (): Promise<void> =>
     new Promise((resolve, reject) => {
       client.getServiceInfo({}, metadata, { deadline: Date.now() + ASK_TIMEOUT_MS }, (error) =>
-        isAnswer(error) ? resolve() : reject(error),
+        isSilence(error) ? reject(error) : resolve(),
       );
     });
   return {

@@ -3,6 +3,7 @@ import type { Sides } from '../core/sides.js';
 import { metricEntries } from '../objectives/metrics.js';
 import type { StoredRun } from '../store/run-folder.js';
 import type { RunRecord } from '../store/run-record.js';
+import { numericalNoise } from '../training/numerical-noise.js';
 import type { TaskResults } from './task-store.js';
 
 /** The three accuracies of every cell; none of them alone is fair to all methods (docs/reproduction.md). */
@@ -60,7 +61,7 @@ export function outcomeOf(run: StoredRun): Outcome | undefined {
     curve: run.metrics.flatMap(evaluationOf),
     wins: {
       own: run.heldOut.map((line) => won(line['rewards'])),
-      refm1: run.heldOut.map((line) => wonAgainstFirst(line)),
+      refm1: run.heldOut.map((line) => wonAgainstFirst(line, run.record.policy?.dtype)),
       perToken: run.heldOut.map((line) => wonPerToken(line)),
     },
     // Without the folder: the same file elsewhere has the same pairs.
@@ -127,10 +128,14 @@ function won(sides: unknown): number {
   return chosen === undefined || rejected === undefined ? NaN : Number(chosen > rejected);
 }
 
-function wonAgainstFirst(line: HeldOutLine): number {
+/** As `accuracies/refm1`: a difference within what `dtype` rounds is a tie. */
+function wonAgainstFirst(line: HeldOutLine, dtype: string | undefined): number {
   const [first] = Object.values((line['references'] ?? {}) as Readonly<Record<string, readonly number[]>>);
-  const after = (line['after'] ?? []) as readonly number[];
-  return first === undefined ? NaN : won(after.map((logp, side) => logp - (first[side] ?? NaN)));
+  const [after, tokens] = [line['after'], line['tokens']] as readonly (readonly number[] | undefined)[];
+  if (first === undefined) return NaN;
+  const [chosen = NaN, rejected = NaN] = (after ?? []).map((logp, side) => logp - (first[side] ?? NaN));
+  const noise = dtype === undefined ? 0 : numericalNoise(dtype, (tokens?.[0] ?? 0) + (tokens?.[1] ?? 0));
+  return Number.isNaN(chosen - rejected) ? NaN : Number(chosen - rejected > noise);
 }
 
 function wonPerToken(line: HeldOutLine): number {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable
 
 import torch
@@ -35,6 +36,7 @@ from .self_check import (
 log = logging.getLogger(__name__)
 
 LAYOUTS = ("auto", "shared", "plain")
+Difference = Callable[[Parts, Backbone, OwnForward], float]
 
 
 def build_engine(
@@ -110,11 +112,7 @@ def _skip_unscored(parts: Parts, own: OwnForward) -> None:
     layers = decoder_layers(parts.backbone)
     if not last_layer.install(layers):
         return
-    try:
-        difference = plain_difference(parts, lambda row: run_backbone(parts, row), own)
-        problem = "" if difference <= TOLERANCE[own.dtype] else f"hidden states differ by {difference:.1e}"
-    except Exception as error:  # any architecture may refuse, each in its own way
-        problem = f"{type(error).__name__}: {error}"
+    _, problem = _compare("hidden states", plain_difference, parts, own, TOLERANCE[own.dtype])
     if problem:
         last_layer.uninstall(layers)
         log.warning("%s: the last layer runs for all tokens: %s", type(parts.causal).__name__, problem)
@@ -137,35 +135,39 @@ def wants_long_rows(device: torch.device) -> bool:
     return device.type != "cpu"
 
 
-def _try_rows(
-    parts: Parts, own: OwnForward, difference_in: Callable[[Parts, Backbone, OwnForward], float], name: str
-) -> tuple[bool, str]:
+def _try_rows(parts: Parts, own: OwnForward, difference_in: Difference, name: str) -> tuple[bool, str]:
     """Switches the model to rows of several sequences if they give the same hidden states, and leaves it as it was if
     not."""
     before = parts.causal.config._attn_implementation
     if before not in ("sdpa", attention.NAME) and not _attention_softcap(parts):
         return False, f"the model runs {before} attention, {name} need sdpa"
     attention.register()
-    try:
+
+    def with_several_sequences(parts: Parts, run: Backbone, own: OwnForward) -> float:
         parts.causal.set_attn_implementation(attention.NAME)
-        difference = difference_in(parts, lambda row: run_backbone(parts, row), own)
-        problem = "" if difference <= SAME_LAYERS[own.dtype] else f"{name} differ by {difference:.1e}"
-    except Exception as error:  # any architecture may refuse, each in its own way
-        problem = f"{name} fail: {type(error).__name__}: {error}"
+        return difference_in(parts, run, own)
+
+    difference, problem = _compare(name, with_several_sequences, parts, own, SAME_LAYERS[own.dtype])
     if not problem:
         return True, f"self-check: relative difference {difference:.1e} from the model's own forward"
     parts.causal.set_attn_implementation(before)
     return False, problem
 
 
+def _compare(name: str, difference_in: Difference, parts: Parts, own: OwnForward, limit: float) -> tuple[float, str]:
+    """(difference from the model's own forward, what is wrong with it: nothing within the limit). Any architecture may
+    refuse, each in its own way."""
+    try:
+        difference = difference_in(parts, lambda row: run_backbone(parts, row), own)
+    except Exception as error:  # noqa: BLE001
+        return math.inf, f"{name} fail: {type(error).__name__}: {error}"
+    return difference, "" if difference <= limit else f"{name} differ by {difference:.1e}"
+
+
 def _keep_float32_between(parts: Parts, own: OwnForward) -> None:
     """float32 between the products of a bfloat16 model, if it stays within the rounding of its own forward."""
     float32_stream.install(parts)
-    try:
-        difference = shared_difference(parts, lambda row: run_backbone(parts, row), own)
-        problem = "" if difference <= TOLERANCE[own.dtype] else f"hidden states differ by {difference:.1e}"
-    except Exception as error:  # any architecture may refuse, each in its own way
-        problem = f"{type(error).__name__}: {error}"
+    _, problem = _compare("hidden states", shared_difference, parts, own, TOLERANCE[own.dtype])
     if problem:
         float32_stream.uninstall(parts)
         log.warning("%s: bfloat16 throughout: %s", type(parts.causal).__name__, problem)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import importlib.util
 import json
 import logging
 import os
@@ -50,6 +51,12 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
         metavar="SECONDS",
         help="how long the models of a client that has gone are kept; default: %(default)g",
     )
+    parser.add_argument(
+        "--metrics-port", type=int, metavar="N", help="serve GET /metrics for Prometheus; 0 = any free port"
+    )
+    parser.add_argument(
+        "--metrics-host", default="127.0.0.1", metavar="HOST", help="where --metrics-port listens; default: %(default)s"
+    )
     parser.add_argument("--with-parent", action="store_true", help="end when the process that started this one ends")
     parsed = parser.parse_args(argv)
     if not parsed.client_grace > 0:
@@ -60,6 +67,8 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
         parser.error("--tls-client-ca needs --tls-cert and --tls-key")
     if parsed.token_env is not None and not os.environ.get(parsed.token_env):
         parser.error(f"--token-env: the environment variable {parsed.token_env} is not set or empty")
+    if parsed.metrics_port is not None and importlib.util.find_spec("prometheus_client") is None:
+        parser.error("--metrics-port needs the package prometheus_client: pip install -r requirements.txt")
     return parsed
 
 
@@ -68,6 +77,11 @@ def access(options: argparse.Namespace) -> dict[str, Any]:
     tls = options.tls_cert and TlsFiles(options.tls_cert, options.tls_key, options.tls_client_ca)
     token = os.environ[options.token_env] if options.token_env else None
     return {"token": token, "tls": tls or None, "insecure": options.insecure}
+
+
+def metrics(options: argparse.Namespace) -> tuple[str, int] | None:
+    """Host and port for Prometheus, as the server takes it."""
+    return None if options.metrics_port is None else (options.metrics_host, options.metrics_port)
 
 
 async def serve(options: argparse.Namespace, ready: int) -> None:
@@ -81,14 +95,21 @@ async def serve(options: argparse.Namespace, ready: int) -> None:
     threads = set_threads(options.threads)
     roots, device = Roots.of(options.roots), pick_device(options.device)
     config = ServerConfig(
-        address=options.address, roots=roots, device=device, grace_s=options.client_grace, **access(options)
+        address=options.address,
+        roots=roots,
+        device=device,
+        grace_s=options.client_grace,
+        metrics=metrics(options),
+        **access(options),
     )
     server = await start_server(config)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    line = json.dumps({"address": server.address, "pid": os.getpid(), "threads": threads})
-    os.write(ready, f"{line}\n".encode())
+    line = {"address": server.address, "pid": os.getpid(), "threads": threads}
+    if server.metrics is not None:
+        line["metrics"] = server.metrics
+    os.write(ready, f"{json.dumps(line)}\n".encode())
     await stop.wait()
     logging.getLogger("mrpo").info("stopping")
     await server.stop(GRACE_S)
@@ -105,6 +126,8 @@ def main() -> int:
     try:
         # Before torch is imported: a mistyped address is said at once.
         check_access(options.address, **access(options))
+        if options.metrics_port is not None:
+            check_access("{}:{}".format(*metrics(options)), **access(options))
         asyncio.run(serve(options, ready))
     except (AddressRefused, DeviceRefused) as error:
         print(f"py_backend: {error}", file=sys.stderr)

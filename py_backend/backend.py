@@ -152,6 +152,11 @@ class Backend:
 
         with_adapter(held.policy, adapter_off, run)
 
+    def tokens_of(self, row_set: str, indices: Sequence[int]) -> int:
+        """Tokens of rows: both responses, and the prompt that they share once."""
+        rows = self.registry.row_set(row_set).rows
+        return sum(len(row.prefix) + len(row.chosen) + len(row.rejected) for row in map(rows.__getitem__, indices))
+
     def encode_prompts(self, handle: str, prompts: list[Prompt], check: Callable[[], None]) -> list[EncodedPrompt]:
         """Token ids of prompts, in their order. `check` is called between prompts and may raise to stop."""
         held = self.registry.model(handle)

@@ -125,6 +125,10 @@ class Registry:
         """The trainer of a handle. Raises UNKNOWN_HANDLE."""
         return self._trainers.get(handle) or _unknown("trainer", handle)
 
+    def trainer_count(self) -> int:
+        """Of all models."""
+        return len(self._trainers)
+
     def drop_trainer(self, handle: str) -> None:
         """The policy stays on the model. An unknown handle is fine."""
         trainer = self._trainers.pop(handle, None)

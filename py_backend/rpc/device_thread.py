@@ -69,11 +69,13 @@ class DeviceThread:
 
     def __init__(self) -> None:
         self._jobs: queue.SimpleQueue[Job] = queue.SimpleQueue()
+        self.busy = False
         threading.Thread(target=self._work, name="device", daemon=True).start()
 
     def _work(self) -> None:
         while True:
             job = self._jobs.get()
+            self.busy = True
             try:
                 job()
             except BaseException as error:  # noqa: BLE001 - this thread must outlive every job
@@ -82,6 +84,11 @@ class DeviceThread:
                 with suppress(BaseException):  # also one that leaves no memory to write it down
                     log.error("a job failed", exc_info=error)
             del job  # and what it holds, before the next one comes
+            self.busy = False
+
+    def waiting(self) -> int:
+        """Jobs in the queue, without the one at work."""
+        return self._jobs.qsize()
 
     def submit(self, job: Job) -> None:
         """Queues a job behind those that wait; returns at once."""

@@ -16,7 +16,9 @@ import grpc
 
 from ..faults import Fault
 from .device_thread import JobFailed, described
+from .handler_kind import kind_of
 from .holders import Holders
+from .observer import Observer
 from .status import DETAILS_KEY, code_of, short, status_bytes
 
 NOT_OURS = (asyncio.CancelledError, GeneratorExit, grpc.aio.AbortError)
@@ -31,11 +33,12 @@ class Malformed(Exception):
 
 class Guard(grpc.aio.ServerInterceptor):
     """admitted: called with the peer of every call that has got this far, as gRPC names it. holders: hear of every
-    call."""
+    call. observer: of every refusal."""
 
-    def __init__(self, admitted: Callable[[str], None], holders: Holders) -> None:
+    def __init__(self, admitted: Callable[[str], None], holders: Holders, observer: Observer) -> None:
         self._admitted = admitted
         self._holders = holders
+        self._observer = observer
 
     async def intercept_service(
         self,
@@ -44,14 +47,19 @@ class Guard(grpc.aio.ServerInterceptor):
     ) -> grpc.RpcMethodHandler:
         """Wraps the handler of the called method; an unknown method stays unknown."""
         handler = await continuation(details)
-        return handler and guarded(details.method.rpartition("/")[2], handler, self._admitted, self._holders)
+        name = details.method.rpartition("/")[2]
+        return handler and guarded(name, handler, self._admitted, self._holders, self._observer)
 
 
 def guarded(
-    name: str, handler: grpc.RpcMethodHandler, admitted: Callable[[str], None], holders: Holders
+    name: str,
+    handler: grpc.RpcMethodHandler,
+    admitted: Callable[[str], None],
+    holders: Holders,
+    observer: Observer,
 ) -> grpc.RpcMethodHandler:
     """A handler of the same shape that gets bytes."""
-    kind = f"{'stream' if handler.request_streaming else 'unary'}_{'stream' if handler.response_streaming else 'unary'}"
+    kind = kind_of(handler)
     function = getattr(handler, kind)
 
     def decode(raw: bytes) -> Any:
@@ -80,6 +88,7 @@ def guarded(
         except NOT_OURS:
             raise
         except BaseException as error:  # noqa: BLE001 - every call is answered
+            observer.refused(reason_of(error))
             await abort(name, error, context)
 
     async def answers(request: Any, context: grpc.aio.ServicerContext) -> AsyncIterator[Any]:
@@ -90,11 +99,19 @@ def guarded(
         except NOT_OURS:
             raise
         except BaseException as error:  # noqa: BLE001 - every call is answered
+            observer.refused(reason_of(error))
             await abort(name, error, context)
 
     make = getattr(grpc, f"{kind}_rpc_method_handler")
     call = answers if inspect.isasyncgenfunction(function) else answer
     return make(call, request_deserializer=None, response_serializer=handler.response_serializer)
+
+
+def reason_of(error: BaseException) -> str:
+    """What a refusal is counted under."""
+    if isinstance(error, Fault):
+        return error.reason
+    return "MALFORMED" if isinstance(error, Malformed) else "DEFECT"
 
 
 async def abort(name: str, error: BaseException, context: grpc.aio.ServicerContext) -> None:

@@ -17,18 +17,23 @@ from grpc_reflection.v1alpha import reflection
 from ..backend import Backend
 from ..info import quiet_libraries
 from ..roots import Roots
+from .call_watch import CallWatch
 from .checkpoint_files import sweep_arrivals
 from .device_thread import DeviceThread
 from .doorkeeper import Doorkeeper, room_for_connections
 from .grpc_service import SERVICE, service_handler
 from .guard import Guard
 from .holders import GRACE_S, Holders
+from .observer import Observer
 from .security import AddressRefused, TlsFiles, TokenInterceptor, check_access, is_loopback
 from .servicer import BackendServicer
 from .wire import MAX_MESSAGE_BYTES
 
 if TYPE_CHECKING:
     import torch
+
+    from ..metrics.endpoint import MetricsEndpoint
+    from ..metrics.measures import Measures
 
 OPTIONS = [
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
@@ -55,7 +60,8 @@ KEEPALIVE = [
 class ServerConfig:
     """address: unix:/path or host:port (port 0 = any free one). token: None = everyone who can connect may call. tls:
     None = plain text. insecure: other machines may call without token and certificate. device: None = `pick_device`'s
-    own choice. grace_s: how long what a client holds is kept when the client has gone."""
+    own choice. grace_s: how long what a client holds is kept when the client has gone. metrics: host and port that
+    Prometheus may ask, port 0 = any free one; None = nothing is counted."""
 
     address: str
     token: str | None = None
@@ -64,10 +70,11 @@ class ServerConfig:
     roots: Roots = field(default_factory=Roots)
     device: torch.device | None = None
     grace_s: float = GRACE_S
+    metrics: tuple[str, int] | None = None
 
 
 class RunningServer:
-    """address: where it listens, with the port that was given."""
+    """address, metrics: where it listens, with the ports that were given."""
 
     def __init__(
         self,
@@ -76,8 +83,11 @@ class RunningServer:
         servicer: health.aio.HealthServicer,
         doorkeeper: Doorkeeper,
         holders: Holders,
+        metrics: MetricsEndpoint | None,
     ) -> None:
         self.address = address
+        self.metrics = metrics and metrics.address
+        self._metrics = metrics
         self._server = server
         self._health = servicer
         self._watches = [asyncio.ensure_future(holders.watch())]
@@ -90,6 +100,8 @@ class RunningServer:
             watch.cancel()
         await self._health.enter_graceful_shutdown()
         await self._server.stop(grace_s)
+        if self._metrics is not None:
+            await asyncio.to_thread(self._metrics.close)
 
     async def wait(self) -> None:
         """Returns when the server has ended."""
@@ -98,7 +110,10 @@ class RunningServer:
 
 async def start_server(config: ServerConfig) -> RunningServer:
     """Raises AddressRefused."""
-    credentials = check_access(config.address, token=config.token, tls=config.tls, insecure=config.insecure)
+    who = {"token": config.token, "tls": config.tls, "insecure": config.insecure}
+    credentials = check_access(config.address, **who)
+    if config.metrics is not None:
+        check_access("{}:{}".format(*config.metrics), **who)
     doorkeeper = Doorkeeper()
     backend, device = Backend(config.roots, config.device), DeviceThread()
 
@@ -106,24 +121,43 @@ async def start_server(config: ServerConfig) -> RunningServer:
         device.submit(lambda: None if is_held() else backend.unload(model))
 
     holders = Holders(backend.registry.model_of, free, config.grace_s)
-    interceptors: list[grpc.aio.ServerInterceptor] = [Guard(doorkeeper.admit, holders)]
+    measures = None if config.metrics is None else new_measures(backend, device)
+    observer = measures or Observer()
+    interceptors: list[grpc.aio.ServerInterceptor] = [Guard(doorkeeper.admit, holders, observer)]
     if config.token is not None:
         interceptors.insert(0, TokenInterceptor(config.token))
+    if measures is not None:
+        interceptors.insert(0, CallWatch(measures))
     quiet_libraries()
     sweep_arrivals()
     room = ("grpc.max_allowed_incoming_connections", room_for_connections())
     options = [*OPTIONS, *([] if is_local(config.address) else KEEPALIVE), room]
     server = grpc.aio.server(interceptors=interceptors, options=options)
-    server.add_generic_rpc_handlers((service_handler(BackendServicer(backend, device, holders)),))
+    server.add_generic_rpc_handlers((service_handler(BackendServicer(backend, device, holders, observer)),))
     checks = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(checks, server)
     names = (SERVICE.full_name, health.SERVICE_NAME, reflection.SERVICE_NAME)
     reflection.enable_server_reflection(names, server)
     address = bind(server, config, credentials)
+    endpoint = measures and start_metrics(config, measures)
     await server.start()
     for name in ("", SERVICE.full_name):
         await checks.set(name, health_pb2.HealthCheckResponse.SERVING)
-    return RunningServer(server, address, checks, doorkeeper, holders)
+    return RunningServer(server, address, checks, doorkeeper, holders, endpoint)
+
+
+def new_measures(backend: Backend, device: DeviceThread) -> Measures:
+    """What is told to Prometheus; its library is loaded here and not before."""
+    from ..metrics.measures import Measures
+
+    return Measures(backend, device)
+
+
+def start_metrics(config: ServerConfig, measures: Measures) -> MetricsEndpoint:
+    """Where Prometheus asks. Raises AddressRefused."""
+    from ..metrics.endpoint import MetricsEndpoint
+
+    return MetricsEndpoint(config.metrics, measures.registry, config.token, config.tls)
 
 
 def is_local(address: str) -> bool:

@@ -10,6 +10,7 @@ from py_backend.gen.mrpo.backend.v1 import backend_pb2 as pb
 from ..backend import Backend
 from ..evaluation.tasks import BuiltTask
 from ..faults import Fault
+from ..generation import Generation
 from ..hub_datasets import read_dataset
 from ..progress import Progress
 from ..tokens.pair_text import PairText
@@ -17,6 +18,7 @@ from . import wire
 from .checkpoint_files import add_piece, arriving_folder, send_pieces
 from .device_thread import DeviceThread, Send, Stopped, own_thread, stream
 from .holders import Holders, caller
+from .observer import Observer
 from .train_stream import TrainStream
 
 
@@ -39,10 +41,14 @@ class LastProgress:
 class BackendServicer:
     """Method names and signatures are those of BackendService; `grpc_service` binds them by name."""
 
-    def __init__(self, backend: Backend, device: DeviceThread, holders: Holders) -> None:
+    def __init__(
+        self, backend: Backend, device: DeviceThread, holders: Holders, observer: Observer | None = None
+    ) -> None:
+        """observer: hears of the work on models; None = nobody does."""
         self._backend = backend
         self._device = device
         self._holders = holders
+        self._observer = observer or Observer()
 
     async def GetServerInfo(self, request: pb.GetServerInfoRequest) -> pb.GetServerInfoResponse:
         """Answered on the event loop, also while the device is busy."""
@@ -106,6 +112,7 @@ class BackendServicer:
         def work(send: Send) -> None:
             def give(rows: list[int], logps: list[float], progress: Progress) -> None:
                 last.value = progress
+                self._observer.worked("score", self._backend.tokens_of(request.row_set, rows))
                 send(wire.scores(rows, logps, progress))
 
             self._backend.score(request.row_set, list(request.rows), request.adapter_off, give)
@@ -122,7 +129,10 @@ class BackendServicer:
             send(self._backend.encode_prompts(handle, prompts, send.check))
 
         def work(send: Send) -> None:
-            give = lambda value: send(wire.generation(value))  # noqa: E731
+            def give(value: Generation) -> None:
+                self._observer.worked("generate", value.tokens)
+                send(wire.generation(value))
+
             self._backend.generate(handle, ids, sampling, request.adapter_off, give, send.check)
 
         [ids] = [found async for found in stream(own_thread, encode)]
@@ -166,7 +176,8 @@ class BackendServicer:
         """Frames are answered in the order in which they come, see `TrainStream`."""
         # What a client with a name holds is freed when the client is gone, and not with one of its streams.
         return_s = None if caller() else self._holders.grace_s
-        async for answer in TrainStream(self._backend, self._device, return_s).answers(requests):
+        frames = TrainStream(self._backend, self._device, return_s, self._observer)
+        async for answer in frames.answers(requests):
             yield answer
 
     async def SaveCheckpoint(self, request: pb.SaveCheckpointRequest) -> AsyncIterator[pb.SaveCheckpointResponse]:

@@ -18,6 +18,7 @@ from ..training.ledger import conflict
 from ..values import TrainerClient
 from . import wire
 from .device_thread import DeviceThread
+from .observer import Observer
 from .status import reason_number
 
 FRAMES_AHEAD = 8  # unanswered ones; what more a client sends waits in its own buffers
@@ -28,12 +29,15 @@ log = logging.getLogger("mrpo")
 
 class TrainStream:
     """return_s: how long a trainer whose stream has gone waits for its client to come back before it is freed; None =
-    that is not for the stream to say."""
+    that is not for the stream to say. observer: hears of frames; None = nobody does."""
 
-    def __init__(self, backend: Backend, device: DeviceThread, return_s: float | None) -> None:
+    def __init__(
+        self, backend: Backend, device: DeviceThread, return_s: float | None, observer: Observer | None = None
+    ) -> None:
         self._backend = backend
         self._device = device
         self._return_s = return_s
+        self._observer = observer or Observer()
         self._opened: TrainerClient | None = None
         self._gone = False
         self._handlers: dict[str, Callable[[pb.TrainRequest], Answer]] = {
@@ -80,6 +84,7 @@ class TrainStream:
                 raise conflict("the client has gone")
             answer = self._handle(request)
         except Fault as fault:
+            self._observer.refused(fault.reason)
             error = Answer.OperationError(reason=reason_number(fault), message=fault.message)
             answer = Answer(error=error)
         answer.sequence = request.sequence
@@ -98,7 +103,10 @@ class TrainStream:
 
     def _forward(self, request: pb.TrainRequest) -> Answer:
         frame = request.forward
-        value = self._backend.forward(self._client(), frame.step, frame.micro_batch, list(frame.rows), frame.seed)
+        client, rows = self._client(), list(frame.rows)
+        value = self._backend.forward(client, frame.step, frame.micro_batch, rows, frame.seed)
+        self._observer.trained("forward", value.seconds)
+        self._observer.worked("train", self._backend.tokens_of(client.row_set, rows))
         return Answer(forward=wire.forward_result(frame, value))
 
     def _backward(self, request: pb.TrainRequest) -> Answer:
@@ -106,6 +114,7 @@ class TrainStream:
         seconds = self._backend.backward(
             self._client(), frame.step, frame.micro_batch, frame.chosen_gradients, frame.rejected_gradients
         )
+        self._observer.trained("backward", seconds)
         return Answer(backward=Answer.BackwardDone(step=frame.step, micro_batch=frame.micro_batch, seconds=seconds))
 
     def _commit(self, request: pb.TrainRequest) -> Answer:
@@ -118,6 +127,8 @@ class TrainStream:
             frame.weight_decay,
             frame.max_grad_norm,
         )
+        self._observer.trained("optimizer", done.seconds)
+        self._observer.stepped(not done.skipped)
         return Answer(commit=wire.step_done(frame.step, done))
 
     def _abort(self, request: pb.TrainRequest) -> Answer:

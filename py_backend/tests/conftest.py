@@ -20,7 +20,7 @@ import pytest
 import torch
 from transformers import AutoTokenizer
 
-from py_backend.rpc.server import ServerConfig, start_server
+from py_backend.rpc.server import RunningServer, ServerConfig, start_server
 from py_backend.tests.client import LIMITS, Client, spawn
 from py_backend.tokens.encode import TextEncoder
 from tiny_models import tiny_model
@@ -81,8 +81,8 @@ def encoder() -> Callable[[str], TextEncoder]:
 
 
 @pytest.fixture(scope="session")
-def serve() -> Iterator[Callable[..., str]]:
-    """Starts servers and gives their addresses."""
+def start() -> Iterator[Callable[..., RunningServer]]:
+    """Starts servers in this process."""
     loop = asyncio.new_event_loop()
     threading.Thread(target=loop.run_forever, daemon=True).start()
     servers = []
@@ -90,11 +90,17 @@ def serve() -> Iterator[Callable[..., str]]:
     def run(coroutine: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(coroutine, loop).result(timeout=60)
 
-    def start(address: str, **options: Any) -> str:
+    def started(address: str, **options: Any) -> RunningServer:
         servers.append(run(start_server(ServerConfig(address=address, **options))))
-        return servers[-1].address
+        return servers[-1]
 
-    yield start
+    yield started
     for server in servers:
         run(server.stop(0))
     loop.call_soon_threadsafe(loop.stop)
+
+
+@pytest.fixture(scope="session")
+def serve(start: Callable[..., RunningServer]) -> Callable[..., str]:
+    """Starts servers and gives their addresses."""
+    return lambda address, **options: start(address, **options).address

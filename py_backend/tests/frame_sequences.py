@@ -72,6 +72,7 @@ class ToyRow:
     def __init__(self, index: int) -> None:
         self.index = index
         self.facts = cast(Any, type("Facts", (), {"unusable": ""})())
+        self.prefix, self.chosen, self.rejected = [index], [index], [index]
 
     def pair(self) -> int:
         return self.index

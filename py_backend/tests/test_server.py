@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from urllib.request import urlopen
 
 import grpc
 import pytest
@@ -36,13 +37,16 @@ Serve = Callable[..., str]
 
 
 def test_one_ready_line_on_stdout_and_a_graceful_end() -> None:
-    process, ready = spawn("--address", "127.0.0.1:0")
+    process, ready = spawn("--address", "127.0.0.1:0", "--metrics-port", "0")
     try:
         host, _, port = ready["address"].partition(":")
         assert host == "127.0.0.1" and int(port) > 0 and ready["pid"] == process.pid and ready["threads"] == 1
         info = Client(grpc.insecure_channel(ready["address"])).GetServerInfo(pb.GetServerInfoRequest())
         assert (info.protocol_version, info.process_id, info.threads) == (PROTOCOL_VERSION, process.pid, 1)
         assert {"python", "torch", "transformers", "peft", "bitsandbytes"} <= set(info.versions)
+        assert ready["metrics"].startswith("127.0.0.1:")
+        with urlopen(f"http://{ready['metrics']}/metrics", timeout=20) as answer:
+            assert b'mrpo_backend_calls_total{code="OK",method="GetServerInfo"} 1.0' in answer.read()
         process.send_signal(signal.SIGTERM)
         rest, _ = process.communicate(timeout=20)
         assert (process.returncode, rest) == (0, "")
@@ -54,6 +58,7 @@ def test_one_ready_line_on_stdout_and_a_graceful_end() -> None:
     ("arguments", "word"),
     [
         (["--address", "0.0.0.0:0"], "--insecure"),
+        (["--address", "127.0.0.1:0", "--metrics-port", "0", "--metrics-host", "0.0.0.0"], "--insecure"),
         (["--address", "nonsense"], "host:port"),
         (["--address", "127.0.0.1:0", "--token-env", "NOT_SET_ANYWHERE"], "NOT_SET_ANYWHERE"),
         (["--address", "127.0.0.1:0", "--tls-key", "key.pem"], "--tls-cert"),

@@ -28,6 +28,8 @@ export interface StandaloneOptions {
   readonly device?: string | undefined;
   /** How long the models of a client that has gone are kept. Default 600. */
   readonly clientGraceSeconds?: number | undefined;
+  /** Where Prometheus may ask it, by the same rule as callers; port 0 = any free one. Default: nowhere. */
+  readonly metrics?: { readonly host?: string | undefined; readonly port: number } | undefined;
   /** Default: `MRPO_PYTHON`, else the project's own environment. */
   readonly python?: string | undefined;
   /** Fired before it listens: the start is given up. */
@@ -41,6 +43,8 @@ export interface StandaloneBackend {
   /** Where it listens, with the port it was given. */
   readonly address: string;
   readonly processId: number;
+  /** `host:port` of `GET /metrics`, with the port it was given. */
+  readonly metricsAddress: string | undefined;
   /** Resolves when the process ends: rejects with reason `died` unless it was asked to. */
   readonly ended: Promise<void>;
   /** Waits up to 10 s for calls in progress, then kills the process. Resolves when it has ended. */
@@ -48,12 +52,14 @@ export interface StandaloneBackend {
 }
 
 const TOKEN_VARIABLE = 'MRPO_SERVE_TOKEN';
+const METRICS_HOST = '127.0.0.1';
 const STOP_GRACE_MS = 10_000;
 const LAST_LINES = 20;
 
 /** Resolves when the backend listens. Throws code `usage` for an address that it cannot or must not use. */
 export async function startStandalone(options: StandaloneOptions): Promise<StandaloneBackend> {
   checkAddress(options);
+  if (options.metrics !== undefined) checkAddress({ ...options, address: metricsAddress(options.metrics) });
   const killsBefore = memoryKills();
   const script = join(PROJECT_ROOT, 'py_backend', 'start.py');
   const child = spawn(resolvePython(options.python), [script, ...argumentsOf(options)], {
@@ -87,10 +93,11 @@ export async function startStandalone(options: StandaloneOptions): Promise<Stand
   signal?.removeEventListener('abort', giveUp);
   throwIfAborted(signal);
   if (typeof ready !== 'string') throw deathOf(ready.code, ready.signal, log, killsBefore);
-  const { address, pid } = JSON.parse(ready) as { address: string; pid: number };
+  const { address, pid, metrics } = JSON.parse(ready) as { address: string; pid: number; metrics?: string };
   return {
     address,
     processId: pid,
+    metricsAddress: metrics,
     ended,
     async stop() {
       stopping = true;
@@ -100,6 +107,9 @@ export async function startStandalone(options: StandaloneOptions): Promise<Stand
     },
   };
 }
+
+const metricsAddress = ({ host = METRICS_HOST, port }: NonNullable<StandaloneOptions['metrics']>): string =>
+  `${host}:${port}`;
 
 /** Python checks the same, but seconds later, when torch is loaded. */
 function checkAddress({ address, token, tls, insecure }: StandaloneOptions): void {
@@ -117,7 +127,7 @@ function checkAddress({ address, token, tls, insecure }: StandaloneOptions): voi
 }
 
 function argumentsOf(options: StandaloneOptions): string[] {
-  const { address, token, tls, insecure, roots = [], threads, device, clientGraceSeconds } = options;
+  const { address, token, tls, insecure, roots = [], threads, device, clientGraceSeconds, metrics } = options;
   return [
     ...['--with-parent', '--address', address],
     ...(token === undefined ? [] : ['--token-env', TOKEN_VARIABLE]),
@@ -127,6 +137,8 @@ function argumentsOf(options: StandaloneOptions): string[] {
     ...(threads === undefined ? [] : ['--threads', String(threads)]),
     ...(device === undefined ? [] : ['--device', device]),
     ...(clientGraceSeconds === undefined ? [] : ['--client-grace', String(clientGraceSeconds)]),
+    ...(metrics === undefined ? [] : ['--metrics-port', String(metrics.port)]),
+    ...(metrics?.host === undefined ? [] : ['--metrics-host', metrics.host]),
     ...(roots.length === 0 ? [] : ['--roots', ...roots]),
   ];
 }

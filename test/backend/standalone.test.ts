@@ -53,7 +53,7 @@ const answersOf = (out: string): Record<string, unknown>[] =>
 describe('mrpo backend', START, () => {
   let served: ReturnType<typeof startCli>;
   beforeAll(async () => {
-    served = startCli(['backend', '--threads', '1', '--json']);
+    served = startCli(['backend', '--threads', '1', '--metrics-port', '0', '--json']);
     await vi.waitFor(() => expect(served.written.out).toContain('\n'), { timeout: 170_000, interval: 100 });
   });
   afterAll(async () => {
@@ -64,7 +64,16 @@ describe('mrpo backend', START, () => {
 
   it('says where it listens, as one JSON object', () => {
     const [line] = answersOf(served.written.out);
-    expect(line).toEqual({ address, processId: expect.any(Number) as number });
+    const metrics = expect.stringMatching(/^127\.0\.0\.1:\d+$/) as string;
+    expect(line).toEqual({ address, processId: expect.any(Number) as number, metrics });
+  });
+
+  it('tells Prometheus what it does, where the token comes along', async () => {
+    const [{ metrics }] = answersOf(served.written.out) as [{ metrics: string }];
+    const ask = (headers: Record<string, string>) => fetch(`http://${metrics}/metrics`, { headers });
+    expect((await ask({})).status).toBe(401);
+    const text = await (await ask({ authorization: `Bearer ${TOKEN}` })).text();
+    expect(text).toMatch(/^mrpo_backend_models 0\.0$/m);
   });
 
   it('serves clients of this process', async () => {
@@ -204,6 +213,9 @@ describe('mrpo backend, its options', () => {
     [['backend', '--tls-cert', 'x.pem'], {}, 'TLS'],
     [['backend', '--threads', '0'], {}, 'threads'],
     [['backend', '--address', '0.0.0.0:0'], { MRPO_TOKEN: '' }, 'other machines'],
+    [['backend', '--metrics-port', '0', '--metrics-host', '0.0.0.0'], { MRPO_TOKEN: '' }, 'other machines'],
+    [['backend', '--metrics-port', '65536'], {}, '65535'],
+    [['backend', '--metrics-host', '127.0.0.1'], {}, '--metrics-port'],
   ])('%j is bad usage', START, async (argv, env: Record<string, string>, text) => {
     const { code, out, notes } = await cli(argv, env);
     expect({ code, out }).toEqual({ code: 2, out: '' });

@@ -15,6 +15,8 @@ interface BackendOptions {
   readonly threads?: number;
   readonly device?: string;
   readonly clientGrace?: number;
+  readonly metricsPort?: number;
+  readonly metricsHost?: string;
   readonly json?: boolean;
 }
 
@@ -41,7 +43,9 @@ export function registerBackend(program: Command, io: CliIo): void {
     .option('--threads <number>', 'CPU threads', positiveInteger)
     .option('--device <device>', 'auto, cpu, cuda or cuda:1 (default: MRPO_DEVICE, else auto)')
     .option('--client-grace <seconds>', 'how long the models of a client that has gone are kept', positiveInteger, 600)
-    .option('--json', 'print one JSON object when it listens: address, processId')
+    .option('--metrics-port <number>', 'serve GET /metrics for Prometheus; 0 = any free port', port)
+    .option('--metrics-host <host>', 'where --metrics-port listens; who may ask is as for calls (default: 127.0.0.1)')
+    .option('--json', 'print one JSON object when it listens: address, processId, metrics')
     .addHelpText(
       'after',
       `
@@ -67,14 +71,25 @@ async function runBackend(options: BackendOptions, io: CliIo): Promise<void> {
     threads: options.threads,
     device: options.device ?? valueOf(io, 'MRPO_DEVICE'),
     clientGraceSeconds: options.clientGrace,
+    metrics: metricsFrom(options),
     signal: io.signal,
     onLog: (line) => io.note(`${line}\n`),
   });
-  if (options.json === true) printJson(io, { address: backend.address, processId: backend.processId });
-  else io.note(`listening at ${backend.address} (process ${backend.processId}); Ctrl-C ends it\n`);
+  const { address, processId, metricsAddress: metrics } = backend;
+  if (options.json === true) printJson(io, { address, processId, metrics });
+  else {
+    io.note(`listening at ${address} (process ${processId}); Ctrl-C ends it\n`);
+    if (metrics !== undefined) io.note(`metrics for Prometheus at ${metrics}/metrics\n`);
+  }
   const stop = (): void => void backend.stop();
   io.signal.addEventListener('abort', stop, { once: true });
   await backend.ended;
+}
+
+function metricsFrom({ metricsPort: port, metricsHost: host }: BackendOptions): StandaloneOptions['metrics'] {
+  if (port !== undefined) return { port, host };
+  if (host === undefined) return undefined;
+  throw new MrpoError('usage', '--metrics-host: got a host only', { hint: 'Give --metrics-port too.' });
 }
 
 /** A variable that was named must be there; the default one may be absent. */
@@ -105,6 +120,13 @@ function tlsFrom(options: BackendOptions, io: CliIo): StandaloneOptions['tls'] {
 function valueOf(io: CliIo, name: string): string | undefined {
   const value = io.env[name];
   return value === '' ? undefined : value;
+}
+
+function port(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 0 || value > 65535)
+    throw new InvalidArgumentError(`got "${text}", expected 0 to 65535`);
+  return value;
 }
 
 function positiveInteger(text: string): number {

@@ -16,7 +16,7 @@ import grpc
 
 from ..faults import Fault
 from .device_thread import JobFailed, described
-from .handler_kind import kind_of
+from .handlers import kind_of
 from .holders import Holders
 from .observer import Observer
 from .status import DETAILS_KEY, code_of, short, status_bytes

@@ -27,6 +27,7 @@ from .holders import GRACE_S, Holders
 from .observer import Observer
 from .security import AddressRefused, TlsFiles, TokenInterceptor, check_access, is_loopback
 from .servicer import BackendServicer
+from .tracing import Tracing, start_tracing
 from .wire import MAX_MESSAGE_BYTES
 
 if TYPE_CHECKING:
@@ -84,10 +85,11 @@ class RunningServer:
         doorkeeper: Doorkeeper,
         holders: Holders,
         metrics: MetricsEndpoint | None,
+        tracing: Tracing | None,
     ) -> None:
         self.address = address
         self.metrics = metrics and metrics.address
-        self._metrics = metrics
+        self._beside = [beside for beside in (metrics, tracing) if beside is not None]
         self._server = server
         self._health = servicer
         self._watches = [asyncio.ensure_future(holders.watch())]
@@ -100,8 +102,8 @@ class RunningServer:
             watch.cancel()
         await self._health.enter_graceful_shutdown()
         await self._server.stop(grace_s)
-        if self._metrics is not None:
-            await asyncio.to_thread(self._metrics.close)
+        for beside in self._beside:
+            await asyncio.to_thread(beside.close)
 
     async def wait(self) -> None:
         """Returns when the server has ended."""
@@ -128,6 +130,9 @@ async def start_server(config: ServerConfig) -> RunningServer:
         interceptors.insert(0, TokenInterceptor(config.token))
     if measures is not None:
         interceptors.insert(0, CallWatch(measures))
+    tracing = start_tracing(os.environ)
+    if tracing is not None:
+        interceptors.insert(0, tracing)
     quiet_libraries()
     sweep_arrivals()
     room = ("grpc.max_allowed_incoming_connections", room_for_connections())
@@ -143,7 +148,7 @@ async def start_server(config: ServerConfig) -> RunningServer:
     await server.start()
     for name in ("", SERVICE.full_name):
         await checks.set(name, health_pb2.HealthCheckResponse.SERVING)
-    return RunningServer(server, address, checks, doorkeeper, holders, endpoint)
+    return RunningServer(server, address, checks, doorkeeper, holders, endpoint, tracing)
 
 
 def new_measures(backend: Backend, device: DeviceThread) -> Measures:

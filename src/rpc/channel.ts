@@ -1,10 +1,11 @@
 /** How a server is dialled: credentials, token, keepalive and message limits. */
 import { X509Certificate, createPrivateKey } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { Metadata, credentials, type ChannelCredentials, type ClientOptions } from '@grpc/grpc-js';
+import { Metadata, credentials, type CallOptions, type ChannelCredentials, type ClientOptions } from '@grpc/grpc-js';
 import { MrpoError } from '../core/errors.js';
 import { isLocal, type Address } from './address.js';
 import { checkToken } from './token.js';
+import { isTraced, tracedCalls } from './traced-calls.js';
 
 /** Largest message, on both ends. Senders chunk far below it. */
 export const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
@@ -43,6 +44,7 @@ export function channelOptions(address: Address, tls: TlsFiles | undefined): Cli
   return {
     ...CHANNEL_OPTIONS,
     ...(isLocal(address) ? {} : KEEPALIVE),
+    ...(isTraced() && { interceptors: [tracedCalls] }),
     ...(tls?.serverName !== undefined && { 'grpc.ssl_target_name_override': tls.serverName }),
   };
 }
@@ -64,6 +66,9 @@ export function channelCredentials(
   }
   return credentials.createInsecure();
 }
+
+/** Options of a call that only asks whether somebody is there; it is no part of a trace. */
+export const signOfLife = (timeoutMs: number): CallOptions => ({ deadline: Date.now() + timeoutMs, interceptors: [] });
 
 /** Metadata of every call. */
 export function callMetadata(token: string | undefined): Metadata {

@@ -35,8 +35,10 @@ beforeAll(async () => {
   world = serviceWorld();
   const tokens = join(world.folder, 'tokens');
   writeFileSync(tokens, `${line}\n`);
-  backend = await startStandalone({ address: `unix:${join(world.folder, 'b')}`, python: testPython(), threads: 1 });
   collector = await startCollector();
+  process.env['OTEL_EXPORTER_OTLP_ENDPOINT'] = collector.endpoint; // for the backend's own spans
+  backend = await startStandalone({ address: `unix:${join(world.folder, 'b')}`, python: testPython(), threads: 1 });
+  delete process.env['OTEL_EXPORTER_OTLP_ENDPOINT'];
   const env = { ...world.options.env, OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint };
   tracing = await startTracing(env, 'mrpo-service', (text) => expect.unreachable(text));
   running = await startService({
@@ -192,4 +194,23 @@ it('is a trace: the call that ordered it, below it each attempt, below that its 
   const first = attempts.find(({ trace }) => trace === calls[0]?.trace);
   const stages = spans.filter(({ parent }) => parent === first?.id).map(({ name }) => name);
   expect(stages).toEqual(expect.arrayContaining(['data', 'references', 'train']));
+});
+
+it('goes on into the backend: below an attempt the calls of its process, below each the work of the Python process', async () => {
+  await backend.stop(); // it sends what is left
+  const { spans } = collector;
+  const [attempt] = spans.filter(({ name }) => name === 'attempt');
+  for (const method of ['LoadModel', 'RegisterRows', 'Score', 'CreateTrainer', 'Train', 'Export']) {
+    const name = `mrpo.backend.v1.BackendService/${method}`;
+    const [sent] = spans.filter((span) => span.name === name && span.parent === attempt?.id);
+    const answered = spans.filter(({ parent }) => parent === sent?.id);
+    expect(answered, method).toEqual([expect.objectContaining({ name, trace: attempt?.trace })]);
+  }
+});
+
+it('begins with the client of this package, where its program traces', () => {
+  const calls = collector.spans.filter(({ name }) => name === 'mrpo.runs.v1.RunService/CreateRun');
+  const sent = calls.filter(({ parent }) => parent === '');
+  const answered = calls.filter(({ parent }) => sent.some(({ id }) => id === parent));
+  expect(answered).toHaveLength(2); // the order of the second run, and the repeated one of the first
 });

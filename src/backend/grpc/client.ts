@@ -10,7 +10,7 @@ import { PROTOCOL_VERSION, type Backend, type CallOptions, type Progress, type T
 import { BackendFault } from '../fault.js';
 import { isStopped } from '../../core/process-owner.js';
 import { isLocal, parseAddress } from '../../rpc/address.js';
-import { callMetadata, channelCredentials, channelOptions, type TlsFiles } from '../../rpc/channel.js';
+import { callMetadata, channelCredentials, channelOptions, signOfLife, type TlsFiles } from '../../rpc/channel.js';
 import { createHeartbeat } from '../../rpc/heartbeat.js';
 import { registerRows } from './register-rows.js';
 import { isSilence, silenceFault } from '../../rpc/status.js';
@@ -100,7 +100,7 @@ function dial(options: ConnectOptions, closed: AbortSignal, server: KnownServer)
   if (options.ended === undefined) metadata.set('mrpo-client', randomUUID());
   const ask = (): Promise<void> =>
     new Promise((resolve, reject) => {
-      client.getServerInfo({}, metadata, { deadline: Date.now() + INFO_TIMEOUT_MS }, (error) => {
+      client.getServerInfo({}, metadata, signOfLife(INFO_TIMEOUT_MS), (error) => {
         if (isSilence(error)) reject(error);
         else resolve();
       });

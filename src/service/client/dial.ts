@@ -2,7 +2,7 @@
 import { setMaxListeners } from 'node:events';
 import * as pb from '../../gen/mrpo/runs/v1/runs.js';
 import { parseAddress } from '../../rpc/address.js';
-import { callMetadata, channelCredentials, channelOptions, type TlsFiles } from '../../rpc/channel.js';
+import { callMetadata, channelCredentials, channelOptions, signOfLife, type TlsFiles } from '../../rpc/channel.js';
 import { createHeartbeat } from '../../rpc/heartbeat.js';
 import { isSilence, silenceFault } from '../../rpc/status.js';
 import { RunsFault } from '../fault.js';
@@ -36,7 +36,7 @@ export function dial(options: ConnectServiceOptions): OpenConnection {
   setMaxListeners(0, closing.signal); // one for each open call, however many
   const ask = (): Promise<void> =>
     new Promise((resolve, reject) => {
-      client.getServiceInfo({}, metadata, { deadline: Date.now() + ASK_TIMEOUT_MS }, (error) =>
+      client.getServiceInfo({}, metadata, signOfLife(ASK_TIMEOUT_MS), (error) =>
         isSilence(error) ? reject(error) : resolve(),
       );
     });

@@ -149,11 +149,11 @@ function taskFor(
   service: Service,
   kind: Task['kind'],
   spec: RunSpec | undefined,
-  { caller }: Context,
+  { caller, traceParent }: Context,
   device = '',
 ): Task {
   const { config } = checkSpec(service, spec, service.home.run('none').run, caller).loaded;
-  return { kind, config, device, backend: service.backends[0]?.address ?? 'embedded' };
+  return { kind, config, device, backend: service.backends[0]?.address ?? 'embedded', traceParent };
 }
 
 async function resultOf({ env, gate }: Service, task: Task, { signal }: Context): Promise<unknown> {

@@ -2,6 +2,7 @@
 import { SpanStatusCode, trace, type Span } from '@opentelemetry/api';
 import type { JournalWriter } from '../journal/append.js';
 import type { NewLine } from '../journal/line.js';
+import { traceCallsBelow } from '../../rpc/traced-calls.js';
 import { contextBelow } from './trace-parent.js';
 
 /** What is known of an attempt when it begins. */
@@ -12,12 +13,13 @@ export interface AttemptFacts {
   readonly traceParent: string | undefined;
 }
 
-/** The same journal; what is written to it is traced too. */
+/** The same journal; what is written to it is traced too, and calls of this process are traced below the attempt. */
 export function traced(journal: JournalWriter, { run, backend, traceParent }: AttemptFacts): JournalWriter {
   const tracer = trace.getTracer('mrpo');
   const attributes = { 'mrpo.run': run, 'mrpo.backend': backend };
   const attempt = tracer.startSpan('attempt', { attributes }, contextBelow(traceParent));
   const inside = trace.setSpan(contextBelow(undefined), attempt);
+  traceCallsBelow(inside);
   let stage: Span | undefined;
   const note = (line: NewLine): void => {
     if (line.type === 'stage') {

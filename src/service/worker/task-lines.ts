@@ -11,6 +11,8 @@ export interface Task {
   readonly backend: string;
   /** plan: a name of `mrpo plan --device`; empty = this machine. */
   readonly device: string;
+  /** Of the call that has asked for it. */
+  readonly traceParent: string | undefined;
 }
 
 /** How far scoring has come, in pairs. */

@@ -21,6 +21,9 @@ import {
 } from '../../references/index.js';
 import { chooseBackend } from '../../runs/with-backend.js';
 import type { PreferencePair } from '../../data/index.js';
+import { traceCallsBelow } from '../../rpc/traced-calls.js';
+import { startTracing } from '../tracing/start.js';
+import { contextBelow } from '../tracing/trace-parent.js';
 import { EMBEDDED } from './exit-codes.js';
 import { failureOfError } from './failure.js';
 import type { Task, TaskLine } from './task-lines.js';
@@ -100,10 +103,15 @@ async function withCache(kind: Exclude<Task['kind'], 'plan'>, given: CacheWork):
 
 const stop = new AbortController();
 process.on('SIGTERM', () => stop.abort());
+const tracing = await startTracing(process.env, 'mrpo-task', (line) => console.error(line));
 try {
-  say({ result: await work(JSON.parse(await text(process.stdin)) as Task, stop.signal) });
+  const task = JSON.parse(await text(process.stdin)) as Task;
+  traceCallsBelow(contextBelow(task.traceParent));
+  say({ result: await work(task, stop.signal) });
 } catch (thrown) {
   const error = toMrpoError(thrown);
   say({ error: { code: error.code, message: error.message, hint: error.hint, failure: failureOfError(error) } });
   process.exitCode = 1;
+} finally {
+  await tracing.shutdown();
 }

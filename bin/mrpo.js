@@ -26,10 +26,18 @@ const NEED_PYTHON = [
 
 const argv = process.argv.slice(2);
 
+/** A run that a service is to run, or has run: see src/cli/service-run. */
+function isOfService(command) {
+  if (command === 'resume') return argv.some((argument) => existsSync(join(argument, 'service.json')));
+  if (command !== 'train' || argv.includes('--no-service')) return false;
+  return process.env.MRPO_TRAIN_SERVICE || argv.some((argument) => /^--service(=|$)/.test(argument));
+}
+
 /** A backend elsewhere, a question for help or a plan of models elsewhere needs no Python here. */
 function needsPython() {
   const command = argv.find((argument) => !argument.startsWith('-'));
-  const elsewhere = process.env.MRPO_BACKEND || argv.some((argument) => /^--backend(=|$)/.test(argument));
+  const elsewhere =
+    process.env.MRPO_BACKEND || argv.some((argument) => /^--backend(=|$)/.test(argument)) || isOfService(command);
   const help = argv.some((argument) => argument === '--help' || argument === '-h');
   const planned = argv.includes('--plan') && argv.some((argument) => /^(--scale=)?(small|paper)$/.test(argument));
   return NEED_PYTHON.includes(command) && !elsewhere && !help && !planned;

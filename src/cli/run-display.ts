@@ -4,9 +4,14 @@ import type { CliIo } from './command.js';
 import { metricText } from './metric-text.js';
 import type { ProgressDisplay } from './progress.js';
 
+/** An event, as far as it is shown. */
+export type ShownEvent =
+  | Exclude<RunEvent, { readonly type: 'step' }>
+  | Pick<Extract<RunEvent, { readonly type: 'step' }>, 'type' | 'step' | 'totalSteps' | 'measures'>;
+
 /** Shows the events of one run or evaluation. */
 export interface RunDisplay {
-  readonly show: (event: RunEvent) => void;
+  readonly show: (event: ShownEvent) => void;
   /** Ends the bar that is shown, if any. */
   readonly end: () => void;
 }

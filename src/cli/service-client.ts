@@ -21,8 +21,12 @@ export function openService(io: CliIo, flag: string | undefined): RunsClient {
       hint: 'Start one with "mrpo serve", then give its address with --service or MRPO_SERVICE.',
     });
   }
-  return connect({ address, token: valueOf(io, 'MRPO_SERVICE_TOKEN'), tls: tlsFrom(io), signal: io.signal });
+  return connectService(io, address, io.signal);
 }
+
+/** A connection to the service at an address. @param signal Ends every call that has no signal of its own. */
+export const connectService = (io: CliIo, address: string, signal: AbortSignal | undefined): RunsClient =>
+  connect({ address, token: valueOf(io, 'MRPO_SERVICE_TOKEN'), tls: tlsFrom(io), signal });
 
 function tlsFrom(io: CliIo): TlsFiles | undefined {
   const [ca, cert, key] = ['MRPO_TLS_CA', 'MRPO_TLS_CERT', 'MRPO_TLS_KEY'].map((name) => valueOf(io, name));

@@ -9,7 +9,11 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startStandalone, type StandaloneBackend } from '../../src/backend/standalone.js';
+import type { CliIo } from '../../src/cli/command.js';
+import { runCli } from '../../src/cli/main.js';
+import { MrpoError } from '../../src/core/errors.js';
 import { sha256 } from '../../src/core/hash.js';
+import { readRun } from '../../src/sdk/index.js';
 import { makeToken } from '../../src/service/access/tokens.js';
 import { connect, type RunsClient } from '../../src/service/client/connect.js';
 import type { ServiceEvent } from '../../src/service/client/values.js';
@@ -183,12 +187,92 @@ it('plans, scores, reports and lists models', async () => {
   expect(paths).toContain(config.policy.model);
 }, 300_000);
 
+/** The command line in this process. `interrupt` is Ctrl-C; steps are told as they come. */
+function startCli(argv: readonly string[], more: Record<string, string> = {}) {
+  const stop = new AbortController();
+  const written = { out: '', notes: '' };
+  let firstStep = (): void => undefined;
+  const stepped = new Promise<void>((resolve) => (firstStep = resolve));
+  const io: CliIo = {
+    out: (text) => void (written.out += text),
+    note: (text) => void (written.notes += text),
+    env: { ...world.options.env, MRPO_SERVICE: running.address, MRPO_SERVICE_TOKEN: token, MRPO_TLS_CA: ca, ...more },
+    cwd: world.folder,
+    signal: stop.signal,
+    progress: (title) => ({ update: () => title === '  step' && firstStep(), stop: () => undefined }),
+    readStdin: async () => '',
+  };
+  const ended = runCli(argv, io).then((code) => ({ code, ...written }));
+  return { written, ended, stepped, interrupt: () => stop.abort(new MrpoError('aborted', 'interrupted')) };
+}
+
+const written = (name: string, config: object): string => {
+  const path = join(world.folder, `${name}.json`);
+  writeFileSync(path, JSON.stringify(config));
+  return path;
+};
+
+it('is what mrpo train does here, line by line and byte by byte, with --service', async () => {
+  const config = written('same', world.config());
+  const [here, there] = ['here', 'there'].map((name) => join(world.folder, name)) as [string, string];
+  const own = await startCli(['train', config, '--set', `output=${here}`], { MRPO_BACKEND: backend.address }).ended;
+  const argv = ['train', config, '--service', '--set', `output=${there}`];
+  const { code, out, notes } = await startCli(argv).ended;
+  expect({ code, notes }).toMatchObject({ code: 0 });
+  expect(out).toBe(own.out.replaceAll(here, there));
+  const shown = (text: string): string[] => text.replaceAll(here, there).split('\n').slice(1); // the first names the run
+  expect(shown(notes).filter((line) => line !== '  waiting for a backend')).toEqual(shown(own.notes));
+  for (const file of ['adapter/adapter_model.safetensors', 'adapter/adapter_config.json', 'metrics.jsonl'])
+    expect(existsSync(join(there, file)), file).toBe(true);
+  expect(readFileSync(join(there, 'adapter/adapter_model.safetensors'))).toEqual(
+    readFileSync(join(here, 'adapter/adapter_model.safetensors')),
+  );
+  expect((await readRun(there)).record).toMatchObject({ status: 'succeeded', training: { steps: 4 } });
+  const twice = await startCli(argv).ended;
+  expect(twice).toMatchObject({ code: 2, out: '' });
+  expect(twice.notes).toContain(`mrpo resume ${there}`);
+  expect((await startCli(['resume', there, '--json']).ended).code).toBe(0); // it has ended: only fetched again
+}, 300_000);
+
+it('is stopped by Ctrl-C as here, and goes on with mrpo resume', async () => {
+  const folder = join(world.folder, 'stopped');
+  const config = written('stopped', world.config({ max_steps: 500, eval_steps: 500 }));
+  for (const argv of [
+    ['train', config, '--set', `output=${folder}`],
+    ['resume', folder],
+  ]) {
+    const command = startCli(argv, { MRPO_TRAIN_SERVICE: running.address });
+    await command.stepped;
+    command.interrupt();
+    const { code, out, notes } = await command.ended;
+    expect(code).toBe(130);
+    expect(out).toContain(`adapter: ${join(folder, 'adapter')}`);
+    expect(notes).toContain(`Go on with: mrpo resume ${folder}`);
+    if (argv[0] === 'resume') expect(notes).toMatch(/going on behind step \d/);
+    const { record } = await readRun(folder);
+    expect(record).toMatchObject({ status: 'cancelled' });
+    expect(existsSync(join(folder, 'adapter/adapter_model.safetensors'))).toBe(true);
+  }
+}, 300_000);
+
+it('is refused as here, and leaves no folder behind', async () => {
+  const folder = join(world.folder, 'refused');
+  const config = world.config();
+  const refused = written('refused', { ...config, policy: { ...config.policy, model: '/no/such/model' } });
+  const { code, notes } = await startCli(['train', refused, '--service', '--set', `output=${folder}`]).ended;
+  expect(code).toBe(2);
+  expect(notes).toContain('/no/such/model');
+  expect(existsSync(folder)).toBe(false);
+  const both = await startCli(['train', refused, '--service', '--backend', backend.address]).ended;
+  expect(both).toMatchObject({ code: 2, out: '' });
+}, 60_000);
+
 it('is a trace: the call that ordered it, below it each attempt, below that its stages', async () => {
   await tracing.shutdown();
   const { spans } = collector;
   const calls = spans.filter(({ name }) => name === 'mrpo.runs.v1.RunService/CreateRun');
   const attempts = spans.filter(({ name }) => name === 'attempt');
-  expect(attempts).toHaveLength(3); // of the first run, and two of the second
+  expect(attempts).toHaveLength(6); // of the first run and two of the second, of mrpo train and two of the stopped one
   for (const { trace, parent } of attempts)
     expect(calls).toContainEqual(expect.objectContaining({ trace, id: parent }));
   const first = attempts.find(({ trace }) => trace === calls[0]?.trace);
@@ -212,5 +296,5 @@ it('begins with the client of this package, where its program traces', () => {
   const calls = collector.spans.filter(({ name }) => name === 'mrpo.runs.v1.RunService/CreateRun');
   const sent = calls.filter(({ parent }) => parent === '');
   const answered = calls.filter(({ parent }) => sent.some(({ id }) => id === parent));
-  expect(answered).toHaveLength(2); // the order of the second run, and the repeated one of the first
+  expect(answered).toHaveLength(5); // the repeated order of the first run, the second, and three of mrpo train
 });

@@ -1,8 +1,11 @@
 /** `mrpo resume`: goes on with a run that was stopped, killed or has failed. */
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
+import { MrpoError } from '../../core/errors.js';
 import { resumeRun } from '../../sdk/index.js';
 import { collect, type CliIo } from '../command.js';
+import { readNote } from '../service-run/note.js';
+import { resumeThroughService } from '../service-run/run.js';
 import { runWith, type RunOptions } from './train.js';
 
 /** Adds `mrpo resume`; output and exit code are those of `mrpo train`. */
@@ -23,6 +26,7 @@ export function registerResume(program: Command, io: CliIo): void {
       `
 The run must be the same: policy, references, pairs, objective and whatever else decides the result. What may change is
 how long it trains (training.epochs, training.max_steps), how often it evaluates, saves and logs, and where it runs.
+A run of a service (mrpo train --service) goes on there.
 
 Examples:
   $ npx mrpo resume runs/mine
@@ -30,6 +34,15 @@ Examples:
 `,
     )
     .action(async (run: string, options: RunOptions) => {
-      await runWith(io, options, (start) => resumeRun(resolve(io.cwd, run), { ...start, set: options.set }));
+      const folder = resolve(io.cwd, run);
+      const note = await readNote(folder);
+      if (note !== undefined) {
+        if (options.set.length === 0 && options.backend === undefined)
+          return resumeThroughService(folder, note, options, io);
+        throw new MrpoError('usage', `${folder}: run ${note.id} of the service at ${note.address} goes on as it is`, {
+          hint: 'Leave out --set and --backend.',
+        });
+      }
+      await runWith(io, options, (start) => resumeRun(folder, { ...start, set: options.set }));
     });
 }

@@ -1,11 +1,10 @@
 /** `mrpo submit`: orders a run from a service. */
-import { existsSync, statSync } from 'node:fs';
 import type { Command } from 'commander';
-import { loadConfig, type RunConfig, type RunConfigInput } from '../../config/index.js';
+import { loadConfig } from '../../config/index.js';
 import { isLocal, parseAddress } from '../../rpc/address.js';
-import type { RunsClient } from '../../service/client/connect.js';
 import { collect, printJson, type CliIo } from '../command.js';
 import { labelOf, openService, serviceAddress } from '../service-client.js';
+import { specToSend } from '../spec-to-send.js';
 import { watchToEnd } from './runs.js';
 
 interface SubmitOptions {
@@ -50,7 +49,7 @@ async function submit(file: string, options: SubmitOptions, io: CliIo): Promise<
   const { config } = loadConfig({ file, set: options.set, env: io.env, cwd: io.cwd });
   await using service = openService(io, options.service);
   const elsewhere = !isLocal(parseAddress(serviceAddress(io, options.service) ?? ''));
-  const spec = await toSend(config, (options.upload ?? elsewhere) ? service : undefined, io);
+  const spec = await specToSend(config, (options.upload ?? elsewhere) ? service : undefined, io);
   const { run, existed, warnings } = await service.create(spec, {
     id: options.id,
     labels: Object.fromEntries(options.label.map(labelOf)),
@@ -64,27 +63,4 @@ async function submit(file: string, options: SubmitOptions, io: CliIo): Promise<
   else if (options.validateOnly === true) io.out('valid\n');
   else io.out(`${run.id}\n`);
   if (existed) io.note('it was ordered before: this is that run\n');
-}
-
-type Source = string | { readonly path: string };
-
-/** The configuration without its folder; with a service, its files are sent there. */
-async function toSend(config: RunConfig, service: RunsClient | undefined, io: CliIo): Promise<RunConfigInput> {
-  const { output, $schema: _, data, ...rest } = config;
-  const trackers = typeof output === 'string' ? {} : { output: { report_to: output.report_to } };
-  if (service === undefined) return { ...rest, data, ...trackers };
-  const sent = async (path: string): Promise<string> => {
-    if (path.startsWith('hub:') || !existsSync(path) || !statSync(path).isFile()) return path;
-    io.note(`sending ${path}\n`);
-    return service.upload(path);
-  };
-  const source = async <T extends Source>(entry: T): Promise<T> =>
-    (typeof entry === 'string' ? await sent(entry) : { ...(entry as object), path: await sent(entry.path) }) as T;
-  const all = async <T extends Source>(entries: T | T[]): Promise<T | T[]> =>
-    Array.isArray(entries) ? Promise.all(entries.map(source)) : source(entries);
-  const located = {
-    train: await all(data.train),
-    eval: typeof data.eval === 'number' ? data.eval : await all(data.eval),
-  };
-  return { ...rest, data: { ...data, ...located }, ...trackers };
 }

@@ -13,11 +13,12 @@ import {
   type LoadedConfig,
   type Run,
   type StartOptions,
-  type StoredRun,
 } from '../../sdk/index.js';
 import { collect, printJson, type CliIo } from '../command.js';
-import { baselineText, metricTable } from '../metric-text.js';
 import { createRunDisplay } from '../run-display.js';
+import { resultJson, resultText } from '../run-result.js';
+import { serviceAddress } from '../service-client.js';
+import { trainThroughService } from '../service-run/run.js';
 
 /** Flags that `train` and `resume` share. */
 export interface RunOptions {
@@ -30,6 +31,9 @@ export interface RunOptions {
 interface TrainOptions extends RunOptions {
   /** A run folder; `true` = the one that the configuration's `output` names. */
   readonly resume?: string | true;
+  /** An address; `true` = that of MRPO_SERVICE; `false` = none, whatever the environment says. */
+  readonly service?: string | boolean;
+  readonly device?: string;
 }
 
 /** Adds `mrpo train`; a run that Ctrl-C stopped ends with exit code 130. */
@@ -47,6 +51,11 @@ export function registerTrain(program: Command, io: CliIo): void {
       '--resume [run]',
       'go on with a run folder; latest, or no name: with that of "output", or begin if there is none',
     )
+    .option(
+      '--service [address]',
+      'let a service (mrpo serve) run it; no address: that of MRPO_SERVICE (default: MRPO_TRAIN_SERVICE, else not)',
+    )
+    .option('--no-service', 'run it here, whatever MRPO_TRAIN_SERVICE says')
     .option('--json', 'print one JSON object with the result on standard output')
     .option('--quiet', 'no progress')
     .addHelpText(
@@ -56,16 +65,39 @@ The run folder ("output" of the configuration) gets config.yaml, metrics.jsonl, 
 and run.json. Ctrl-C stops at the next optimizer step and keeps the adapter and a checkpoint; a second one stops at
 once. A run that was stopped or has failed goes on with "mrpo resume RUN", or with --resume.
 
+With --service the run waits there for its turn, and its files are fetched into the same folder when it has ended.
+Ctrl-C stops it as it stops a run here; a second one only leaves it alone, to be found again with "mrpo resume RUN".
+
 Examples:
   $ npx mrpo train my-run.yaml
   $ npx mrpo train my-run.yaml --resume          # for jobs that are started again and again until they are done
   $ npx mrpo train my-run.yaml --set training.learning_rate=5e-6 --set output=runs/lower-rate
+  $ npx mrpo train my-run.yaml --service 127.0.0.1:50060
 `,
     )
     .action(async (config: string, options: TrainOptions) => {
       const loaded = loadConfig({ file: config, set: options.set, env: io.env, cwd: io.cwd });
+      const address = serviceOf(io, options);
+      if (address !== undefined) return trainThroughService(loaded, address, options.resume, options, io);
       await runWith(io, options, (start) => startOrResume(loaded, options.resume, start, io));
     });
+}
+
+/** Which service is to run it, if any. Nothing but these two names makes one: MRPO_SERVICE alone does not. */
+function serviceOf(io: CliIo, { service, backend, device }: TrainOptions): string | undefined {
+  const here = backend !== undefined || device !== undefined;
+  if (service === false) return undefined;
+  if (service === undefined) return here ? undefined : io.env['MRPO_TRAIN_SERVICE'] || undefined;
+  if (here) {
+    throw new MrpoError('usage', '--service: a service has its own backends', {
+      hint: 'Leave out --backend and --device, or --service.',
+    });
+  }
+  const address = serviceAddress(io, service === true ? undefined : service);
+  if (address !== undefined) return address;
+  throw new MrpoError('usage', '--service: which one?', {
+    hint: 'Give its address behind --service, or in MRPO_SERVICE. "mrpo serve" starts one.',
+  });
 }
 
 async function startOrResume(
@@ -113,34 +145,4 @@ export async function runWith(
   } finally {
     cache.close();
   }
-}
-
-/** The result as programs read it: the record, and where things are. */
-function resultJson({ folder, record }: StoredRun): Readonly<Record<string, unknown>> {
-  return { ...record, folder: folder.path, report: folder.file('report') };
-}
-
-function resultText({ folder, record, config }: StoredRun): string {
-  const { data, evaluation, training } = record;
-  const table =
-    evaluation === undefined || Object.keys(evaluation.before).length === 0
-      ? []
-      : [
-          metricTable([
-            { title: 'step 0', measures: evaluation.before },
-            // A run that was stopped early has no other evaluation.
-            ...(evaluation.afterStep > 0
-              ? [{ title: `step ${evaluation.afterStep}`, measures: evaluation.after }]
-              : []),
-          ]),
-          ...(data === undefined ? [] : [baselineText(data.longerIsChosen)]),
-          '',
-        ];
-  const result =
-    training === undefined
-      ? []
-      : [
-          `${config.policy.lora === 'off' ? 'model:  ' : 'adapter:'} ${folder.file(config.policy.lora === 'off' ? 'model' : 'adapter')}`,
-        ];
-  return `${['', ...table, ...result, `report:  ${folder.file('report')}`].join('\n')}\n`;
 }

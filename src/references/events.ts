@@ -21,6 +21,10 @@ export type ScoringEvent =
       readonly layoutNote: string;
       readonly notes: readonly string[];
     }
+  /** So many backends score the model's pairs together. */
+  | { readonly kind: 'shared'; readonly model: string; readonly backends: number }
+  /** One of them failed; the others do its part. */
+  | { readonly kind: 'helper_lost'; readonly model: string; readonly helper: string; readonly reason: string }
   /** `done` of `total` pairs of this model are in the cache. */
   | { readonly kind: 'scored'; readonly model: string; readonly done: number; readonly total: number };
 

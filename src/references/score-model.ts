@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Backend, LoadedModel, ModelIdentity, ModelSpec, TokenRule } from '../backend/backend.js';
 import { abortError, throwIfAborted } from '../core/abort.js';
-import { MrpoError } from '../core/errors.js';
+import { MrpoError, toMrpoError } from '../core/errors.js';
 import type { PreferencePair } from '../data/pair.js';
 import {
   flagsOf,
@@ -20,6 +20,7 @@ import {
 import { checkLogps } from './check-logp.js';
 import type { OnScoringEvent } from './events.js';
 import { identifyForScoring } from './identify.js';
+import { shareOut, worthHelping, type ScoringHelper } from './shares.js';
 
 /** Which model scores which pairs, under which token rule. */
 export interface ScoreModelOptions {
@@ -30,6 +31,8 @@ export interface ScoreModelOptions {
   readonly cache: LogpCache;
   /** For messages. Default: the model's source. */
   readonly name?: string | undefined;
+  /** Further backends, where there are enough pairs. One that fails costs time and no score. Default: none. */
+  readonly helpers?: readonly ScoringHelper[] | undefined;
   /** If the model was identified already. */
   readonly identity?: ModelIdentity | undefined;
   /** What the cache had of it a moment ago; a model that lacks nothing is not read again. */
@@ -86,6 +89,7 @@ async function completeScores(
   const name = options.name ?? spec.source;
   const computed = new Set<string>();
   let missing = missingBefore;
+  let { helpers } = options;
   while (missing.length > 0) {
     throwIfAborted(signal);
     const attempt = cache.claim(key, spec.source);
@@ -97,7 +101,10 @@ async function completeScores(
     try {
       // What another process finished since the last look is not computed again.
       missing = cache.read(key, texts).missing;
-      if (missing.length > 0) await computeScores(options, key, onePerText(missing, texts), attempt.claim, computed);
+      if (missing.length > 0) {
+        const rows = onePerText(missing, texts);
+        helpers = await computeScores({ ...options, helpers }, key, rows, attempt.claim, computed);
+      }
     } finally {
       attempt.claim.release();
     }
@@ -117,39 +124,101 @@ function onePerText(positions: readonly number[], texts: readonly string[]): num
   });
 }
 
-/** Loads the model, scores, keeps every chunk as it arrives and adds it to `computed`. Returns early if the claim was lost. */
+/**
+ * Scores pairs on the backend and its helpers, and adds what was computed to `computed`. Returns early if the claim was
+ * lost. A helper that fails is left out from then on: what it has not done is still missing.
+ * @returns the helpers that are still there.
+ */
 async function computeScores(
   options: ScoreModelOptions,
   key: ScoringKey,
   positions: readonly number[],
   claim: Claim,
   computed: Set<string>,
-): Promise<void> {
-  const { spec, backend, signal, onEvent } = options;
+): Promise<readonly ScoringHelper[]> {
+  const { backend, helpers = [], signal, onEvent } = options;
+  const model = options.name ?? options.spec.source;
+  const asked = helpers.slice(0, worthHelping(positions.length, helpers.length));
+  const work: Work = {
+    key,
+    claim,
+    computed,
+    take: shareOut(positions, asked.length),
+    total: positions.length,
+    done: 0,
+  };
+  if (asked.length > 0) onEvent?.({ kind: 'shared', model, backends: asked.length + 1 });
+  const stop = new AbortController();
+  const stopHelper = (): void => stop.abort();
+  signal?.addEventListener('abort', stopHelper, { once: true });
+  const lost = new Set<ScoringHelper>();
+  const helping = asked.map(async (helper) => {
+    try {
+      await computeOn(await helper.open(), { ...options, signal: stop.signal, onEvent: scoredOnly(onEvent) }, work);
+    } catch (thrown) {
+      if (stop.signal.aborted) return;
+      lost.add(helper);
+      onEvent?.({ kind: 'helper_lost', model, helper: helper.name, reason: toMrpoError(thrown).message });
+    }
+  });
+  try {
+    throwIfAborted(signal);
+    await computeOn(backend, options, work);
+  } catch (thrown) {
+    stop.abort();
+    throw thrown;
+  } finally {
+    await Promise.all(helping);
+    signal?.removeEventListener('abort', stopHelper);
+  }
+  return helpers.filter((helper) => !lost.has(helper));
+}
+
+/** What several backends do together. `done` counts pairs. */
+interface Work {
+  readonly key: ScoringKey;
+  readonly claim: Claim;
+  readonly computed: Set<string>;
+  readonly take: () => readonly number[] | undefined;
+  readonly total: number;
+  done: number;
+}
+
+/** Of loading, the backend itself speaks for all. */
+const scoredOnly =
+  (onEvent: OnScoringEvent | undefined): OnScoringEvent =>
+  (event) =>
+    event.kind === 'scored' && onEvent?.(event);
+
+/** Loads the model on one backend and scores shares there, while there are any and the claim is held. */
+async function computeOn(backend: Backend, options: ScoreModelOptions, work: Work): Promise<void> {
+  const { spec, signal, onEvent } = options;
   const name = options.name ?? spec.source;
   const model = await backend.loadModel(spec, {
     signal,
     onProgress: ({ stage, done, total }) => onEvent?.({ kind: 'loading', model: name, stage, done, total }),
   });
   try {
-    requireSameModel(name, key, model);
+    requireSameModel(name, work.key, model);
     const { parameters, layout, layoutNote, notes } = model;
     onEvent?.({ kind: 'loaded', model: name, parameters, layout, layoutNote, notes });
-    await streamScores(options, key, positions, claim, computed, model.handle);
+    for (let share = work.take(); share !== undefined && work.claim.isHeld(); share = work.take())
+      await streamScores(backend, options, share, work, model.handle);
   } finally {
     await release(backend, model.handle);
   }
 }
 
+/** Scores one share and keeps every chunk as it arrives. Returns early if the claim was lost. */
 async function streamScores(
+  backend: Backend,
   options: ScoreModelOptions,
-  key: ScoringKey,
   positions: readonly number[],
-  claim: Claim,
-  computed: Set<string>,
+  work: Work,
   handle: string,
 ): Promise<void> {
-  const { spec, rule, pairs, backend, cache, signal, onEvent } = options;
+  const { spec, rule, pairs, cache, signal, onEvent } = options;
+  const { key, claim, computed } = work;
   const name = options.name ?? spec.source;
   const asked = positions.map((position) => pairs[position]).filter((pair) => pair !== undefined);
   const rowSet = await backend.registerRows(handle, asked, rule, { signal });
@@ -174,6 +243,7 @@ async function streamScores(
     fact.unusable === undefined ? [] : [scoreOf(row, NaN, NaN, fact.unusable)],
   );
   cache.write(key, spec.source, unusable);
+  work.done += unusable.length;
   const usable = facts.flatMap((fact, row) => (fact.unusable === undefined ? [row] : []));
   if (usable.length === 0) return;
   let done = unusable.length;
@@ -185,7 +255,8 @@ async function streamScores(
     cache.write(key, spec.source, scores);
     for (const { text } of scores) computed.add(text);
     done += scores.length;
-    onEvent?.({ kind: 'scored', model: name, done, total: asked.length });
+    work.done += scores.length;
+    onEvent?.({ kind: 'scored', model: name, done: work.done, total: work.total });
   }
   if (done !== asked.length) throw leftOut(name, done, asked.length);
 }

@@ -28,6 +28,7 @@ import {
   type ScoredReference,
 } from './reference-scores.js';
 import { scoreModel } from './score-model.js';
+import type { ScoringHelper } from './shares.js';
 
 /** Which configuration's references score which pairs. */
 export interface ScoreReferencesOptions {
@@ -36,6 +37,8 @@ export interface ScoreReferencesOptions {
   readonly pairs: readonly PreferencePair[];
   readonly backend: Backend;
   readonly cache: LogpCache;
+  /** Further backends that score a part of each model's pairs. Default: none. */
+  readonly helpers?: readonly ScoringHelper[] | undefined;
   /** Score the policy's start too where no reference is that model. Default false. */
   readonly withPolicy?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -72,7 +75,7 @@ export function modelsToScore(config: RunConfig, withPolicy: boolean): ModelToSc
  * @throws MrpoError `data` if an imported model lacks pairs; BackendFault as the backend does.
  */
 export async function scoreReferences(options: ScoreReferencesOptions): Promise<ReferenceScores> {
-  const { config, pairs, signal, cache, backend } = options;
+  const { config, pairs, signal, cache, backend, helpers } = options;
   const models = await identifyAll(options, modelsToScore(config, options.withPolicy === true));
   const clock = createWorkClock(workOf(models, config));
   const scored: ScoredReference[] = [];
@@ -86,7 +89,7 @@ export async function scoreReferences(options: ScoreReferencesOptions): Promise<
       options.onEvent?.(event, progress);
     };
     const rule = tokenRule(config.data);
-    const request = { spec, identity, known, name, rule, pairs, backend, cache, signal, onEvent };
+    const request = { spec, identity, known, name, rule, pairs, backend, helpers, cache, signal, onEvent };
     const result = await scoreModel(request).catch((error: unknown) => {
       throw naming(name, spec, error);
     });

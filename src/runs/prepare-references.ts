@@ -8,6 +8,7 @@ import {
   type LogpCache,
   type ScoredReference,
   type ScoringEvent,
+  type ScoringHelper,
 } from '../references/index.js';
 import type { RunEvent } from '../store/events.js';
 import type { ReferenceFacts } from '../store/run-record.js';
@@ -16,6 +17,8 @@ import type { ReferenceFacts } from '../store/run-record.js';
 export interface ReferenceOptions {
   /** Default: the user's cache, opened and closed here. */
   readonly cache?: LogpCache | undefined;
+  /** Further backends that score a part of the pairs. Default: none. */
+  readonly helpers?: readonly ScoringHelper[] | undefined;
   readonly signal: AbortSignal;
   readonly emit: (event: RunEvent) => void;
 }
@@ -25,12 +28,12 @@ export async function prepareReferences(
   backend: Backend,
   config: RunConfig,
   pairs: readonly PreferencePair[],
-  { cache: given, signal, emit }: ReferenceOptions,
+  { cache: given, helpers, signal, emit }: ReferenceOptions,
 ): Promise<readonly ScoredReference[]> {
   const cache = given ?? openLogpCache();
   try {
     const onEvent = (event: ScoringEvent): void => tell(event, emit);
-    const { references } = await scoreReferences({ config, pairs, backend, cache, signal, onEvent });
+    const { references } = await scoreReferences({ config, pairs, backend, helpers, cache, signal, onEvent });
     return references;
   } finally {
     if (given === undefined) cache.close();
@@ -51,6 +54,10 @@ function tell(event: ScoringEvent, emit: (event: RunEvent) => void): void {
       return note(
         `process ${event.holder.process} on ${event.holder.host} scores the same model; waiting for its ${event.missing} pairs`,
       );
+    case 'shared':
+      return note(`its pairs are scored on ${event.backends} backends`);
+    case 'helper_lost':
+      return note(`the backend at ${event.helper} could not help: ${event.reason}`);
     case 'loading':
       return emit({
         type: 'progress',

@@ -8,7 +8,7 @@ import type { RunRecordWriter } from '../store/run-record-writer.js';
 import type { RunFolder } from '../store/run-folder.js';
 import type { RunStage } from '../store/run-record.js';
 import type { Trackers } from '../trackers/trackers.js';
-import type { OpenBackend, RenewBackend } from './with-backend.js';
+import type { BackendChoice, OpenBackend, RenewBackend } from './with-backend.js';
 
 /** The log-prob cache that some work uses. */
 export interface CacheChoice {
@@ -16,8 +16,14 @@ export interface CacheChoice {
   readonly cache?: LogpCache | undefined;
 }
 
+/** Running backends beside that of a run. */
+export interface HelpersChoice {
+  /** Addresses of backends that score a part of the references, until all are scored. Default: none. */
+  readonly scoringBackends?: readonly string[] | undefined;
+}
+
 /** What the preparation of training needs, with a run folder or without. */
-export interface PrepareContext extends CacheChoice, LossChoice {
+export interface PrepareContext extends CacheChoice, LossChoice, HelpersChoice, Pick<BackendChoice, 'env'> {
   readonly loaded: LoadedConfig;
   readonly runRecord: Pick<RunRecordWriter, 'update' | 'stage'>;
   readonly open: OpenBackend;

@@ -15,7 +15,7 @@ import { executeRun } from './execute-run.js';
 import { lockRun, type RunLock } from '../store/run-lock.js';
 import { createRunRecordWriter, resumeRunRecord, type RunRecordWriter } from '../store/run-record-writer.js';
 import { startTrackers } from '../trackers/trackers.js';
-import type { CacheChoice, RunContext } from './run-context.js';
+import type { CacheChoice, HelpersChoice, RunContext } from './run-context.js';
 import {
   CONFIG_HEADER,
   createRunFolder,
@@ -30,7 +30,7 @@ import { withBackend, type BackendChoice } from './with-backend.js';
 import { writeRunReport } from './write-run-report.js';
 
 /** The signal does what {@link Run.stop} does. */
-export interface StartOptions extends BackendChoice, CacheChoice, LossChoice {}
+export interface StartOptions extends BackendChoice, CacheChoice, LossChoice, HelpersChoice {}
 
 /** How a run that goes on is started. */
 export interface ContinueOptions extends StartOptions {
@@ -246,9 +246,10 @@ async function execute(started: StartedRun, options: StartOptions): Promise<Outc
 
 async function attempt(started: StartedRun & Pick<RunContext, 'trackers'>, options: StartOptions): Promise<Outcome> {
   const { signal } = started;
+  const { cache, customLoss, scoringBackends, env } = options;
   try {
     const { stopped } = await withBackend({ ...options, signal }, (open, renew) =>
-      executeRun({ ...started, open, renew, cache: options.cache, customLoss: options.customLoss }),
+      executeRun({ ...started, open, renew, cache, customLoss, scoringBackends, env }),
     );
     return stopped ? { status: 'cancelled', error: stopError(signal) } : { status: 'succeeded' };
   } catch (thrown) {

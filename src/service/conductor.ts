@@ -7,7 +7,7 @@ import { followFile } from './journal/follow-file.js';
 import { isWaiting } from './journal/fold.js';
 import type { Asked } from './journal/line.js';
 import type { Ledger } from './ledger.js';
-import { freeBackend, type BackendSlots } from './queue/slots.js';
+import { freeBackend, idleBackends, type BackendSlots } from './queue/slots.js';
 import { inTurn } from './queue/turn.js';
 import type { IndexedRun } from './store/run-index.js';
 import { ALREADY_AT_WORK } from './worker/exit-codes.js';
@@ -23,12 +23,20 @@ export interface Conductor {
   resume(run: IndexedRun, actor: string): IndexedRun;
   /** 1 = next; 0 = does not wait. */
   queuePosition(id: string): number;
-  /** Addresses of the backends at work, one for each run. */
+  /** Addresses of the backends at work: one for each run, those that help it, and those that are borrowed. */
   busy(): readonly string[];
-  /** A backend that is idle, for other work than runs. */
-  borrow(): { readonly backend: string; readonly release: () => void } | undefined;
+  /** A backend with a free slot, for other work than runs. */
+  borrow(): Borrowed | undefined;
+  /** All running backends on which nothing is at work. */
+  borrowIdle(): readonly Borrowed[];
   /** Asks every run to stop at its next step, to go on when the service is back; waits for `graceMs` at most. */
   stop(graceMs: number): Promise<void>;
+}
+
+/** A slot of a backend that no run gets until it is given back. */
+export interface Borrowed {
+  readonly backend: string;
+  readonly release: () => void;
 }
 
 /** Where runs are kept, and what they run on. */
@@ -61,7 +69,11 @@ export function startConductor({ home, ledger, backends, env }: ConductorOptions
   const follow = (run: IndexedRun, process: WorkerProcess): void => {
     const { id, tenant } = run.order;
     atWork.set(id, { process, backend: run.view.backend, tenant });
-    const leave = followFile(home.run(id).journal, () => void ledger.catchUp(id));
+    const leave = followFile(home.run(id).journal, () => {
+      const lentTo = helpersOf(id).length;
+      ledger.catchUp(id);
+      if (helpersOf(id).length < lentTo) tick(); // its references are scored
+    });
     void process.ended.then((code) => {
       leave();
       atWork.delete(id);
@@ -88,30 +100,52 @@ export function startConductor({ home, ledger, backends, env }: ConductorOptions
     ledger.record(id, { type: 'ended', outcome: 'failed', reason: message, failure });
   };
 
-  const start = (run: IndexedRun, backend: string): void => {
+  const start = (run: IndexedRun, backend: string, helpers: readonly string[]): void => {
     const { id } = run.order;
-    const begun = ledger.record(id, { type: 'attempt', attempt: run.view.attempt + 1, backend });
-    if (begun !== undefined) follow(begun, startWorker(home.run(id), backend, env));
+    const line = { type: 'attempt', attempt: run.view.attempt + 1, backend } as const;
+    const begun = ledger.record(id, helpers.length === 0 ? line : { ...line, helpers });
+    if (begun !== undefined) follow(begun, startWorker(home.run(id), [backend, ...helpers], env));
   };
 
   const tick = (): void => {
     if (stopping) return;
     const waiting = index
       .inStates(['PENDING', 'RECOVERING'])
-      .filter(({ view }) => isWaiting(view))
+      // One whose last process has yet to go is started when it has gone: that end would pass for the new one's.
+      .filter(({ view, order }) => isWaiting(view) && !atWork.has(order.id))
       .map((run) => ({ run, ...run.order, number: run.number, recovering: run.view.state === 'RECOVERING' }));
     const queue = inTurn(waiting, countTenants([...atWork.values()]));
-    let started = 0;
+    const taken = busy();
+    const starting: { readonly run: IndexedRun; readonly backend: string }[] = [];
     for (const { run } of queue) {
-      const backend = freeBackend(backends, busy());
+      const backend = freeBackend(backends, taken);
       if (backend === undefined) break;
-      start(run, backend);
-      started += 1;
+      starting.push({ run, backend });
+      taken.push(backend);
     }
-    positions = new Map(queue.slice(started).map(({ id }, i) => [id, i + 1]));
+    // What no run waits for helps those that begin.
+    const idle = idleBackends(backends, taken);
+    starting.forEach(({ run, backend }, i) => {
+      const helpers = idle.filter((_, j) => j % starting.length === i);
+      start(run, backend, helpers);
+    });
+    positions = new Map(queue.slice(starting.length).map(({ id }, i) => [id, i + 1]));
   };
 
-  const busy = (): string[] => [...[...atWork.values()].map(({ backend }) => backend), ...lent];
+  const helpersOf = (id: string): readonly string[] => index.find(id)?.view.helpers ?? [];
+
+  const busy = (): string[] => [...[...atWork].flatMap(([id, { backend }]) => [backend, ...helpersOf(id)]), ...lent];
+
+  const lend = (backend: string): Borrowed => {
+    lent.push(backend);
+    return {
+      backend,
+      release() {
+        lent.splice(lent.indexOf(backend), 1);
+        tick();
+      },
+    };
+  };
 
   for (const run of index.inStates(['PENDING', 'PREPARING', 'RUNNING', 'RECOVERING', 'CANCELLING'])) {
     const { id } = run.order;
@@ -143,16 +177,9 @@ export function startConductor({ home, ledger, backends, env }: ConductorOptions
     busy,
     borrow() {
       const backend = freeBackend(backends, busy());
-      if (backend === undefined) return undefined;
-      lent.push(backend);
-      return {
-        backend,
-        release() {
-          lent.splice(lent.indexOf(backend), 1);
-          tick();
-        },
-      };
+      return backend === undefined ? undefined : lend(backend);
     },
+    borrowIdle: () => idleBackends(backends, busy()).map(lend),
     async stop(graceMs) {
       const workers = [...atWork.entries()];
       stopping = true;

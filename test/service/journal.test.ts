@@ -39,6 +39,15 @@ const step = (number: number): NewLine => ({
 });
 
 describe('the state of a run', () => {
+  it('has the backends that help it until its references are scored, or it stops', () => {
+    const helped: NewLine[] = [ORDERED, { ...ATTEMPT, helpers: ['b:1'] }];
+    const stage = (name: 'references' | 'load'): NewLine => ({ type: 'stage', stage: name });
+    expect(after(...helped, stage('references')).helpers).toEqual(['b:1']);
+    expect(after(...helped, stage('references'), stage('load')).helpers).toBeUndefined();
+    expect(after(...helped, stage('references'), STOPPED).helpers).toBeUndefined();
+    expect(after(...helped, { type: 'lost', reason: 'killed', away: false }).helpers).toBeUndefined();
+    expect(after(...helped, STOPPED, ATTEMPT).helpers).toBeUndefined();
+  });
   it.each([
     ['PENDING', [ORDERED]],
     ['PREPARING', [ORDERED, ATTEMPT, { type: 'stage', stage: 'data' }]],

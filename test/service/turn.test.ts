@@ -1,6 +1,6 @@
 /** Whose turn it is, and where. */
 import { describe, expect, it } from 'vitest';
-import { freeBackend, parseBackend } from '../../src/service/queue/slots.js';
+import { freeBackend, idleBackends, parseBackend } from '../../src/service/queue/slots.js';
 import { inTurn, type Waiting } from '../../src/service/queue/turn.js';
 
 const run = (number: number, tenant: string, more: Partial<Waiting> = {}): Waiting => ({
@@ -37,6 +37,11 @@ describe('the queue', () => {
 });
 
 describe('slots', () => {
+  it('lends what runs elsewhere and does nothing, whole', () => {
+    const backends = ['embedded*2', 'a:1*2', 'b:1', 'c:1'].map(parseBackend);
+    expect(idleBackends(backends, [])).toEqual(['a:1', 'b:1', 'c:1']);
+    expect(idleBackends(backends, ['a:1', 'c:1', 'embedded'])).toEqual(['b:1']);
+  });
   it('gives the backend with most room', () => {
     const backends = [parseBackend('embedded'), parseBackend('unix:/tmp/b*3')];
     expect(freeBackend(backends, [])).toBe('unix:/tmp/b');

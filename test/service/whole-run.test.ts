@@ -8,11 +8,15 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { connectBackend } from '../../src/backend/grpc/client.js';
 import { startStandalone, type StandaloneBackend } from '../../src/backend/standalone.js';
 import type { CliIo } from '../../src/cli/command.js';
 import { runCli } from '../../src/cli/main.js';
 import { MrpoError } from '../../src/core/errors.js';
+import { loadConfig, type RunConfigInput } from '../../src/config/index.js';
 import { sha256 } from '../../src/core/hash.js';
+import { loadData } from '../../src/data/index.js';
+import { openLogpCache, scoreReferences } from '../../src/references/index.js';
 import { readRun } from '../../src/sdk/index.js';
 import { makeToken } from '../../src/service/access/tokens.js';
 import { connect, type RunsClient } from '../../src/service/client/connect.js';
@@ -51,7 +55,8 @@ beforeAll(async () => {
     address: 'localhost:0',
     tls: { cert: certificate('server.pem'), key: certificate('server.key') },
     tokens,
-    backends: [{ address: backend.address, slots: 1 }],
+    // One process by two names: to the queue two backends, of which the second helps where it is idle.
+    backends: [backend.address, join(world.folder, 'b')].map((address) => ({ address, slots: 1 })),
   });
   service = connect({ address: running.address, token, tls: { ca } });
 }, 180_000);
@@ -142,11 +147,13 @@ it('is the same for a client of this package', async () => {
 
 it('pauses, goes on with and cancels a run that trains', async () => {
   const id = 'second';
-  await service.create(world.config({ max_steps: 500, eval_steps: 500 }), { id });
-  const states: string[] = [];
+  const config = world.config({ max_steps: 500, eval_steps: 500 });
+  await service.create({ ...config, data: manyPairs(88) }, { id });
+  const [states, notes]: [string[], string[]] = [[], []];
   let asked = 0;
   for await (const event of service.watch(id)) {
     if (event.type === 'state') states.push(event.state);
+    if (event.type === 'note') notes.push(event.message);
     if (event.type === 'step' && asked === 0 && (asked = 1)) await service.pause(id);
     if (event.state === 'PAUSED') {
       const [checkpoint] = await service.checkpoints(id);
@@ -166,10 +173,43 @@ it('pauses, goes on with and cancels a run that trains', async () => {
     'CANCELLING',
     'CANCELLED',
   ]);
+  expect(notes).toContain('self: its pairs are scored on 2 backends');
   expect(await service.get(id)).toMatchObject({ state: 'CANCELLED', attempt: 2, reason: 'enough' });
   await service.delete(id);
   await expect(service.get(id)).rejects.toMatchObject({ reason: 'run_not_found' });
 }, 300_000);
+
+/** Enough pairs for two backends. */
+function manyPairs(maxLength: number): RunConfigInput['data'] {
+  const train = join(world.folder, 'many.jsonl');
+  const row = (i: number) => ({
+    prompt: `What is ${i}?`,
+    chosen: `It is ${i}${'!'.repeat(i % 7)}`,
+    rejected: `Ask ${i}.`,
+  });
+  writeFileSync(train, Array.from({ length: 128 }, (_, i) => `${JSON.stringify(row(i))}\n`).join(''));
+  return { train, eval: 6, max_length: maxLength };
+}
+
+/** The service's cache against the scores that one backend gives alone. */
+async function sameAsOnOneBackend(object: RunConfigInput): Promise<void> {
+  const { config } = loadConfig({ object, env: {} });
+  const data = await loadData(config.data, { seed: config.training.seed });
+  const pairs = [...data.train, ...data.eval];
+  const one = await connectBackend({ address: backend.address });
+  const caches = [':memory:', join(world.folder, 'cache', 'logps.sqlite')].map((path) => openLogpCache({ path }));
+  const [alone, kept] = await Promise.all(
+    caches.map((cache) => scoreReferences({ config, pairs, backend: one, cache })),
+  ).finally(() => [one, ...caches].map((open) => void open.close()));
+  const [own, shared] = [alone, kept].map((scores) => scores?.references[0]);
+  expect([own?.counts, shared?.counts].map((counts) => counts?.scored)).toEqual([128, 0]);
+  for (const side of ['chosen', 'rejected'] as const) {
+    const differences = [...(own?.columns[side].logps ?? [])].map(
+      (logp, i) => logp - (shared?.columns[side].logps[i] ?? NaN),
+    );
+    expect(Math.max(...differences.map(Math.abs))).toBeLessThan(1e-4); // nats; float32, in other company
+  }
+}
 
 it('plans, scores, reports and lists models', async () => {
   const config = world.config();
@@ -177,12 +217,13 @@ it('plans, scores, reports and lists models', async () => {
   expect(plan).toMatchObject({ fits: true, trainPairs: 18, heldOutPairs: 6, steps: 4 });
   expect(plan.memoryBytes['total']).toBeGreaterThan(plan.memoryBytes['weights'] ?? Infinity);
   await expect(service.plan(config, 'ABACUS')).rejects.toMatchObject({ reason: 'request_invalid' });
-  const changed = { ...config, data: { ...config.data, max_length: 80 } };
+  const changed = { ...config, data: manyPairs(80) };
   await expect(service.referenceReport(changed)).rejects.toMatchObject({ reason: 'not_scored' });
   const scored = await service.score(changed);
-  expect(scored).toMatchObject({ pairs: 24, usable: 24, references: [{ name: 'self', scored: 24, cached: 0 }] });
-  expect(await service.referenceReport(changed)).toMatchObject({ pairs: 24 });
-  expect(await service.whatIf(changed)).toHaveProperty('results');
+  expect(scored).toMatchObject({ pairs: 128, usable: 128, references: [{ name: 'self', scored: 128, cached: 0 }] });
+  await sameAsOnOneBackend(changed);
+  expect(await service.referenceReport(config)).toMatchObject({ pairs: 24 });
+  expect(await service.whatIf(config)).toHaveProperty('results');
   const paths = (await service.models()).map(({ path }) => path);
   expect(paths).toContain(config.policy.model);
 }, 300_000);
@@ -290,6 +331,13 @@ it('goes on into the backend: below an attempt the calls of its process, below e
     const answered = spans.filter(({ parent }) => parent === sent?.id);
     expect(answered, method).toEqual([expect.objectContaining({ name, trace: attempt?.trace })]);
   }
+});
+
+it('shares the pairs of one reference between idle backends', () => {
+  const { spans } = collector;
+  const [called] = spans.filter(({ name }) => name === 'mrpo.runs.v1.RunService/ScoreReferences').slice(-1);
+  const loads = spans.filter(({ name, trace }) => name.endsWith('/LoadModel') && trace === called?.trace);
+  expect(loads).toHaveLength(4); // by both, each with the span of the backend itself
 });
 
 it('begins with the client of this package, where its program traces', () => {

@@ -93,6 +93,8 @@ function showEvent(progress: ProgressDisplay, event: ScoringEvent, work: WorkPro
       break;
     case 'identified':
     case 'loaded':
+    case 'shared':
+    case 'helper_lost':
       break;
   }
 }

@@ -1,5 +1,6 @@
 /** The state of a run as a fold over its journal: the same lines give the same state, whenever they are read. */
 import { stepMeasures } from './step-measures.js';
+import type { RunStage } from '../../store/run-record.js';
 import type { Asked, Failure, JournalLine, RunState } from './line.js';
 
 /** What a user sees of a run. Times are milliseconds since 1970. */
@@ -18,6 +19,8 @@ export interface RunView {
   readonly asked?: Asked | undefined;
   /** Address of the backend of the attempt at work; empty before the first. */
   readonly backend: string;
+  /** Further backends that help the attempt to score references; absent where there are none, or no longer. */
+  readonly helpers?: readonly string[] | undefined;
   readonly createdAt: number;
   readonly startedAt?: number | undefined;
   readonly endedAt?: number | undefined;
@@ -94,6 +97,7 @@ export function fold(view: RunView, line: JournalLine): RunView {
         reason: '',
         attempt: line.attempt,
         backend: line.backend,
+        helpers: line.helpers,
         working: true,
         asked: undefined,
         startedAt: view.startedAt ?? line.at,
@@ -104,6 +108,7 @@ export function fold(view: RunView, line: JournalLine): RunView {
         ...advance(view, line.stage === 'train' ? 'RUNNING' : stateBeside(view), line.at),
         phase: line.stage,
         work: '',
+        ...(!BEFORE_SCORES.includes(line.stage) && { helpers: undefined }),
       };
     case 'progress':
       return { ...advance(view, view.state, line.at), work: workText(line) };
@@ -132,6 +137,9 @@ export function fold(view: RunView, line: JournalLine): RunView {
       return ended(view, line);
   }
 }
+
+/** Stages of a run in which references are still to be scored. */
+const BEFORE_SCORES: readonly RunStage[] = ['start', 'data', 'backend', 'references'];
 
 const countLoss = (view: RunView): RunView => ({
   ...view,
@@ -164,6 +172,7 @@ const waiting = (view: RunView, state: RunState): RunView => ({
   state,
   phase: 'queue',
   working: false,
+  helpers: undefined,
   asked: undefined,
   work: '',
   etaSeconds: 0,

@@ -45,8 +45,13 @@ export type ServiceLine =
   | { readonly type: 'asked'; readonly what: Asked; readonly actor: string; readonly reason?: string | undefined }
   /** Back into the queue. */
   | { readonly type: 'resumed-by'; readonly actor: string }
-  /** A process is about to start. */
-  | { readonly type: 'attempt'; readonly attempt: number; readonly backend: string }
+  /** A process is about to start. helpers: addresses of further backends, its own until its references are scored. */
+  | {
+      readonly type: 'attempt';
+      readonly attempt: number;
+      readonly backend: string;
+      readonly helpers?: readonly string[] | undefined;
+    }
   /** The process of the run has ended without recording a status. away: while the service was not there to see why. */
   | { readonly type: 'lost'; readonly reason: string; readonly away: boolean };
 

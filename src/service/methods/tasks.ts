@@ -6,6 +6,7 @@ import type { PlanRunResponse, Scored, ScoreReferencesResponse } from '../../gen
 import type { RunSpec } from '../../gen/mrpo/runs/v1/spec.js';
 import { abortError } from '../../core/abort.js';
 import { RunsFault } from '../fault.js';
+import type { Borrowed } from '../conductor.js';
 import type { Context } from '../rpc/guard.js';
 import { runTask } from '../worker/run-task.js';
 import type { Task } from '../worker/task-lines.js';
@@ -60,7 +61,10 @@ export async function reportOf(
   return (await resultOf(service, taskFor(service, kind, spec, call), call)) as Record<string, unknown>;
 }
 
-/** Scores references into the cache: on all backends that are idle, each with some of the references. */
+/**
+ * Scores references into the cache on all backends that are idle: each has some of the references, and where there are
+ * more backends than references, several share the pairs of one.
+ */
 export async function* scoreSpecReferences(
   service: Service,
   spec: RunSpec | undefined,
@@ -68,19 +72,20 @@ export async function* scoreSpecReferences(
 ): AsyncGenerator<ScoreReferencesResponse> {
   const task = taskFor(service, 'score', spec, call);
   const borrowed = await borrow(service, task.config.references.length, call.signal);
+  const helping = service.conductor.borrowIdle();
   try {
-    const [first = task.backend] = borrowed.map(({ backend }) => backend);
-    if (borrowed.length > 1) {
-      yield* merged(
-        borrowed.map(({ backend }, i) =>
-          partOf(service, { ...task, backend, config: part(task.config, i, borrowed.length) }, call),
-        ),
-      );
-    }
+    const parts = borrowed.map(({ backend }, i) => ({
+      ...task,
+      backend,
+      config: part(task.config, i, borrowed.length),
+      helpers: helping.filter((_, j) => j % borrowed.length === i).map((helper) => helper.backend),
+    }));
+    const [first = task] = parts;
+    if (parts.length > 1) yield* merged(parts.map((one) => partOf(service, one, call)));
     // The whole, for what all references have in common: what is known by now is not scored again.
-    yield* partOf(service, { ...task, backend: first }, call, true);
+    yield* partOf(service, { ...first, config: task.config }, call, true);
   } finally {
-    for (const { release } of borrowed) release();
+    for (const { release } of [...borrowed, ...helping]) release();
   }
 }
 
@@ -125,11 +130,6 @@ async function* merged<T>(sources: readonly AsyncGenerator<T>[]): AsyncGenerator
   }
 }
 
-interface Borrowed {
-  readonly backend: string;
-  readonly release: () => void;
-}
-
 /** At least one backend, when one is free; at most as many as there is work for. */
 async function borrow({ conductor }: Service, most: number, signal: AbortSignal): Promise<Borrowed[]> {
   for (;;) {
@@ -153,7 +153,7 @@ function taskFor(
   device = '',
 ): Task {
   const { config } = checkSpec(service, spec, service.home.run('none').run, caller).loaded;
-  return { kind, config, device, backend: service.backends[0]?.address ?? 'embedded', traceParent };
+  return { kind, config, device, backend: service.backends[0]?.address ?? 'embedded', helpers: [], traceParent };
 }
 
 async function resultOf({ env, gate }: Service, task: Task, { signal }: Context): Promise<unknown> {

@@ -19,6 +19,10 @@ export function parseBackend(text: string): BackendSlots {
   return { address, slots };
 }
 
+/** Running backends on which nothing is at work: they can help with what is at work elsewhere. */
+export const idleBackends = (backends: readonly BackendSlots[], busy: readonly string[]): string[] =>
+  backends.map(({ address }) => address).filter((address) => address !== EMBEDDED && !busy.includes(address));
+
 /** The backend with the most free slots, if any has one. */
 export function freeBackend(backends: readonly BackendSlots[], busy: readonly string[]): string | undefined {
   const free = backends

@@ -1,5 +1,5 @@
 /**
- * The process of one attempt of a run: `node main.js HOME BACKEND`. It works on its own: the journal is all it
+ * The process of one attempt of a run: `node main.js HOME BACKEND [HELPER...]`. It works on its own: the journal is all it
  * has in common with the service, which may be killed and come back meanwhile. SIGTERM: stop at the next step boundary.
  */
 import { rm } from 'node:fs/promises';
@@ -19,7 +19,7 @@ import { requireFit } from './plan-check.js';
 import { thinProgress } from './thin-progress.js';
 import { ALREADY_AT_WORK, EMBEDDED } from './exit-codes.js';
 
-async function work(home: RunHome, backend: string): Promise<void> {
+async function work(home: RunHome, backend: string, helpers: readonly string[]): Promise<void> {
   const stop = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => stop.abort());
   const lock = await lockRun(runFolder(home.path)).catch(() => undefined);
@@ -32,7 +32,7 @@ async function work(home: RunHome, backend: string): Promise<void> {
   const facts = { run: home.id, backend, traceParent: order?.traceParent };
   const journal = traced(openJournal(home.journal), facts);
   try {
-    await follow(await begin(home, backend, stop.signal), journal, stop.signal);
+    await follow(await begin(home, backend, helpers, stop.signal), journal, stop.signal);
   } catch (thrown) {
     end(journal, toMrpoError(thrown), stop.signal);
   } finally {
@@ -42,10 +42,16 @@ async function work(home: RunHome, backend: string): Promise<void> {
   }
 }
 
-async function begin(home: RunHome, backend: string, signal: AbortSignal): Promise<Run> {
+async function begin(
+  home: RunHome,
+  backend: string,
+  scoringBackends: readonly string[],
+  signal: AbortSignal,
+): Promise<Run> {
   const { resolved } = await readOrder(home);
   const loaded = loadConfig({ object: resolved, env: {}, cwd: home.path });
-  const options = { signal, ...(backend !== EMBEDDED && { backendAddress: backend }), env: environment(backend) };
+  const address = backend === EMBEDDED ? {} : { backendAddress: backend };
+  const options = { signal, ...address, scoringBackends, env: environment(backend) };
   if (await isRunFolder(home.run)) return continueRun(home.run, loaded, { ...options, acceptFinished: true });
   await requireFit(loaded.config, backend, signal);
   await rm(home.run, { recursive: true, force: true }); // of an attempt that was killed before its folder was one
@@ -79,5 +85,5 @@ function end(journal: JournalWriter, error: MrpoError, stop: AbortSignal): void 
   else journal.append({ type: 'ended', outcome: 'failed', reason: error.message, failure: failureOfError(error) });
 }
 
-const [path = '', backend = EMBEDDED] = process.argv.slice(2);
-await work(runHome(path, basename(path)), backend);
+const [path = '', backend = EMBEDDED, ...helpers] = process.argv.slice(2);
+await work(runHome(path, basename(path)), backend, helpers);

@@ -9,6 +9,8 @@ export interface Task {
   readonly config: RunConfig;
   /** "embedded" or an address. */
   readonly backend: string;
+  /** Addresses of backends that score a part of the pairs. */
+  readonly helpers: readonly string[];
   /** plan: a name of `mrpo plan --device`; empty = this machine. */
   readonly device: string;
   /** Of the call that has asked for it. */

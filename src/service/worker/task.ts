@@ -18,7 +18,9 @@ import {
   scoreReferences,
   unusablePairs,
   type LogpCache,
+  type ScoringHelper,
 } from '../../references/index.js';
+import { helpersAt } from '../../runs/scoring-helpers.js';
 import { chooseBackend } from '../../runs/with-backend.js';
 import type { PreferencePair } from '../../data/index.js';
 import { traceCallsBelow } from '../../rpc/traced-calls.js';
@@ -30,7 +32,8 @@ import type { Task, TaskLine } from './task-lines.js';
 
 const say = (line: TaskLine): void => void process.stdout.write(`${JSON.stringify(line)}\n`);
 
-async function work({ kind, config: object, backend: address, device }: Task, signal: AbortSignal): Promise<unknown> {
+async function work(task: Task, signal: AbortSignal): Promise<unknown> {
+  const { kind, config: object, backend: address, device } = task;
   const { config, baseDir } = loadConfig({ object, env: {} });
   const chosen = chooseBackend({ signal, ...(address !== EMBEDDED && { backendAddress: address }) });
   const data = await loadData(config.data, {
@@ -45,6 +48,7 @@ async function work({ kind, config: object, backend: address, device }: Task, si
       return planConfig(config, { train: data.train, held: data.eval }, DEVICES[device]);
     }
     const cache = openLogpCache({ path: cacheFile(process.env) });
+    const helpers = helpersAt(task.helpers, { signal });
     try {
       return await withCache(kind, {
         config,
@@ -52,9 +56,11 @@ async function work({ kind, config: object, backend: address, device }: Task, si
         cache,
         pairs: [...data.train, ...data.eval],
         open: chosen.open,
+        helpers: helpers.list,
         signal,
       });
     } finally {
+      await helpers.close();
       cache.close();
     }
   } finally {
@@ -68,16 +74,18 @@ interface CacheWork {
   readonly cache: LogpCache;
   readonly pairs: readonly PreferencePair[];
   readonly open: () => Promise<Backend>;
+  readonly helpers: readonly ScoringHelper[];
   readonly signal: AbortSignal;
 }
 
 async function withCache(kind: Exclude<Task['kind'], 'plan'>, given: CacheWork): Promise<unknown> {
-  const { config, baseDir, cache, pairs, open, signal } = given;
+  const { config, baseDir, cache, pairs, open, helpers, signal } = given;
   if (kind === 'score') {
     const scores = await scoreReferences({
       config,
       pairs,
       backend: await open(),
+      helpers,
       cache,
       signal,
       onEvent: (event) => {

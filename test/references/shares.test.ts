@@ -1,0 +1,125 @@
+/** One model scored on several backends at once: the same rows as on one, whatever becomes of the others. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import { BackendFault } from '../../src/backend/fault.js';
+import type { Backend } from '../../src/backend/backend.js';
+import { createMemoryBackend } from '../../src/backend/memory.js';
+import type { ScoringEvent } from '../../src/references/events.js';
+import { scoreReferences } from '../../src/references/score.js';
+import { shareOut, worthHelping, type ScoringHelper } from '../../src/references/shares.js';
+import { samplePairs } from './sample-pairs.js';
+import { temporaryCache, toyConfig } from './support.js';
+
+const PAIRS = samplePairs(400);
+const ONE = toyConfig({ references: [{ model: 'toy:second' }] });
+
+interface Counted {
+  readonly backend: Backend;
+  /** Pairs that it scored, and models that it has in memory. */
+  readonly seen: { pairs: number; models: number };
+}
+
+/** @param before Called before each chunk that is given, with the pairs given until then. */
+function counted(before: (pairs: number) => Promise<void> = () => sleep(1)): Counted {
+  const inner = createMemoryBackend();
+  const seen = { pairs: 0, models: 0 };
+  const backend: Backend = {
+    ...inner,
+    async loadModel(spec, call) {
+      const model = await inner.loadModel(spec, call);
+      seen.models += 1;
+      return model;
+    },
+    async unloadModel(handle) {
+      seen.models -= 1;
+      await inner.unloadModel(handle);
+    },
+    async *score(rowSet, call) {
+      for await (const chunk of inner.score(rowSet, call)) {
+        await before(seen.pairs);
+        call?.signal?.throwIfAborted();
+        seen.pairs += chunk.rows.length;
+        yield chunk;
+      }
+    },
+  };
+  return { backend, seen };
+}
+
+const helper = (name: string, { backend }: Counted): ScoringHelper => ({ name, open: async () => backend });
+const broken = (): Promise<void> => Promise.reject(new BackendFault('died', 'its process has ended'));
+
+async function score(main: Counted, helpers: readonly ScoringHelper[], signal?: AbortSignal) {
+  const events: ScoringEvent[] = [];
+  const cache = temporaryCache();
+  const onEvent = (event: ScoringEvent): void => void events.push(event);
+  const run = { config: ONE, pairs: PAIRS, backend: main.backend, helpers, cache, onEvent, signal };
+  const { references } = await scoreReferences(run);
+  return { reference: references[0], events };
+}
+
+/** What one backend gives. */
+async function alone() {
+  return (await score(counted(), [])).reference;
+}
+
+test('every backend has a part of it, no pair is scored twice, the numbers are those of one backend', async () => {
+  const all = [counted(), counted(), counted()] as const;
+  const { reference, events } = await score(all[0], [helper('b', all[1]), helper('c', all[2])]);
+  expect(reference?.columns).toEqual((await alone())?.columns);
+  expect(reference?.counts).toEqual({ scored: 400, cached: 0, missing: 0 });
+  for (const { seen } of all) expect(seen.pairs).toBeGreaterThan(64);
+  expect(all.map(({ seen }) => seen.pairs).reduce((a, b) => a + b)).toBe(400);
+  expect(all.map(({ seen }) => seen.models)).toEqual([0, 0, 0]);
+  const done = events.flatMap((event) => (event.kind === 'scored' ? [event.done] : []));
+  expect(done).toEqual([...done].sort((a, b) => a - b));
+  expect(done.at(-1)).toBe(400);
+});
+
+test('a helper that dies, cannot be had or has other weights costs no score', async () => {
+  const main = counted();
+  const dies = counted((pairs) => (pairs < 16 ? sleep(1) : broken()));
+  const other = counted();
+  const loadModel: Backend['loadModel'] = async (spec, call) => {
+    const model = await other.backend.loadModel(spec, call);
+    return { ...model, identity: { ...model.identity, numericPath: 'another GPU' } };
+  };
+  const { reference, events } = await score(main, [
+    helper('dies', dies),
+    { name: 'away', open: () => Promise.reject(new BackendFault('unreachable', 'nobody answers')) },
+    { name: 'differs', open: async () => ({ ...other.backend, loadModel }) },
+  ]);
+  expect(reference?.columns).toEqual((await alone())?.columns);
+  expect(reference?.counts).toEqual({ scored: 400, cached: 0, missing: 0 });
+  expect([main.seen.pairs, dies.seen.pairs, other.seen.pairs]).toEqual([384, 16, 0]);
+  expect([main.seen.models, dies.seen.models, other.seen.models]).toEqual([0, 0, 0]);
+  const lost = events.flatMap((event) => (event.kind === 'helper_lost' ? [[event.helper, event.reason]] : []));
+  expect(lost.sort()).toEqual([
+    ['away', 'nobody answers'],
+    ['dies', 'its process has ended'],
+    ['differs', expect.stringContaining('numericPath')],
+  ]);
+});
+
+test('the failure of the backend itself, and a stop, end the helpers too', async () => {
+  const slow = counted(() => sleep(30));
+  const dies = counted((pairs) => (pairs < 16 ? sleep(1) : broken()));
+  await expect(score(dies, [helper('slow', slow)])).rejects.toMatchObject({ reason: 'died' });
+  expect(slow.seen.models).toBe(0);
+  expect(slow.seen.pairs).toBeLessThan(100);
+
+  const stop = new AbortController();
+  const [first, second] = [counted((pairs) => (pairs >= 32 && stop.abort(), sleep(1))), counted()];
+  await expect(score(first, [helper('second', second)], stop.signal)).rejects.toThrow();
+  expect([first.seen.models, second.seen.models]).toEqual([0, 0]);
+});
+
+test('a few pairs are not worth loading a model again', async () => {
+  expect([0, 127, 128, 200, 10_000].map((pairs) => worthHelping(pairs, 3))).toEqual([0, 0, 1, 2, 3]);
+  const take = shareOut([5, 6, 7], 0);
+  expect([take(), take()]).toEqual([[5, 6, 7], undefined]);
+  const shares = shareOut([...PAIRS.keys()], 2);
+  const taken: number[] = [];
+  for (let share = shares(); share !== undefined; share = shares()) taken.push(...share);
+  expect(taken).toEqual([...PAIRS.keys()]);
+});

@@ -4,7 +4,8 @@ In order: the flash kernel against its definition in float64; each architecture'
 against float64; the same forward twice, and a pair alone against in company; bytes planned, held and at the peak; then
 the step of a 7B-shaped model (see gpu_step.py). A check that fails is a line of the page and stops nothing.
 
-It ends after eight minutes: what there was no time for is named.
+It ends after eight minutes (`--minutes N`): what there was no time for is named. `--only checks` and `--only step` leave
+the other half out.
 
 Without a GPU the same code runs on fake tensors (see py_backend/tests/cuda/fake_device.py): what can be told of layout,
 bytes and kernels is told, with a bound of a step's time (see gpu_roofline.py), and nothing of values. Writes
@@ -13,11 +14,13 @@ bench/results/gpu.md.
 
 from __future__ import annotations
 
+import argparse
 import copy
 import os
 import platform
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -36,7 +39,7 @@ from py_backend.engine.visibility import Visibility  # noqa: E402
 from py_backend.tests.engine import tiny  # noqa: E402
 
 REAL = torch.cuda.is_available()
-MINUTES, FOR_CHECKS = 8, 4  # of them; a case of the step that has begun takes up to half a minute
+MINUTES = 8  # half of them for the checks; a case of the step that has begun takes up to half a minute
 if not REAL:
     from py_backend.tests.cuda import fake_device
 
@@ -81,46 +84,84 @@ def flash(width: int, heads: int, key_heads: int, window: int | None) -> str:
         return " ".join(f"{n} {relative(a, b):.1e}" for n, a, b in zip(names, *results, strict=True))
 
 
-def architecture(name: str) -> str:
-    """Layout, and errors of log-probs and gradients to float64 on the CPU."""
+def architecture(name: str, dtype: torch.dtype) -> str:
+    """Layout, kernels that are refused, and errors of log-probs and gradients to float64 on the CPU, with the same
+    rounded weights; beside them the errors of transformers' own forward and backward in this format on the device."""
     if not REAL:
         with on_device():
-            engine = build_engine(put_on_device(with_adapter(tiny_outline(name, torch.bfloat16), dropout=0.0)))
+            engine = build_engine(put_on_device(with_adapter(tiny_outline(name, dtype), dropout=0.0)))
             engine.forward(tiny.PAIRS, grad=True).sum().backward()
             return f"{engine.layout}; forward and backward run"
     model = tiny.with_adapter(tiny.model(name))
+    for key, parameter in model.named_parameters():
+        parameter.data = parameter.data.to(torch.float32 if "lora_" in key else dtype).double()
     reference = copy.deepcopy(model)
     expected = build_engine(reference).forward(tiny.PAIRS, grad=True)
     wanted = tiny.gradients(reference, expected)
     for key, parameter in model.named_parameters():
-        parameter.data = parameter.data.to(DEVICE, torch.float32 if "lora_" in key else torch.bfloat16)
+        parameter.data = parameter.data.to(DEVICE, torch.float32 if "lora_" in key else dtype)
     for buffer in model.buffers():
         buffer.data = buffer.data.to(DEVICE)
-    found = []
+
+    def errors(logps: torch.Tensor) -> str:
+        gradients = tiny.gradients(model, logps, tiny.COEFFICIENTS.to(DEVICE))
+        worst = max(relative(gradients[key].cpu(), wanted[key]) for key in wanted)
+        return f"log-probs {relative(logps.detach().cpu(), expected.detach()):.1e}, gradients {worst:.1e}"
+
+    with torch.autocast(DEVICE.type, dtype=dtype):  # float32 adapters beside a half-precision base: as a trainer does it
+        found = [f"transformers' own: {errors(tiny.own_logps(model, tiny.PAIRS))}"]
     for mode in ("off", "full"):
         engine = build_engine(model, checkpointing=mode)
         logps = engine.forward(tiny.PAIRS, grad=True)
         again = engine.forward(tiny.PAIRS, grad=False)
         alone = torch.cat([engine.forward([pair], grad=False) for pair in tiny.PAIRS])
-        gradients = tiny.gradients(model, logps, tiny.COEFFICIENTS.to(DEVICE))
-        worst = max(relative(gradients[key].cpu(), wanted[key]) for key in wanted)
         found.append(
-            f"{mode}: {engine.layout}, log-probs {relative(logps.detach().cpu(), expected.detach()):.1e}, "
-            f"gradients {worst:.1e}, again {float((logps.detach() - again).abs().max()):.1e}, "
+            f"{mode}: {engine.layout}, {errors(logps)}, again {float((logps.detach() - again).abs().max()):.1e}, "
             f"alone {float((logps.detach() - alone).abs().max()):.1e}"
         )
+    refused = [f"{kind}: {why}" for kind, why in engine.kernels.items() if why]
+    return "; ".join(found + [f"no kernel for {'; '.join(refused)}"] * bool(refused))
+
+
+def repeated() -> str:
+    """Log-probs and gradients of four 7B-wide layers twice, as they come and with deterministic algorithms."""
+    model, found = wide_model(), []
+    if not REAL:
+        return "nothing to see without values"
+    engine = build_engine(model, write_out=False)
+    for name in ("as they come", "deterministic"):
+        torch.use_deterministic_algorithms(name == "deterministic")
+        runs = []
+        for _ in range(2):
+            logps = engine.forward(PAIRS, grad=True)
+            runs.append((logps.detach(), tiny.gradients(model, logps, torch.ones_like(logps))))
+        (one, of_one), (other, of_other) = runs
+        different = sum(not torch.equal(of_one[key], of_other[key]) for key in of_one)
+        found.append(
+            f"{name}: log-probs differ by {float((one - other).abs().max()):.1e}, {different} of {len(of_one)} gradients"
+        )
+    torch.use_deterministic_algorithms(False)
     return "; ".join(found)
+
+
+def wide_model(kind: str = "bfloat16") -> torch.nn.Module:
+    """Four layers as wide as Llama-2-7B's, with an adapter; on a real GPU with seeded weights."""
+    if not REAL:
+        base = llama_7b(4)
+        return with_adapter(base if kind == "bfloat16" else quantised(base, kind), r=8, dropout=0.0)
+    torch.manual_seed(0)
+    with torch.device(DEVICE):
+        base = AutoModelForCausalLM.from_config(llama_7b(4).config, dtype=torch.bfloat16)
+        model = get_peft_model(base, LoraConfig(r=8, target_modules="all-linear", init_lora_weights=False)).train()
+    for key, parameter in model.named_parameters():
+        if "lora_" in key:
+            parameter.data = parameter.data.float()
+    return model
 
 
 def memory(kind: str, mode: str) -> str:
     """kB a token: planned, held between forward and backward, at the peak; four layers as wide as Llama-2-7B's."""
-    if REAL:
-        with torch.device(DEVICE):
-            base = AutoModelForCausalLM.from_config(llama_7b(4).config, dtype=torch.bfloat16)
-        model = get_peft_model(base, LoraConfig(r=8, target_modules="all-linear")).train()
-    else:
-        base = llama_7b(4)
-        model = with_adapter(base if kind == "bfloat16" else quantised(base, kind), r=8, dropout=0.0)
+    model = wide_model(kind)
     tokens = sum(pair.tokens for pair in PAIRS)
     with on_device(), nullcontext() if REAL else Meter() as meter:
         if meter is not None:
@@ -151,9 +192,12 @@ def checks() -> Iterator[tuple[str, Callable[[], str]]]:
             name = f"flash kernel, heads {heads}/{key_heads} of {width}, window {window or 'none'}"
             yield name, lambda a=(width, heads, key_heads, window): flash(*a)
     for name in tiny.ARCHITECTURES:
-        yield f"engine, {name}, bfloat16", lambda name=name: architecture(name)
+        yield f"engine, {name}, bfloat16", lambda name=name: architecture(name, torch.bfloat16)
+    yield "engine, llama, float16", lambda: architecture("llama", torch.float16)
+    yield "the same step twice", repeated
     if REAL:  # quantised layers are measured by the step below
-        yield "memory, bfloat16, all layers recomputed", lambda: memory("bfloat16", "full")
+        for mode in ("off", "full"):
+            yield f"memory, bfloat16, recomputed: {mode}", lambda mode=mode: memory("bfloat16", mode)
         return
     for kind, mode in (("bfloat16", "off"), ("bfloat16", "full"), ("nf4", "full"), ("int8", "full")):
         yield f"memory, {kind}, recomputed: {mode}", lambda a=(kind, mode): memory(*a)
@@ -166,41 +210,50 @@ said of values and time.
 
 
 def main() -> None:
-    lines, began = [], time.monotonic()
+    options = argparse.ArgumentParser(prog="npm run bench -- gpu")
+    options.add_argument("--minutes", type=float, default=MINUTES, help=f"default {MINUTES}")
+    options.add_argument("--only", choices=("checks", "step"), help="one half")
+    asked = options.parse_args()
+    began = time.monotonic()
+    where = torch.cuda.get_device_name(DEVICE) if REAL else f"no GPU ({platform.machine()})"
+    page = f"""# The backend on a GPU
+
+{"" if REAL else NO_GPU}`npm run bench -- gpu` on {where}; torch {torch.__version__}.
+
+"""
+    if asked.only != "step":
+        page += checked(until=began + 60 * asked.minutes * (1 if asked.only else 0.5)) + "\n"
+    if asked.only == "checks":
+        pass
+    elif REAL:
+        import gpu_step
+
+        page += gpu_step.steps(steps=3, until=began + 60 * (asked.minutes - 1))
+    else:
+        import gpu_roofline
+
+        page += gpu_roofline.section()
+    target = Path(__file__).resolve().parent / "results" / "gpu.md"
+    target.write_text(page)
+    print(page, flush=True)
+
+
+def checked(until: float) -> str:
+    """The table of the checks; until: a time of `time.monotonic`."""
+    lines = []
     for name, run in checks():
         start = time.perf_counter()
-        if REAL and time.monotonic() > began + 60 * FOR_CHECKS:
+        if REAL and time.monotonic() > until:
             lines.append(f"| {name} | left out: no time |")
             continue
         try:
             said = run()
         except Exception as error:  # noqa: BLE001 - a check that fails is a finding
+            traceback.print_exc()
             said = f"FAILED: {type(error).__name__}: {str(error).splitlines()[0][:200]}"
         lines.append(f"| {name} | {said} |")
         print(f"{lines[-1]}  {time.perf_counter() - start:.1f} s", file=sys.stderr, flush=True)
-    where = torch.cuda.get_device_name(DEVICE) if REAL else f"no GPU ({platform.machine()})"
-    page = (
-        f"""# The backend on a GPU
-
-{"" if REAL else NO_GPU}`npm run bench -- gpu` on {where}; torch {torch.__version__}.
-
-| check | found |
-|---|---|
-"""
-        + "\n".join(lines)
-        + "\n"
-    )
-    if REAL:
-        import gpu_step
-
-        page += "\n" + gpu_step.steps(steps=3, until=began + 60 * (MINUTES - 1))
-    else:
-        import gpu_roofline
-
-        page += "\n" + gpu_roofline.section()
-    target = Path(__file__).resolve().parent / "results" / "gpu.md"
-    target.write_text(page)
-    print(page, flush=True)
+    return "\n".join(["| check | found |", "|---|---|", *lines]) + "\n"
 
 
 if __name__ == "__main__":

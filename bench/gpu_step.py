@@ -221,13 +221,14 @@ def _line(shape: Shape, row: Measured, rate: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """kernels: kinds of fused ones that may be used."""
+    """kernels: kinds of fused ones that may be used. deterministic: with torch's deterministic algorithms."""
 
     weights: str
     write_out: bool
     kernels: tuple[str, ...]
     mode: str
     at_once: int
+    deterministic: bool = False
 
 
 def cases(shape: Shape) -> Iterator[Case]:
@@ -237,6 +238,8 @@ def cases(shape: Shape) -> Iterator[Case]:
         yield Case("dequantised once", True, every, mode, shape.pairs)
         yield Case("dequantised once, no kernel", True, (), mode, shape.pairs)
         yield Case("NF4 in every pass", False, every, mode, shape.pairs)
+    for mode in ("full", "off"):
+        yield Case("dequantised once, deterministic", True, every, mode, shape.pairs, deterministic=True)
     for kind in every:
         yield Case(f"dequantised once, {kind} alone", True, (kind,), "full", shape.pairs)
     for mode in ("full", "off"):
@@ -261,7 +264,9 @@ def steps(steps: int, until: float) -> str:
         allowed = liger.missing if case.kernels else lambda _device: "not wanted"
         with mock.patch.object(by_kernel, "KINDS", case.kernels), mock.patch.object(liger, "missing", allowed):
             engine = build_engine(model, write_out=case.write_out)
+        torch.use_deterministic_algorithms(case.deterministic)
         rows.append(measure(model, engine, shape, device, case.weights, case.mode, case.at_once, steps))
+        torch.use_deterministic_algorithms(False)
         print(rows[-1], engine.kernels, file=sys.stderr)
     text = page(shape, device, engine, rate, rows) if engine else "No time was left for the step.\n"
     text += f"\nFused kernels: {liger.missing(device) or 'Liger'}.\n" + _trl(model, shape, steps, until)

@@ -11,5 +11,7 @@ import os
 os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 # Every row has another length: on a GPU, blocks that cannot grow would leave gaps that no later row fits into.
 os.environ.setdefault("PYTORCH_ALLOC_CONF", "expandable_segments:True")
+# Products whose bits do not depend on what else runs: cuBLAS refuses torch's deterministic algorithms without it.
+os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
 __version__ = "0.1.0"

@@ -95,14 +95,14 @@ COEFFICIENTS = torch.tensor([0.3, -0.7, 1.1, -0.2, 0.5, 0.9, -1.3, 0.4, 0.8, -0.
 
 def own_logps(model: nn.Module, pairs: Sequence[TokenPair]) -> torch.Tensor:
     """The model's own forward, response by response, full logits, in the plain words of the definition."""
-    logps = []
+    logps, device = [], next(model.parameters()).device
     for pair in pairs:
         for branch, first, skipped in (
             (pair.chosen, pair.chosen_from, pair.chosen_skipped),
             (pair.rejected, pair.rejected_from, pair.rejected_skipped),
         ):
             context = [i for start, end in skipped for i in range(start, end)]
-            tokens = torch.tensor([pair.prefix + branch])
+            tokens = torch.tensor([pair.prefix + branch], device=device)
             table = model(input_ids=tokens, use_cache=False).logits[0].double().log_softmax(-1)
             at = len(pair.prefix)
             logps.append(sum(table[at + i - 1, branch[i]] for i in range(first, len(branch)) if i not in context))

@@ -4,8 +4,8 @@ In order: the flash kernel against its definition in float64; each architecture'
 against float64; the same forward twice, and a pair alone against in company; bytes planned, held and at the peak; then
 the step of a 7B-shaped model (see gpu_step.py). A check that fails is a line of the page and stops nothing.
 
-It ends after eight minutes (`--minutes N`): what there was no time for is named. `--only checks` and `--only step` leave
-the other half out.
+It ends after eight minutes (`--minutes N`): what there was no time for is named. `--only checks` and `--only step`
+leave the other half out.
 
 Without a GPU the same code runs on fake tensors (see py_backend/tests/cuda/fake_device.py): what can be told of layout,
 bytes and kernels is told, with a bound of a step's time (see gpu_roofline.py), and nothing of values. Writes
@@ -37,6 +37,7 @@ from py_backend.engine import build_engine, varlen  # noqa: E402
 from py_backend.engine.spans import place, positions  # noqa: E402
 from py_backend.engine.visibility import Visibility  # noqa: E402
 from py_backend.tests.engine import tiny  # noqa: E402
+from py_backend.training.determinism import deterministic_algorithms  # noqa: E402
 
 REAL = torch.cuda.is_available()
 MINUTES = 8  # half of them for the checks; a case of the step that has begun takes up to half a minute
@@ -60,7 +61,8 @@ def on_device() -> Iterator[None]:
 
 
 def relative(got: torch.Tensor, expected: torch.Tensor) -> float:
-    return float((got.double() - expected.double()).norm() / expected.double().norm().clamp_min(1e-30))
+    got, expected = got.detach().double(), expected.detach().double()
+    return float((got - expected).norm() / expected.norm().clamp_min(1e-30))
 
 
 def flash(width: int, heads: int, key_heads: int, window: int | None) -> str:
@@ -74,7 +76,7 @@ def flash(width: int, heads: int, key_heads: int, window: int | None) -> str:
         *inputs, weight = (torch.randn(shape, generator=draw, device=DEVICE).bfloat16() for shape in shapes)
         results, exact = [], varlen.Kernel(varlen.attend_by_segments)
         for dtype, kernel in ((torch.bfloat16, None), (torch.float64, exact))[: 2 if REAL else 1]:
-            given = [part.to(dtype).requires_grad_() for part in inputs]
+            given = [part.detach().to(dtype).requires_grad_() for part in inputs]
             out = varlen.branch_attention_packed(*given, visible, width**-0.5, kernel)
             out.backward(weight.to(dtype))
             results.append([out, *[part.grad for part in given]])
@@ -108,7 +110,7 @@ def architecture(name: str, dtype: torch.dtype) -> str:
         worst = max(relative(gradients[key].cpu(), wanted[key]) for key in wanted)
         return f"log-probs {relative(logps.detach().cpu(), expected.detach()):.1e}, gradients {worst:.1e}"
 
-    with torch.autocast(DEVICE.type, dtype=dtype):  # float32 adapters beside a half-precision base: as a trainer does it
+    with torch.autocast(DEVICE.type, dtype=dtype):  # for float32 adapters beside a half-precision base
         found = [f"transformers' own: {errors(tiny.own_logps(model, tiny.PAIRS))}"]
     for mode in ("off", "full"):
         engine = build_engine(model, checkpointing=mode)
@@ -130,17 +132,17 @@ def repeated() -> str:
         return "nothing to see without values"
     engine = build_engine(model, write_out=False)
     for name in ("as they come", "deterministic"):
-        torch.use_deterministic_algorithms(name == "deterministic")
         runs = []
-        for _ in range(2):
-            logps = engine.forward(PAIRS, grad=True)
-            runs.append((logps.detach(), tiny.gradients(model, logps, torch.ones_like(logps))))
+        with deterministic_algorithms() if name == "deterministic" else nullcontext():
+            for _ in range(2):
+                logps = engine.forward(PAIRS, grad=True)
+                runs.append((logps.detach(), tiny.gradients(model, logps, torch.ones_like(logps))))
         (one, of_one), (other, of_other) = runs
         different = sum(not torch.equal(of_one[key], of_other[key]) for key in of_one)
         found.append(
-            f"{name}: log-probs differ by {float((one - other).abs().max()):.1e}, {different} of {len(of_one)} gradients"
+            f"{name}: log-probs differ by {float((one - other).abs().max()):.1e}, "
+            f"{different} of {len(of_one)} gradients differ"
         )
-    torch.use_deterministic_algorithms(False)
     return "; ".join(found)
 
 

@@ -4,9 +4,9 @@ Random weights with the sizes of Llama-2-7B, an adapter of rank 8 on every linea
 prompt, chosen and rejected.
 
 Shown: pairs a second with every layer recomputed and with none, with packed weights and with written-out ones, with
-each fused kernel and without, against TRL where its packages are there; peak memory, and the share of what matrix
-products alone reach on this device (operations counted exactly, recomputation included). What comes first matters most:
-rows for which no time is left are named.
+each fused kernel and without, of short pairs, against TRL where its packages are there; peak memory, and the share of
+what matrix products alone reach on this device (operations counted exactly, recomputation included). What comes first
+matters most: rows for which no time is left are named.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ import statistics
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from unittest import mock
@@ -33,8 +34,10 @@ from step_ours import dpo  # noqa: E402
 from py_backend.engine import Engine, OutOfMemory, TokenPair, build_engine  # noqa: E402
 from py_backend.engine.fused import by_kernel, liger  # noqa: E402
 from py_backend.memory import peak_memory_bytes  # noqa: E402
+from py_backend.training.determinism import deterministic_algorithms  # noqa: E402
 
 RANK = 8
+FOR_TRL = 45  # seconds that are kept for it
 RECOMPUTED = {"off": 0.0, "selective": 0.5, "full": 1.0}
 
 
@@ -66,6 +69,8 @@ class Shape:
 
 
 SEVEN_B = Shape("7B", 4096, 11008, 32, 32, 32000, side=512, pairs=8)
+SHORT = replace(SEVEN_B, side=117)
+"""Pairs as in everyday preference data: what the host does a step shows."""
 
 
 def quantised_model(shape: Shape, device: torch.device, dtype: torch.dtype) -> nn.Module:
@@ -153,42 +158,46 @@ def step(engine: Engine, optimizer: torch.optim.Optimizer, pairs: list[TokenPair
 
 
 @dataclass(frozen=True, slots=True)
+class Case:
+    """kernels: kinds of fused ones that may be used. deterministic: with torch's deterministic algorithms.
+    shape: the model's sizes, and those of the pairs."""
+
+    weights: str
+    write_out: bool
+    kernels: tuple[str, ...]
+    mode: str
+    shape: Shape
+    deterministic: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Measured:
     """seconds: None when the step did not fit."""
 
-    weights: str
-    checkpointing: str
-    micro_batch_tokens: int
+    case: Case
     seconds: float | None
     peak_bytes: int
 
 
-def measure(
-    model: nn.Module,
-    engine: Engine,
-    shape: Shape,
-    device: torch.device,
-    weights: str,
-    mode: str,
-    per_micro_batch: int,
-    steps: int,
-) -> Measured:
-    engine.set_checkpointing(mode)
+def measure(model: nn.Module, engine: Engine, case: Case, device: torch.device, steps: int) -> Measured:
+    """The median of some steps, behind two."""
+    engine.set_checkpointing(case.mode)
     model.zero_grad()
-    optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-4, weight_decay=0.0)
-    pairs = pairs_of(shape)
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.AdamW(trained, lr=1e-4, weight_decay=0.0, fused=device.type == "cuda")
+    pairs = pairs_of(case.shape)
     if device.type == "cuda":
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats(device)
     try:
         for _ in range(2):
-            step(engine, optimizer, pairs, per_micro_batch)
+            step(engine, optimizer, pairs, len(pairs))
         seconds = statistics.median(
-            _seconds(lambda: step(engine, optimizer, pairs, per_micro_batch), device) for _ in range(steps)
+            _seconds(lambda: step(engine, optimizer, pairs, len(pairs)), device) for _ in range(steps)
         )
     except (OutOfMemory, torch.OutOfMemoryError):
         seconds = None
-    return Measured(weights, mode, per_micro_batch * 3 * shape.side, seconds, peak_memory_bytes(device))
+    return Measured(case, seconds, peak_memory_bytes(device))
 
 
 def page(shape: Shape, device: torch.device, engine: Engine, rate: float, rows: list[Measured]) -> str:
@@ -197,20 +206,21 @@ def page(shape: Shape, device: torch.device, engine: Engine, rate: float, rows: 
 
 {torch.cuda.get_device_name(device)}; torch {torch.__version__}, bitsandbytes {bnb.__version__}.
 Shape {shape.name}: {shape.layers} layers of width {shape.width}, V = {shape.vocabulary}, random weights in NF4, LoRA
-r = {RANK} on every linear layer; {shape.pairs} pairs with {side} tokens each of prompt, chosen and rejected.
-Matrix products alone: {rate / 1e12:.3g} TFLOP/s. Medians; two steps before the clock. Layout: {engine.layout}
-({engine.layout_note}).
+r = {RANK} on every linear layer; {shape.pairs} pairs with {side} tokens each of prompt, chosen and rejected (of short
+ones: {SHORT.side}). Matrix products alone: {rate / 1e12:.3g} TFLOP/s. Medians; two steps before the clock.
+Layout: {engine.layout} ({engine.layout_note}).
 
 Goals on an H200 at the 7B shape: 12 pairs a second without recomputation and 9 with; at most 12 GB for 12 288 tokens.
 
 | weights | layers recomputed | tokens at once | s a step | pairs a second | TFLOP a step | share | peak GB |
 |---|---|---:|---:|---:|---:|---:|---:|
-{"".join(_line(shape, row, rate) for row in rows)}"""
+{"".join(_line(row, rate) for row in rows)}"""
 
 
-def _line(shape: Shape, row: Measured, rate: float) -> str:
-    flops = operations(shape, RECOMPUTED[row.checkpointing])
-    cells = [row.weights, row.checkpointing, str(row.micro_batch_tokens)]
+def _line(row: Measured, rate: float) -> str:
+    shape = row.case.shape
+    flops = operations(shape, RECOMPUTED[row.case.mode])
+    cells = [row.case.weights, row.case.mode, str(shape.pairs * 3 * shape.side)]
     if row.seconds is None:
         cells += ["does not fit", "", f"{flops / 1e12:.3g}", ""]
     else:
@@ -219,81 +229,81 @@ def _line(shape: Shape, row: Measured, rate: float) -> str:
     return f"| {' | '.join([*cells, f'{row.peak_bytes / 1e9:.2f}'])} |\n"
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
-    """kernels: kinds of fused ones that may be used. deterministic: with torch's deterministic algorithms."""
-
-    weights: str
-    write_out: bool
-    kernels: tuple[str, ...]
-    mode: str
-    at_once: int
-    deterministic: bool = False
-
-
-def cases(shape: Shape) -> Iterator[Case]:
+def cases() -> Iterator[Case]:
     """What matters most first."""
-    every = by_kernel.KINDS
+    every, once = by_kernel.KINDS, "dequantised once"
     for mode in ("full", "off"):
-        yield Case("dequantised once", True, every, mode, shape.pairs)
-        yield Case("dequantised once, no kernel", True, (), mode, shape.pairs)
-        yield Case("NF4 in every pass", False, every, mode, shape.pairs)
+        yield Case(once, True, every, mode, SEVEN_B)
+        yield Case(f"{once}, no kernel", True, (), mode, SEVEN_B)
+        yield Case("NF4 in every pass", False, every, mode, SEVEN_B)
     for mode in ("full", "off"):
-        yield Case("dequantised once, deterministic", True, every, mode, shape.pairs, deterministic=True)
+        yield Case(f"{once}, deterministic", True, every, mode, SEVEN_B, deterministic=True)
+        yield Case(f"{once}, short pairs", True, every, mode, SHORT)
     for kind in every:
-        yield Case(f"dequantised once, {kind} alone", True, (kind,), "full", shape.pairs)
-    for mode in ("full", "off"):
-        yield Case("dequantised once", True, every, mode, 1)
-    yield Case("dequantised once", True, every, "selective", shape.pairs)
+        yield Case(f"{once}, {kind} alone", True, (kind,), "full", SEVEN_B)
+    yield Case(once, True, every, "selective", SEVEN_B)
 
 
 def steps(steps: int, until: float) -> str:
     """Measures on the first GPU up to a time of `time.monotonic`; the section of the page."""
     device, shape, dtype = torch.device("cuda", 0), SEVEN_B, torch.bfloat16
-    torch.manual_seed(0)
     rate = product_rate(shape, device, dtype)
-    base = quantised_model(shape, device, dtype)
-    targets = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
-    model = get_peft_model(base, LoraConfig(r=RANK, lora_alpha=16, lora_dropout=0.0, target_modules=targets))
-    model.train()
+    model = adapted_model(shape, device, dtype)
     rows, left_out, engine = [], [], None
-    for case in cases(shape):
-        if time.monotonic() > until:
-            left_out.append(f"{case.weights}, {case.mode}, {case.at_once} at once")
+    for case in cases():
+        if time.monotonic() > until - FOR_TRL:
+            left_out.append(f"{case.weights}, {case.mode}")
             continue
         allowed = liger.missing if case.kernels else lambda _device: "not wanted"
         with mock.patch.object(by_kernel, "KINDS", case.kernels), mock.patch.object(liger, "missing", allowed):
             engine = build_engine(model, write_out=case.write_out)
-        torch.use_deterministic_algorithms(case.deterministic)
-        rows.append(measure(model, engine, shape, device, case.weights, case.mode, case.at_once, steps))
-        torch.use_deterministic_algorithms(False)
+        with deterministic_algorithms() if case.deterministic else nullcontext():
+            rows.append(measure(model, engine, case, device, steps))
         print(rows[-1], engine.kernels, file=sys.stderr)
     text = page(shape, device, engine, rate, rows) if engine else "No time was left for the step.\n"
-    text += f"\nFused kernels: {liger.missing(device) or 'Liger'}.\n" + _trl(model, shape, steps, until)
-    return text + (f"\nLeft out, for the time was over: {'; '.join(left_out)}.\n" if left_out else "")
+    text += f"\nFused kernels: {liger.missing(device) or 'Liger'}.\n"
+    text += f"\nLeft out, for the time was over: {'; '.join(left_out)}.\n" if left_out else ""
+    del model, engine
+    return text + _trl(shape, device, dtype, steps, until)
 
 
-def _trl(model: nn.Module, shape: Shape, steps: int, until: float) -> str:
-    """TRL's DPOTrainer on the same model and pairs, one pair at a time, recomputed. Last: it changes the model."""
+def adapted_model(shape: Shape, device: torch.device, dtype: torch.dtype) -> nn.Module:
+    """In NF4, with an adapter on every linear layer, in train mode. Seeded."""
+    torch.manual_seed(0)
+    targets = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+    settings = LoraConfig(r=RANK, lora_alpha=16, lora_dropout=0.0, target_modules=targets)
+    return get_peft_model(quantised_model(shape, device, dtype), settings).train()
+
+
+def _trl(shape: Shape, device: torch.device, dtype: torch.dtype, steps: int, until: float) -> str:
+    """TRL's DPOTrainer on the same pairs, a step's in one batch, all layers recomputed, on a model of its own."""
     absent = [name for name in ("trl", "datasets") if find_spec(name) is None]
     if absent or time.monotonic() > until:
         return f"TRL was not run: {' and '.join(absent) + ' not installed' if absent else 'no time was left'}.\n"
     from step_peer import train
 
     def now() -> float:
-        torch.cuda.synchronize()
+        _synchronise(device)
         return time.perf_counter()
 
-    refs = {"ref_chosen": 0.0, "ref_rejected": 0.0}
-    pairs = pairs_of(shape) * (steps + 1)
-    rows = [{"prompt": p.prefix, "chosen": p.chosen, "rejected": p.rejected, **refs} for p in pairs]
-    case = {"rows": rows, "batch": 1, "learning_rate": 1e-4, "beta": 0.1, "checkpointing": True, "dtype": "bfloat16"}
-    try:
-        torch.cuda.reset_peak_memory_stats()
-        seconds = statistics.median(
-            train(model, case, now=now, gradient_accumulation_steps=shape.pairs)["seconds"][1:],
+    lines = []
+    for given in (shape, SHORT):
+        refs = {"ref_chosen": 0.0, "ref_rejected": 0.0}
+        pairs = pairs_of(given) * (steps + 2)
+        rows = [{"prompt": p.prefix, "chosen": p.chosen, "rejected": p.rejected, **refs} for p in pairs]
+        case = {"rows": rows, "batch": given.pairs, "learning_rate": 1e-4, "beta": 0.1, "checkpointing": True}
+        try:
+            model = adapted_model(given, device, dtype)
+            torch.cuda.reset_peak_memory_stats()
+            seconds = statistics.median(train(model, case | {"dtype": "bfloat16"}, now=now)["seconds"][2:])
+        except Exception as error:  # noqa: BLE001 - another release of it may want other arguments
+            lines.append(f"TRL failed: {type(error).__name__}: {str(error).splitlines()[0][:200]}")
+            continue
+        finally:
+            model = None
+        peak = torch.cuda.max_memory_allocated() / 1e9
+        lines.append(
+            f"TRL's DPOTrainer, {given.pairs} pairs of 3 times {given.side} tokens at once, all layers recomputed: "
+            f"{seconds:.3f} s a step, {given.pairs / seconds:.2f} pairs a second, peak {peak:.2f} GB."
         )
-    except Exception as error:  # noqa: BLE001 - another release of it may want other arguments
-        return f"TRL failed: {type(error).__name__}: {str(error).splitlines()[0][:200]}\n"
-    peak = torch.cuda.max_memory_allocated() / 1e9
-    return f"TRL's DPOTrainer, all layers recomputed, one pair at once: {seconds:.3f} s a step, peak {peak:.2f} GB.\n"
+    return "\n".join(["", *lines, ""])

@@ -93,12 +93,13 @@ class LoadedModel:
 
 @dataclass(frozen=True, slots=True)
 class TrainerSpec:
-    """lora: None = full fine-tuning. checkpointing: off, selective, full, auto."""
+    """lora: None = full fine-tuning. checkpointing: off, selective, full, auto. deterministic: see `determinism`."""
 
     lora: LoraSpec | None
     seed: int
     optimizer: OptimizerSpec
     checkpointing: str
+    deterministic: bool = False
 
 
 @dataclass(frozen=True, slots=True)

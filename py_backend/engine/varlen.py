@@ -107,9 +107,11 @@ class PackedAttention(torch.autograd.Function):
             q_grad, *key_grads = kernel.gradients(*given, *index.branch, window, scale)
             whole = [torch.cat([found[0], q_grad])]
             for trunk, branch in zip(found[1:], key_grads, strict=True):
-                # Of one branch each row of the trunk is a key once: nothing is added in an order of its own.
+                # Each row is a key of one branch at most: gathered, added and put back, where a sum by index would
+                # take atomic additions, several times as long in half precision.
                 padded = torch.cat([trunk, trunk.new_zeros(len(q) - end, *trunk.shape[1:])])
-                whole.append(padded.index_add_(0, index.branch_keys, branch))
+                together = branch.add_(padded.index_select(0, index.branch_keys))
+                whole.append(padded.index_copy_(0, index.branch_keys, together))
             found = whole
         return *(t.transpose(0, 1)[None] for t in found), None, None, None, None
 

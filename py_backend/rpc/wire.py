@@ -235,6 +235,7 @@ def trainer_spec(message: pb.CreateTrainerRequest) -> TrainerSpec:
             epsilon=message.adam_epsilon,
         ),
         checkpointing=checkpointing,
+        deterministic=message.deterministic,
     )
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,7 @@ from ..engine.errors import is_out_of_memory
 from ..faults import Fault
 from ..memory import peak_memory_bytes
 from .checkpoint import Snapshot, check_fit, copies, invalid, numbers_of, put, tensors_of
+from .determinism import deterministic_algorithms
 from .gradients import StepGradients
 from .ledger import StepLedger, conflict
 from .optimizers import (
@@ -50,13 +52,22 @@ class StepDone:
 class Trainer:
     """Runs on the device thread only."""
 
-    def __init__(self, model_handle: str, policy: Policy, engine: Engine, seed: int, optimizer: OptimizerSpec) -> None:
+    def __init__(
+        self,
+        model_handle: str,
+        policy: Policy,
+        engine: Engine,
+        seed: int,
+        optimizer: OptimizerSpec,
+        deterministic: bool = False,
+    ) -> None:
         self.model_handle = model_handle
         self.policy = policy
         self.engine = engine
         self.client = 0  # counts the streams that opened this trainer; only the latest may speak
         self.last_commit: StepDone | None = None  # of the committed step, for a client that lost the answer
         self._seed = seed
+        self._algorithms = deterministic_algorithms if deterministic else nullcontext
         trained = policy.named_parameters()
         self._gradients = StepGradients(list(trained.values()), {weight.dtype for weight in policy.model.parameters()})
         self._parameters = self._gradients.masters
@@ -91,7 +102,7 @@ class Trainer:
             raise conflict(f"forward of micro-batch {micro_batch} of step {step} names no rows")
         self.policy.model.train()
         try:
-            with seeded(self._device, self._seed, seed):
+            with seeded(self._device, self._seed, seed), self._algorithms():
                 seeds = [derived_seed(self._seed, seed, row) for row in rows or range(len(pairs))]
                 logps = self.engine.forward(pairs, grad=True, seeds=seeds)
         except OutOfMemory as error:
@@ -114,7 +125,8 @@ class Trainer:
         self.policy.model.train()
         failure = ""
         try:
-            self._gradients.backward(logps, gradients)
+            with self._algorithms():
+                self._gradients.backward(logps, gradients)
         except Exception as error:
             if not is_out_of_memory(error):
                 self.drop_step()

@@ -282,6 +282,8 @@ export interface TrainerSpec {
   readonly adamEpsilon?: number | undefined;
   /** Activations that are computed again in the backward pass. Default auto: as free memory asks for. */
   readonly checkpointing?: 'off' | 'selective' | 'full' | 'auto' | undefined;
+  /** Whether the same frames are to give the same bits again on a GPU. Default false. */
+  readonly deterministic?: boolean | undefined;
 }
 
 /** A specification with every default applied. */
@@ -299,6 +301,7 @@ export function completeTrainerSpec({ lora, ...spec }: TrainerSpec): CompleteTra
     adamBeta2: spec.adamBeta2 ?? 0.999,
     adamEpsilon: spec.adamEpsilon ?? 1e-8,
     checkpointing: spec.checkpointing ?? 'auto',
+    deterministic: spec.deterministic ?? false,
   };
 }
 

@@ -124,7 +124,8 @@ async function attempt(
         await keepEvaluations(context, heldOut, prepared.referenceNames, { before, after, afterStep });
       }
       await runStage(context, 'export', () => exportPolicy(context, prepared, trained));
-      await runRecord.update({ training: trainingFacts(prepared.trainer, trained) });
+      const exact = context.loaded.config.training.deterministic || !(await prepared.backend.info()).device.startsWith('cuda');
+      await runRecord.update({ training: trainingFacts(prepared.trainer, trained, exact) });
       if (!trained.stopped) await runStage(context, 'samples', () => sample(context, prepared, samples, trained.steps));
       const { peakMemoryBytes } = await prepared.backend.info();
       await runRecord.update({ peakMemoryBytes: Math.max(peakMemoryBytes, trained.peakMemoryBytes) });
@@ -335,6 +336,7 @@ async function keepEvaluations(
 const trainingFacts = (
   trainer: Trainer,
   { steps, totalSteps, tokens, skippedSteps }: TrainingRecord,
+  exact: boolean,
 ): TrainingFacts => ({
   steps,
   totalSteps,
@@ -344,4 +346,5 @@ const trainingFacts = (
   trainedModules: trainer.trainedModules,
   checkpointing: trainer.checkpointing,
   microBatchTokens: trainer.microBatchTokens,
+  repeatable: exact ? 'bit for bit' : 'up to rounding',
 });

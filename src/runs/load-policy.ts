@@ -76,6 +76,7 @@ export function createPolicyTrainer(
     adamBeta2: training.adam_beta2,
     adamEpsilon: training.adam_epsilon,
     checkpointing: options.checkpointing ?? settings.gradient_checkpointing,
+    deterministic: training.deterministic,
   };
   return backend.createTrainer(policy.model.handle, policy.rowSet, spec, options);
 }

@@ -138,4 +138,6 @@ export interface TrainingFacts {
   readonly tokens: number;
   /** Steps that changed nothing because the gradient was not finite. */
   readonly skippedSteps: number;
+  /** What the same run, or one that was resumed, gives again: the same bits, or the same but for a GPU's rounding. */
+  readonly repeatable: 'bit for bit' | 'up to rounding';
 }

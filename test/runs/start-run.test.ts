@@ -37,7 +37,7 @@ describe('a run', () => {
       configHash: loaded.hash,
       backend: { device: 'memory' },
       data: { trainingPairs: 32, heldOutPairs: 8, longerIsChosen: 0, format: 'trl-conversational' },
-      training: { steps: 8, totalSteps: 8, skippedSteps: 0 },
+      training: { steps: 8, totalSteps: 8, skippedSteps: 0, repeatable: 'bit for bit' },
       references: [
         { name: 'self', scored: 40, cached: 0 },
         { name: 'other', scored: 40, cached: 0 },

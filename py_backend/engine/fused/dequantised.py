@@ -28,7 +28,12 @@ def four_bit_layers(model: nn.Module) -> list[nn.Module]:
 
 def has_packed_weights(model: nn.Module) -> bool:
     """Whether there are 4-bit or 8-bit weights that every pass writes out anew."""
-    return bool(eight_bit_layers(model)) or any(_WEIGHT not in layer._buffers for layer in four_bit_layers(model))
+    return bool(eight_bit_layers(model)) or not all(map(is_written_out, four_bit_layers(model)))
+
+
+def is_written_out(layer: nn.Module) -> bool:
+    """Whether `write_out` has been here."""
+    return _WEIGHT in layer._buffers
 
 
 def written_out_bytes(layers: list[nn.Module]) -> int:
@@ -46,7 +51,7 @@ def write_out(layer: nn.Module) -> None:
 
 def drop(layer: nn.Module) -> None:
     """Frees a matrix that `write_out` made; does nothing if there is none."""
-    if _WEIGHT in layer._buffers:
+    if is_written_out(layer):
         del layer._buffers[_WEIGHT]
 
 

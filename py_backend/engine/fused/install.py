@@ -32,14 +32,18 @@ def install(model: nn.Module, free_bytes: int) -> list[nn.Module]:
 
 
 def _write_out_weights(model: nn.Module, free_bytes: int) -> list[nn.Module]:
-    """All 4-bit layers or, where they would take too much, none."""
-    layers = [layer for layer in dequantised.four_bit_layers(model) if "forward" not in vars(layer)]
+    """All 4-bit layers or, where they would take too much, none; what an earlier engine has written out goes then."""
+    layers = dequantised.four_bit_layers(model)
+    written = [layer for layer in layers if dequantised.is_written_out(layer)]
+    free_bytes += dequantised.written_out_bytes(written)
     if dequantised.written_out_bytes(layers) > dequantised.SHARE * free_bytes:
+        uninstall(written)
         return []
-    for layer in layers:
+    fresh = [layer for layer in layers if "forward" not in vars(layer)]
+    for layer in fresh:
         dequantised.write_out(layer)
         layer.forward = MethodType(dequantised.forward, layer)
-    return layers
+    return fresh
 
 
 def uninstall(replaced: list[nn.Module]) -> None:

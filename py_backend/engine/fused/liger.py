@@ -1,6 +1,7 @@
 """Liger-Kernel's Triton kernels as operations of torch: RMSNorm, gated MLP, rotary positions, with their gradients.
 
-An operation of torch has shapes and dtypes without values, so that a device that is not there can run and count it.
+An operation of torch has shapes and dtypes without values, so that a device that is not there can run and count it. A
+real tensor goes straight to the kernel: the operation's own way costs the host more than the launch.
 Liger writes gradients of a gated MLP over what was kept for them, and rotates in place; an operation here says what it
 writes to, or takes a copy. The packages are an extra: `missing` says what is not there.
 """
@@ -8,13 +9,32 @@ writes to, or takes a copy. The packages are an extra: `missing` says what is no
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from importlib.util import find_spec
+from typing import Any
 
 import torch
 
 from ...devices import before_ampere
 
 _NAME = "mrpo"
+
+
+class _Operation:
+    """A function as an operation of torch for tensors without values, and as itself for all others."""
+
+    def __init__(self, function: Callable[..., Any], schema: str, mutated: tuple[str, ...]) -> None:
+        name = f"{_NAME}::{function.__name__}"
+        self._operation = torch.library.custom_op(name, function, mutates_args=mutated, schema=schema)
+        self._function = function
+        self.register_fake = self._operation.register_fake
+
+    def __call__(self, first: torch.Tensor, *rest: object) -> Any:
+        return (self._function if type(first) is torch.Tensor else self._operation)(first, *rest)
+
+
+def _operation(schema: str, mutated: tuple[str, ...] = ()) -> Callable[[Callable[..., Any]], _Operation]:
+    return lambda function: _Operation(function, schema, mutated)
 
 
 def missing(device: torch.device) -> str:
@@ -31,11 +51,7 @@ def _casting(late_cast: bool) -> str:
     return "gemma" if late_cast else "llama"
 
 
-@torch.library.custom_op(
-    f"{_NAME}::rms_norm",
-    mutates_args=(),
-    schema="(Tensor x, Tensor gain, float eps, float offset, bool late_cast) -> (Tensor, Tensor)",
-)
+@_operation("(Tensor x, Tensor gain, float eps, float offset, bool late_cast) -> (Tensor, Tensor)")
 def rms_norm(x, gain, eps, offset, late_cast):
     """x [N, D], gain [D] -> y [N, D], 1 / sqrt(mean(x^2) + eps) [N] in float32. The gain is offset + gain; late_cast:
     it is multiplied before the return to x's dtype."""
@@ -50,13 +66,9 @@ def _(x, gain, eps, offset, late_cast):
     return torch.empty_like(x), x.new_empty(len(x), dtype=torch.float32)
 
 
-@torch.library.custom_op(
-    f"{_NAME}::rms_norm_backward",
-    mutates_args=(),
-    schema=(
-        "(Tensor grad, Tensor x, Tensor gain, Tensor inverse, float offset, bool late_cast, bool trained) "
-        "-> (Tensor, Tensor)"
-    ),
+@_operation(
+    "(Tensor grad, Tensor x, Tensor gain, Tensor inverse, float offset, bool late_cast, bool trained) "
+    "-> (Tensor, Tensor)"
 )
 def rms_norm_backward(grad, x, gain, inverse, offset, late_cast, trained):
     """Gradients of x [N, D] and, of a gain that is trained, of the gain [D]; else [0] stands in its place."""
@@ -86,9 +98,7 @@ def _gated(activation: str):
     return geglu_forward, geglu_backward
 
 
-@torch.library.custom_op(
-    f"{_NAME}::gated", mutates_args=(), schema="(Tensor gate, Tensor up, str activation) -> Tensor"
-)
+@_operation("(Tensor gate, Tensor up, str activation) -> Tensor")
 def gated(gate, up, activation):
     """activation(gate) * up, elementwise; activation: silu, or gelu in its tanh form."""
     return _gated(activation)[0](gate, up)[2]
@@ -99,11 +109,7 @@ def _(gate, up, activation):
     return torch.empty_like(gate)
 
 
-@torch.library.custom_op(
-    f"{_NAME}::gated_backward_",
-    mutates_args=("gate", "up"),
-    schema="(Tensor grad, Tensor(a!) gate, Tensor(b!) up, str activation) -> ()",
-)
+@_operation("(Tensor grad, Tensor(a!) gate, Tensor(b!) up, str activation) -> ()", mutated=("gate", "up"))
 def gated_backward_(grad, gate, up, activation):
     """Writes the gradients of gate and up over them."""
     _gated(activation)[1](gate, up, grad.contiguous())
@@ -114,11 +120,7 @@ def _(grad, gate, up, activation):
     return None
 
 
-@torch.library.custom_op(
-    f"{_NAME}::rotate",
-    mutates_args=(),
-    schema="(Tensor q, Tensor k, Tensor cos, Tensor sin, bool back) -> (Tensor, Tensor)",
-)
+@_operation("(Tensor q, Tensor k, Tensor cos, Tensor sin, bool back) -> (Tensor, Tensor)")
 def rotate(q, k, cos, sin, back):
     """q [B, H, T, d], k [B, H_kv, T, d], cos and sin [B or 1, T, d]: both rotated to their positions, or back."""
     from liger_kernel.ops.rope import rope_backward, rope_forward

@@ -46,6 +46,15 @@ def test_numbers_are_those_of_bitsandbytes(name: str) -> None:
     assert not any(key.endswith("dequantised") for key in policy.state_dict())
 
 
+def test_a_later_engine_without_room_takes_them_away_again() -> None:
+    policy = _quantised("llama")
+    before = build_engine(policy).forward(PAIRS, grad=False)
+    assert not has_packed_weights(policy)
+    engine = build_engine(policy, write_out=False)
+    assert not any(map(dequantised.is_written_out, dequantised.four_bit_layers(policy)))
+    assert float(((engine.forward(PAIRS, grad=False) - before) / before).abs().max()) <= 1e-5
+
+
 def test_where_memory_is_short_the_layers_work_as_they_did(monkeypatch: pytest.MonkeyPatch) -> None:
     policy = _quantised("llama")
     needed = dequantised.written_out_bytes(dequantised.four_bit_layers(policy))

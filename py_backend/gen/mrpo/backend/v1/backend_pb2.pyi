@@ -406,7 +406,7 @@ class LoraSpec(_message.Message):
     def __init__(self, r: _Optional[int] = ..., alpha: _Optional[float] = ..., dropout: _Optional[float] = ..., target_modules: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class CreateTrainerRequest(_message.Message):
-    __slots__ = ("model_handle", "lora", "seed", "optimizer", "adam_beta1", "adam_beta2", "adam_epsilon", "checkpointing")
+    __slots__ = ("model_handle", "lora", "seed", "optimizer", "adam_beta1", "adam_beta2", "adam_epsilon", "checkpointing", "deterministic")
     MODEL_HANDLE_FIELD_NUMBER: _ClassVar[int]
     LORA_FIELD_NUMBER: _ClassVar[int]
     SEED_FIELD_NUMBER: _ClassVar[int]
@@ -415,6 +415,7 @@ class CreateTrainerRequest(_message.Message):
     ADAM_BETA2_FIELD_NUMBER: _ClassVar[int]
     ADAM_EPSILON_FIELD_NUMBER: _ClassVar[int]
     CHECKPOINTING_FIELD_NUMBER: _ClassVar[int]
+    DETERMINISTIC_FIELD_NUMBER: _ClassVar[int]
     model_handle: str
     lora: LoraSpec
     seed: int
@@ -423,7 +424,8 @@ class CreateTrainerRequest(_message.Message):
     adam_beta2: float
     adam_epsilon: float
     checkpointing: str
-    def __init__(self, model_handle: _Optional[str] = ..., lora: _Optional[_Union[LoraSpec, _Mapping]] = ..., seed: _Optional[int] = ..., optimizer: _Optional[str] = ..., adam_beta1: _Optional[float] = ..., adam_beta2: _Optional[float] = ..., adam_epsilon: _Optional[float] = ..., checkpointing: _Optional[str] = ...) -> None: ...
+    deterministic: bool
+    def __init__(self, model_handle: _Optional[str] = ..., lora: _Optional[_Union[LoraSpec, _Mapping]] = ..., seed: _Optional[int] = ..., optimizer: _Optional[str] = ..., adam_beta1: _Optional[float] = ..., adam_beta2: _Optional[float] = ..., adam_epsilon: _Optional[float] = ..., checkpointing: _Optional[str] = ..., deterministic: _Optional[bool] = ...) -> None: ...
 
 class CreateTrainerResponse(_message.Message):
     __slots__ = ("trainer_handle", "trainable_parameters", "checkpointing", "micro_batch_tokens", "trained_modules", "saturating_tokens")

@@ -422,6 +422,11 @@ export interface CreateTrainerRequest {
   adamEpsilon: number;
   /** activations: "off", "selective", "full", "auto" */
   checkpointing: string;
+  /**
+   * The same frames give the same bits again on the same device, at some cost on a GPU. UNSUPPORTED from a Forward or
+   * Backward that has no such way.
+   */
+  deterministic: boolean;
 }
 
 export interface CreateTrainerResponse {
@@ -3495,6 +3500,7 @@ function createBaseCreateTrainerRequest(): CreateTrainerRequest {
     adamBeta2: 0,
     adamEpsilon: 0,
     checkpointing: "",
+    deterministic: false,
   };
 }
 
@@ -3523,6 +3529,9 @@ export const CreateTrainerRequest: MessageFns<CreateTrainerRequest> = {
     }
     if (message.checkpointing !== "") {
       writer.uint32(66).string(message.checkpointing);
+    }
+    if (message.deterministic !== false) {
+      writer.uint32(72).bool(message.deterministic);
     }
     return writer;
   },
@@ -3604,6 +3613,14 @@ export const CreateTrainerRequest: MessageFns<CreateTrainerRequest> = {
             message.checkpointing = reader.string();
             continue;
           }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.deterministic = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3629,6 +3646,7 @@ export const CreateTrainerRequest: MessageFns<CreateTrainerRequest> = {
     message.adamBeta2 = object.adamBeta2 ?? 0;
     message.adamEpsilon = object.adamEpsilon ?? 0;
     message.checkpointing = object.checkpointing ?? "";
+    message.deterministic = object.deterministic ?? false;
     return message;
   },
 };

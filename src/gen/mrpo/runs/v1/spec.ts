@@ -303,6 +303,7 @@ export interface Training {
   onDivergence?: string | undefined;
   loggingSteps?: number | undefined;
   seed?: number | undefined;
+  deterministic?: boolean | undefined;
 }
 
 export interface Rhythm {
@@ -3916,6 +3917,7 @@ function createBaseTraining(): Training {
     onDivergence: undefined,
     loggingSteps: undefined,
     seed: undefined,
+    deterministic: undefined,
   };
 }
 
@@ -3989,6 +3991,9 @@ export const Training: MessageFns<Training> = {
     }
     if (message.seed !== undefined) {
       writer.uint32(184).int64(message.seed);
+    }
+    if (message.deterministic !== undefined) {
+      writer.uint32(192).bool(message.deterministic);
     }
     return writer;
   },
@@ -4190,6 +4195,14 @@ export const Training: MessageFns<Training> = {
             message.seed = longToNumber(reader.int64());
             continue;
           }
+          case 24: {
+            if (tag !== 192) {
+              break;
+            }
+
+            message.deterministic = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4236,6 +4249,7 @@ export const Training: MessageFns<Training> = {
     message.onDivergence = object.onDivergence ?? undefined;
     message.loggingSteps = object.loggingSteps ?? undefined;
     message.seed = object.seed ?? undefined;
+    message.deterministic = object.deterministic ?? undefined;
     return message;
   },
 };

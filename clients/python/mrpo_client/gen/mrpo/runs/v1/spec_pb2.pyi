@@ -429,7 +429,7 @@ class PowerMean(_message.Message):
     def __init__(self, power: _Optional[float] = ...) -> None: ...
 
 class Training(_message.Message):
-    __slots__ = ("learning_rate", "lr_scheduler_type", "warmup_ratio", "epochs", "max_steps", "batch_size", "micro_batch_tokens", "optim", "adam_beta1", "adam_beta2", "adam_epsilon", "weight_decay", "max_grad_norm", "eval_steps", "save_steps", "save_total_limit", "metric_for_best_model", "load_best_model_at_end", "early_stopping_patience", "max_seconds", "on_divergence", "logging_steps", "seed")
+    __slots__ = ("learning_rate", "lr_scheduler_type", "warmup_ratio", "epochs", "max_steps", "batch_size", "micro_batch_tokens", "optim", "adam_beta1", "adam_beta2", "adam_epsilon", "weight_decay", "max_grad_norm", "eval_steps", "save_steps", "save_total_limit", "metric_for_best_model", "load_best_model_at_end", "early_stopping_patience", "max_seconds", "on_divergence", "logging_steps", "seed", "deterministic")
     LEARNING_RATE_FIELD_NUMBER: _ClassVar[int]
     LR_SCHEDULER_TYPE_FIELD_NUMBER: _ClassVar[int]
     WARMUP_RATIO_FIELD_NUMBER: _ClassVar[int]
@@ -453,6 +453,7 @@ class Training(_message.Message):
     ON_DIVERGENCE_FIELD_NUMBER: _ClassVar[int]
     LOGGING_STEPS_FIELD_NUMBER: _ClassVar[int]
     SEED_FIELD_NUMBER: _ClassVar[int]
+    DETERMINISTIC_FIELD_NUMBER: _ClassVar[int]
     learning_rate: float
     lr_scheduler_type: str
     warmup_ratio: float
@@ -476,7 +477,8 @@ class Training(_message.Message):
     on_divergence: str
     logging_steps: int
     seed: int
-    def __init__(self, learning_rate: _Optional[float] = ..., lr_scheduler_type: _Optional[str] = ..., warmup_ratio: _Optional[float] = ..., epochs: _Optional[float] = ..., max_steps: _Optional[int] = ..., batch_size: _Optional[int] = ..., micro_batch_tokens: _Optional[int] = ..., optim: _Optional[str] = ..., adam_beta1: _Optional[float] = ..., adam_beta2: _Optional[float] = ..., adam_epsilon: _Optional[float] = ..., weight_decay: _Optional[float] = ..., max_grad_norm: _Optional[float] = ..., eval_steps: _Optional[_Union[Rhythm, _Mapping]] = ..., save_steps: _Optional[_Union[SaveRhythm, _Mapping]] = ..., save_total_limit: _Optional[int] = ..., metric_for_best_model: _Optional[str] = ..., load_best_model_at_end: _Optional[bool] = ..., early_stopping_patience: _Optional[int] = ..., max_seconds: _Optional[_Union[TimeSpan, _Mapping]] = ..., on_divergence: _Optional[str] = ..., logging_steps: _Optional[int] = ..., seed: _Optional[int] = ...) -> None: ...
+    deterministic: bool
+    def __init__(self, learning_rate: _Optional[float] = ..., lr_scheduler_type: _Optional[str] = ..., warmup_ratio: _Optional[float] = ..., epochs: _Optional[float] = ..., max_steps: _Optional[int] = ..., batch_size: _Optional[int] = ..., micro_batch_tokens: _Optional[int] = ..., optim: _Optional[str] = ..., adam_beta1: _Optional[float] = ..., adam_beta2: _Optional[float] = ..., adam_epsilon: _Optional[float] = ..., weight_decay: _Optional[float] = ..., max_grad_norm: _Optional[float] = ..., eval_steps: _Optional[_Union[Rhythm, _Mapping]] = ..., save_steps: _Optional[_Union[SaveRhythm, _Mapping]] = ..., save_total_limit: _Optional[int] = ..., metric_for_best_model: _Optional[str] = ..., load_best_model_at_end: _Optional[bool] = ..., early_stopping_patience: _Optional[int] = ..., max_seconds: _Optional[_Union[TimeSpan, _Mapping]] = ..., on_divergence: _Optional[str] = ..., logging_steps: _Optional[int] = ..., seed: _Optional[int] = ..., deterministic: _Optional[bool] = ...) -> None: ...
 
 class Rhythm(_message.Message):
     __slots__ = ("steps", "time")

@@ -124,7 +124,8 @@ async function attempt(
         await keepEvaluations(context, heldOut, prepared.referenceNames, { before, after, afterStep });
       }
       await runStage(context, 'export', () => exportPolicy(context, prepared, trained));
-      const exact = context.loaded.config.training.deterministic || !(await prepared.backend.info()).device.startsWith('cuda');
+      const exact =
+        context.loaded.config.training.deterministic || !(await prepared.backend.info()).device.startsWith('cuda');
       await runRecord.update({ training: trainingFacts(prepared.trainer, trained, exact) });
       if (!trained.stopped) await runStage(context, 'samples', () => sample(context, prepared, samples, trained.steps));
       const { peakMemoryBytes } = await prepared.backend.info();

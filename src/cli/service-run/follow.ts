@@ -2,6 +2,7 @@
 import { toMrpoError } from '../../core/errors.js';
 import type { RunsClient } from '../../service/client/connect.js';
 import type { ServiceRun } from '../../service/client/values.js';
+import { isFinal } from '../../service/journal/fold.js';
 import type { CliIo } from '../command.js';
 import { createRunDisplay } from '../run-display.js';
 import { shownOf } from './shown.js';
@@ -27,11 +28,15 @@ export async function followToEnd(
   io.signal.addEventListener('abort', stop, { once: true });
   if (io.signal.aborted) stop();
   try {
-    for await (const event of service.watch(id, { afterSeq })) {
-      const shown = shownOf(event);
-      if (shown !== undefined) display.show(shown);
+    for (let seen = afterSeq; ;) {
+      for await (const event of service.watch(id, { afterSeq: seen })) {
+        seen = event.seq;
+        const shown = shownOf(event);
+        if (shown !== undefined) display.show(shown);
+      }
+      const run = await service.get(id);
+      if (isFinal(run.state)) return run; // else somebody has let it go on in this moment
     }
-    return await service.get(id);
   } finally {
     display.end();
     io.signal.removeEventListener('abort', stop);

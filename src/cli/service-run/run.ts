@@ -107,9 +107,11 @@ async function withRun(
     const { lastSeq } = await begin(service, note.id);
     io.note(`run ${note.id} of the service at ${note.address}, for ${folder}\n`);
     const run = await followToEnd(service, note.id, lastSeq, quiet, io).catch((thrown: unknown) => {
-      throw lostSight(thrown, folder);
+      throw outOfReach(thrown, 'the run itself goes on', folder);
     });
-    await fetchRun(service, run, folder, io.signal.aborted ? undefined : io.signal);
+    await fetchRun(service, run, folder, io.signal.aborted ? undefined : io.signal).catch((thrown: unknown) => {
+      throw outOfReach(thrown, 'not all of the run is here', folder);
+    });
     tell(run, folder, (await isRunFolder(folder)) ? await readRun(folder) : undefined, json, io);
   } finally {
     await lock.release();
@@ -141,12 +143,13 @@ const CODES: Readonly<Record<FailureClass, ErrorCode>> = {
   CONTROL_PLANE: 'internal',
 };
 
-/** The run goes on although nobody here can see it. */
-function lostSight(thrown: unknown, folder: string): MrpoError {
+const OUT_OF_REACH: readonly string[] = ['unreachable', 'unavailable', 'failed', 'slow_reader'];
+
+/** The service is gone, or somebody has no more patience: what is there now, and the way on. */
+function outOfReach(thrown: unknown, what: string, folder: string): MrpoError {
   const error = toMrpoError(thrown);
-  if (!(error instanceof RunsFault)) return error;
-  return new MrpoError(error.code, `${error.message}; the run itself goes on`, {
-    cause: error,
-    hint: `When the service is back: mrpo resume ${folder}`,
-  });
+  const isAway = error instanceof RunsFault && OUT_OF_REACH.includes(error.reason);
+  if (!isAway && error.code !== 'aborted') return error;
+  const hint = `Go on with: mrpo resume ${folder}`;
+  return new MrpoError(error.code, `${error.message}; ${what}`, { cause: error, hint });
 }

@@ -2,7 +2,7 @@
  * The service with many runs and many watchers, while a real run trains: how long GetRun and ListRuns take, when an event
  * reaches a watcher, and what watchers and callers cost the training.
  *
- *   npm run bench -- service [--runs 1000] [--events 1000000] [--watchers 200] [--blocks 12] [--seconds 15] [--batch 48]
+ *   npm run bench -- service [--runs 1000] [--events 1000000] [--watchers 200] [--blocks 41] [--seconds 9] [--batch 48]
  *
  * One run trains; watchers and callers come and go in turns of `seconds`, so that a machine that changes its pace meanwhile
  * changes it for both. They are processes of their own, as they would be, but all on this machine: what they use of its
@@ -30,8 +30,8 @@ const given = {
   runs: argument('runs', 1000),
   events: argument('events', 1_000_000),
   watchers: argument('watchers', 200),
-  blocks: argument('blocks', 12),
-  seconds: argument('seconds', 15),
+  blocks: argument('blocks', 41),
+  seconds: argument('seconds', 9),
   batch: argument('batch', 48),
 };
 const { runs, events, watchers, blocks, seconds, batch } = given;
@@ -294,7 +294,13 @@ function report({ indexing, restart, asked, past, seen, steps, watchersLoad }: F
     Block[],
   ];
   const [without, withThem] = [alone.flatMap(timesOf), watched.flatMap(timesOf)];
-  const pairs = watched.map((block, i) => mean(timesOf(block)) / mean(timesOf(alone[i] as Block)) - 1);
+  // Each turn with watchers against those without before and behind it, as far as there are.
+  const slower = watched.map((block, i) => {
+    const beside = [alone[i], alone[i + 1]].filter((one) => one !== undefined).map((one) => mean(timesOf(one)));
+    return mean(timesOf(block)) / mean(beside) - 1;
+  });
+  const spread = Math.sqrt(sum(slower.map((one) => (one - mean(slower)) ** 2)) / (slower.length - 1));
+  const error = spread / Math.sqrt(slower.length);
   const command = Object.entries(given).map(([name, value]) => `--${name} ${value}`);
   const text = `# Many runs, many watchers
 
@@ -319,7 +325,7 @@ ${row(
 | started again with it | ${restart.toFixed(1)} s |
 | step without watchers and callers, mean (median) | ${mean(without).toFixed(1)} ms (${quantile(without, 0.5).toFixed(1)}), ${without.length} steps |
 | step with ${watchers} watchers, mean (median) | ${mean(withThem).toFixed(1)} ms (${quantile(withThem, 0.5).toFixed(1)}), ${withThem.length} steps |
-| training slower by (goal 1 %) | ${percent(mean(withThem) / mean(without) - 1)}; turn by turn ${pairs.map(percent).join(', ')} |
+| training slower by (goal 1 %) | ${percent(mean(slower))}, standard error ${percent(error)} (${slower.length} turns, each against its neighbours) |
 | of one processor, the service uses with and without | ${percent(mean(watched.map(({ load }) => load)))}, ${percent(mean(alone.map(({ load }) => load)))} |
 | of one processor, the watchers use | ${percent(watchersLoad)} |
 `;

@@ -236,5 +236,10 @@ export function processIo(argv: readonly string[]): CliIo {
 
 /** Entry of bin/mrpo.js, after {@link loadDotenv}: runs the process's command line and sets its exit code. */
 export async function main(argv: readonly string[] = process.argv.slice(2)): Promise<void> {
-  process.exitCode = await runCli(argv, processIo(argv));
+  const io = processIo(argv);
+  const run = (): Promise<number> => runCli(argv, io);
+  const isTraced = Object.keys(io.env).some((name) => /^OTEL_EXPORTER_OTLP_(TRACES_)?ENDPOINT$/.test(name));
+  process.exitCode = isTraced
+    ? await (await import('./command-span.js')).tracedCommand(argv, io, run) // loaded only for who traces
+    : await run();
 }

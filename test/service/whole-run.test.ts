@@ -11,6 +11,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { connectBackend } from '../../src/backend/grpc/client.js';
 import { startStandalone, type StandaloneBackend } from '../../src/backend/standalone.js';
 import type { CliIo } from '../../src/cli/command.js';
+import { tracedCommand } from '../../src/cli/command-span.js';
 import { runCli } from '../../src/cli/main.js';
 import { MrpoError } from '../../src/core/errors.js';
 import { loadConfig, type RunConfigInput } from '../../src/config/index.js';
@@ -23,7 +24,7 @@ import { connect, type RunsClient } from '../../src/service/client/connect.js';
 import type { ServiceEvent } from '../../src/service/client/values.js';
 import { startTracing, type Tracing } from '../../src/service/tracing/start.js';
 import { testPython } from '../support/tiny-models.js';
-import { startCollector, type Collector } from './collector.js';
+import { startCollector, type Collector, type SentSpan } from './collector.js';
 import { buildGoClient, missingGoTools } from './go-client.js';
 import { serviceWorld, startService, type RunsService, type World } from './support.js';
 
@@ -47,7 +48,8 @@ beforeAll(async () => {
   process.env['OTEL_EXPORTER_OTLP_ENDPOINT'] = collector.endpoint; // for the backend's own spans
   backend = await startStandalone({ address: `unix:${join(world.folder, 'b')}`, python: testPython(), threads: 1 });
   delete process.env['OTEL_EXPORTER_OTLP_ENDPOINT'];
-  const env = { ...world.options.env, OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint };
+  const sending = { OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint, OTEL_EXPORTER_OTLP_TIMEOUT: '20000' };
+  const env = { ...world.options.env, ...sending };
   tracing = await startTracing(env, 'mrpo-service', (text) => expect.unreachable(text));
   running = await startService({
     ...world.options,
@@ -243,7 +245,7 @@ function startCli(argv: readonly string[], more: Record<string, string> = {}) {
     progress: (title) => ({ update: () => title === '  step' && firstStep(), stop: () => undefined }),
     readStdin: async () => '',
   };
-  const ended = runCli(argv, io).then((code) => ({ code, ...written }));
+  const ended = tracedCommand(argv, io, () => runCli(argv, io)).then((code) => ({ code, ...written }));
   return { written, ended, stepped, interrupt: () => stop.abort(new MrpoError('aborted', 'interrupted')) };
 }
 
@@ -342,7 +344,10 @@ it('shares the pairs of one reference between idle backends', () => {
 
 it('begins with the client of this package, where its program traces', () => {
   const calls = collector.spans.filter(({ name }) => name === 'mrpo.runs.v1.RunService/CreateRun');
-  const sent = calls.filter(({ parent }) => parent === '');
-  const answered = calls.filter(({ parent }) => sent.some(({ id }) => id === parent));
-  expect(answered).toHaveLength(5); // the repeated order of the first run, the second, and three of mrpo train
+  const below = (above: readonly SentSpan[]): SentSpan[] =>
+    calls.filter(({ parent }) => above.some(({ id }) => id === parent));
+  // The repeated order of the first run, and the second.
+  expect(below(calls.filter(({ parent }) => parent === ''))).toHaveLength(2);
+  const commands = collector.spans.filter(({ name, parent }) => name === 'mrpo train' && parent === '');
+  expect(below(below(commands))).toHaveLength(3); // two that ran, and the refused one
 });

@@ -18,7 +18,7 @@ const LAST_WORDS_MS = 2000;
  * @param name What this process calls itself where OTEL_SERVICE_NAME does not say.
  */
 export async function startTracing(
-  env: NodeJS.ProcessEnv,
+  env: Readonly<NodeJS.ProcessEnv>,
   name: string,
   onLog: (line: string) => void,
 ): Promise<Tracing> {
@@ -32,9 +32,11 @@ export async function startTracing(
         import('@opentelemetry/resources'),
         import('@opentelemetry/core'),
       ]);
+    // An attempt to send keeps the process: by its own default for 10 s, long after what it did is done.
+    const timeoutMillis = Number(env['OTEL_EXPORTER_OTLP_TIMEOUT'] ?? LAST_WORDS_MS);
     const provider = new TracerProvider({
       resource: resourceFromAttributes({ 'service.name': env['OTEL_SERVICE_NAME'] ?? name }),
-      spanProcessors: [new BatchSpanProcessor({ exporter: new OTLPTraceExporter({ url }) })],
+      spanProcessors: [new BatchSpanProcessor({ exporter: new OTLPTraceExporter({ url, timeoutMillis }) })],
     });
     trace.setGlobalTracerProvider(provider);
     propagation.setGlobalPropagator(new core.W3CTraceContextPropagator());
@@ -51,7 +53,7 @@ export async function startTracing(
 }
 
 /** As OpenTelemetry's specification has it: one address for everything, or one for traces alone. */
-function urlFrom(env: NodeJS.ProcessEnv): string | undefined {
+function urlFrom(env: Readonly<NodeJS.ProcessEnv>): string | undefined {
   const { OTEL_SDK_DISABLED: off, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: own, OTEL_EXPORTER_OTLP_ENDPOINT: all } = env;
   if (off === 'true') return undefined;
   if (own !== undefined && own !== '') return own;

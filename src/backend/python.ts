@@ -1,7 +1,8 @@
-/** Which Python runs the backend: `MRPO_PYTHON`, else the project's own environment. */
+/** Which Python runs the backend: `MRPO_PYTHON`, else the private environment that the installer makes. */
 import { accessSync, constants } from 'node:fs';
-import { delimiter, isAbsolute, join } from 'node:path';
+import { delimiter, isAbsolute } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { environmentFolder, isCheckout, pythonIn } from '../../scripts/install/paths.mjs';
 import { MrpoError } from '../core/errors.js';
 
 /** The folder that holds package.json and py_backend; two levels up, from `src` as from `dist`. */
@@ -15,10 +16,12 @@ export function resolvePython(asked: string | undefined = process.env['MRPO_PYTH
       hint: 'Give the full path of a Python with the packages of requirements.txt, or unset it.',
     });
   }
-  const own = join(PROJECT_ROOT, '.venv', 'bin', 'python');
+  const environment = environmentFolder();
+  const own = pythonIn(environment);
   if (isExecutable(own)) return own;
-  throw new MrpoError('environment', `no Python environment at ${join(PROJECT_ROOT, '.venv')}`, {
-    hint: 'Run "npm run quickstart" once: it makes the environment. Or set MRPO_PYTHON.',
+  const maker = isCheckout() ? '"npm run quickstart"' : 'a command that computes, such as "npx mrpo train CONFIG",';
+  throw new MrpoError('environment', `no Python environment at ${environment}`, {
+    hint: `Run ${maker} once: it makes the environment. Or set MRPO_PYTHON.`,
   });
 }
 

@@ -9,8 +9,9 @@ import type { Backend } from '../../src/backend/backend.js';
 import { loadConfig, type LoadedConfig, type RunConfigInput } from '../../src/config/index.js';
 import { loadData } from '../../src/data/index.js';
 import { exportRun, readRun, type StoredRun } from '../../src/runs/index.js';
+import { prepareTraining } from '../../src/sdk/prepare-training.js';
 import { testPython, tinyModel } from '../support/tiny-models.js';
-import { runToEnd, temporaryFolder, writePairs, type FinishedRun } from './support.js';
+import { runToEnd, temporaryCache, temporaryFolder, writePairs, type FinishedRun } from './support.js';
 
 const LN2_TOLERANCE = 1e-6;
 /** Nats; the two sides sum float32 log-probs in different orders. */
@@ -109,12 +110,30 @@ describe('what a run leaves', () => {
   });
 
   it('is the same adapter for the same configuration and seed, byte for byte, dropout included', async () => {
-    const adapterOf = async (): Promise<string> => {
-      const lora = { r: 4, alpha: 8, dropout: 0.1, target_modules: ['q_proj', 'v_proj'] };
-      const { stored } = await realRun({ policy: { model: tinyModel('llama'), lora } });
-      return readFileSync(join(stored.folder.file('adapter'), 'adapter_model.safetensors')).toString('base64');
-    };
-    expect(await adapterOf()).toBe(await adapterOf());
+    const lora = { r: 4, alpha: 8, dropout: 0.1, target_modules: ['q_proj', 'v_proj'] };
+    const changes = { policy: { model: tinyModel('llama'), lora } };
+    const bytesIn = (folder: string): string =>
+      readFileSync(join(folder, 'adapter_model.safetensors')).toString('base64');
+    const adapterOf = async (): Promise<string> => bytesIn((await realRun(changes)).stored.folder.file('adapter'));
+    const adapter = await adapterOf();
+    expect(await adapterOf()).toBe(adapter);
+
+    // And that of a session that was left behind a checkpoint and gone on with.
+    const folder = temporaryFolder();
+    writePairs(folder);
+    const given = { backend, cache: temporaryCache(), checkpoints: join(folder, 'session') };
+    {
+      await using left = await prepareTraining(realConfig(folder, changes), given);
+      for (let step = 0; step < 2; step++) await left.step();
+      await left.saveCheckpoint();
+      await left.step();
+    }
+    await using session = await prepareTraining(realConfig(folder, changes), given);
+    expect(session.stepsDone).toBe(2);
+    while (session.stepsDone < session.totalSteps) await session.step();
+    const saved = join(folder, 'adapter');
+    await session.save(saved);
+    expect(bytesIn(saved)).toBe(adapter);
   });
 
   it('has the same dropout masks however many pairs a forward pass holds', async () => {

@@ -115,7 +115,8 @@ def _half(results: dict[str, Any], names: list[str]) -> str:
         "",
         "The base model in bfloat16, the adapter in float32, on a processor with units for it. TRL with bf16=True;",
         "mrpo in float32 takes turns with the rest. The limit: linear layers in bfloat16, attention in float32. The",
-        "last two columns: how far a step's loss is from that in float32, at most.",
+        "last two columns: how far a step's loss is from that in float32, at most; nearer than TRL's, or there are no",
+        "figures.",
         "",
         "| case | TRL, s | mrpo float32, s | mrpo, s | TRL / mrpo | float32 / mrpo | limit, s | share of the limit "
         "| TRL off by | mrpo off by |",

@@ -8,8 +8,8 @@ It ends after eight minutes (`--minutes N`): what there was no time for is named
 leave the other half out.
 
 Without a GPU the same code runs on fake tensors (see py_backend/tests/cuda/fake_device.py): what can be told of layout,
-bytes and kernels is told, with a bound of a step's time (see gpu_roofline.py), and nothing of values. Writes
-bench/results/gpu.md.
+bytes and kernels is told, with a step of every architecture (gpu_fake.py) and a bound of a step's time
+(gpu_roofline.py), and nothing of values. Writes bench/results/gpu.md, without a GPU gpu-fake.md.
 """
 
 from __future__ import annotations
@@ -232,10 +232,11 @@ def main() -> None:
 
         page += gpu_step.steps(steps=3, until=began + 60 * (asked.minutes - 1))
     else:
+        import gpu_fake
         import gpu_roofline
 
-        page += gpu_roofline.section()
-    target = Path(__file__).resolve().parent / "results" / "gpu.md"
+        page += gpu_fake.section() + "\n" + gpu_roofline.section()
+    target = Path(__file__).resolve().parent / "results" / ("gpu.md" if REAL else "gpu-fake.md")
     target.write_text(page)
     print(page, flush=True)
 

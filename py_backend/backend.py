@@ -8,7 +8,7 @@ import logging
 import os
 import secrets
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -148,7 +148,8 @@ class Backend:
 
         def run() -> None:
             held.loaded.model.eval()
-            score_rows(held.engine, rows.rows, wanted, give_counted, SCORE_TOKENS)
+            with held.trainer.algorithms() if held.trainer is not None else nullcontext():
+                score_rows(held.engine, rows.rows, wanted, give_counted, SCORE_TOKENS)
 
         with_adapter(held.policy, adapter_off, run)
 
@@ -235,6 +236,7 @@ class Backend:
             micro_batch_tokens=micro_batch_tokens,
             saturating_tokens=held.engine.saturating_tokens(),
             trained_modules=policy.trained_modules(),
+            deterministic=spec.deterministic,
         )
 
     def close_trainer(self, handle: str) -> None:

@@ -104,7 +104,8 @@ class TrainerSpec:
 
 @dataclass(frozen=True, slots=True)
 class CreatedTrainer:
-    """checkpointing: what is in force. micro_batch_tokens, saturating_tokens: see the engine."""
+    """checkpointing: what is in force. micro_batch_tokens, saturating_tokens: see the engine. deterministic: as asked
+    for."""
 
     handle: str
     trainable_parameters: int
@@ -112,6 +113,7 @@ class CreatedTrainer:
     micro_batch_tokens: int
     saturating_tokens: int
     trained_modules: list[str]
+    deterministic: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -259,6 +259,7 @@ def created(value: CreatedTrainer) -> pb.CreateTrainerResponse:
         micro_batch_tokens=value.micro_batch_tokens,
         saturating_tokens=value.saturating_tokens,
         trained_modules=value.trained_modules,
+        deterministic=value.deterministic,
     )
 
 

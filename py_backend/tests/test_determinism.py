@@ -59,3 +59,15 @@ def test_what_cannot_be_repeated_is_refused_by_name() -> None:
     assert not torch.are_deterministic_algorithms_enabled()
     with pytest.raises(RuntimeError, match="shape"), deterministic_algorithms():
         raise RuntimeError("another one, of a shape")
+    with pytest.raises(Fault, match="expected :4096:8"), deterministic_algorithms():
+        raise RuntimeError("set an environment variable: CUBLAS_WORKSPACE_CONFIG=:4096:8")
+
+
+def test_what_was_on_before_is_on_again() -> None:
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    try:
+        with deterministic_algorithms():
+            assert not torch.is_deterministic_algorithms_warn_only_enabled()
+        assert torch.is_deterministic_algorithms_warn_only_enabled()
+    finally:
+        torch.use_deterministic_algorithms(False)

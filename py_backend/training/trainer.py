@@ -67,7 +67,7 @@ class Trainer:
         self.client = 0  # counts the streams that opened this trainer; only the latest may speak
         self.last_commit: StepDone | None = None  # of the committed step, for a client that lost the answer
         self._seed = seed
-        self._algorithms = deterministic_algorithms if deterministic else nullcontext
+        self.algorithms = deterministic_algorithms if deterministic else nullcontext  # of every pass of the policy
         trained = policy.named_parameters()
         self._gradients = StepGradients(list(trained.values()), {weight.dtype for weight in policy.model.parameters()})
         self._parameters = self._gradients.masters
@@ -102,7 +102,7 @@ class Trainer:
             raise conflict(f"forward of micro-batch {micro_batch} of step {step} names no rows")
         self.policy.model.train()
         try:
-            with seeded(self._device, self._seed, seed), self._algorithms():
+            with seeded(self._device, self._seed, seed), self.algorithms():
                 seeds = [derived_seed(self._seed, seed, row) for row in rows or range(len(pairs))]
                 logps = self.engine.forward(pairs, grad=True, seeds=seeds)
         except OutOfMemory as error:
@@ -125,7 +125,7 @@ class Trainer:
         self.policy.model.train()
         failure = ""
         try:
-            with self._algorithms():
+            with self.algorithms():
                 self._gradients.backward(logps, gradients)
         except Exception as error:
             if not is_out_of_memory(error):

@@ -389,6 +389,8 @@ export interface Trainer {
   readonly microBatchTokens: number;
   /** Advice: a forward of more tokens takes no less time per token. */
   readonly saturatingTokens: number;
+  /** Whether the same frames give the same bits again on a GPU, as asked for. */
+  readonly deterministic: boolean;
   /** Runs the policy on pairs and keeps the graph for {@link backward}. */
   forward(request: ForwardRequest): Promise<ForwardResult>;
   /** `gradients` = +dL/dlogp in the order of the rows. The backend never divides: a mean over pairs is taken here. */

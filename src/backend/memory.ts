@@ -179,6 +179,7 @@ export function createMemoryBackend(options: MemoryBackendOptions = {}): Backend
     return {
       trainableParameters: PARAMETERS,
       trainedModules: adapter.modules,
+      deterministic: spec.deterministic,
       checkpointing: spec.checkpointing === 'auto' ? 'off' : spec.checkpointing,
       microBatchTokens: 4096,
       saturatingTokens: options.saturatingTokens ?? 4096,

@@ -116,16 +116,15 @@ async function attempt(
     try {
       if (point === undefined) await runStage(context, 'samples', () => sample(context, prepared, samples, 0));
       const samplesBytes = await samples.sync();
+      const exact = await isExact(prepared, point);
       const trained = await runStage(context, 'train', () =>
-        train(context, prepared, point, { samplesBytes, rateFactor }, onStep),
+        train(context, prepared, point, { samplesBytes, rateFactor, exact }, onStep),
       );
       const { before, after, afterStep, heldOut } = trained;
       if (before !== undefined && after !== undefined) {
         await keepEvaluations(context, heldOut, prepared.referenceNames, { before, after, afterStep });
       }
       await runStage(context, 'export', () => exportPolicy(context, prepared, trained));
-      const exact =
-        context.loaded.config.training.deterministic || !(await prepared.backend.info()).device.startsWith('cuda');
       await runRecord.update({ training: trainingFacts(prepared.trainer, trained, exact) });
       if (!trained.stopped) await runStage(context, 'samples', () => sample(context, prepared, samples, trained.steps));
       const { peakMemoryBytes } = await prepared.backend.info();
@@ -151,6 +150,15 @@ async function goOnFrom(
   emit({ type: 'resumed', step: checkpoint.step });
 }
 
+/** Whether the whole run, up to the checkpoint that it goes on from and behind it, can be had again bit for bit. */
+async function isExact({ backend, trainer, policy }: PreparedRun, point: ResumePoint | undefined): Promise<boolean> {
+  const onGpu = (await backend.info()).device.startsWith('cuda');
+  const now = !onGpu || trainer.deterministic;
+  if (point === undefined) return now;
+  const { exact = !onGpu, identity } = point.state;
+  return now && exact && identity.policy.numericPath === policy.model.identity.numericPath;
+}
+
 /** Answers before training stay; whatever else an earlier attempt has written is written again. */
 async function openSamples({ folder }: RunContext, point: ResumePoint | undefined): Promise<JsonLinesWriter> {
   await rm(folder.file('heldOut'), { force: true });
@@ -163,14 +171,14 @@ async function train(
   context: RunContext,
   prepared: PreparedRun,
   point: ResumePoint | undefined,
-  start: Pick<ResumableState, 'samplesBytes' | 'rateFactor'>,
+  start: Pick<ResumableState, 'samplesBytes' | 'rateFactor' | 'exact'>,
   onStep: (step: number) => void,
 ): Promise<TrainingRecord & { readonly heldOut: Examples }> {
   const { loaded, folder, emit, signal, trackers } = context;
   const { backend, policy, trainer, objective, examples, referenceNames, policyReferences, identity } = prepared;
   const { training } = loaded.config;
   const state = point?.state;
-  const { samplesBytes } = start;
+  const { samplesBytes, exact } = start;
   const rateFactor = state?.rateFactor ?? start.rateFactor;
   const onProgress = (done: number, total: number): void => emit(evaluationProgress(done, total));
   const scoring = { backend, rowSet: policy.rowSet, onProgress };
@@ -230,6 +238,7 @@ async function train(
     scores,
     samplesBytes,
     rateFactor,
+    exact,
   });
   if (state === undefined) await rm(folder.file('metrics'), { force: true });
   const keptBytes = state?.recording.metricsBytes ?? 0;

@@ -23,6 +23,8 @@ export interface ResumableState {
   readonly samplesBytes: number;
   /** The schedule's learning rate is multiplied by it; halved at each divergence. */
   readonly rateFactor: number;
+  /** Whether all steps up to here can be had again bit for bit. Absent in sessions, and before there was a choice. */
+  readonly exact?: boolean | undefined;
 }
 
 /** What the recorder of a training has seen. */

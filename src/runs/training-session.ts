@@ -4,6 +4,7 @@ import type { LoadedConfig, RunConfig } from '../config/index.js';
 import { throwIfAborted } from '../core/abort.js';
 import { MrpoError } from '../core/errors.js';
 import type { RunEvent } from '../store/events.js';
+import { NEVER_SATURATED } from '../training/batches.js';
 import { planCourse } from '../training/course.js';
 import { evaluatePolicy, type Evaluation } from '../training/evaluate.js';
 import { fitWeights, startReward } from '../training/learning-weights.js';
@@ -135,7 +136,7 @@ async function sessionOn(
   const learning = { objective, heldOut, evaluate };
   if (resume === undefined) fitWeights(learning);
   else objective.restore?.(resume.objective);
-  const saturatingTokens = resume?.saturatingTokens ?? trainer.saturatingTokens;
+  const saturatingTokens = resume?.saturatingTokens ?? (training.deterministic ? NEVER_SATURATED : trainer.saturatingTokens);
   const plan = planCourse(training, examples.size);
   const { totalSteps } = plan;
   const rateOf = options.learningRate ?? plan.learningRate;

@@ -68,6 +68,9 @@ export function epochOrder(pairs: number, seed: number, epoch: number): readonly
   return seededRandom(seedFor(seed, 'order', epoch)).shuffle(Array.from({ length: pairs }, (_, index) => index));
 }
 
+/** In place of a device's `saturating` where a step must be cut the same way on every start. */
+export const NEVER_SATURATED = Number.MAX_SAFE_INTEGER;
+
 /**
  * The forward passes of a step: such that the device holds two at once, if smaller ones are as fast. The gradients of one
  * are then worked out, here and on the way, while the device computes the next.

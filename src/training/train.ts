@@ -7,7 +7,7 @@ import type { Trainer } from '../backend/backend.js';
 import { rhythmOf, type Rhythm } from '../config/duration.js';
 import type { RunConfig } from '../config/schema.js';
 import { MrpoError } from '../core/errors.js';
-import type { StepPlan } from './batches.js';
+import { NEVER_SATURATED, type StepPlan } from './batches.js';
 import { planCourse } from './course.js';
 import type { Evaluation } from './evaluate.js';
 import type { Examples } from './examples.js';
@@ -116,7 +116,7 @@ export async function* trainPolicy(given: TrainingOptions): Training {
     async () => given.start?.(signal) ?? { train: given.examples, heldOut: given.heldOut },
   );
   const options = pairs === STOPPED ? given : { ...given, examples: pairs.train, heldOut: pairs.heldOut };
-  const saturatingTokens = resume?.saturatingTokens ?? trainer.saturatingTokens;
+  const saturatingTokens = resume?.saturatingTokens ?? (training.deterministic ? NEVER_SATURATED : trainer.saturatingTokens);
   const steps = createStepRunner({
     ...options,
     seed: training.seed,

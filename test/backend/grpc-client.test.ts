@@ -338,6 +338,7 @@ describe('the training stream', () => {
           checkpointing: 'off',
           microBatchTokens: 1,
           saturatingTokens: 1,
+          deterministic: false,
           trainedModules: [],
         }),
       closeTrainer: (_call, callback) => callback(null, {}),
@@ -353,6 +354,30 @@ describe('the training stream', () => {
     const { backend } = await connected({ overrides });
     const trainer = await backend.createTrainer('m', 'r', trainerSpec());
     await expect(trainer.abort(1)).rejects.toMatchObject({ reason: 'protocol' });
+  });
+
+  it('asks for deterministic algorithms, and takes no backend that does not know of them', async () => {
+    const { backend } = await connected({});
+    const { model, rows } = await toyRows(backend);
+    for (const deterministic of [true, false]) {
+      const trainer = await backend.createTrainer(model, rows, { ...trainerSpec(), deterministic });
+      expect(trainer.deterministic).toBe(deterministic);
+      await trainer.close();
+    }
+    const closed: string[] = [];
+    const overrides: ServeOptions['overrides'] = {
+      createTrainer: (_call, callback) =>
+        callback(null, {
+          ...{ trainerHandle: 'old', trainableParameters: 1, checkpointing: 'off', trainedModules: [] },
+          ...{ microBatchTokens: 1, saturatingTokens: 1, deterministic: false },
+        }),
+      closeTrainer: ({ request }, callback) => (closed.push(request.trainerHandle), callback(null, {})),
+    };
+    const { backend: older } = await connected({ overrides });
+    await expect(older.createTrainer('m', 'r', { ...trainerSpec(), deterministic: true })).rejects.toThrow(
+      'training.deterministic: this backend does not know of it',
+    );
+    expect(closed).toEqual(['old']);
   });
 
   it('frees a trainer whose stream was refused', async () => {

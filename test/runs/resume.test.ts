@@ -257,6 +257,38 @@ describe('a run that is gone on with', () => {
   });
 });
 
+describe('what is recorded of a run that goes on', () => {
+  const onGpu = (): Backend => {
+    const backend = createMemoryBackend();
+    return { ...backend, info: async (options) => ({ ...(await backend.info(options)), device: 'cuda:0' }) };
+  };
+  const half = { ...TRAINING, lr_scheduler_type: 'constant' as const, max_steps: 8 };
+  const begun = async (training: RunConfigInput['training'], backend = onGpu()): Promise<string> => {
+    const folder = temporaryFolder();
+    writePairs(folder);
+    const { run, error } = await runToEnd(config(folder, { training }), { backend });
+    expect(error).toBeUndefined();
+    return run.folder;
+  };
+  const repeatable = async (run: string): Promise<unknown> => (await readRun(run)).record.training?.repeatable;
+  const further = async (run: string, backend: Backend): Promise<unknown> => {
+    await resume(run, ownConfig(run, ['training.max_steps=12']), { backend });
+    return repeatable(run);
+  };
+
+  it('it can be had again bit for bit only if every part of it can', async () => {
+    const rounding = await begun(half);
+    expect(await repeatable(rounding)).toBe('up to rounding');
+    expect(await further(rounding, createMemoryBackend())).toBe('up to rounding');
+    const exact = await begun({ ...half, deterministic: true });
+    expect(await repeatable(exact)).toBe('bit for bit');
+    expect(await further(exact, onGpu())).toBe('bit for bit');
+    const moved = await begun(half, createMemoryBackend());
+    expect(await repeatable(moved)).toBe('bit for bit');
+    expect(await further(moved, onGpu())).toBe('up to rounding');
+  });
+});
+
 describe('what is another run', () => {
   const refused = async (change: (folder: string) => LoadedConfig | undefined): Promise<string> => {
     const folder = temporaryFolder();

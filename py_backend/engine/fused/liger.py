@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from importlib.util import find_spec
+from inspect import signature
 from typing import Any
 
 import torch
@@ -21,16 +22,23 @@ _NAME = "mrpo"
 
 
 class _Operation:
-    """A function as an operation of torch for tensors without values, and as itself for all others."""
+    """A function as an operation of torch for tensors without values, and as itself for all others. Either way autograd
+    is told what was written to, so that a second backward over it is an error and no wrong gradient."""
 
     def __init__(self, function: Callable[..., Any], schema: str, mutated: tuple[str, ...]) -> None:
         name = f"{_NAME}::{function.__name__}"
         self._operation = torch.library.custom_op(name, function, mutates_args=mutated, schema=schema)
         self._function = function
+        self._mutated = [place for place, name in enumerate(signature(function).parameters) if name in mutated]
         self.register_fake = self._operation.register_fake
 
-    def __call__(self, first: torch.Tensor, *rest: object) -> Any:
-        return (self._function if type(first) is torch.Tensor else self._operation)(first, *rest)
+    def __call__(self, *given: Any) -> Any:
+        if type(given[0]) is not torch.Tensor:
+            return self._operation(*given)
+        result = self._function(*given)
+        for place in self._mutated:
+            torch.autograd.graph.increment_version(given[place])
+        return result
 
 
 def _operation(schema: str, mutated: tuple[str, ...] = ()) -> Callable[[Callable[..., Any]], _Operation]:

@@ -1,6 +1,7 @@
 /** A {@link Trainer} on a backend: created by one call, worked by its training stream. */
 import type { CreateTrainerResponse, TrainResponse_Opened } from '../../gen/mrpo/backend/v1/backend.js';
 import type { CallOptions, Trainer, TrainerSpec } from '../backend.js';
+import { BackendFault } from '../fault.js';
 import { fromCommit, fromForward, toBackward, toCommit, toCreateTrainerRequest, toForward } from './wire.js';
 import { loadCheckpoint, saveCheckpoint } from './checkpoint.js';
 import type { BackendConnection } from './service.js';
@@ -46,6 +47,12 @@ export async function createTrainer(
       throw thrown;
     }
   };
+  if (spec.deterministic === true && !created.deterministic) {
+    await release();
+    throw new BackendFault('unsupported', 'training.deterministic: this backend does not know of it', {
+      hint: 'Start a backend of this version of mrpo, or leave the setting out.',
+    });
+  }
   const first = await open().catch(async (thrown: unknown) => {
     await release().catch(() => undefined); // the first failure is the one to report
     throw thrown;
@@ -73,6 +80,7 @@ function trainerOn(
     checkpointing: created.checkpointing,
     microBatchTokens: created.microBatchTokens,
     saturatingTokens: created.saturatingTokens,
+    deterministic: created.deterministic,
     async forward(request) {
       return fromForward(await stream.ask({ $case: 'forward', value: toForward(request) }, 'forward'));
     },

@@ -192,13 +192,14 @@ function handlersOf(backend: Backend, token: string | undefined): BackendService
         await probe.close();
         const trainerHandle = `trainer-${trainers.size + 1}`;
         trainers.set(trainerHandle, { spec, model: modelHandle });
-        const { trainableParameters, checkpointing, microBatchTokens, saturatingTokens } = probe;
+        const { trainableParameters, checkpointing, microBatchTokens, saturatingTokens, deterministic } = probe;
         return {
           trainerHandle,
           trainableParameters,
           checkpointing,
           microBatchTokens,
           saturatingTokens,
+          deterministic,
           trainedModules: [...probe.trainedModules],
         };
       }),

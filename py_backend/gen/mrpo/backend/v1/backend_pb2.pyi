@@ -428,20 +428,22 @@ class CreateTrainerRequest(_message.Message):
     def __init__(self, model_handle: _Optional[str] = ..., lora: _Optional[_Union[LoraSpec, _Mapping]] = ..., seed: _Optional[int] = ..., optimizer: _Optional[str] = ..., adam_beta1: _Optional[float] = ..., adam_beta2: _Optional[float] = ..., adam_epsilon: _Optional[float] = ..., checkpointing: _Optional[str] = ..., deterministic: _Optional[bool] = ...) -> None: ...
 
 class CreateTrainerResponse(_message.Message):
-    __slots__ = ("trainer_handle", "trainable_parameters", "checkpointing", "micro_batch_tokens", "trained_modules", "saturating_tokens")
+    __slots__ = ("trainer_handle", "trainable_parameters", "checkpointing", "micro_batch_tokens", "trained_modules", "saturating_tokens", "deterministic")
     TRAINER_HANDLE_FIELD_NUMBER: _ClassVar[int]
     TRAINABLE_PARAMETERS_FIELD_NUMBER: _ClassVar[int]
     CHECKPOINTING_FIELD_NUMBER: _ClassVar[int]
     MICRO_BATCH_TOKENS_FIELD_NUMBER: _ClassVar[int]
     TRAINED_MODULES_FIELD_NUMBER: _ClassVar[int]
     SATURATING_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    DETERMINISTIC_FIELD_NUMBER: _ClassVar[int]
     trainer_handle: str
     trainable_parameters: int
     checkpointing: str
     micro_batch_tokens: int
     trained_modules: _containers.RepeatedScalarFieldContainer[str]
     saturating_tokens: int
-    def __init__(self, trainer_handle: _Optional[str] = ..., trainable_parameters: _Optional[int] = ..., checkpointing: _Optional[str] = ..., micro_batch_tokens: _Optional[int] = ..., trained_modules: _Optional[_Iterable[str]] = ..., saturating_tokens: _Optional[int] = ...) -> None: ...
+    deterministic: bool
+    def __init__(self, trainer_handle: _Optional[str] = ..., trainable_parameters: _Optional[int] = ..., checkpointing: _Optional[str] = ..., micro_batch_tokens: _Optional[int] = ..., trained_modules: _Optional[_Iterable[str]] = ..., saturating_tokens: _Optional[int] = ..., deterministic: _Optional[bool] = ...) -> None: ...
 
 class CloseTrainerRequest(_message.Message):
     __slots__ = ("trainer_handle",)

@@ -439,6 +439,8 @@ export interface CreateTrainerResponse {
   trainedModules: string[];
   /** Advice: a Forward of more tokens than these takes no less time per token. */
   saturatingTokens: number;
+  /** as asked; a backend that does not know of it leaves it false */
+  deterministic: boolean;
 }
 
 export interface CloseTrainerRequest {
@@ -3659,6 +3661,7 @@ function createBaseCreateTrainerResponse(): CreateTrainerResponse {
     microBatchTokens: 0,
     trainedModules: [],
     saturatingTokens: 0,
+    deterministic: false,
   };
 }
 
@@ -3681,6 +3684,9 @@ export const CreateTrainerResponse: MessageFns<CreateTrainerResponse> = {
     }
     if (message.saturatingTokens !== 0) {
       writer.uint32(48).int64(message.saturatingTokens);
+    }
+    if (message.deterministic !== false) {
+      writer.uint32(56).bool(message.deterministic);
     }
     return writer;
   },
@@ -3746,6 +3752,14 @@ export const CreateTrainerResponse: MessageFns<CreateTrainerResponse> = {
             message.saturatingTokens = longToNumber(reader.int64());
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.deterministic = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3769,6 +3783,7 @@ export const CreateTrainerResponse: MessageFns<CreateTrainerResponse> = {
     message.microBatchTokens = object.microBatchTokens ?? 0;
     message.trainedModules = object.trainedModules?.map((e) => e) || [];
     message.saturatingTokens = object.saturatingTokens ?? 0;
+    message.deterministic = object.deterministic ?? false;
     return message;
   },
 };

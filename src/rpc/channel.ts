@@ -5,7 +5,7 @@ import { Metadata, credentials, type CallOptions, type ChannelCredentials, type 
 import { MrpoError } from '../core/errors.js';
 import { isLocal, type Address } from './address.js';
 import { checkToken } from './token.js';
-import { isTraced, tracedCalls } from './traced-calls.js';
+import { isTraced, tracedCalls, untracedCall } from './traced-calls.js';
 
 /** Largest message, on both ends. Senders chunk far below it. */
 export const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
@@ -68,7 +68,7 @@ export function channelCredentials(
 }
 
 /** Options of a call that only asks whether somebody is there; it is no part of a trace. */
-export const signOfLife = (timeoutMs: number): CallOptions => ({ deadline: Date.now() + timeoutMs, interceptors: [] });
+export const signOfLife = (timeoutMs: number): CallOptions => ({ deadline: Date.now() + timeoutMs, ...untracedCall() });
 
 /** Metadata of every call. */
 export function callMetadata(token: string | undefined): Metadata {

@@ -2,7 +2,14 @@
  * Calls of a client as OpenTelemetry spans, and their `traceparent` in the metadata. On for a channel that is dialled
  * while somebody traces (a tracer provider is registered); elsewhere a call costs nothing more.
  */
-import { InterceptingCall, type Metadata, status, type InterceptorOptions, type NextCall } from '@grpc/grpc-js';
+import {
+  InterceptingCall,
+  type CallOptions,
+  type Metadata,
+  status,
+  type InterceptorOptions,
+  type NextCall,
+} from '@grpc/grpc-js';
 import {
   context,
   propagation,
@@ -54,3 +61,8 @@ export function tracedCalls(options: InterceptorOptions, next: NextCall): Interc
     },
   });
 }
+
+/** Options of a call that is no part of a trace: the interceptors of a call, if there are any, replace those of its channel. */
+export const untracedCall = (): Pick<CallOptions, 'interceptors'> => ({
+  interceptors: [(options, next) => new InterceptingCall(next(options))],
+});

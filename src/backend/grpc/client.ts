@@ -72,7 +72,7 @@ export async function connectBackend(options: ConnectOptions): Promise<Backend> 
         { hint: `Install the same release of mrpo on both sides; the backend is ${info.serverVersion}.` },
       );
     }
-    if (options.ended === undefined) signs = giveSigns(backend, info.clientGraceSeconds);
+    if (options.ended === undefined) signs = giveSigns(connection, info.clientGraceSeconds);
     return backend;
   } catch (thrown) {
     await backend.close();
@@ -81,10 +81,11 @@ export async function connectBackend(options: ConnectOptions): Promise<Backend> 
 }
 
 /** Tells a backend that frees what absent clients hold that this one is still there, also while it asks nothing. */
-function giveSigns(backend: Backend, graceSeconds: number): NodeJS.Timeout | undefined {
+function giveSigns({ client, metadata }: BackendConnection, graceSeconds: number): NodeJS.Timeout | undefined {
   const everyMs = (graceSeconds * 1000) / SIGNS_IN_GRACE;
   if (!(everyMs > 0 && everyMs < LONGEST_TIMER_MS)) return undefined; // an older backend, or one that waits for ever
-  return setInterval(() => void backend.info().catch(() => undefined), everyMs).unref();
+  const sign = (): void => void client.getServerInfo({}, metadata, signOfLife(INFO_TIMEOUT_MS), () => undefined);
+  return setInterval(sign, everyMs).unref();
 }
 
 interface KnownServer {

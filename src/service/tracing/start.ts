@@ -33,7 +33,7 @@ export async function startTracing(
         import('@opentelemetry/core'),
       ]);
     // An attempt to send keeps the process: by its own default for 10 s, long after what it did is done.
-    const timeoutMillis = Number(env['OTEL_EXPORTER_OTLP_TIMEOUT'] ?? LAST_WORDS_MS);
+    const timeoutMillis = timeoutFrom(env);
     const provider = new TracerProvider({
       resource: resourceFromAttributes({ 'service.name': env['OTEL_SERVICE_NAME'] ?? name }),
       spanProcessors: [new BatchSpanProcessor({ exporter: new OTLPTraceExporter({ url, timeoutMillis }) })],
@@ -58,4 +58,10 @@ function urlFrom(env: Readonly<NodeJS.ProcessEnv>): string | undefined {
   if (off === 'true') return undefined;
   if (own !== undefined && own !== '') return own;
   return all === undefined || all === '' ? undefined : `${all.replace(/\/$/, '')}/v1/traces`;
+}
+
+/** Milliseconds; that of traces goes first, and what is empty or no time is not said. */
+export function timeoutFrom(env: Readonly<NodeJS.ProcessEnv>): number {
+  const said = [env['OTEL_EXPORTER_OTLP_TRACES_TIMEOUT'], env['OTEL_EXPORTER_OTLP_TIMEOUT']].map(Number);
+  return said.find((ms) => Number.isFinite(ms) && ms > 0) ?? LAST_WORDS_MS;
 }

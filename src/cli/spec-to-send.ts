@@ -6,19 +6,17 @@ import type { CliIo } from './command.js';
 
 type Source = string | { readonly path: string };
 
-/** @param service Gets the preference files; undefined = it reads them where they are. */
+/** @param send Gives what stands for a preference file there; undefined = the service reads them where they are. */
 export async function specToSend(
   config: RunConfig,
-  service: RunsClient | undefined,
-  io: CliIo,
+  send: ((path: string) => Promise<string>) | undefined,
 ): Promise<RunConfigInput> {
   const { output, $schema: _, data, ...rest } = config;
   const trackers = typeof output === 'string' ? {} : { output: { report_to: output.report_to } };
-  if (service === undefined) return { ...rest, data, ...trackers };
+  if (send === undefined) return { ...rest, data, ...trackers };
   const sent = async (path: string): Promise<string> => {
     if (path.startsWith('hub:') || !existsSync(path) || !statSync(path).isFile()) return path;
-    io.note(`sending ${path}\n`);
-    return service.upload(path);
+    return send(path);
   };
   const source = async <T extends Source>(entry: T): Promise<T> =>
     (typeof entry === 'string' ? await sent(entry) : { ...(entry as object), path: await sent(entry.path) }) as T;
@@ -30,3 +28,11 @@ export async function specToSend(
   };
   return { ...rest, data: { ...data, ...located }, ...trackers };
 }
+
+/** Sends preference files to a service, until Ctrl-C. */
+export const sendingTo =
+  (service: Pick<RunsClient, 'upload'>, { note, signal }: Pick<CliIo, 'note' | 'signal'>) =>
+  (path: string): Promise<string> => {
+    note(`sending ${path}\n`);
+    return service.upload(path, { signal });
+  };

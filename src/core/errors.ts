@@ -3,16 +3,20 @@
  * what, where, got and expected, and the `cause` it was made from. {@link toMrpoError} is the only converter.
  */
 
+/** Every {@link ErrorCode}. */
+export const ERROR_CODES = [
+  'usage', // a command line that cannot be understood
+  'config', // a configuration that is not valid
+  'data', // preference data, a log-prob or a file that is not valid
+  'model', // a model folder, tokenizer or template that cannot be used
+  'backend', // the Python backend failed, died, or speaks another protocol
+  'environment', // the machine lacks something: Python, disk, network
+  'aborted', // stopped on request
+  'internal', // a defect of this package
+] as const;
+
 /** What kind of thing went wrong. The CLI maps `usage` and `config` to exit code 2, `aborted` to 130, the rest to 1. */
-export type ErrorCode =
-  | 'usage' // a command line that cannot be understood
-  | 'config' // a configuration that is not valid
-  | 'data' // preference data, a log-prob or a file that is not valid
-  | 'model' // a model folder, tokenizer or template that cannot be used
-  | 'backend' // the Python backend failed, died, or speaks another protocol
-  | 'environment' // the machine lacks something: Python, disk, network
-  | 'aborted' // stopped on request
-  | 'internal'; // a defect of this package
+export type ErrorCode = (typeof ERROR_CODES)[number];
 
 /** What an {@link MrpoError} carries beside its code and message; every part may be absent. */
 export interface MrpoErrorOptions {

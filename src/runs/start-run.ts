@@ -25,6 +25,7 @@ import {
   type RunFolder,
   type StoredRun,
 } from '../store/run-folder.js';
+import { refuseRunOfService } from '../store/service-note.js';
 import { requireSettingsOfCheckpoint } from './resume-point.js';
 import { withBackend, type BackendChoice } from './with-backend.js';
 import { writeRunReport } from './write-run-report.js';
@@ -81,10 +82,11 @@ export async function beginRun(given: LoadedConfig, options: StartOptions = {}):
  * Goes on with a run whose process has ended, from its newest checkpoint, or from the start if it has none.
  * @param given The configuration to go on with: the run's own, or one that differs in what may change.
  * @throws MrpoError `usage` if the run is finished or another process works on it, `config` if its checkpoint belongs to
- * another configuration; nothing has been changed then.
+ * another configuration or the run is one of a service; nothing has been changed then.
  */
 export async function continueRun(path: string, given: LoadedConfig, options: ContinueOptions = {}): Promise<Run> {
   const folder = runFolder(path);
+  await refuseRunOfService(folder.path);
   const loaded = withOutput(withCustomLoss(given, options), folder.path);
   const lock = await lockRun(folder);
   try {

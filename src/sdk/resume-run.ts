@@ -18,7 +18,8 @@ export interface ResumeOptions extends RunOptions {
  * @example
  * const run = await resumeRun('runs/mine', { set: ['training.epochs=5'] });
  * const { status } = await run.result;
- * @throws MrpoError `usage` if the run is finished or is being worked on, `config` for a change that is not possible.
+ * @throws MrpoError `usage` if the run is finished or is being worked on, `config` for a change that is not possible,
+ * or a run of a service.
  */
 export async function resumeRun(folder: string, options: ResumeOptions = {}): Promise<Run> {
   const { set = [], config, ...start } = options;

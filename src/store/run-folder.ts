@@ -26,6 +26,7 @@ import { readJsonLines } from './json-lines.js';
 import { LOCK_FILE, lockRun, type RunLock } from './run-lock.js';
 import type { RunRecord } from './run-record.js';
 import { writeNewFile } from './atomic-file.js';
+import { refuseRunOfService } from './service-note.js';
 
 /** Names inside a run's folder, by what they hold. */
 export const RUN_FILES = {
@@ -82,6 +83,7 @@ export async function createRunFolder(path: string, config: string): Promise<{ f
   let lock: RunLock | undefined;
   try {
     await mkdir(folder.path, { recursive: true });
+    await refuseRunOfService(folder.path);
     await requireWithoutResult(folder); // before anything is written into a folder that may be somebody's
     lock = await lockRun(folder);
     const left = await requireWithoutResult(folder);

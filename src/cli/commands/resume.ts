@@ -3,8 +3,8 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { MrpoError } from '../../core/errors.js';
 import { resumeRun } from '../../sdk/index.js';
+import { readServiceNote } from '../../store/service-note.js';
 import { collect, type CliIo } from '../command.js';
-import { readNote } from '../service-run/note.js';
 import { resumeThroughService } from '../service-run/run.js';
 import { runWith, type RunOptions } from './train.js';
 
@@ -35,12 +35,12 @@ Examples:
     )
     .action(async (run: string, options: RunOptions) => {
       const folder = resolve(io.cwd, run);
-      const note = await readNote(folder);
+      const note = await readServiceNote(folder);
       if (note !== undefined) {
-        if (options.set.length === 0 && options.backend === undefined)
+        if (options.set.length === 0 && options.backend === undefined && options.device === undefined)
           return resumeThroughService(folder, note, options, io);
         throw new MrpoError('usage', `${folder}: run ${note.id} of the service at ${note.address} goes on as it is`, {
-          hint: 'Leave out --set and --backend.',
+          hint: 'Leave out --set, --backend and --device.',
         });
       }
       await runWith(io, options, (start) => resumeRun(folder, { ...start, set: options.set }));

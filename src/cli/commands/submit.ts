@@ -4,7 +4,7 @@ import { loadConfig } from '../../config/index.js';
 import { isLocal, parseAddress } from '../../rpc/address.js';
 import { collect, printJson, type CliIo } from '../command.js';
 import { labelOf, openService, serviceAddress } from '../service-client.js';
-import { specToSend } from '../spec-to-send.js';
+import { sendingTo, specToSend } from '../spec-to-send.js';
 import { watchToEnd } from './runs.js';
 
 interface SubmitOptions {
@@ -49,7 +49,7 @@ async function submit(file: string, options: SubmitOptions, io: CliIo): Promise<
   const { config } = loadConfig({ file, set: options.set, env: io.env, cwd: io.cwd });
   await using service = openService(io, options.service);
   const elsewhere = !isLocal(parseAddress(serviceAddress(io, options.service) ?? ''));
-  const spec = await specToSend(config, (options.upload ?? elsewhere) ? service : undefined, io);
+  const spec = await specToSend(config, (options.upload ?? elsewhere) ? sendingTo(service, io) : undefined);
   const { run, existed, warnings } = await service.create(spec, {
     id: options.id,
     labels: Object.fromEntries(options.label.map(labelOf)),

@@ -24,6 +24,7 @@ import { trainThroughService } from '../service-run/run.js';
 export interface RunOptions {
   readonly set: readonly string[];
   readonly backend?: string;
+  readonly device?: string;
   readonly json?: boolean;
   readonly quiet?: boolean;
 }
@@ -33,7 +34,6 @@ interface TrainOptions extends RunOptions {
   readonly resume?: string | true;
   /** An address; `true` = that of MRPO_SERVICE; `false` = none, whatever the environment says. */
   readonly service?: string | boolean;
-  readonly device?: string;
 }
 
 /** Adds `mrpo train`; a run that Ctrl-C stopped ends with exit code 130. */

@@ -1,5 +1,6 @@
 /** Runs and events as a program reads them: names in place of numbers, a type for every kind of event. */
 import type { RunConfigInput } from '../../config/index.js';
+import { ERROR_CODES } from '../../core/errors.js';
 import * as pb from '../../gen/mrpo/runs/v1/runs.js';
 import { FAILURE_CLASSES, RUN_STATES, type Failure, type RunState } from '../journal/line.js';
 import { configOfSpec } from '../protocol/spec-message.js';
@@ -93,10 +94,11 @@ export function eventFrom({ seq, time, state, attempt, kind }: pb.Event): Servic
 const stateFrom = (state: pb.RunState): RunState =>
   RUN_STATES.find((name) => pb.RunState[`RUN_STATE_${name}`] === state) ?? 'PENDING';
 
-const failureFrom = ({ class: kind, reason, message, hint, retryable }: pb.Failure): Failure => ({
+const failureFrom = ({ class: kind, reason, message, hint, retryable, code }: pb.Failure): Failure => ({
   class: FAILURE_CLASSES.find((name) => pb.FailureClass[`FAILURE_CLASS_${name}`] === kind) ?? 'CONTROL_PLANE',
   reason,
   message,
   hint: hint === '' ? undefined : hint,
   retryable,
+  code: ERROR_CODES.find((known) => known === code),
 });

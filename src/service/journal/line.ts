@@ -1,4 +1,5 @@
 /** What the journal of a run holds: one object a line, the service's and the run's own process's. */
+import type { ErrorCode } from '../../core/errors.js';
 import type { RunEvent } from '../../store/events.js';
 
 /** All states of a run, those of a normal course first. */
@@ -31,6 +32,8 @@ export interface Failure {
   readonly hint?: string | undefined;
   /** Whether the same order may succeed another time. */
   readonly retryable: boolean;
+  /** Of the error. */
+  readonly code?: ErrorCode | undefined;
 }
 
 /** pause: to go on with ResumeRun; cancel: for good; suspend: the service stops and goes on with the run when it is back. */

@@ -61,8 +61,8 @@ function kindOf(line: JournalLine, before: RunView, after: RunView): Event['kind
 }
 
 /** A failure as a message. */
-export function failureOf({ class: kind, reason, message, hint = '', retryable }: PlainFailure): Failure {
-  return { class: FailureClass[`FAILURE_CLASS_${kind}`], reason, message, hint, retryable };
+export function failureOf({ class: kind, reason, message, hint = '', retryable, code }: PlainFailure): Failure {
+  return { class: FailureClass[`FAILURE_CLASS_${kind}`], reason, message, hint, retryable, code: code ?? '' };
 }
 
 /** JSON has no NaN: what was none comes back as null. */

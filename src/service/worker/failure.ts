@@ -24,7 +24,7 @@ export function failureOfError(error: MrpoError): Failure {
   const kind = classOf(error, reason);
   const { message, hint } = error;
   const retryable = kind === 'BACKEND' || (kind === 'RESOURCE' && reason !== 'does_not_fit');
-  return { class: kind, reason, message, hint, retryable };
+  return { class: kind, reason, message, hint, retryable, code: error.code };
 }
 
 function reasonOf(error: MrpoError): string {

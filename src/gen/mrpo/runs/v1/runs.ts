@@ -193,6 +193,11 @@ export interface Failure {
   hint: string;
   /** whether ResumeRun makes sense without a change */
   retryable: boolean;
+  /**
+   * What mrpo train itself would have failed with: "usage", "config" (its exit code 2), "data", "model", "backend",
+   * "environment", "internal" (1). Empty: not known.
+   */
+  code: string;
 }
 
 export interface RunProgress {
@@ -667,7 +672,7 @@ export interface BackendSlots {
 }
 
 function createBaseFailure(): Failure {
-  return { class: 0, reason: "", message: "", hint: "", retryable: false };
+  return { class: 0, reason: "", message: "", hint: "", retryable: false, code: "" };
 }
 
 export const Failure: MessageFns<Failure> = {
@@ -686,6 +691,9 @@ export const Failure: MessageFns<Failure> = {
     }
     if (message.retryable !== false) {
       writer.uint32(40).bool(message.retryable);
+    }
+    if (message.code !== "") {
+      writer.uint32(50).string(message.code);
     }
     return writer;
   },
@@ -743,6 +751,14 @@ export const Failure: MessageFns<Failure> = {
             message.retryable = reader.bool();
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.code = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -765,6 +781,7 @@ export const Failure: MessageFns<Failure> = {
     message.message = object.message ?? "";
     message.hint = object.hint ?? "";
     message.retryable = object.retryable ?? false;
+    message.code = object.code ?? "";
     return message;
   },
 };

@@ -113,17 +113,19 @@ ARTIFACT_CHECKPOINT: Artifact
 ARTIFACT_LOG: Artifact
 
 class Failure(_message.Message):
-    __slots__ = ("reason", "message", "hint", "retryable")
+    __slots__ = ("reason", "message", "hint", "retryable", "code")
     CLASS_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     HINT_FIELD_NUMBER: _ClassVar[int]
     RETRYABLE_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
     reason: str
     message: str
     hint: str
     retryable: bool
-    def __init__(self, reason: _Optional[str] = ..., message: _Optional[str] = ..., hint: _Optional[str] = ..., retryable: _Optional[bool] = ..., **kwargs) -> None: ...
+    code: str
+    def __init__(self, reason: _Optional[str] = ..., message: _Optional[str] = ..., hint: _Optional[str] = ..., retryable: _Optional[bool] = ..., code: _Optional[str] = ..., **kwargs) -> None: ...
 
 class RunProgress(_message.Message):
     __slots__ = ("step", "total_steps", "epoch", "eta_seconds", "last_progress_time", "stalled", "work")

@@ -1,0 +1,205 @@
+/** `mrpo train --service` where something goes wrong on the way: nothing is ordered twice, changed or lost unsaid. */
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest';
+import type { CliIo } from '../../src/cli/command.js';
+import { runCli } from '../../src/cli/main.js';
+import { requireSameSettings } from '../../src/cli/service-run/same-run.js';
+import { sendingTo, specToSend } from '../../src/cli/spec-to-send.js';
+import { loadConfig } from '../../src/config/index.js';
+import { MrpoError, type ErrorCode } from '../../src/core/errors.js';
+import { BackendFault } from '../../src/backend/fault.js';
+import { resumeRun } from '../../src/sdk/index.js';
+import type { ServiceRun } from '../../src/service/client/values.js';
+import { RunsFault } from '../../src/service/fault.js';
+import { configOfSpec, specOfConfig } from '../../src/service/protocol/spec-message.js';
+import { startService, type RunsService } from '../../src/service/serve.js';
+import { failureOfError } from '../../src/service/worker/failure.js';
+
+let root: string;
+let config: string;
+let running: RunsService;
+let tries = 0;
+/** Of the test at work. */
+let folder: string;
+
+beforeAll(async () => {
+  root = mkdtempSync(join(tmpdir(), 'mrpo-service-run-'));
+  const train = join(root, 'pairs.jsonl');
+  writeFileSync(train, '{"prompt": "a", "chosen": "b", "rejected": "c"}\n');
+  config = join(root, 'config.json');
+  const model = join(root, 'model');
+  writeFileSync(config, JSON.stringify({ policy: { model }, data: { train, eval: 0 }, training: { max_steps: 4 } }));
+  // Without a backend: every run waits, until a test says what becomes of it.
+  running = await startService({ home: join(root, 'home'), address: '127.0.0.1:0', roots: [root], backends: [] });
+});
+afterAll(async () => {
+  await running.stop();
+  rmSync(root, { recursive: true, force: true });
+});
+beforeEach(() => void (folder = join(root, `run-${++tries}`)));
+
+/** The command in this process. `followed` when the run is followed, `interrupt` is Ctrl-C. */
+function start(...argv: string[]) {
+  const stop = new AbortController();
+  let notes = '';
+  let tellFollowed = (): void => undefined;
+  const followed = new Promise<void>((resolve) => (tellFollowed = resolve));
+  const io: CliIo = {
+    out: () => undefined,
+    note: (text) => {
+      notes += text;
+      if (/^run .* of the service/m.test(text)) tellFollowed();
+    },
+    env: { MRPO_CACHE_DIR: join(root, 'cache') },
+    cwd: root,
+    signal: stop.signal,
+    progress: () => ({ update: () => undefined, stop: () => undefined }),
+    readStdin: async () => '',
+  };
+  const ended = runCli(argv, io).then((code) => ({ code, notes }));
+  return { ended, followed, interrupt: () => stop.abort(new MrpoError('aborted', 'interrupted')) };
+}
+
+const train = (...more: string[]): string[] => ['train', config, '--set', `output=${folder}`, ...more];
+const atService = (): string[] => ['--service', running.address];
+
+/** Orders, or goes on with, and stops again with Ctrl-C. */
+async function followAndStop(...argv: string[]): Promise<number> {
+  const command = start(...argv);
+  await Promise.race([command.followed, command.ended]);
+  command.interrupt();
+  const { code, notes } = await command.ended;
+  expect(notes).toContain(`mrpo resume ${folder}`);
+  return code;
+}
+
+const note = (): { address: string; id: string } =>
+  JSON.parse(readFileSync(join(folder, 'service.json'), 'utf8')) as { address: string; id: string };
+const runOf = (id: string) => running.service.ledger.index.find(id);
+const orders = (): number => running.service.ledger.index.ids().length;
+
+it('goes on only with the settings and at the service that the run was ordered with', async () => {
+  expect(await followAndStop(...train(...atService()))).toBe(130);
+  const ordered = note();
+  const resumed = train(...atService(), '--resume');
+  expect(await followAndStop(...resumed)).toBe(130); // the same again
+
+  const changed = await start(...resumed, '--set', 'training.max_steps=8', '--set', 'output.report_to=[wandb]').ended;
+  expect(changed.code).toBe(2);
+  expect(changed.notes).toMatch(/training\.max_steps: it has 4, now 8/);
+  expect(changed.notes).toMatch(/report_to.*wandb/);
+  const other = await start(...train('--service', '127.0.0.1:1', '--resume')).ended;
+  expect(other.code).toBe(2);
+  expect(other.notes).toMatch(`of the service at ${running.address}`);
+  expect(other.notes).toContain('service.json');
+  const device = await start('resume', folder, '--device', 'cpu').ended;
+  expect(device.code).toBe(2);
+  expect(device.notes).toContain('--device');
+  expect(note()).toEqual(ordered);
+  expect(runOf(ordered.id)?.view.state).toBe('CANCELLED');
+});
+
+it('is not gone on with on this machine', async () => {
+  await followAndStop(...train(...atService()));
+  const record = '{"as": "it was fetched"}';
+  const refused = /run train-.* of the service at 127\.0\.0\.1/;
+  for (const more of [['--resume'], ['--resume', folder], []]) {
+    rmSync(join(folder, 'run.json'), { force: true });
+    for (const fetched of [false, true]) {
+      if (fetched) writeFileSync(join(folder, 'run.json'), record);
+      const { code, notes } = await start(...train(...more)).ended;
+      expect({ code, notes }).toMatchObject({ code: 2, notes: expect.stringMatching(refused) as string });
+    }
+  }
+  writeFileSync(join(folder, 'config.yaml'), readFileSync(config));
+  await expect(resumeRun(folder)).rejects.toThrow(refused);
+  expect(readFileSync(join(folder, 'run.json'), 'utf8')).toBe(record);
+});
+
+it('keeps the note of an order that may have arrived', async () => {
+  const { ledger } = running.service;
+  const add = ledger.add.bind(ledger);
+  vi.spyOn(ledger, 'add').mockImplementationOnce(async (...order) => {
+    await add(...order);
+    throw new RunsFault('unavailable', 'the answer is lost');
+  });
+  const lost = await start(...train(...atService())).ended;
+  expect(lost.code).toBe(1);
+  expect(lost.notes).toContain(`mrpo resume ${folder}`);
+  expect(runOf(note().id)?.view.state).toBe('PENDING');
+  const before = orders();
+  expect(await followAndStop('resume', folder)).toBe(130);
+  expect(orders()).toBe(before);
+});
+
+it('cancels what it has ordered, also where Ctrl-C comes before the answer', async () => {
+  const { ledger } = running.service;
+  const add = ledger.add.bind(ledger);
+  const command = start(...train(...atService()));
+  vi.spyOn(ledger, 'add').mockImplementationOnce(async (...order) => {
+    command.interrupt();
+    await sleep(100);
+    return add(...order);
+  });
+  const { code, notes } = await command.ended;
+  expect(code).toBe(130);
+  expect(notes).toContain(`mrpo resume ${folder}`);
+  expect(runOf(note().id)?.view.state).toBe('CANCELLED');
+});
+
+it('leaves a folder as it was where certainly nothing was ordered', async () => {
+  const refused = ['--set', 'policy.model=/elsewhere'];
+  const deep = join(folder, 'deep', 'er');
+  expect((await start(...train(...atService(), ...refused, '--set', `output=${deep}`)).ended).code).toBe(2);
+  expect((await start(...train('--service', '127.0.0.1:1')).ended).code).toBe(1);
+  expect(existsSync(folder)).toBe(false);
+  mkdirSync(folder);
+  expect((await start(...train(...atService(), ...refused)).ended).code).toBe(2);
+  expect(readdirSync(folder)).toEqual([]);
+});
+
+it.each([
+  ['config', 2, new MrpoError('config', 'it is so')],
+  ['model', 1, new MrpoError('model', 'it is so')],
+  ['backend', 1, new BackendFault('unsupported', 'it is so')],
+] as const satisfies readonly (readonly [ErrorCode, number, MrpoError])[])(
+  'ends as a run of this machine that fails with %s: code %i',
+  async (_, expected, error) => {
+    const command = start(...train(...atService()));
+    await command.followed;
+    const { id } = note();
+    running.service.ledger.record(id, {
+      type: 'ended',
+      outcome: 'failed',
+      reason: error.message,
+      failure: failureOfError(error),
+    });
+    const { code, notes } = await command.ended;
+    expect({ code, notes }).toMatchObject({ code: expected, notes: expect.stringContaining('it is so') as string });
+  },
+);
+
+it('compares what was sent by its content', async () => {
+  const { config: loaded } = loadConfig({ file: config, env: {}, cwd: root });
+  const sha256 = createHash('sha256')
+    .update(readFileSync(join(root, 'pairs.jsonl')))
+    .digest('hex');
+  const ordered = async (train: string): Promise<ServiceRun> =>
+    ({ id: 'a', spec: configOfSpec(specOfConfig(await specToSend(loaded, async () => train))) }) as ServiceRun;
+  await requireSameSettings(await ordered(`upload:${sha256}/pairs.jsonl`), loaded, false);
+  const other = requireSameSettings(await ordered(`upload:${'0'.repeat(64)}/pairs.jsonl`), loaded, false);
+  await expect(other).rejects.toThrow(/data\.train: it has "upload:0000/);
+});
+
+it('sends files only until Ctrl-C', async () => {
+  const { config: loaded } = loadConfig({ file: config, env: {}, cwd: root });
+  const { signal } = new AbortController();
+  const upload = vi.fn(async () => 'upload:x/pairs.jsonl');
+  const spec = await specToSend(loaded, sendingTo({ upload }, { note: () => undefined, signal }));
+  expect(spec.data.train).toBe('upload:x/pairs.jsonl');
+  expect(upload).toHaveBeenCalledWith(join(root, 'pairs.jsonl'), { signal });
+});

@@ -1,5 +1,6 @@
-"""GET /metrics over HTTP, or HTTPS with the certificates of the backend. With a token it is asked for here too, and client
-certificates are. Without, everybody on this machine may ask, also where the backend's own socket is its user's alone."""
+"""GET /metrics over HTTP, or HTTPS with the certificates of the backend. With a token it is asked for here too, and
+client certificates are. Without, everybody on this machine may ask, also where the backend's own socket is its user's
+alone."""
 
 from __future__ import annotations
 

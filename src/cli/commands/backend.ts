@@ -44,7 +44,10 @@ export function registerBackend(program: Command, io: CliIo): void {
     .option('--device <device>', 'auto, cpu, cuda or cuda:1 (default: MRPO_DEVICE, else auto)')
     .option('--client-grace <seconds>', 'how long the models of a client that has gone are kept', positiveInteger, 600)
     .option('--metrics-port <number>', 'serve GET /metrics for Prometheus; 0 = any free port', port)
-    .option('--metrics-host <host>', 'where --metrics-port listens; a token of the backend is asked for there too (default: 127.0.0.1)')
+    .option(
+      '--metrics-host <host>',
+      'where --metrics-port listens; a token of the backend is asked for there too (default: 127.0.0.1)',
+    )
     .option('--json', 'print one JSON object when it listens: address, processId, metrics')
     .addHelpText(
       'after',

@@ -148,7 +148,8 @@ class Backend:
 
         def run() -> None:
             held.loaded.model.eval()
-            with held.trainer.algorithms() if held.trainer is not None else nullcontext():
+            trainer = held.trainer and self.registry.trainer(held.trainer)
+            with trainer.algorithms() if trainer else nullcontext():
                 score_rows(held.engine, rows.rows, wanted, give_counted, SCORE_TOKENS)
 
         with_adapter(held.policy, adapter_off, run)

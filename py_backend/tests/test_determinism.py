@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
+from py_backend import backend as backend_module
+from py_backend.backend import Backend
 from py_backend.engine import build_engine
 from py_backend.faults import Fault
+from py_backend.models.spec import ModelSpec
+from py_backend.progress import silent
+from py_backend.roots import Roots
 from py_backend.rpc import wire
 from py_backend.tests.client import pb
 from py_backend.tests.engine import tiny
+from py_backend.tokens.pair_text import Message, PairText, TokenRule
 from py_backend.training.determinism import deterministic_algorithms
 from py_backend.training.optimizers import OptimizerSpec
 from py_backend.training.policy import LoraSpec, Policy
 from py_backend.training.trainer import Trainer
+from py_backend.values import TrainerSpec
+from tiny_models import tiny_model
 
-Folder = Callable[[str], Path]
 ADAMW = OptimizerSpec("adamw", 0.9, 0.999, 1e-8)
 
 
@@ -71,3 +77,26 @@ def test_what_was_on_before_is_on_again() -> None:
         assert torch.is_deterministic_algorithms_warn_only_enabled()
     finally:
         torch.use_deterministic_algorithms(False)
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_evaluations_of_the_policy_run_with_it_too(asked: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    backend = Backend(Roots(), torch.device("cpu"))
+    model = backend.load(ModelSpec(source=str(tiny_model("llama"))), silent).handle
+    rows = backend.open_rows(model, TokenRule(64, "drop", "paper", return_tokens=False))
+    pair = PairText(*([Message("user", text)] for text in ("a", "b", "c")), plain=True)
+    backend.tokenize(rows, [pair], lambda: None)
+    seen: list[bool] = []
+    scored = backend_module.score_rows
+
+    def look(*given: Any) -> None:
+        seen.append(torch.are_deterministic_algorithms_enabled())
+        scored(*given)
+
+    monkeypatch.setattr(backend_module, "score_rows", look)
+    backend.score(rows, [], False, lambda *_: None)
+    spec = TrainerSpec(LoraSpec(2, 4, 0.0, ()), 1, ADAMW, "off", asked)
+    assert backend.create_trainer(model, spec).deterministic == asked
+    for adapter_off in (False, True):
+        backend.score(rows, [], adapter_off, lambda *_: None)
+    assert seen == [False, asked, asked]

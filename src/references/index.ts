@@ -22,7 +22,7 @@ export {
   type UnusablePair,
 } from './reference-scores.js';
 export { scoreReferences, type ScoreReferencesOptions } from './score.js';
-export type { ScoringHelper } from './shares.js';
+export type { HelperPool, ScoringHelper } from './shares.js';
 export { scoreModel, type ModelScores, type ScoreModelOptions } from './score-model.js';
 export { createReferenceReport, type ReferenceEntry, type ReferenceReport } from './analysis/index.js';
 export { readReferences, type ReadReferencesOptions } from './read-references.js';

@@ -20,7 +20,7 @@ import {
 import { checkLogps } from './check-logp.js';
 import type { OnScoringEvent } from './events.js';
 import { identifyForScoring } from './identify.js';
-import { shareOut, worthHelping, type ScoringHelper } from './shares.js';
+import { requireSameKind, shareOut, worthHelping, type HelperPool, type ScoringHelper } from './shares.js';
 
 /** Which model scores which pairs, under which token rule. */
 export interface ScoreModelOptions {
@@ -32,7 +32,9 @@ export interface ScoreModelOptions {
   /** For messages. Default: the model's source. */
   readonly name?: string | undefined;
   /** Further backends, where there are enough pairs. One that fails costs time and no score. Default: none. */
-  readonly helpers?: readonly ScoringHelper[] | undefined;
+  readonly helpers?: HelperPool | undefined;
+  /** Names of helpers that have failed: they are not asked again. Added to. Default: none. */
+  readonly lost?: Set<string> | undefined;
   /** If the model was identified already. */
   readonly identity?: ModelIdentity | undefined;
   /** What the cache had of it a moment ago; a model that lacks nothing is not read again. */
@@ -89,7 +91,7 @@ async function completeScores(
   const name = options.name ?? spec.source;
   const computed = new Set<string>();
   let missing = missingBefore;
-  let { helpers } = options;
+  const lost = options.lost ?? new Set<string>();
   while (missing.length > 0) {
     throwIfAborted(signal);
     const attempt = cache.claim(key, spec.source);
@@ -102,8 +104,7 @@ async function completeScores(
       // What another process finished since the last look is not computed again.
       missing = cache.read(key, texts).missing;
       if (missing.length > 0) {
-        const rows = onePerText(missing, texts);
-        helpers = await computeScores({ ...options, helpers }, key, rows, attempt.claim, computed);
+        await computeScores({ ...options, lost }, key, onePerText(missing, texts), attempt.claim, computed);
       }
     } finally {
       attempt.claim.release();
@@ -127,7 +128,6 @@ function onePerText(positions: readonly number[], texts: readonly string[]): num
 /**
  * Scores pairs on the backend and its helpers, and adds what was computed to `computed`. Returns early if the claim was
  * lost. A helper that fails is left out from then on: what it has not done is still missing.
- * @returns the helpers that are still there.
  */
 async function computeScores(
   options: ScoreModelOptions,
@@ -135,53 +135,81 @@ async function computeScores(
   positions: readonly number[],
   claim: Claim,
   computed: Set<string>,
-): Promise<readonly ScoringHelper[]> {
-  const { backend, helpers = [], signal, onEvent } = options;
-  const model = options.name ?? options.spec.source;
-  const asked = helpers.slice(0, worthHelping(positions.length, helpers.length));
-  const work: Work = {
-    key,
-    claim,
-    computed,
-    take: shareOut(positions, asked.length),
-    total: positions.length,
-    done: 0,
-  };
-  if (asked.length > 0) onEvent?.({ kind: 'shared', model, backends: asked.length + 1 });
-  const stop = new AbortController();
-  const stopHelper = (): void => stop.abort();
-  signal?.addEventListener('abort', stopHelper, { once: true });
-  const lost = new Set<ScoringHelper>();
-  const helping = asked.map(async (helper) => {
-    try {
-      await computeOn(await helper.open(), { ...options, signal: stop.signal, onEvent: scoredOnly(onEvent) }, work);
-    } catch (thrown) {
-      if (stop.signal.aborted) return;
-      lost.add(helper);
-      onEvent?.({ kind: 'helper_lost', model, helper: helper.name, reason: toMrpoError(thrown).message });
-    }
-  });
+): Promise<void> {
+  const { backend, helpers: pool, signal, onEvent } = options;
+  const most = pool === undefined ? 0 : worthHelping(positions.length, Infinity);
+  const asked = most === 0 ? [] : ((await pool?.lend(most, options.lost ?? new Set())) ?? []);
+  const take = shareOut(positions, asked.length);
+  const work: Work = { key, claim, computed, take, progress: { done: 0, total: positions.length } };
+  if (asked.length > 0) {
+    onEvent?.({ kind: 'shared', model: options.name ?? options.spec.source, backends: asked.length + 1 });
+  }
+  const helping = asked.map((helper) => helpOut(helper, options, work));
+  const stopHelpers = (): void => helping.forEach(({ stop }) => stop());
+  signal?.addEventListener('abort', stopHelpers, { once: true });
   try {
     throwIfAborted(signal);
     await computeOn(backend, options, work);
+    helping.forEach(({ letGo }) => letGo());
   } catch (thrown) {
-    stop.abort();
+    stopHelpers();
     throw thrown;
   } finally {
-    await Promise.all(helping);
-    signal?.removeEventListener('abort', stopHelper);
+    await Promise.all(helping.map(({ ended }) => ended));
+    signal?.removeEventListener('abort', stopHelpers);
+    if (asked.length > 0) pool?.giveBack();
   }
-  return helpers.filter((helper) => !lost.has(helper));
 }
 
-/** What several backends do together. `done` counts pairs. */
+/** What several backends do together. */
 interface Work {
   readonly key: ScoringKey;
   readonly claim: Claim;
   readonly computed: Set<string>;
   readonly take: () => readonly number[] | undefined;
-  readonly total: number;
-  done: number;
+  /** Pairs. */
+  readonly progress: { done: number; readonly total: number };
+}
+
+interface Helping {
+  /** Never rejects. */
+  readonly ended: Promise<void>;
+  stop(): void;
+  /** Nothing is left to take: stops one that has no share, and only gets ready. */
+  letGo(): void;
+}
+
+function helpOut(helper: ScoringHelper, options: ScoreModelOptions, work: Work): Helping {
+  const { onEvent, lost } = options;
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  const stop = (): void => stopping.abort();
+  let hasShare = false;
+  const take = (): readonly number[] | undefined => {
+    const share = work.take();
+    hasShare = share !== undefined;
+    return share;
+  };
+  const help = async (): Promise<void> => {
+    const backend = await orStopped(helper.open(), signal);
+    requireSameKind(await options.backend.info({ signal }), await backend.info({ signal }));
+    await computeOn(backend, { ...options, signal, onEvent: scoredOnly(onEvent) }, { ...work, take });
+  };
+  const ended = help().catch((thrown: unknown) => {
+    if (signal.aborted) return;
+    lost?.add(helper.name);
+    const model = options.name ?? options.spec.source;
+    onEvent?.({ kind: 'helper_lost', model, helper: helper.name, reason: toMrpoError(thrown).message });
+  });
+  return { ended, stop, letGo: () => hasShare || stop() };
+}
+
+/** What `opening` gives, unless the signal fires before. */
+function orStopped<T>(opening: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    signal.addEventListener('abort', () => reject(abortError(signal)), { once: true });
+    opening.then(resolve, reject);
+  });
 }
 
 /** Of loading, the backend itself speaks for all. */
@@ -243,7 +271,7 @@ async function streamScores(
     fact.unusable === undefined ? [] : [scoreOf(row, NaN, NaN, fact.unusable)],
   );
   cache.write(key, spec.source, unusable);
-  work.done += unusable.length;
+  work.progress.done += unusable.length;
   const usable = facts.flatMap((fact, row) => (fact.unusable === undefined ? [row] : []));
   if (usable.length === 0) return;
   let done = unusable.length;
@@ -255,8 +283,8 @@ async function streamScores(
     cache.write(key, spec.source, scores);
     for (const { text } of scores) computed.add(text);
     done += scores.length;
-    work.done += scores.length;
-    onEvent?.({ kind: 'scored', model: name, done: work.done, total: work.total });
+    work.progress.done += scores.length;
+    onEvent?.({ kind: 'scored', model: name, ...work.progress });
   }
   if (done !== asked.length) throw leftOut(name, done, asked.length);
 }

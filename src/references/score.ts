@@ -28,7 +28,7 @@ import {
   type ScoredReference,
 } from './reference-scores.js';
 import { scoreModel } from './score-model.js';
-import type { ScoringHelper } from './shares.js';
+import type { HelperPool } from './shares.js';
 
 /** Which configuration's references score which pairs. */
 export interface ScoreReferencesOptions {
@@ -38,7 +38,7 @@ export interface ScoreReferencesOptions {
   readonly backend: Backend;
   readonly cache: LogpCache;
   /** Further backends that score a part of each model's pairs. Default: none. */
-  readonly helpers?: readonly ScoringHelper[] | undefined;
+  readonly helpers?: HelperPool | undefined;
   /** Score the policy's start too where no reference is that model. Default false. */
   readonly withPolicy?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -79,6 +79,7 @@ export async function scoreReferences(options: ScoreReferencesOptions): Promise<
   const models = await identifyAll(options, modelsToScore(config, options.withPolicy === true));
   const clock = createWorkClock(workOf(models, config));
   const scored: ScoredReference[] = [];
+  const lost = new Set<string>();
   for (const [index, model] of models.entries()) {
     const { name, spec, identity, known } = model;
     let last = performance.now();
@@ -89,7 +90,7 @@ export async function scoreReferences(options: ScoreReferencesOptions): Promise<
       options.onEvent?.(event, progress);
     };
     const rule = tokenRule(config.data);
-    const request = { spec, identity, known, name, rule, pairs, backend, helpers, cache, signal, onEvent };
+    const request = { spec, identity, known, name, rule, pairs, backend, helpers, lost, cache, signal, onEvent };
     const result = await scoreModel(request).catch((error: unknown) => {
       throw naming(name, spec, error);
     });

@@ -8,7 +8,7 @@ import {
   type LogpCache,
   type ScoredReference,
   type ScoringEvent,
-  type ScoringHelper,
+  type HelperPool,
 } from '../references/index.js';
 import type { RunEvent } from '../store/events.js';
 import type { ReferenceFacts } from '../store/run-record.js';
@@ -18,7 +18,7 @@ export interface ReferenceOptions {
   /** Default: the user's cache, opened and closed here. */
   readonly cache?: LogpCache | undefined;
   /** Further backends that score a part of the pairs. Default: none. */
-  readonly helpers?: readonly ScoringHelper[] | undefined;
+  readonly helpers?: HelperPool | undefined;
   readonly signal: AbortSignal;
   readonly emit: (event: RunEvent) => void;
 }

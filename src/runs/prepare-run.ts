@@ -10,7 +10,7 @@ import { planFacts } from './plan-facts.js';
 import { preparePairs } from './prepare-data.js';
 import { policyAmong, prepareReferences, referenceFacts } from './prepare-references.js';
 import { runIdentity, type RunIdentity } from './run-identity.js';
-import { helpersAt } from './scoring-helpers.js';
+import { helpersFrom } from './scoring-helpers.js';
 import { runStage, type PrepareContext } from './run-context.js';
 
 /** Everything that the first optimizer step needs. */
@@ -56,8 +56,8 @@ export async function prepareRun(
   await runRecord.update({ backend: facts, plan: planFacts(config, { train, held: heldOut }, facts) });
 
   const references = await runStage(context, 'references', async () => {
-    const helpers = helpersAt(context.scoringBackends ?? [], context);
-    const choice = { cache: context.cache, helpers: helpers.list, signal, emit };
+    const helpers = helpersFrom(context.scoringBackends ?? [], context);
+    const choice = { cache: context.cache, helpers, signal, emit };
     return prepareReferences(backend, config, everyPair, choice).finally(() => helpers.close());
   });
   await runRecord.update({

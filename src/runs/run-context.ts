@@ -1,4 +1,5 @@
 /** What every stage of a run needs, and how a stage is announced, timed and recorded. */
+import type { BackendLender } from './scoring-helpers.js';
 import type { Progress } from '../backend/backend.js';
 import type { LoadedConfig } from '../config/index.js';
 import type { LogpCache } from '../references/index.js';
@@ -18,8 +19,8 @@ export interface CacheChoice {
 
 /** Running backends beside that of a run. */
 export interface HelpersChoice {
-  /** Addresses of backends that score a part of the references, until all are scored. Default: none. */
-  readonly scoringBackends?: readonly string[] | undefined;
+  /** Addresses of backends that score a part of the references, or who lends some. Default: none. */
+  readonly scoringBackends?: readonly string[] | BackendLender | undefined;
 }
 
 /** What the preparation of training needs, with a run folder or without. */

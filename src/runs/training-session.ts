@@ -136,7 +136,8 @@ async function sessionOn(
   const learning = { objective, heldOut, evaluate };
   if (resume === undefined) fitWeights(learning);
   else objective.restore?.(resume.objective);
-  const saturatingTokens = resume?.saturatingTokens ?? (training.deterministic ? NEVER_SATURATED : trainer.saturatingTokens);
+  const saturatingTokens =
+    resume?.saturatingTokens ?? (training.deterministic ? NEVER_SATURATED : trainer.saturatingTokens);
   const plan = planCourse(training, examples.size);
   const { totalSteps } = plan;
   const rateOf = options.learningRate ?? plan.learningRate;

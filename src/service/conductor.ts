@@ -71,8 +71,12 @@ export function startConductor({ home, ledger, backends, env }: ConductorOptions
     atWork.set(id, { process, backend: run.view.backend, tenant });
     const leave = followFile(home.run(id).journal, () => {
       const lentTo = helpersOf(id).length;
-      ledger.catchUp(id);
-      if (helpersOf(id).length < lentTo) tick(); // its references are scored
+      const wanted = ledger.catchUp(id)?.view.helpWanted;
+      if (helpersOf(id).length < lentTo) tick(); // its pairs are scored
+      if (wanted === undefined || stopping) return;
+      // What has a free slot no run waits for: it would have been started there.
+      const idle = idleBackends(backends, busy()).filter((address) => !wanted.without.includes(address));
+      ledger.record(id, { type: 'lent', helpers: idle.slice(0, wanted.most) });
     });
     void process.ended.then((code) => {
       leave();
@@ -100,11 +104,10 @@ export function startConductor({ home, ledger, backends, env }: ConductorOptions
     ledger.record(id, { type: 'ended', outcome: 'failed', reason: message, failure });
   };
 
-  const start = (run: IndexedRun, backend: string, helpers: readonly string[]): void => {
+  const start = (run: IndexedRun, backend: string): void => {
     const { id } = run.order;
-    const line = { type: 'attempt', attempt: run.view.attempt + 1, backend } as const;
-    const begun = ledger.record(id, helpers.length === 0 ? line : { ...line, helpers });
-    if (begun !== undefined) follow(begun, startWorker(home.run(id), [backend, ...helpers], env));
+    const begun = ledger.record(id, { type: 'attempt', attempt: run.view.attempt + 1, backend });
+    if (begun !== undefined) follow(begun, startWorker(home.run(id), backend, env));
   };
 
   const tick = (): void => {
@@ -123,12 +126,7 @@ export function startConductor({ home, ledger, backends, env }: ConductorOptions
       starting.push({ run, backend });
       taken.push(backend);
     }
-    // What no run waits for helps those that begin.
-    const idle = idleBackends(backends, taken);
-    starting.forEach(({ run, backend }, i) => {
-      const helpers = idle.filter((_, j) => j % starting.length === i);
-      start(run, backend, helpers);
-    });
+    for (const { run, backend } of starting) start(run, backend);
     positions = new Map(queue.slice(starting.length).map(({ id }, i) => [id, i + 1]));
   };
 

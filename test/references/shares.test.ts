@@ -1,12 +1,12 @@
 /** One model scored on several backends at once: the same rows as on one, whatever becomes of the others. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { BackendFault } from '../../src/backend/fault.js';
 import type { Backend } from '../../src/backend/backend.js';
 import { createMemoryBackend } from '../../src/backend/memory.js';
 import type { ScoringEvent } from '../../src/references/events.js';
 import { scoreReferences } from '../../src/references/score.js';
-import { shareOut, worthHelping, type ScoringHelper } from '../../src/references/shares.js';
+import { poolOf, shareOut, worthHelping, type ScoringHelper } from '../../src/references/shares.js';
 import { samplePairs } from './sample-pairs.js';
 import { temporaryCache, toyConfig } from './support.js';
 
@@ -49,11 +49,11 @@ function counted(before: (pairs: number) => Promise<void> = () => sleep(1)): Cou
 const helper = (name: string, { backend }: Counted): ScoringHelper => ({ name, open: async () => backend });
 const broken = (): Promise<void> => Promise.reject(new BackendFault('died', 'its process has ended'));
 
-async function score(main: Counted, helpers: readonly ScoringHelper[], signal?: AbortSignal) {
+async function score(main: Counted, helpers: readonly ScoringHelper[], signal?: AbortSignal, config = ONE) {
   const events: ScoringEvent[] = [];
   const cache = temporaryCache();
   const onEvent = (event: ScoringEvent): void => void events.push(event);
-  const run = { config: ONE, pairs: PAIRS, backend: main.backend, helpers, cache, onEvent, signal };
+  const run = { config, pairs: PAIRS, backend: main.backend, helpers: poolOf(helpers), cache, onEvent, signal };
   const { references } = await scoreReferences(run);
   return { reference: references[0], events };
 }
@@ -112,6 +112,53 @@ test('the failure of the backend itself, and a stop, end the helpers too', async
   const [first, second] = [counted((pairs) => (pairs >= 32 && stop.abort(), sleep(1))), counted()];
   await expect(score(first, [helper('second', second)], stop.signal)).rejects.toThrow();
   expect([first.seen.models, second.seen.models]).toEqual([0, 0]);
+});
+
+test('nobody waits for a helper that is still getting ready when nothing is left to take', async () => {
+  const [loads, dials] = [counted(), counted()];
+  const loadModel: Backend['loadModel'] = async (spec, call) => {
+    await sleep(60_000, undefined, call?.signal && { signal: call.signal });
+    return loads.backend.loadModel(spec, call);
+  };
+  const { reference, events } = await score(counted(), [
+    { name: 'loads', open: async () => ({ ...loads.backend, loadModel }) },
+    { name: 'dials', open: () => sleep(60_000, dials.backend, { ref: false }) },
+  ]);
+  expect(reference?.columns).toEqual((await alone())?.columns);
+  expect(events.filter(({ kind }) => kind === 'helper_lost')).toEqual([]);
+  expect([loads.seen.models, dials.seen.models]).toEqual([0, 0]);
+});
+
+test('a helper of another kind loads nothing, and one that has failed is not asked for the next reference', async () => {
+  const two = toyConfig({ references: [{ model: 'toy:second' }, { model: 'toy:third' }] });
+  const [gpu, differs, dies] = [counted(), counted(), counted(broken)];
+  const loadModel = vi.fn<Backend['loadModel']>(async (spec, call) => {
+    const model = await differs.backend.loadModel(spec, call);
+    return { ...model, identity: { ...model.identity, numericPath: 'another way' } };
+  });
+  const info: Backend['info'] = async () => ({
+    ...(await gpu.backend.info()),
+    device: 'cuda:0',
+    deviceName: 'H200',
+    versions: { torch: '2.13.0+cu130' },
+  });
+  const loadOnGpu = vi.fn(gpu.backend.loadModel);
+  const opened = vi.fn(async () => dies.backend);
+  const helpers = [
+    { name: 'gpu', open: async () => ({ ...gpu.backend, info, loadModel: loadOnGpu }) },
+    { name: 'differs', open: async () => ({ ...differs.backend, loadModel }) },
+    { name: 'dies', open: opened },
+  ];
+  const { reference, events } = await score(counted(), helpers, undefined, two);
+  expect(reference?.columns).toEqual((await alone())?.columns);
+  const lost = events.flatMap((event) => (event.kind === 'helper_lost' ? [`${event.helper}: ${event.reason}`] : []));
+  expect(lost).toHaveLength(3);
+  expect(lost).toContain(
+    'gpu: it computes on cuda H200 with torch 2.13.0, expected memory: its log-probs would be others',
+  );
+  expect(loadOnGpu).not.toHaveBeenCalled();
+  expect(loadModel).toHaveBeenCalledOnce();
+  expect(opened).toHaveBeenCalledOnce();
 });
 
 test('a few pairs are not worth loading a model again', async () => {

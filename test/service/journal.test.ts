@@ -39,14 +39,18 @@ const step = (number: number): NewLine => ({
 });
 
 describe('the state of a run', () => {
-  it('has the backends that help it until its references are scored, or it stops', () => {
-    const helped: NewLine[] = [ORDERED, { ...ATTEMPT, helpers: ['b:1'] }];
-    const stage = (name: 'references' | 'load'): NewLine => ({ type: 'stage', stage: name });
-    expect(after(...helped, stage('references')).helpers).toEqual(['b:1']);
-    expect(after(...helped, stage('references'), stage('load')).helpers).toBeUndefined();
-    expect(after(...helped, stage('references'), STOPPED).helpers).toBeUndefined();
-    expect(after(...helped, { type: 'lost', reason: 'killed', away: false }).helpers).toBeUndefined();
-    expect(after(...helped, STOPPED, ATTEMPT).helpers).toBeUndefined();
+  it('has the backends that it has asked for until nothing more is asked of them, or it stops', () => {
+    const wanted: NewLine = { type: 'help-wanted', most: 2, without: [] };
+    const lent: NewLine = { type: 'lent', helpers: ['b:1'] };
+    const over: NewLine = { type: 'help-over' };
+    expect(after(ORDERED, ATTEMPT, wanted)).toMatchObject({ helpWanted: { most: 2 } });
+    expect(after(ORDERED, ATTEMPT, wanted, lent)).toMatchObject({ helpWanted: undefined, helpers: ['b:1'] });
+    expect(after(ORDERED, ATTEMPT, wanted, lent, over).helpers).toBeUndefined();
+    expect(after(ORDERED, ATTEMPT, wanted, over, lent).helpers).toBeUndefined(); // it has not waited so long
+    for (const end of [STOPPED, { type: 'lost', reason: 'killed', away: false } as const]) {
+      expect(after(ORDERED, ATTEMPT, wanted, lent, end).helpers).toBeUndefined();
+      expect(after(ORDERED, ATTEMPT, wanted, end, ATTEMPT, lent).helpers).toBeUndefined();
+    }
   });
   it.each([
     ['PENDING', [ORDERED]],

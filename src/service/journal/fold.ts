@@ -1,6 +1,5 @@
 /** The state of a run as a fold over its journal: the same lines give the same state, whenever they are read. */
 import { stepMeasures } from './step-measures.js';
-import type { RunStage } from '../../store/run-record.js';
 import type { Asked, Failure, JournalLine, RunState } from './line.js';
 
 /** What a user sees of a run. Times are milliseconds since 1970. */
@@ -21,6 +20,8 @@ export interface RunView {
   readonly backend: string;
   /** Further backends that help the attempt to score references; absent where there are none, or no longer. */
   readonly helpers?: readonly string[] | undefined;
+  /** It waits to be told which backends may help it. */
+  readonly helpWanted?: { readonly most: number; readonly without: readonly string[] } | undefined;
   readonly createdAt: number;
   readonly startedAt?: number | undefined;
   readonly endedAt?: number | undefined;
@@ -97,7 +98,8 @@ export function fold(view: RunView, line: JournalLine): RunView {
         reason: '',
         attempt: line.attempt,
         backend: line.backend,
-        helpers: line.helpers,
+        helpers: undefined,
+        helpWanted: undefined,
         working: true,
         asked: undefined,
         startedAt: view.startedAt ?? line.at,
@@ -108,8 +110,13 @@ export function fold(view: RunView, line: JournalLine): RunView {
         ...advance(view, line.stage === 'train' ? 'RUNNING' : stateBeside(view), line.at),
         phase: line.stage,
         work: '',
-        ...(!BEFORE_SCORES.includes(line.stage) && { helpers: undefined }),
       };
+    case 'help-wanted':
+      return { ...view, helpWanted: { most: line.most, without: line.without } };
+    case 'lent':
+      return view.helpWanted === undefined ? view : { ...view, helpWanted: undefined, helpers: line.helpers };
+    case 'help-over':
+      return { ...view, helpWanted: undefined, helpers: undefined };
     case 'progress':
       return { ...advance(view, view.state, line.at), work: workText(line) };
     case 'note':
@@ -137,9 +144,6 @@ export function fold(view: RunView, line: JournalLine): RunView {
       return ended(view, line);
   }
 }
-
-/** Stages of a run in which references are still to be scored. */
-const BEFORE_SCORES: readonly RunStage[] = ['start', 'data', 'backend', 'references'];
 
 const countLoss = (view: RunView): RunView => ({
   ...view,
@@ -173,6 +177,7 @@ const waiting = (view: RunView, state: RunState): RunView => ({
   phase: 'queue',
   working: false,
   helpers: undefined,
+  helpWanted: undefined,
   asked: undefined,
   work: '',
   etaSeconds: 0,

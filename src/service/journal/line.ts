@@ -48,19 +48,20 @@ export type ServiceLine =
   | { readonly type: 'asked'; readonly what: Asked; readonly actor: string; readonly reason?: string | undefined }
   /** Back into the queue. */
   | { readonly type: 'resumed-by'; readonly actor: string }
-  /** A process is about to start. helpers: addresses of further backends, its own until its references are scored. */
-  | {
-      readonly type: 'attempt';
-      readonly attempt: number;
-      readonly backend: string;
-      readonly helpers?: readonly string[] | undefined;
-    }
+  /** A process is about to start. */
+  | { readonly type: 'attempt'; readonly attempt: number; readonly backend: string }
+  /** Answer to `help-wanted`: addresses of backends that are the run's until `help-over`; often none. */
+  | { readonly type: 'lent'; readonly helpers: readonly string[] }
   /** The process of the run has ended without recording a status. away: while the service was not there to see why. */
   | { readonly type: 'lost'; readonly reason: string; readonly away: boolean };
 
 /** What the process of the run writes. */
 export type WorkerLine =
   | Exclude<RunEvent, { readonly type: 'started' | 'finished' }>
+  /** There are pairs for `most` further backends to score; `without`: addresses of those that cannot help. */
+  | { readonly type: 'help-wanted'; readonly most: number; readonly without: readonly string[] }
+  /** Nothing more is asked of helpers, and an answer that has not come is not waited for. */
+  | { readonly type: 'help-over' }
   /** The last line of an attempt. */
   | {
       readonly type: 'ended';

@@ -43,6 +43,10 @@ function kindOf(line: JournalLine, before: RunView, after: RunView): Event['kind
       return { $case: 'recovery', value: { reason: line.reason, pauseSeconds: line.pauseSeconds } };
     case 'lost':
       return { $case: 'recovery', value: { reason: line.reason, pauseSeconds: 0 } };
+    case 'help-wanted':
+    case 'lent':
+    case 'help-over':
+      return undefined; // between the service and the process of the run
     case 'ordered':
     case 'asked':
     case 'resumed-by':

@@ -1,5 +1,5 @@
 /**
- * The process of one attempt of a run: `node main.js HOME BACKEND [HELPER...]`. It works on its own: the journal is all it
+ * The process of one attempt of a run: `node main.js HOME BACKEND`. It works on its own: the journal is all it
  * has in common with the service, which may be killed and come back meanwhile. SIGTERM: stop at the next step boundary.
  */
 import { rm } from 'node:fs/promises';
@@ -7,6 +7,7 @@ import { basename } from 'node:path';
 import { loadConfig } from '../../config/index.js';
 import { MrpoError, toMrpoError } from '../../core/errors.js';
 import { beginRun, continueRun, isRunFolder, type Run } from '../../runs/index.js';
+import type { BackendLender } from '../../runs/scoring-helpers.js';
 import { runFolder } from '../../store/run-folder.js';
 import { lockRun } from '../../store/run-lock.js';
 import { runHome, type RunHome } from '../home.js';
@@ -15,11 +16,12 @@ import { readOrder } from '../order.js';
 import { traced } from '../tracing/attempt-span.js';
 import { startTracing } from '../tracing/start.js';
 import { failureOfError } from './failure.js';
+import { journalLender } from './lender.js';
 import { requireFit } from './plan-check.js';
 import { thinProgress } from './thin-progress.js';
 import { ALREADY_AT_WORK, EMBEDDED } from './exit-codes.js';
 
-async function work(home: RunHome, backend: string, helpers: readonly string[]): Promise<void> {
+async function work(home: RunHome, backend: string): Promise<void> {
   const stop = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => stop.abort());
   const lock = await lockRun(runFolder(home.path)).catch(() => undefined);
@@ -32,7 +34,8 @@ async function work(home: RunHome, backend: string, helpers: readonly string[]):
   const facts = { run: home.id, backend, traceParent: order?.traceParent };
   const journal = traced(openJournal(home.journal), facts);
   try {
-    await follow(await begin(home, backend, helpers, stop.signal), journal, stop.signal);
+    const lender = journalLender(journal, home.journal, stop.signal);
+    await follow(await begin(home, backend, lender, stop.signal), journal, stop.signal);
   } catch (thrown) {
     end(journal, toMrpoError(thrown), stop.signal);
   } finally {
@@ -45,7 +48,7 @@ async function work(home: RunHome, backend: string, helpers: readonly string[]):
 async function begin(
   home: RunHome,
   backend: string,
-  scoringBackends: readonly string[],
+  scoringBackends: BackendLender,
   signal: AbortSignal,
 ): Promise<Run> {
   const { resolved } = await readOrder(home);
@@ -85,5 +88,5 @@ function end(journal: JournalWriter, error: MrpoError, stop: AbortSignal): void 
   else journal.append({ type: 'ended', outcome: 'failed', reason: error.message, failure: failureOfError(error) });
 }
 
-const [path = '', backend = EMBEDDED, ...helpers] = process.argv.slice(2);
-await work(runHome(path, basename(path)), backend, helpers);
+const [path = '', backend = EMBEDDED] = process.argv.slice(2);
+await work(runHome(path, basename(path)), backend);

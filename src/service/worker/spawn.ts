@@ -19,11 +19,11 @@ export interface WorkerProcess {
 
 const LOOK_MS = 250;
 
-/** Starts an attempt of a run. @param backends Its own, and those that help it to score references. */
-export function startWorker(home: RunHome, backends: readonly string[], env: NodeJS.ProcessEnv): WorkerProcess {
+/** Starts an attempt of a run. */
+export function startWorker(home: RunHome, backend: string, env: NodeJS.ProcessEnv): WorkerProcess {
   const log = openSync(home.log, 'a');
   try {
-    const child = spawn(process.execPath, [...programOf('main'), home.path, ...backends], {
+    const child = spawn(process.execPath, [...programOf('main'), home.path, backend], {
       cwd: home.path,
       env,
       stdio: ['ignore', log, log],

@@ -18,9 +18,9 @@ import {
   scoreReferences,
   unusablePairs,
   type LogpCache,
-  type ScoringHelper,
+  type HelperPool,
 } from '../../references/index.js';
-import { helpersAt } from '../../runs/scoring-helpers.js';
+import { helpersFrom } from '../../runs/scoring-helpers.js';
 import { chooseBackend } from '../../runs/with-backend.js';
 import type { PreferencePair } from '../../data/index.js';
 import { traceCallsBelow } from '../../rpc/traced-calls.js';
@@ -48,7 +48,7 @@ async function work(task: Task, signal: AbortSignal): Promise<unknown> {
       return planConfig(config, { train: data.train, held: data.eval }, DEVICES[device]);
     }
     const cache = openLogpCache({ path: cacheFile(process.env) });
-    const helpers = helpersAt(task.helpers, { signal });
+    const helpers = helpersFrom(task.helpers, { signal });
     try {
       return await withCache(kind, {
         config,
@@ -56,7 +56,7 @@ async function work(task: Task, signal: AbortSignal): Promise<unknown> {
         cache,
         pairs: [...data.train, ...data.eval],
         open: chosen.open,
-        helpers: helpers.list,
+        helpers,
         signal,
       });
     } finally {
@@ -74,7 +74,7 @@ interface CacheWork {
   readonly cache: LogpCache;
   readonly pairs: readonly PreferencePair[];
   readonly open: () => Promise<Backend>;
-  readonly helpers: readonly ScoringHelper[];
+  readonly helpers: HelperPool;
   readonly signal: AbortSignal;
 }
 

@@ -116,7 +116,8 @@ export async function* trainPolicy(given: TrainingOptions): Training {
     async () => given.start?.(signal) ?? { train: given.examples, heldOut: given.heldOut },
   );
   const options = pairs === STOPPED ? given : { ...given, examples: pairs.train, heldOut: pairs.heldOut };
-  const saturatingTokens = resume?.saturatingTokens ?? (training.deterministic ? NEVER_SATURATED : trainer.saturatingTokens);
+  const saturatingTokens =
+    resume?.saturatingTokens ?? (training.deterministic ? NEVER_SATURATED : trainer.saturatingTokens);
   const steps = createStepRunner({
     ...options,
     seed: training.seed,

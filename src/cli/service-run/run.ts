@@ -45,7 +45,7 @@ export async function trainThroughService(
   const isHere = isLocal(parseAddress(address));
   const taken = note === undefined ? await takeFolder(folder, address) : await takeAgain(folder, note);
   await withRun(taken, show, io, async (service) => {
-    const same = (run: ServiceRun): Promise<void> => requireSameSettings(run, loaded.config, isHere);
+    const same = (run: ServiceRun): Promise<void> => requireSameSettings(run, loaded.config, isHere, io.signal);
     const known = note && (await goOn(service, note.id, io, same));
     return known ?? order(service, taken, loaded, isHere, io);
   });

@@ -24,8 +24,13 @@ export function requireService(folder: string, { address: own, id }: ServiceNote
  * @param isHere Whether the service reads the preference files where they are; else they are compared by content.
  * @throws MrpoError `config` naming every setting in which the run was ordered otherwise.
  */
-export async function requireSameSettings({ id, spec }: ServiceRun, config: RunConfig, isHere: boolean): Promise<void> {
-  const asked = await specToSend(config, isHere ? undefined : uploadedName);
+export async function requireSameSettings(
+  { id, spec }: ServiceRun,
+  config: RunConfig,
+  isHere: boolean,
+  signal?: AbortSignal,
+): Promise<void> {
+  const asked = await specToSend(config, isHere ? undefined : (path) => uploadedName(path, signal));
   const ordered = comparable(spec ?? {});
   // Through the message, as the other one came.
   const differing = configDifferences(ordered, comparable(configOfSpec(specOfConfig(asked))));
@@ -42,8 +47,8 @@ const comparable = ({ output, ...rest }: Partial<RunConfigInput>): object =>
   typeof output === 'object' ? { ...rest, report_to: output.report_to } : rest;
 
 /** What an uploaded file is called there, by its content. */
-async function uploadedName(path: string): Promise<string> {
+async function uploadedName(path: string, signal: AbortSignal | undefined): Promise<string> {
   const hash = createHash('sha256');
-  await pipeline(createReadStream(path), hash);
+  await pipeline(createReadStream(path), hash, { signal });
   return `upload:${hash.digest('hex')}/${basename(path)}`;
 }

@@ -406,6 +406,7 @@ export interface Event {
   /** of the run, with this event */
   state: RunState;
   attempt: number;
+  /** none: between the service and its processes, nothing to show */
   kind:
     | { $case: "stateChange"; value: StateChange }
     | { $case: "phaseChange"; value: PhaseChange }

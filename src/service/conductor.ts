@@ -27,8 +27,8 @@ export interface Conductor {
   busy(): readonly string[];
   /** A backend with a free slot, for other work than runs. */
   borrow(): Borrowed | undefined;
-  /** All running backends on which nothing is at work. */
-  borrowIdle(): readonly Borrowed[];
+  /** Running backends on which nothing is at work: `most` at most, none of `without`. */
+  borrowIdle(most: number, without: readonly string[]): readonly Borrowed[];
   /** Asks every run to stop at its next step, to go on when the service is back; waits for `graceMs` at most. */
   stop(graceMs: number): Promise<void>;
 }
@@ -74,9 +74,7 @@ export function startConductor({ home, ledger, backends, env }: ConductorOptions
       const wanted = ledger.catchUp(id)?.view.helpWanted;
       if (helpersOf(id).length < lentTo) tick(); // its pairs are scored
       if (wanted === undefined || stopping) return;
-      // What has a free slot no run waits for: it would have been started there.
-      const idle = idleBackends(backends, busy()).filter((address) => !wanted.without.includes(address));
-      ledger.record(id, { type: 'lent', helpers: idle.slice(0, wanted.most) });
+      ledger.record(id, { type: 'lent', helpers: idle(wanted.most, wanted.without) });
     });
     void process.ended.then((code) => {
       leave();
@@ -134,6 +132,12 @@ export function startConductor({ home, ledger, backends, env }: ConductorOptions
 
   const busy = (): string[] => [...[...atWork].flatMap(([id, { backend }]) => [backend, ...helpersOf(id)]), ...lent];
 
+  /** No run waits for what is idle: it would have been started there. */
+  const idle = (most: number, without: readonly string[]): readonly string[] =>
+    idleBackends(backends, busy())
+      .filter((address) => !without.includes(address))
+      .slice(0, most);
+
   const lend = (backend: string): Borrowed => {
     lent.push(backend);
     return {
@@ -177,7 +181,7 @@ export function startConductor({ home, ledger, backends, env }: ConductorOptions
       const backend = freeBackend(backends, busy());
       return backend === undefined ? undefined : lend(backend);
     },
-    borrowIdle: () => idleBackends(backends, busy()).map(lend),
+    borrowIdle: (most, without) => idle(most, without).map(lend),
     async stop(graceMs) {
       const workers = [...atWork.entries()];
       stopping = true;

@@ -8,6 +8,7 @@ import { startConductor, type Conductor } from '../../src/service/conductor.js';
 import { serviceHome, type ServiceHome } from '../../src/service/home.js';
 import { openJournal } from '../../src/service/journal/append.js';
 import { openLedger, type Ledger } from '../../src/service/ledger.js';
+import { lenderOf } from '../../src/service/methods/tasks.js';
 import { journalLender } from '../../src/service/worker/lender.js';
 import { anOrder } from './an-order.js';
 
@@ -44,7 +45,7 @@ async function order(id: string): Promise<string | undefined> {
 const backendOf = (id: string): string | undefined => ledger.index.find(id)?.view.backend;
 
 /** As the process of a run asks. */
-function lenderOf(id: string, signal = new AbortController().signal) {
+function askerOf(id: string, signal = new AbortController().signal) {
   const { journal } = home.run(id);
   return journalLender(openJournal(journal), journal, signal);
 }
@@ -56,9 +57,9 @@ it('ties nothing to a run that has not asked: runs ordered one after the other s
 it('lends what is idle when pairs are to be shared, and starts a run there when that is over', async () => {
   await order('first');
   await order('second');
-  const lender = lenderOf('first');
+  const lender = askerOf('first');
   expect(await lender.lend(5, [])).toEqual(['c:1']);
-  expect(await lenderOf('second').lend(5, [])).toEqual([]); // an answer, and not the silence of seconds
+  expect(await askerOf('second').lend(5, [])).toEqual([]); // an answer, and not the silence of seconds
   expect(await order('third')).toBe('embedded');
   expect(await order('fourth')).toBe('');
   lender.giveBack();
@@ -67,7 +68,7 @@ it('lends what is idle when pairs are to be shared, and starts a run there when 
 
 it('lends as many as there is work for, and none that cannot help', async () => {
   await order('first');
-  const lender = lenderOf('first');
+  const lender = askerOf('first');
   expect(await lender.lend(1, ['b:1'])).toEqual(['c:1']);
   lender.giveBack();
   expect(await lender.lend(1, [])).toEqual(['b:1']);
@@ -78,8 +79,20 @@ it('is asked in vain for a run that stops meanwhile', async () => {
   await order('first');
   const stop = new AbortController();
   await conductor.stop(0); // nobody answers
-  const lent = lenderOf('first', stop.signal).lend(1, []);
+  const lent = askerOf('first', stop.signal).lend(1, []);
   stop.abort();
   expect(await lent).toEqual([]);
   expect(ledger.catchUp('first')?.view).toMatchObject({ helpers: undefined, helpWanted: undefined });
+});
+
+it('lends to a call that scores references in the same way', async () => {
+  const lender = lenderOf({ conductor });
+  expect(await order('first')).toBe('a:1');
+  expect(lender.lend(5, ['b:1'])).toEqual(['c:1']);
+  expect(await order('second')).toBe('b:1');
+  expect(await order('third')).toBe('embedded');
+  expect(await order('fourth')).toBe('');
+  lender.giveBack();
+  lender.giveBack(); // at the end of the call once more
+  expect(backendOf('fourth')).toBe('c:1');
 });

@@ -8,7 +8,7 @@ import { abortError } from '../../core/abort.js';
 import { RunsFault } from '../fault.js';
 import type { Borrowed } from '../conductor.js';
 import type { Context } from '../rpc/guard.js';
-import { runTask } from '../worker/run-task.js';
+import { runTask, type TaskLender } from '../worker/run-task.js';
 import type { Task } from '../worker/task-lines.js';
 import type { Service } from './service.js';
 import { checkSpec } from './spec.js';
@@ -63,7 +63,7 @@ export async function reportOf(
 
 /**
  * Scores references into the cache on all backends that are idle: each has some of the references, and where there are
- * more backends than references, several share the pairs of one.
+ * more backends than references, several share the pairs of one, for as long as there are some to share.
  */
 export async function* scoreSpecReferences(
   service: Service,
@@ -72,20 +72,18 @@ export async function* scoreSpecReferences(
 ): AsyncGenerator<ScoreReferencesResponse> {
   const task = taskFor(service, 'score', spec, call);
   const borrowed = await borrow(service, task.config.references.length, call.signal);
-  const helping = service.conductor.borrowIdle();
   try {
     const parts = borrowed.map(({ backend }, i) => ({
       ...task,
       backend,
       config: part(task.config, i, borrowed.length),
-      helpers: helping.filter((_, j) => j % borrowed.length === i).map((helper) => helper.backend),
     }));
     const [first = task] = parts;
     if (parts.length > 1) yield* merged(parts.map((one) => partOf(service, one, call)));
     // The whole, for what all references have in common: what is known by now is not scored again.
     yield* partOf(service, { ...first, config: task.config }, call, true);
   } finally {
-    for (const { release } of [...borrowed, ...helping]) release();
+    for (const { release } of borrowed) release();
   }
 }
 
@@ -100,7 +98,7 @@ async function* partOf(
   { signal }: Context,
   whole = false,
 ): AsyncGenerator<ScoreReferencesResponse> {
-  for await (const message of runTask(task, service.env, signal)) {
+  for await (const message of runTask(task, service.env, signal, lenderOf(service))) {
     if ('result' in message) {
       if (whole) yield { event: { $case: 'scored', value: message.result as Scored } };
     } else {
@@ -109,6 +107,22 @@ async function* partOf(
       yield { event: { $case: 'progress', value } };
     }
   }
+}
+
+/** What is idle at the moment that it is asked for. */
+export function lenderOf({ conductor }: Pick<Service, 'conductor'>): TaskLender {
+  let lent: readonly Borrowed[] = [];
+  return {
+    lend(most, without) {
+      lent = conductor.borrowIdle(most, without);
+      return lent.map(({ backend }) => backend);
+    },
+    giveBack() {
+      const over = lent;
+      lent = [];
+      for (const { release } of over) release();
+    },
+  };
 }
 
 /** What several sources give, as it comes. */
@@ -153,7 +167,7 @@ function taskFor(
   device = '',
 ): Task {
   const { config } = checkSpec(service, spec, service.home.run('none').run, caller).loaded;
-  return { kind, config, device, backend: service.backends[0]?.address ?? 'embedded', helpers: [], traceParent };
+  return { kind, config, device, backend: service.backends[0]?.address ?? 'embedded', traceParent };
 }
 
 async function resultOf({ env, gate }: Service, task: Task, { signal }: Context): Promise<unknown> {

@@ -9,8 +9,6 @@ export interface Task {
   readonly config: RunConfig;
   /** "embedded" or an address. */
   readonly backend: string;
-  /** Addresses of backends that score a part of the pairs. */
-  readonly helpers: readonly string[];
   /** plan: a name of `mrpo plan --device`; empty = this machine. */
   readonly device: string;
   /** Of the call that has asked for it. */
@@ -27,6 +25,10 @@ export interface TaskProgress {
 /** One line from the process of a task. */
 export type TaskLine =
   | { readonly progress: TaskProgress }
+  /** There are pairs for `most` further backends; `without`: addresses of those that cannot help. A {@link TaskAnswer} follows. */
+  | { readonly helpWanted: { readonly most: number; readonly without: readonly string[] } }
+  /** Nothing more is asked of those. */
+  | { readonly helpOver: true }
   | { readonly result: unknown }
   | {
       readonly error: {
@@ -36,3 +38,8 @@ export type TaskLine =
         readonly failure: Failure;
       };
     };
+
+/** What a task that wants help is told: addresses of backends that are its own until `helpOver`; often none. */
+export interface TaskAnswer {
+  readonly lent: readonly string[];
+}

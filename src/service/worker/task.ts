@@ -1,8 +1,8 @@
 /**
  * Work beside runs, in a process of its own so that the service goes on answering: `node task.js` reads one task from
- * standard input and writes lines of JSON: any number of `progress`, then `result` or `error`.
+ * standard input and writes lines of JSON: any number of `progress`, then `result` or `error`. What it asks for on the way is answered on standard input.
  */
-import { text } from 'node:stream/consumers';
+import { createInterface } from 'node:readline';
 import type { Backend } from '../../backend/backend.js';
 import { loadConfig } from '../../config/index.js';
 import type { RunConfig } from '../../config/index.js';
@@ -20,7 +20,7 @@ import {
   type LogpCache,
   type HelperPool,
 } from '../../references/index.js';
-import { helpersFrom } from '../../runs/scoring-helpers.js';
+import { helpersFrom, type BackendLender } from '../../runs/scoring-helpers.js';
 import { chooseBackend } from '../../runs/with-backend.js';
 import type { PreferencePair } from '../../data/index.js';
 import { traceCallsBelow } from '../../rpc/traced-calls.js';
@@ -28,9 +28,22 @@ import { startTracing } from '../tracing/start.js';
 import { contextBelow } from '../tracing/trace-parent.js';
 import { EMBEDDED } from './exit-codes.js';
 import { failureOfError } from './failure.js';
-import type { Task, TaskLine } from './task-lines.js';
+import type { Task, TaskAnswer, TaskLine } from './task-lines.js';
 
 const say = (line: TaskLine): void => void process.stdout.write(`${JSON.stringify(line)}\n`);
+
+const heard: AsyncIterator<string, undefined> = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
+/** The next line; none where the service is gone. */
+const hear = async (): Promise<string | undefined> => (await heard.next()).value;
+
+const lender: BackendLender = {
+  async lend(most, without) {
+    say({ helpWanted: { most, without } });
+    const answer = await hear();
+    return answer === undefined ? [] : (JSON.parse(answer) as TaskAnswer).lent;
+  },
+  giveBack: () => say({ helpOver: true }),
+};
 
 async function work(task: Task, signal: AbortSignal): Promise<unknown> {
   const { kind, config: object, backend: address, device } = task;
@@ -48,7 +61,7 @@ async function work(task: Task, signal: AbortSignal): Promise<unknown> {
       return planConfig(config, { train: data.train, held: data.eval }, DEVICES[device]);
     }
     const cache = openLogpCache({ path: cacheFile(process.env) });
-    const helpers = helpersFrom(task.helpers, { signal });
+    const helpers = helpersFrom(lender, { signal });
     try {
       return await withCache(kind, {
         config,
@@ -113,7 +126,7 @@ const stop = new AbortController();
 process.on('SIGTERM', () => stop.abort());
 const tracing = await startTracing(process.env, 'mrpo-task', (line) => console.error(line));
 try {
-  const task = JSON.parse(await text(process.stdin)) as Task;
+  const task = JSON.parse((await hear()) ?? '') as Task;
   traceCallsBelow(contextBelow(task.traceParent));
   say({ result: await work(task, stop.signal) });
 } catch (thrown) {
@@ -121,5 +134,6 @@ try {
   say({ error: { code: error.code, message: error.message, hint: error.hint, failure: failureOfError(error) } });
   process.exitCode = 1;
 } finally {
+  process.stdin.destroy(); // it would keep the process
   await tracing.shutdown();
 }

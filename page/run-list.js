@@ -42,7 +42,7 @@ export function RunList({ onError }) {
       shown.length > 0 &&
       html`<div class="box" tabindex="0"><table class="runs">
         <thead><tr><th scope="col">choose</th><th scope="col">run</th><th scope="col">state</th><th scope="col">steps</th>
-          <th scope="col" class="number">loss</th><th scope="col" class="number">accuracy</th><th scope="col">ordered</th></tr></thead>
+          <th scope="col" class="number">loss</th><th scope="col" class="number">accuracy per token</th><th scope="col">ordered</th></tr></thead>
         <tbody>${shown.map((run) => row(run, chosen.includes(run.id), () => choose(run.id)))}</tbody>
       </table></div>`
     }`;
@@ -56,6 +56,6 @@ const row = (run, isChosen, choose) => html`<tr key=${run.id}>
     ${run.queuePosition > 0 && html`<span class="soft"> ${run.queuePosition}. in the queue</span>`}</td>
   <td data-label="steps">${run.step}${run.totalSteps > 0 ? ` of ${run.totalSteps}` : ''}${run.etaSeconds > 0 ? `, ${durationText(run.etaSeconds)} left` : ''}</td>
   <td class="number" data-label="loss">${numberText(run.measures.loss)}</td>
-  <td class="number" data-label="accuracy">${percentText(run.evaluation['accuracies/per_token'])}</td>
+  <td class="number" data-label="accuracy per token">${percentText(run.evaluation['accuracies/per_token'])}</td>
   <td data-label="ordered">${timeText(run.createdAt)}</td>
 </tr>`;

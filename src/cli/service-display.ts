@@ -9,12 +9,12 @@ export function runsTable(runs: readonly ServiceRun[]): string {
     run.state,
     run.progress.totalSteps > 0 ? `${run.progress.step}/${run.progress.totalSteps}` : '-',
     figure(run.measures['loss']),
-    figure(run.evaluation['rewards/accuracies']),
+    figure(run.evaluation['accuracies/per_token']),
     run.queuePosition > 0 ? `#${run.queuePosition}` : run.phase,
     run.tenant,
     run.createTime?.toISOString().slice(0, 16).replace('T', ' ') ?? '-',
   ]);
-  return textTable(['run', 'state', 'step', 'loss', 'accuracy', 'phase', 'tenant', 'ordered (UTC)'], rows);
+  return textTable(['run', 'state', 'step', 'loss', 'accuracy per token', 'phase', 'tenant', 'ordered (UTC)'], rows);
 }
 
 const figure = (value: number | undefined): string => (value === undefined ? '-' : value.toFixed(4));
@@ -31,7 +31,7 @@ export function eventLine(event: ServiceEvent): string | undefined {
     case 'step':
       return `  step ${event.step}/${event.totalSteps}  loss ${figure(event.measures['loss'])}`;
     case 'evaluation':
-      return `  step ${event.step}, held out: loss ${figure(event.measures['loss'])}, accuracy ${figure(event.measures['rewards/accuracies'])}`;
+      return `  step ${event.step}, held out: loss ${figure(event.measures['loss'])}, own-reward accuracy ${figure(event.measures['rewards/accuracies'])}`;
     case 'resumed':
       return `  going on behind step ${event.step}`;
     case 'recovery':

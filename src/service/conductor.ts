@@ -8,9 +8,10 @@ import { isWaiting } from './journal/fold.js';
 import type { Asked } from './journal/line.js';
 import type { Ledger } from './ledger.js';
 import { freeBackend, idleBackends, type BackendSlots } from './queue/slots.js';
+import { watchBackends, type BackendHealth } from './queue/backend-health.js';
 import { inTurn } from './queue/turn.js';
 import type { IndexedRun } from './store/run-index.js';
-import { ALREADY_AT_WORK } from './worker/exit-codes.js';
+import { ALREADY_AT_WORK, BACKEND_AWAY } from './worker/exit-codes.js';
 import { askToStop, endAtOnce, findWorker, startWorker, type WorkerProcess } from './worker/spawn.js';
 
 /** Decides which run is at work. */
@@ -25,6 +26,8 @@ export interface Conductor {
   queuePosition(id: string): number;
   /** Addresses of the backends at work: one for each run, those that help it, and those that are borrowed. */
   busy(): readonly string[];
+  /** Which backends answer. */
+  readonly health: Pick<BackendHealth, 'isAway'>;
   /** A backend with a free slot, for other work than runs. */
   borrow(): Borrowed | undefined;
   /** Running backends on which nothing is at work: `most` at most, none of `without`. */
@@ -54,6 +57,8 @@ interface AtWork {
   readonly tenant: string;
 }
 
+/** A backend that is away for so long loses its runs to one that is free. */
+const MOVE_AFTER_MS = 30_000;
 /** Attempts in a row that end without a word and without a step gained, before a run is given up. */
 const MOST_LOSSES = 3;
 
@@ -88,8 +93,13 @@ export function startConductor({ home, ledger, backends, env }: ConductorOptions
     if (run?.view.working === true) {
       const other = code === ALREADY_AT_WORK ? findWorker(home.run(id), left.signal) : undefined;
       if (other !== undefined) return follow(run, other);
+      if (code === BACKEND_AWAY) health.noteAway(run.view.backend);
       const how = code === undefined ? 'was ended' : `has ended with code ${code}`;
-      lose(id, `the process of the run ${how}; its last words are in ${home.run(id).log}`, false);
+      const reason =
+        code === BACKEND_AWAY
+          ? `no backend answers at ${run.view.backend}: the run waits for one that does`
+          : `the process of the run ${how}; its last words are in ${home.run(id).log}`;
+      lose(id, reason, false);
     }
     tick();
   };
@@ -119,7 +129,7 @@ export function startConductor({ home, ledger, backends, env }: ConductorOptions
     const taken = busy();
     const starting: { readonly run: IndexedRun; readonly backend: string }[] = [];
     for (const { run } of queue) {
-      const backend = freeBackend(backends, taken);
+      const backend = freeBackend(living(), taken);
       if (backend === undefined) break;
       starting.push({ run, backend });
       taken.push(backend);
@@ -134,7 +144,7 @@ export function startConductor({ home, ledger, backends, env }: ConductorOptions
 
   /** No run waits for what is idle: it would have been started there. */
   const idle = (most: number, without: readonly string[]): readonly string[] =>
-    idleBackends(backends, busy())
+    idleBackends(living(), busy())
       .filter((address) => !without.includes(address))
       .slice(0, most);
 
@@ -148,6 +158,29 @@ export function startConductor({ home, ledger, backends, env }: ConductorOptions
       },
     };
   };
+
+  const living = (): BackendSlots[] => backends.filter(({ address }) => !health.isAway(address));
+
+  /** A run whose backend is away goes on from its checkpoint on one that is free. */
+  const moveFromAway = (): void => {
+    for (const [id, { process, backend }] of atWork) {
+      if (health.awayFor(backend) < MOVE_AFTER_MS || index.find(id)?.view.asked !== undefined) continue;
+      if (freeBackend(living(), busy()) === undefined) return;
+      const reason = `its backend ${backend} is away, and another one is free`;
+      ledger.record(id, { type: 'asked', what: 'suspend', actor: 'service', reason });
+      askToStop(process);
+      return; // one at a time: the next look sees what became of it
+    }
+  };
+
+  const health = watchBackends(
+    backends.map(({ address }) => address),
+    () => {
+      if (stopping) return;
+      tick();
+      moveFromAway();
+    },
+  );
 
   for (const run of index.inStates(['PENDING', 'PREPARING', 'RUNNING', 'RECOVERING', 'CANCELLING'])) {
     const { id } = run.order;
@@ -175,16 +208,18 @@ export function startConductor({ home, ledger, backends, env }: ConductorOptions
       tick();
       return ledger.index.find(run.order.id) ?? resumed;
     },
+    health,
     queuePosition: (id) => positions.get(id) ?? 0,
     busy,
     borrow() {
-      const backend = freeBackend(backends, busy());
+      const backend = freeBackend(living(), busy());
       return backend === undefined ? undefined : lend(backend);
     },
     borrowIdle: (most, without) => idle(most, without).map(lend),
     async stop(graceMs) {
       const workers = [...atWork.entries()];
       stopping = true;
+      health.stop();
       for (const [id, { process }] of workers) {
         ledger.record(id, { type: 'asked', what: 'suspend', actor: 'service', reason: 'the service stops' });
         askToStop(process);

@@ -15,7 +15,7 @@ const CALL_BUCKETS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 60];
 /** What is measured of the parts of a service. */
 export interface TelemetrySources {
   readonly index: RunIndex;
-  readonly conductor: Pick<Conductor, 'busy'>;
+  readonly conductor: Pick<Conductor, 'busy' | 'health'>;
   readonly backends: readonly BackendSlots[];
 }
 
@@ -55,6 +55,7 @@ export function createTelemetry(): Telemetry {
   );
   const waiting = gauge('mrpo_queue_length', 'Runs that wait for a backend.');
   const slots = gauge('mrpo_backend_slots', 'Runs that a backend takes at once.', 'backend');
+  const up = gauge('mrpo_backend_up', 'Whether a backend by address takes connections.', 'backend');
   const busy = gauge('mrpo_backend_slots_busy', 'Of these, at work.', 'backend');
   const perRun = {
     step: gauge('mrpo_run_step', 'Optimizer steps done, of runs at work.', 'run'),
@@ -86,6 +87,7 @@ export function createTelemetry(): Telemetry {
     const atWork = conductor.busy();
     for (const { address, slots: number } of backends) {
       slots.set({ backend: address }, number);
+      up.set({ backend: address }, conductor.health.isAway(address) ? 0 : 1);
       busy.set({ backend: address }, atWork.filter((one) => one === address).length);
     }
     for (const { order, view } of open.filter((run) => run.view.working)) {

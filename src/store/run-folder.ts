@@ -102,10 +102,13 @@ export async function createRunFolder(path: string, config: string): Promise<{ f
 
 function notEmpty(folder: RunFolder, present: readonly string[]): MrpoError {
   const shown = `${present.slice(0, 3).join(', ')}${present.length > 3 ? ', ...' : ''}`;
+  const goOn = present.includes(RUN_FILES.record)
+    ? `Go on with the run in it: mrpo resume ${folder.path}. Or name`
+    : 'Name';
   return new MrpoError(
     'config',
     `output: ${folder.path} is not empty (it holds ${shown}); expected a new or empty folder`,
-    { hint: 'Name another folder with --set output=FOLDER, or move the old one away.' },
+    { hint: `${goOn} another folder with --set output=FOLDER, or move the old one away.` },
   );
 }
 

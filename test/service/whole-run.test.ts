@@ -39,9 +39,11 @@ let tracing: Tracing;
 let backend: StandaloneBackend;
 let running: RunsService;
 let service: RunsClient;
+let gone: string;
 
 beforeAll(async () => {
   world = serviceWorld();
+  gone = `unix:${join(world.folder, 'gone')}`;
   const tokens = join(world.folder, 'tokens');
   writeFileSync(tokens, `${line}\n`);
   collector = await startCollector();
@@ -57,8 +59,12 @@ beforeAll(async () => {
     address: 'localhost:0',
     tls: { cert: certificate('server.pem'), key: certificate('server.key') },
     tokens,
-    // One process by two names: to the queue two backends, of which the second helps where it is idle.
-    backends: [backend.address, join(world.folder, 'b')].map((address) => ({ address, slots: 1 })),
+    // One process by two names: to the queue two backends, of which the second helps where it is idle. And one where
+    // nobody listens, whose slots would be the freest of all.
+    backends: [
+      ...[backend.address, join(world.folder, 'b')].map((address) => ({ address, slots: 1 })),
+      { address: gone, slots: 9 },
+    ],
   });
   service = connect({ address: running.address, token, tls: { ca } });
 }, 180_000);
@@ -276,6 +282,22 @@ it('is what mrpo train does here, line by line and byte by byte, with --service'
   expect(twice.notes).toContain(`mrpo resume ${there}`);
   expect((await startCli(['resume', there, '--json']).ended).code).toBe(0); // it has ended: only fetched again
 }, 300_000);
+
+it('is followed to its end by mrpo submit --watch', async () => {
+  const argv = ['submit', written('again', world.config()), '--id', 'first', '--label', 'team=a', '--watch', '--json'];
+  const { code, out, notes } = await startCli(argv).ended;
+  expect({ code, notes }).toMatchObject({ code: 0 });
+  expect(JSON.parse(out.trim().split('\n').at(-1) ?? '')).toMatchObject({ type: 'state', state: 'SUCCEEDED' });
+  expect(notes).toContain('run first');
+}, 60_000);
+
+it('goes to no backend where nobody listens', async () => {
+  expect((await service.info()).backends).toContainEqual({ address: gone, slots: 9, busy: 0, away: true });
+  const used = new Set<string>();
+  for await (const run of service.list({})) used.add(run.backend);
+  expect(used).not.toContain(gone);
+  expect(await running.metrics()).toContain(`mrpo_backend_up{backend="${gone}"} 0`);
+});
 
 it('is stopped by Ctrl-C as here, and goes on with mrpo resume', async () => {
   const folder = join(world.folder, 'stopped');

@@ -1,5 +1,6 @@
 /** `mrpo submit`: orders a run from a service. */
 import type { Command } from 'commander';
+import { MrpoError } from '../../core/errors.js';
 import { loadConfig } from '../../config/index.js';
 import { isLocal, parseAddress } from '../../rpc/address.js';
 import { collect, printJson, type CliIo } from '../command.js';
@@ -53,14 +54,21 @@ async function submit(file: string, options: SubmitOptions, io: CliIo): Promise<
   const { run, existed, warnings } = await service.create(spec, {
     id: options.id,
     labels: Object.fromEntries(options.label.map(labelOf)),
-    priority: Number(options.priority),
+    priority: priorityOf(options.priority),
     validateOnly: options.validateOnly,
   });
+  if (options.watch === true && options.validateOnly !== true) io.note(`run ${run.id}\n`);
   for (const warning of warnings) io.note(`note: ${warning}\n`);
   if (options.watch === true && options.validateOnly !== true)
-    return watchToEnd(service, run.id, 0, options.json === true, io);
+    return await watchToEnd(service, run.id, 0, options.json === true, io); // awaited: the connection closes behind it
   if (options.json === true) printJson(io, { ...run, existed });
   else if (options.validateOnly === true) io.out('valid\n');
   else io.out(`${run.id}\n`);
   if (existed) io.note('it was ordered before: this is that run\n');
+}
+
+function priorityOf(text: string): number {
+  const priority = Number(text);
+  if (text.trim() !== '' && Number.isInteger(priority) && Math.abs(priority) <= 100) return priority;
+  throw new MrpoError('usage', `--priority: got "${text}", expected a whole number from -100 to 100`);
 }

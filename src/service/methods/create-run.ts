@@ -63,10 +63,12 @@ export async function createRun(
 
 function existing(service: Service, known: IndexedRun, order: Order, warnings: string[]): CreateRunResponse {
   if (known.order.tenant !== order.tenant || known.order.specHash !== order.specHash) {
-    throw new RunsFault('run_exists', `run "${order.id}" was ordered before, with another spec`, {
-      fields: [{ field: 'run_id', description: 'taken by a run with another spec' }],
-      hint: 'Choose another id, or look at the run with GetRun.',
-      details: { specHash: known.order.tenant === order.tenant ? known.order.specHash : '' },
+    const own = known.order.tenant === order.tenant;
+    const what = own ? 'was ordered before, with another spec' : 'belongs to another tenant';
+    throw new RunsFault('run_exists', `run "${order.id}" ${what}`, {
+      fields: [{ field: 'run_id', description: own ? 'taken by a run with another spec' : 'taken' }],
+      hint: own ? 'Choose another id, or look at the run with GetRun.' : 'Choose another id.',
+      details: { specHash: own ? known.order.specHash : '' },
     });
   }
   return { run: runMessageOf(service, known), existed: true, warnings };

@@ -17,6 +17,7 @@ export async function serviceInfo(service: Service, caller: Caller): Promise<Get
       address,
       slots,
       busy: busy.filter((used) => used === address).length,
+      away: conductor.health.isAway(address),
     })),
     runsWaiting: ledger.index.count('PENDING'),
     maxWaiting: limits.maxWaiting,

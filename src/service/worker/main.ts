@@ -4,6 +4,7 @@
  */
 import { rm } from 'node:fs/promises';
 import { basename } from 'node:path';
+import { BackendFault } from '../../backend/fault.js';
 import { loadConfig } from '../../config/index.js';
 import { MrpoError, toMrpoError } from '../../core/errors.js';
 import { beginRun, continueRun, isRunFolder, type Run } from '../../runs/index.js';
@@ -19,7 +20,7 @@ import { failureOfError } from './failure.js';
 import { journalLender } from './lender.js';
 import { requireFit } from './plan-check.js';
 import { thinProgress } from './thin-progress.js';
-import { ALREADY_AT_WORK, EMBEDDED } from './exit-codes.js';
+import { ALREADY_AT_WORK, BACKEND_AWAY, EMBEDDED } from './exit-codes.js';
 
 async function work(home: RunHome, backend: string): Promise<void> {
   const stop = new AbortController();
@@ -35,9 +36,9 @@ async function work(home: RunHome, backend: string): Promise<void> {
   const journal = traced(openJournal(home.journal), facts);
   try {
     const lender = journalLender(journal, home.journal, stop.signal);
-    await follow(await begin(home, backend, lender, stop.signal), journal, stop.signal);
+    await follow(await begin(home, backend, lender, stop.signal), journal, stop.signal, backend);
   } catch (thrown) {
-    end(journal, toMrpoError(thrown), stop.signal);
+    end(journal, toMrpoError(thrown), stop.signal, backend);
   } finally {
     journal.close();
     await lock.release();
@@ -67,12 +68,12 @@ const environment = (backend: string): NodeJS.ProcessEnv => {
   return backend === EMBEDDED ? env : process.env;
 };
 
-async function follow(run: Run, journal: JournalWriter, stop: AbortSignal): Promise<void> {
+async function follow(run: Run, journal: JournalWriter, stop: AbortSignal, backend: string): Promise<void> {
   for await (const event of thinProgress(run.events)) {
     if (event.type !== 'started' && event.type !== 'finished') journal.append(event);
   }
   const result = await run.result.catch(toMrpoError);
-  if (result instanceof MrpoError) end(journal, result, stop);
+  if (result instanceof MrpoError) end(journal, result, stop, backend);
   else if (result.status === 'succeeded') journal.append({ type: 'ended', outcome: 'succeeded' });
   else
     journal.append({
@@ -82,7 +83,13 @@ async function follow(run: Run, journal: JournalWriter, stop: AbortSignal): Prom
     });
 }
 
-function end(journal: JournalWriter, error: MrpoError, stop: AbortSignal): void {
+/** The last line; none where the run only needs another backend, which is the service's to find. */
+function end(journal: JournalWriter, error: MrpoError, stop: AbortSignal, backend: string): void {
+  if (backend !== EMBEDDED && error instanceof BackendFault && error.reason === 'unreachable') {
+    console.error(error.message);
+    process.exitCode = BACKEND_AWAY;
+    return;
+  }
   if (stop.aborted && error.code === 'aborted')
     journal.append({ type: 'ended', outcome: 'stopped', reason: error.message });
   else journal.append({ type: 'ended', outcome: 'failed', reason: error.message, failure: failureOfError(error) });

@@ -729,11 +729,13 @@ class GetServiceInfoResponse(_message.Message):
     def __init__(self, version: _Optional[str] = ..., caller: _Optional[str] = ..., role: _Optional[str] = ..., tenant: _Optional[str] = ..., backends: _Optional[_Iterable[_Union[BackendSlots, _Mapping]]] = ..., runs_waiting: _Optional[int] = ..., max_waiting: _Optional[int] = ..., max_upload_bytes: _Optional[int] = ..., uploaded_bytes: _Optional[int] = ..., roots: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class BackendSlots(_message.Message):
-    __slots__ = ("address", "slots", "busy")
+    __slots__ = ("address", "slots", "busy", "away")
     ADDRESS_FIELD_NUMBER: _ClassVar[int]
     SLOTS_FIELD_NUMBER: _ClassVar[int]
     BUSY_FIELD_NUMBER: _ClassVar[int]
+    AWAY_FIELD_NUMBER: _ClassVar[int]
     address: str
     slots: int
     busy: int
-    def __init__(self, address: _Optional[str] = ..., slots: _Optional[int] = ..., busy: _Optional[int] = ...) -> None: ...
+    away: bool
+    def __init__(self, address: _Optional[str] = ..., slots: _Optional[int] = ..., busy: _Optional[int] = ..., away: _Optional[bool] = ...) -> None: ...

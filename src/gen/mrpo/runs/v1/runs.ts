@@ -670,6 +670,8 @@ export interface BackendSlots {
   address: string;
   slots: number;
   busy: number;
+  /** takes no connection: no run is given to it until it does */
+  away: boolean;
 }
 
 function createBaseFailure(): Failure {
@@ -5857,7 +5859,7 @@ export const GetServiceInfoResponse: MessageFns<GetServiceInfoResponse> = {
 };
 
 function createBaseBackendSlots(): BackendSlots {
-  return { address: "", slots: 0, busy: 0 };
+  return { address: "", slots: 0, busy: 0, away: false };
 }
 
 export const BackendSlots: MessageFns<BackendSlots> = {
@@ -5870,6 +5872,9 @@ export const BackendSlots: MessageFns<BackendSlots> = {
     }
     if (message.busy !== 0) {
       writer.uint32(24).int32(message.busy);
+    }
+    if (message.away !== false) {
+      writer.uint32(32).bool(message.away);
     }
     return writer;
   },
@@ -5911,6 +5916,14 @@ export const BackendSlots: MessageFns<BackendSlots> = {
             message.busy = reader.int32();
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.away = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5931,6 +5944,7 @@ export const BackendSlots: MessageFns<BackendSlots> = {
     message.address = object.address ?? "";
     message.slots = object.slots ?? 0;
     message.busy = object.busy ?? 0;
+    message.away = object.away ?? false;
     return message;
   },
 };

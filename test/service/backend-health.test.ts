@@ -1,0 +1,39 @@
+/** Who is away, and since when. */
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:net';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { watchBackends } from '../../src/service/queue/backend-health.js';
+import { temporaryFolder } from '../runs/support.js';
+
+const listen = async (path: string): Promise<Server> => {
+  const server = createServer((socket) => void socket.resume().on('error', () => undefined)).listen(path);
+  await once(server, 'listening');
+  return server;
+};
+
+it('a backend is away while nobody takes connections at its address', async () => {
+  const [here, gone] = ['here', 'gone'].map((name) => join(temporaryFolder(), name)) as [string, string];
+  const server = await listen(here);
+  let looked = (): void => undefined;
+  const look = (): Promise<void> => new Promise((resolve) => (looked = resolve));
+  const first = look();
+  const health = watchBackends(['embedded', here, gone], () => looked(), 20);
+  expect([here, gone, 'embedded'].map(health.isAway)).toEqual([false, false, false]); // not looked at yet
+  await first;
+  expect([here, gone, 'embedded'].map(health.isAway)).toEqual([false, true, false]);
+  await look();
+  expect(health.awayFor(gone)).toBeGreaterThan(0);
+  expect(health.awayFor(here)).toBe(0);
+
+  const back = await listen(gone);
+  server.close();
+  await once(server, 'close');
+  health.noteAway(here); // whoever has tried tells it at once
+  expect(health.isAway(here)).toBe(true);
+  await look();
+  await look();
+  expect([here, gone].map(health.isAway)).toEqual([true, false]);
+  health.stop();
+  back.close();
+});

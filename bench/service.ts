@@ -5,10 +5,11 @@
  *   npm run bench -- service [--runs 1000] [--events 1000000] [--watchers 200] [--blocks 41] [--seconds 9] [--batch 48]
  *
  * One run trains; watchers and callers come and go in turns of `seconds`, so that a machine that changes its pace meanwhile
- * changes it for both. They are processes of their own, as they would be, but all on this machine: what they use of its
- * processors is told beside.
+ * changes it for both. They are processes of their own, as they would be, but all on this machine, whose processors share
+ * caches and memory with each other. So in every other turn a plain loop that knows nothing of the service uses as much of
+ * a processor as service, watchers and callers did: what it costs the training is what any program would.
  */
-import { fork, type ChildProcess } from 'node:child_process';
+import { fork, spawn, type ChildProcess } from 'node:child_process';
 import { once, setMaxListeners } from 'node:events';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
@@ -132,9 +133,22 @@ function populate(world: World): void {
   }
 }
 
+/** Uses the given share of a processor, in pieces of 10 ms. */
+const LOOP = `
+const share = Number(process.argv[1]);
+const turn = () => {
+  const until = performance.now() + 10 * share;
+  while (performance.now() < until);
+  setTimeout(turn, 10 * (1 - share));
+};
+turn();
+`;
+
+type Kind = 'alone' | 'watched' | 'loop';
+
 /** One turn of the run that trains. */
 interface Block {
-  readonly watched: boolean;
+  readonly kind: Kind;
   readonly from: number;
   readonly to: number;
   /** Processor time of the service, in shares of one processor. */
@@ -173,21 +187,28 @@ async function benchmark(): Promise<void> {
     await Promise.all(watching.map((one) => once(one, 'message'))); // each says that it is there
     const asked: Asked = { get: [], list: [] };
     const past: Block[] = [];
+    const usedByAll = (): number =>
+      sum([child, ...watching].map(({ pid }) => processorSeconds(pid))) + sum(Object.values(process.cpuUsage())) / 1e6;
+    let share = 0;
     for (let number = 0; number < blocks; number++) {
-      const watched = number % 2 === 1;
-      const [from, used] = [Date.now() + SETTLING_MS, processorSeconds(child.pid)];
-      if (watched) for (const one of watching) one.send('watch');
-      await (watched ? ask(service, seconds, asked) : sleep(1000 * seconds));
+      const kind = (['alone', 'watched', 'alone', 'loop'] as const)[number % 4] ?? 'alone';
+      const [from, used, all] = [Date.now() + SETTLING_MS, processorSeconds(child.pid), usedByAll()];
+      const loop = kind === 'loop' ? spawn(process.execPath, ['-e', LOOP, String(share)]) : undefined;
+      if (kind === 'watched') for (const one of watching) one.send('watch');
+      await (kind === 'watched' ? ask(service, seconds, asked) : sleep(1000 * seconds));
       const load = (processorSeconds(child.pid) - used) / seconds;
-      past.push({ watched, from, to: Date.now(), load });
+      if (kind === 'watched') share = (usedByAll() - all) / seconds;
+      past.push({ kind, from, to: Date.now(), load });
       for (const one of watching) one.send('leave');
-      log(`turn ${number + 1} of ${blocks}: ${watched ? 'watched' : 'alone'}, the service used ${percent(load)}`);
+      kill(loop?.pid);
+      log(`turn ${number + 1} of ${blocks}: ${kind}, the service used ${percent(load)}`);
     }
     const used = watching.map(({ pid }) => processorSeconds(pid));
     const seen = await Promise.all(watching.map((one) => heard(one)));
     const steps = stepsOf(join(world.options.home, 'runs', LIVE, 'journal.jsonl'));
     service.close();
-    report({ indexing, restart, asked, past, seen, steps, watchersLoad: sum(used) / ((seconds * blocks) / 2) });
+    const watched = past.filter(({ kind }) => kind === 'watched').length;
+    report({ indexing, restart, asked, past, seen, steps, watchersLoad: sum(used) / (seconds * watched), share });
   } finally {
     for (const one of watching) kill(one.pid);
     for (const pid of processesOf(world, LIVE)) kill(pid);
@@ -281,26 +302,30 @@ interface Figures {
   readonly steps: readonly StepTime[];
   /** In shares of one processor. */
   readonly watchersLoad: number;
+  /** What the plain loop used, in shares of one processor. */
+  readonly share: number;
 }
 
-function report({ indexing, restart, asked, past, seen, steps, watchersLoad }: Figures): void {
+function report({ indexing, restart, asked, past, seen, steps, watchersLoad, share }: Figures): void {
   const row = (what: string, values: readonly number[], goal: string): string =>
     `| ${what} | ${values.length} | ${quantile(values, 0.5).toFixed(1)} ms | ${quantile(values, 0.99).toFixed(1)} ms | ${goal} |`;
   const timesOf = ({ from, to }: Block): number[] =>
     steps.flatMap(({ at, ms }) => (at - ms >= from && at <= to ? [ms] : []));
   const mean = (values: readonly number[]): number => sum(values) / values.length;
-  const [alone, watched] = [false, true].map((is) => past.filter((block) => block.watched === is)) as [
-    Block[],
-    Block[],
-  ];
+  const of = (kind: Kind): Block[] => past.filter((block) => block.kind === kind);
+  const [alone, watched] = [of('alone'), of('watched')];
   const [without, withThem] = [alone.flatMap(timesOf), watched.flatMap(timesOf)];
-  // Each turn with watchers against those without before and behind it, as far as there are.
-  const slower = watched.map((block, i) => {
-    const beside = [alone[i], alone[i + 1]].filter((one) => one !== undefined).map((one) => mean(timesOf(one)));
-    return mean(timesOf(block)) / mean(beside) - 1;
-  });
-  const spread = Math.sqrt(sum(slower.map((one) => (one - mean(slower)) ** 2)) / (slower.length - 1));
-  const error = spread / Math.sqrt(slower.length);
+  // Each such turn against those that were left alone before and behind it, as far as there are.
+  const slower = (kind: Kind): string => {
+    const ratios = past.flatMap((block, i) => {
+      if (block.kind !== kind) return [];
+      const beside = [past[i - 1], past[i + 1]].filter((one) => one !== undefined).map((one) => mean(timesOf(one)));
+      return [mean(timesOf(block)) / mean(beside) - 1];
+    });
+    const spread = Math.sqrt(sum(ratios.map((one) => (one - mean(ratios)) ** 2)) / (ratios.length - 1));
+    const error = spread / Math.sqrt(ratios.length);
+    return `${percent(mean(ratios))}, standard error ${percent(error)} (${ratios.length} turns, each against its neighbours)`;
+  };
   const command = Object.entries(given).map(([name, value]) => `--${name} ${value}`);
   const text = `# Many runs, many watchers
 
@@ -325,7 +350,8 @@ ${row(
 | started again with it | ${restart.toFixed(1)} s |
 | step without watchers and callers, mean (median) | ${mean(without).toFixed(1)} ms (${quantile(without, 0.5).toFixed(1)}), ${without.length} steps |
 | step with ${watchers} watchers, mean (median) | ${mean(withThem).toFixed(1)} ms (${quantile(withThem, 0.5).toFixed(1)}), ${withThem.length} steps |
-| training slower by (goal 1 %) | ${percent(mean(slower))}, standard error ${percent(error)} (${slower.length} turns, each against its neighbours) |
+| training slower by (goal 1 %) | ${slower('watched')} |
+| beside a plain loop that uses as much, ${percent(share)} of a processor | ${slower('loop')} |
 | of one processor, the service uses with and without | ${percent(mean(watched.map(({ load }) => load)))}, ${percent(mean(alone.map(({ load }) => load)))} |
 | of one processor, the watchers use | ${percent(watchersLoad)} |
 `;

@@ -18,8 +18,20 @@ export interface RunFacts {
 /** A run at work without progress for so long is stalled. A large model may take minutes to load. */
 const STALL_MS = 10 * 60_000;
 
-/** The message of a run. @param whole With the spec, as ordered and resolved. */
-export function runMessage({ order, view, seq, queuePosition }: RunFacts, whole: boolean, now = Date.now()): Run {
+/** Of runs that have ended, whose view is the same object until something happens to them. */
+const ended = new WeakMap<RunView, Run>();
+
+/** The message of a run; not to be changed. @param whole With the spec, as ordered and resolved. */
+export function runMessage(facts: RunFacts, whole: boolean, now = Date.now()): Run {
+  if (whole || !isFinal(facts.view.state)) return makeMessage(facts, whole, now);
+  const known = ended.get(facts.view);
+  if (known?.lastSeq === facts.seq) return known;
+  const made = makeMessage(facts, whole, now);
+  ended.set(facts.view, made);
+  return made;
+}
+
+function makeMessage({ order, view, seq, queuePosition }: RunFacts, whole: boolean, now: number): Run {
   const { step, totalSteps, epoch, etaSeconds, work, progressAt } = view;
   return Run.fromPartial({
     id: order.id,

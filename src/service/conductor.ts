@@ -49,6 +49,8 @@ export interface ConductorOptions {
   readonly backends: readonly BackendSlots[];
   /** Of the processes of runs. */
   readonly env: NodeJS.ProcessEnv;
+  /** Default: looks at the addresses itself. */
+  readonly watch?: typeof watchBackends | undefined;
 }
 
 interface AtWork {
@@ -63,7 +65,7 @@ const MOVE_AFTER_MS = 30_000;
 const MOST_LOSSES = 3;
 
 /** Finds the runs that are at work already and starts what can be started. */
-export function startConductor({ home, ledger, backends, env }: ConductorOptions): Conductor {
+export function startConductor({ home, ledger, backends, env, watch = watchBackends }: ConductorOptions): Conductor {
   const { index } = ledger;
   const atWork = new Map<string, AtWork>();
   const lent: string[] = [];
@@ -173,7 +175,7 @@ export function startConductor({ home, ledger, backends, env }: ConductorOptions
     }
   };
 
-  const health = watchBackends(
+  const health = watch(
     backends.map(({ address }) => address),
     () => {
       if (stopping) return;

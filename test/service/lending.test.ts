@@ -27,7 +27,8 @@ beforeEach(async () => {
   home = serviceHome(mkdtempSync(join(tmpdir(), 'mrpo-lending-')));
   ledger = await openLedger(home);
   const backends = ['a:1', 'b:1', 'c:1', 'embedded'].map((address) => ({ address, slots: 1 }));
-  conductor = startConductor({ home, ledger, backends, env: {} });
+  const watch = () => ({ isAway: () => false, awayFor: () => 0, noteAway: () => undefined, stop: () => undefined });
+  conductor = startConductor({ home, ledger, backends, env: {}, watch });
 });
 afterEach(async () => {
   await conductor.stop(0);

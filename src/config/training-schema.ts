@@ -78,7 +78,7 @@ export const trainingSchema = z
     deterministic: z
       .boolean()
       .default(false)
-      .describe('Only kernels that give the same bits again. For GPUs, where a step takes 3 to 5 % longer.'),
+      .describe('Only kernels that give the same bits again. For GPUs, where a step takes 3 to 4 % longer.'),
     seed: z.int().min(0).default(0).describe('Of the split, the order, the adapter and dropout.'),
   })
   .prefault({});

@@ -100,7 +100,8 @@ export async function createRunFolder(path: string, config: string): Promise<{ f
   }
 }
 
-function notEmpty(folder: RunFolder, present: readonly string[]): MrpoError {
+/** What is said of an output folder that holds something else. @param present Names in it. */
+export function notEmpty(folder: RunFolder, present: readonly string[]): MrpoError {
   const shown = `${present.slice(0, 3).join(', ')}${present.length > 3 ? ', ...' : ''}`;
   const goOn = present.includes(RUN_FILES.record)
     ? `Go on with the run in it: mrpo resume ${folder.path}. Or name`

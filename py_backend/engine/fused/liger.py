@@ -1,7 +1,8 @@
 """Liger-Kernel's Triton kernels as operations of torch: RMSNorm, gated MLP, rotary positions, with their gradients.
 
 An operation of torch has shapes and dtypes without values, so that a device that is not there can run and count it. A
-real tensor goes straight to the kernel: the operation's own way costs the host more than the launch.
+real tensor goes straight to the kernel: the operation's own way costs the host 11 us a call (13.0 against 1.6 for a
+function that does nothing, torch 2.13 on an EPYC), and a short row waits for the host.
 Liger writes gradients of a gated MLP over what was kept for them, and rotates in place; an operation here says what it
 writes to, or takes a copy. The packages are an extra: `missing` says what is not there.
 """

@@ -5,7 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { MrpoError } from '../../core/errors.js';
 import { isTemporary } from '../../core/temporary-file.js';
 import { writeFileAtomic } from '../../store/atomic-file.js';
-import { runFolder } from '../../store/run-folder.js';
+import { notEmpty, runFolder } from '../../store/run-folder.js';
 import { LOCK_FILE, lockRun, type RunLock } from '../../store/run-lock.js';
 import { refuseRunOfService, SERVICE_NOTE, type ServiceNote } from '../../store/service-note.js';
 
@@ -30,7 +30,7 @@ export async function takeFolder(path: string, address: string): Promise<TakenFo
   try {
     await refuseRunOfService(path);
     const present = (await readdir(path)).filter((name) => name !== LOCK_FILE && !isTemporary(name));
-    if (present.length > 0) throw notEmpty(path, present);
+    if (present.length > 0) throw notEmpty(runFolder(path), present);
     const id = `train-${Date.now().toString(36)}-${randomBytes(5).toString('hex')}`;
     const note = { address, id };
     await writeFileAtomic(join(path, SERVICE_NOTE), `${JSON.stringify(note)}\n`);
@@ -59,11 +59,4 @@ export async function giveBack({ path, lock, fresh }: TakenFolder): Promise<void
     );
     if (!gone || folder === fresh.made || folder === dirname(folder)) return;
   }
-}
-
-function notEmpty(path: string, present: readonly string[]): MrpoError {
-  const shown = `${present.slice(0, 3).join(', ')}${present.length > 3 ? ', ...' : ''}`;
-  return new MrpoError('config', `output: ${path} is not empty (it holds ${shown}); expected a new or empty folder`, {
-    hint: 'Name another folder with --set output=FOLDER, or move the old one away.',
-  });
 }

@@ -6,10 +6,21 @@ import { createEventsHub } from '../../src/service/events-hub.js';
 describe('the events hub', () => {
   it('wakes many in groups, between which others have their turn', async () => {
     const hub = createEventsHub();
-    const never = new AbortController().signal;
     let woken = 0;
-    const all = Promise.all(Array.from({ length: 100 }, () => hub.news('run-1', never).then(() => (woken += 1))));
-    const others = Promise.all([hub.news('run-2', never).then(() => (woken += 1000))]);
+    const all = Promise.all(
+      Array.from({ length: 100 }, () =>
+        hub
+          .join('run-1')
+          .news()
+          .then(() => (woken += 1)),
+      ),
+    );
+    const others = Promise.all([
+      hub
+        .join('run-2')
+        .news()
+        .then(() => (woken += 1000)),
+    ]);
     hub.announce('run-1');
     await Promise.resolve();
     const seen = [woken];
@@ -27,10 +38,11 @@ describe('the events hub', () => {
 
   it('lets go who no longer wants to wait', async () => {
     const hub = createEventsHub();
-    const gone = new AbortController();
-    const waiting = hub.news('run-1', gone.signal);
-    gone.abort();
+    const waiter = hub.join('run-1');
+    const waiting = waiter.news();
+    waiter.leave();
     await waiting;
+    await waiter.news(); // it has left for good
     hub.announce('run-1'); // nobody is there
   });
 });

@@ -99,9 +99,11 @@ describe('watchers', () => {
 describe('the hub', () => {
   it('wakes at once, rests behind many, and then wakes everyone who has news', async () => {
     const hub = createEventsHub();
-    const { signal } = new AbortController();
     const woken: string[] = [];
-    const wait = (run: string): Promise<void> => hub.news(run, signal).then(() => void woken.push(run));
+    const wait = async (run: string): Promise<void> => {
+      await hub.join(run).news();
+      woken.push(run);
+    };
     const many = Array.from({ length: 200 }, () => wait('a'));
     hub.announce('a');
     await Promise.all(many);

@@ -91,8 +91,9 @@ export function eventFrom({ seq, time, state, attempt, kind }: pb.Event): Servic
   }
 }
 
-const stateFrom = (state: pb.RunState): RunState =>
-  RUN_STATES.find((name) => pb.RunState[`RUN_STATE_${name}`] === state) ?? 'PENDING';
+const STATES = new Map<pb.RunState, RunState>(RUN_STATES.map((name) => [pb.RunState[`RUN_STATE_${name}`], name]));
+
+const stateFrom = (state: pb.RunState): RunState => STATES.get(state) ?? 'PENDING';
 
 const failureFrom = ({ class: kind, reason, message, hint, retryable, code }: pb.Failure): Failure => ({
   class: FAILURE_CLASSES.find((name) => pb.FailureClass[`FAILURE_CLASS_${name}`] === kind) ?? 'CONTROL_PLANE',

@@ -10,7 +10,7 @@ import type { BackendSlots } from '../queue/slots.js';
 import type { IndexedRun } from '../store/run-index.js';
 import type { Caller } from '../access/tokens.js';
 import type { Run } from '../../gen/mrpo/runs/v1/runs.js';
-import { runMessage } from '../protocol/run-message.js';
+import { encodedRun, runMessage, type RunFacts } from '../protocol/run-message.js';
 
 /** What one tenant may use. */
 export interface Limits {
@@ -56,6 +56,14 @@ export function ownRun(service: Service, id: string, caller: Caller): IndexedRun
   );
 }
 
-/** A run as a message. @param whole With its configuration; lists leave it out. */
-export const runMessageOf = ({ conductor }: Service, run: IndexedRun, whole = true): Run =>
-  runMessage({ ...run, queuePosition: conductor.queuePosition(run.order.id) }, whole);
+/** A run as a message, with its configuration. */
+export const runMessageOf = (service: Service, run: IndexedRun): Run => runMessage(factsOf(service, run), true);
+
+/** The same, encoded. @param whole With its configuration; lists leave it out. */
+export const encodedRunOf = (service: Service, run: IndexedRun, whole: boolean): Uint8Array =>
+  encodedRun(factsOf(service, run), whole);
+
+const factsOf = ({ conductor }: Service, run: IndexedRun): RunFacts => ({
+  ...run,
+  queuePosition: conductor.queuePosition(run.order.id),
+});

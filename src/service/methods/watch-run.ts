@@ -18,17 +18,23 @@ export async function* watchRun(
       fields: [{ field: 'after_seq', description: `the newest event is ${seq}` }],
     });
   }
-  for (let after = afterSeq; !signal.aborted;) {
-    const run = index.find(runId);
-    // Another one of the same id may have been ordered meanwhile.
-    if (run?.number !== number) throw new RunsFault('run_not_found', `run "${runId}" was deleted`);
-    const page = pages.behind(run, after);
-    if (page !== undefined) {
-      after = page.last;
-      yield page.message;
-      continue;
+  const waiter = hub.join(runId);
+  signal.addEventListener('abort', waiter.leave, { once: true });
+  try {
+    for (let after = afterSeq; !signal.aborted;) {
+      const run = index.find(runId);
+      // Another one of the same id may have been ordered meanwhile.
+      if (run?.number !== number) throw new RunsFault('run_not_found', `run "${runId}" was deleted`);
+      const page = pages.behind(run, after);
+      if (page !== undefined) {
+        after = page.last;
+        yield page.message;
+        continue;
+      }
+      if (onlyKept || isFinal(run.view.state)) return;
+      await waiter.news();
     }
-    if (onlyKept || isFinal(run.view.state)) return;
-    await hub.news(runId, signal);
+  } finally {
+    waiter.leave();
   }
 }

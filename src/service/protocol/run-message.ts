@@ -18,22 +18,48 @@ export interface RunFacts {
 /** A run at work without progress for so long is stalled. A large model may take minutes to load. */
 const STALL_MS = 10 * 60_000;
 
-/** Of runs that have ended, whose view is the same object until something happens to them. */
-const ended = new WeakMap<RunView, Run>();
+type RunFields = Parameters<typeof Run.fromPartial>[0];
 
-/** The message of a run; not to be changed. @param whole With the spec, as ordered and resolved. */
-export function runMessage(facts: RunFacts, whole: boolean, now = Date.now()): Run {
-  if (whole || !isFinal(facts.view.state)) return makeMessage(facts, whole, now);
-  const known = ended.get(facts.view);
-  if (known?.lastSeq === facts.seq) return known;
-  const made = makeMessage(facts, whole, now);
-  ended.set(facts.view, made);
-  return made;
+/** Bytes of what does not change: of runs that have ended, whose view is the same object until something happens to them. */
+const endedRuns = new WeakMap<RunView, { readonly seq: number; readonly bytes: Uint8Array }>();
+const specs = new WeakMap<Order, Uint8Array>();
+
+/** The message of a run. @param whole With the spec, as ordered and resolved. */
+export const runMessage = (facts: RunFacts, whole: boolean, now = Date.now()): Run =>
+  Run.fromPartial({ ...withoutSpec(facts, now), ...(whole && specsOf(facts.order)) });
+
+/** The same, encoded. A message may come in pieces, one behind the other: each is encoded as seldom as it changes. */
+export function encodedRun(facts: RunFacts, whole: boolean, now = Date.now()): Uint8Array {
+  const run = isFinal(facts.view.state) ? encodedEnded(facts, now) : encode(withoutSpec(facts, now));
+  return whole ? Buffer.concat([run, encodedSpecs(facts.order)]) : run;
 }
 
-function makeMessage({ order, view, seq, queuePosition }: RunFacts, whole: boolean, now: number): Run {
+function encodedEnded(facts: RunFacts, now: number): Uint8Array {
+  const known = endedRuns.get(facts.view);
+  if (known?.seq === facts.seq) return known.bytes;
+  const bytes = encode(withoutSpec(facts, now));
+  endedRuns.set(facts.view, { seq: facts.seq, bytes });
+  return bytes;
+}
+
+function encodedSpecs(order: Order): Uint8Array {
+  const known = specs.get(order);
+  if (known !== undefined) return known;
+  const bytes = encode(specsOf(order));
+  specs.set(order, bytes);
+  return bytes;
+}
+
+const encode = (run: RunFields): Uint8Array => Run.encode(Run.fromPartial(run)).finish();
+
+const specsOf = ({ spec, resolved }: Order): RunFields => ({
+  spec: specOfConfig(spec),
+  resolvedSpec: specOfConfig(resolved),
+});
+
+function withoutSpec({ order, view, seq, queuePosition }: RunFacts, now: number): RunFields {
   const { step, totalSteps, epoch, etaSeconds, work, progressAt } = view;
-  return Run.fromPartial({
+  return {
     id: order.id,
     state: RunState[`RUN_STATE_${view.state}`],
     phase: view.phase,
@@ -64,8 +90,7 @@ function makeMessage({ order, view, seq, queuePosition }: RunFacts, whole: boole
     queuePosition,
     backend: view.backend,
     folder: outputFolder(order.resolved.output),
-    ...(whole && { spec: specOfConfig(order.spec), resolvedSpec: specOfConfig(order.resolved) }),
-  });
+  };
 }
 
 const dateOf = (at: number | undefined): Date | undefined => (at === undefined ? undefined : new Date(at));

@@ -4,9 +4,10 @@ import * as pb from '../../gen/mrpo/runs/v1/runs.js';
 import { checkpointsOf, downloadArtifact } from '../methods/artifacts.js';
 import { cancelRun, deleteRun, pauseRun, resumeOrdered } from '../methods/control-run.js';
 import { createRun } from '../methods/create-run.js';
+import { getRun } from '../methods/get-run.js';
 import { listModels } from '../methods/list-models.js';
 import { listRuns } from '../methods/list-runs.js';
-import { runMessageOf, runNamed, type Service } from '../methods/service.js';
+import type { Service } from '../methods/service.js';
 import { serviceInfo } from '../methods/service-info.js';
 import { planOfSpec, reportOf, scoreSpecReferences } from '../methods/tasks.js';
 import { uploadData } from '../methods/upload-data.js';
@@ -42,9 +43,7 @@ export function runServiceHandlers(service: Service, guard: Guard): UntypedServi
   return {
     getServiceInfo: guard.unary(method('getServiceInfo', 'read'), (_, { caller }) => serviceInfo(service, caller)),
     createRun: guard.unary(method('createRun', 'run'), (request, call) => createRun(service, request, call)),
-    getRun: guard.unary(method('getRun', 'read'), ({ runId }) => ({
-      run: runMessageOf(service, runNamed(service, runId)),
-    })),
+    getRun: guard.unary(method('getRun', 'read'), (request) => getRun(service, request)),
     listRuns: guard.unary(method('listRuns', 'read'), (request) => listRuns(service, request)),
     watchRun: guard.serverStream(method('watchRun', 'read'), (request, context) => watchRun(service, request, context)),
     pauseRun: guard.unary(method('pauseRun', 'run'), ({ runId }, { caller }) => ({

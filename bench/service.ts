@@ -2,12 +2,14 @@
  * The service with many runs and many watchers, while a real run trains: how long GetRun and ListRuns take, when an event
  * reaches a watcher, and what watchers and callers cost the training.
  *
- *   npm run bench -- service [--runs 1000] [--events 1000000] [--watchers 200] [--blocks 41] [--seconds 9] [--batch 48]
+ *   npm run bench -- service [--runs 1000] [--events 1000000] [--watchers 200] [--calls 6] [--blocks 41] [--seconds 12] [--batch 200]
  *
- * One run trains; watchers and callers come and go in turns of `seconds`, so that a machine that changes its pace meanwhile
- * changes it for both. They are processes of their own, as they would be, but all on this machine, whose processors share
- * caches and memory with each other. So in every other turn a plain loop that knows nothing of the service uses as much of
- * a processor as service, watchers and callers did: what it costs the training is what any program would.
+ * One run trains, with steps as long as those of real models are (a second and more); watchers and callers (`calls` a
+ * second) come and go in turns of `seconds`, so that a machine that changes its pace meanwhile changes it for both. They are
+ * processes of their own, as they would be, but all on this machine, whose processors share caches and memory with each
+ * other. What that costs is measured by itself: in every other turn a plain loop that knows nothing of the service uses half
+ * of a processor. The difference of two noisy pace measurements is noisy; the cost of the loop, scaled to the processor time
+ * that service, watchers and callers used, is the second and steadier answer.
  */
 import { fork, spawn, type ChildProcess } from 'node:child_process';
 import { once, setMaxListeners } from 'node:events';
@@ -31,16 +33,19 @@ const given = {
   runs: argument('runs', 1000),
   events: argument('events', 1_000_000),
   watchers: argument('watchers', 200),
+  calls: argument('calls', 6),
   blocks: argument('blocks', 41),
-  seconds: argument('seconds', 9),
-  batch: argument('batch', 48),
+  seconds: argument('seconds', 12),
+  batch: argument('batch', 200),
 };
-const { runs, events, watchers, blocks, seconds, batch } = given;
+const { runs, events, watchers, calls, blocks, seconds, batch } = given;
 const WATCH_PROCESSES = 2;
 const LIVE = 'live';
 /** Of each turn, the beginning does not count: watchers come and read what they have missed. */
 const SETTLING_MS = 2000;
 const TICKS_PER_SECOND = 100;
+/** Of a processor, for the plain loop. */
+const LOOP_SHARE = 0.5;
 
 /** What a process of watchers has seen. */
 interface Seen {
@@ -151,8 +156,15 @@ interface Block {
   readonly kind: Kind;
   readonly from: number;
   readonly to: number;
-  /** Processor time of the service, in shares of one processor. */
-  readonly load: number;
+  readonly used: Used;
+}
+
+/** Processor time, in seconds or as a share of one processor. */
+interface Used {
+  readonly service: number;
+  readonly watchers: number;
+  /** Of GetRun and ListRuns. */
+  readonly callers: number;
 }
 
 async function benchmark(): Promise<void> {
@@ -187,28 +199,31 @@ async function benchmark(): Promise<void> {
     await Promise.all(watching.map((one) => once(one, 'message'))); // each says that it is there
     const asked: Asked = { get: [], list: [] };
     const past: Block[] = [];
-    const usedByAll = (): number =>
-      sum([child, ...watching].map(({ pid }) => processorSeconds(pid))) + sum(Object.values(process.cpuUsage())) / 1e6;
-    let share = 0;
+    const usedBy = (): Used => ({
+      service: processorSeconds(child.pid),
+      watchers: sum(watching.map(({ pid }) => processorSeconds(pid))),
+      callers: sum(Object.values(process.cpuUsage())) / 1e6,
+    });
     for (let number = 0; number < blocks; number++) {
       const kind = (['alone', 'watched', 'alone', 'loop'] as const)[number % 4] ?? 'alone';
-      const [from, used, all] = [Date.now() + SETTLING_MS, processorSeconds(child.pid), usedByAll()];
-      const loop = kind === 'loop' ? spawn(process.execPath, ['-e', LOOP, String(share)]) : undefined;
+      const loop = kind === 'loop' ? spawn(process.execPath, ['-e', LOOP, String(LOOP_SHARE)]) : undefined;
       if (kind === 'watched') for (const one of watching) one.send('watch');
-      await (kind === 'watched' ? ask(service, seconds, asked) : sleep(1000 * seconds));
-      const load = (processorSeconds(child.pid) - used) / seconds;
-      if (kind === 'watched') share = (usedByAll() - all) / seconds;
-      past.push({ kind, from, to: Date.now(), load });
+      const asking = kind === 'watched' ? ask(service, seconds, asked) : undefined;
+      await sleep(SETTLING_MS);
+      const [from, before] = [Date.now(), usedBy()];
+      await (asking ?? sleep(1000 * seconds - SETTLING_MS));
+      const [to, after] = [Date.now(), usedBy()];
+      const share = (who: keyof Used): number => (1000 * (after[who] - before[who])) / (to - from);
+      const used = { service: share('service'), watchers: share('watchers'), callers: share('callers') };
+      past.push({ kind, from, to, used });
       for (const one of watching) one.send('leave');
       kill(loop?.pid);
-      log(`turn ${number + 1} of ${blocks}: ${kind}, the service used ${percent(load)}`);
+      log(`turn ${number + 1} of ${blocks}: ${kind}, the service used ${percent(used.service)}`);
     }
-    const used = watching.map(({ pid }) => processorSeconds(pid));
     const seen = await Promise.all(watching.map((one) => heard(one)));
     const steps = stepsOf(join(world.options.home, 'runs', LIVE, 'journal.jsonl'));
     service.close();
-    const watched = past.filter(({ kind }) => kind === 'watched').length;
-    report({ indexing, restart, asked, past, seen, steps, watchersLoad: sum(used) / (seconds * watched), share });
+    report({ indexing, restart, asked, past, seen, steps });
   } finally {
     for (const one of watching) kill(one.pid);
     for (const pid of processesOf(world, LIVE)) kill(pid);
@@ -244,17 +259,17 @@ interface Asked {
   readonly list: number[];
 }
 
-/** GetRun and ListRuns, in turn, some twenty a second. */
+/** GetRun and ListRuns, in turn, `calls` a second. */
 async function ask(service: RunsClient, forSeconds: number, { get, list }: Asked): Promise<void> {
   for (const until = Date.now() + 1000 * forSeconds; Date.now() < until;) {
     const begun = performance.now();
     await service.get(get.length % 2 === 1 ? `kept-${get.length % runs}` : LIVE);
     get.push(performance.now() - begun);
-    await sleep(50);
+    await sleep(1000 / calls);
     const asked = performance.now();
     for await (const _ of service.list({ labels: { batch: '3' } })) break; // a page of 100
     list.push(performance.now() - asked);
-    await sleep(50);
+    await sleep(1000 / calls);
   }
 }
 
@@ -300,13 +315,20 @@ interface Figures {
   readonly past: readonly Block[];
   readonly seen: readonly Seen[];
   readonly steps: readonly StepTime[];
-  /** In shares of one processor. */
-  readonly watchersLoad: number;
-  /** What the plain loop used, in shares of one processor. */
-  readonly share: number;
 }
 
-function report({ indexing, restart, asked, past, seen, steps, watchersLoad, share }: Figures): void {
+/** How much longer a step took in turns of one kind. */
+interface Slower {
+  readonly by: number;
+  /** Standard error. */
+  readonly error: number;
+  readonly turns: number;
+}
+
+const slowerText = ({ by, error, turns }: Slower): string =>
+  `${percent(by)}, standard error ${percent(error)} (${turns} turns, each against its neighbours)`;
+
+function report({ indexing, restart, asked, past, seen, steps }: Figures): void {
   const row = (what: string, values: readonly number[], goal: string): string =>
     `| ${what} | ${values.length} | ${quantile(values, 0.5).toFixed(1)} ms | ${quantile(values, 0.99).toFixed(1)} ms | ${goal} |`;
   const timesOf = ({ from, to }: Block): number[] =>
@@ -316,21 +338,24 @@ function report({ indexing, restart, asked, past, seen, steps, watchersLoad, sha
   const [alone, watched] = [of('alone'), of('watched')];
   const [without, withThem] = [alone.flatMap(timesOf), watched.flatMap(timesOf)];
   // Each such turn against those that were left alone before and behind it, as far as there are.
-  const slower = (kind: Kind): string => {
+  const slower = (kind: Kind): Slower => {
     const ratios = past.flatMap((block, i) => {
       if (block.kind !== kind) return [];
       const beside = [past[i - 1], past[i + 1]].filter((one) => one !== undefined).map((one) => mean(timesOf(one)));
       return [mean(timesOf(block)) / mean(beside) - 1];
     });
     const spread = Math.sqrt(sum(ratios.map((one) => (one - mean(ratios)) ** 2)) / (ratios.length - 1));
-    const error = spread / Math.sqrt(ratios.length);
-    return `${percent(mean(ratios))}, standard error ${percent(error)} (${ratios.length} turns, each against its neighbours)`;
+    return { by: mean(ratios), error: spread / Math.sqrt(ratios.length), turns: ratios.length };
   };
+  const used = (who: keyof Used, blocksOf = watched): number => mean(blocksOf.map((block) => block.used[who]));
+  const inAll = used('service') + used('watchers') + used('callers');
+  const [measured, loop] = [slower('watched'), slower('loop')];
+  const scaled = inAll / LOOP_SHARE;
   const command = Object.entries(given).map(([name, value]) => `--${name} ${value}`);
   const text = `# Many runs, many watchers
 
 ${runs} kept runs with ${events} events; one run trains (tiny Llama, ${batch} pairs a step), ${watchers} watchers in ${WATCH_PROCESSES} processes, GetRun and
-ListRuns 20 times a second; with them and without them in turns of ${seconds} s. ${cpus().length} processors, ${cpus()[0]?.model ?? ''}. Made by
+ListRuns ${calls} times a second; with them and without them in turns of ${seconds} s. ${cpus().length} processors, ${cpus()[0]?.model ?? ''}. Made by
 \`npm run bench -- service ${command.join(' ')}\`.
 
 | what | number | p50 | p99 | goal (p99) |
@@ -348,12 +373,13 @@ ${row(
 | events that watchers got; lost or doubled | ${sum(seen.map((one) => one.events))}; ${sum(seen.map(({ lost }) => Math.abs(lost)))} |
 | index made from the folders | ${indexing.toFixed(1)} s |
 | started again with it | ${restart.toFixed(1)} s |
-| step without watchers and callers, mean (median) | ${mean(without).toFixed(1)} ms (${quantile(without, 0.5).toFixed(1)}), ${without.length} steps |
-| step with ${watchers} watchers, mean (median) | ${mean(withThem).toFixed(1)} ms (${quantile(withThem, 0.5).toFixed(1)}), ${withThem.length} steps |
-| training slower by (goal 1 %) | ${slower('watched')} |
-| beside a plain loop that uses as much, ${percent(share)} of a processor | ${slower('loop')} |
-| of one processor, the service uses with and without | ${percent(mean(watched.map(({ load }) => load)))}, ${percent(mean(alone.map(({ load }) => load)))} |
-| of one processor, the watchers use | ${percent(watchersLoad)} |
+| step without watchers and callers, mean (median) | ${mean(without).toFixed(0)} ms (${quantile(without, 0.5).toFixed(0)}), ${without.length} steps |
+| step with ${watchers} watchers, mean (median) | ${mean(withThem).toFixed(0)} ms (${quantile(withThem, 0.5).toFixed(0)}), ${withThem.length} steps |
+| of one processor, the service uses with and without | ${percent(used('service'))}, ${percent(used('service', alone))} |
+| of one processor, the watchers and the callers use | ${percent(used('watchers'))}, ${percent(used('callers'))} |
+| training slower by, difference of turns (goal 1 %) | ${slowerText(measured)} |
+| beside a plain loop that uses ${percent(LOOP_SHARE)} of a processor | ${slowerText(loop)} |
+| training slower by, the loop's cost scaled to ${percent(inAll)} of a processor | ${percent(loop.by * scaled)}, standard error ${percent(loop.error * scaled)} |
 `;
   writeFileSync(join(fileURLToPath(new URL('.', import.meta.url)), 'results/service.md'), text);
   console.log(text);

@@ -49,9 +49,20 @@ export interface ConductorOptions {
   readonly backends: readonly BackendSlots[];
   /** Of the processes of runs. */
   readonly env: NodeJS.ProcessEnv;
+  readonly absence?: Partial<Absence> | undefined;
   /** Default: looks at the addresses itself. */
   readonly watch?: typeof watchBackends | undefined;
 }
+
+/** When a backend counts as gone. In milliseconds. */
+export interface Absence {
+  /** Between two looks at the backends. Default 5 s. */
+  readonly lookEveryMs: number;
+  /** A backend that is away for so long loses its runs to one that is free. Default 30 s. */
+  readonly moveAfterMs: number;
+}
+
+const ABSENCE: Absence = { lookEveryMs: 5_000, moveAfterMs: 30_000 };
 
 interface AtWork {
   readonly process: WorkerProcess;
@@ -59,13 +70,13 @@ interface AtWork {
   readonly tenant: string;
 }
 
-/** A backend that is away for so long loses its runs to one that is free. */
-const MOVE_AFTER_MS = 30_000;
 /** Attempts in a row that end without a word and without a step gained, before a run is given up. */
 const MOST_LOSSES = 3;
 
 /** Finds the runs that are at work already and starts what can be started. */
-export function startConductor({ home, ledger, backends, env, watch = watchBackends }: ConductorOptions): Conductor {
+export function startConductor(options: ConductorOptions): Conductor {
+  const { home, ledger, backends, env, watch = watchBackends } = options;
+  const { lookEveryMs, moveAfterMs } = { ...ABSENCE, ...options.absence };
   const { index } = ledger;
   const atWork = new Map<string, AtWork>();
   const lent: string[] = [];
@@ -166,7 +177,7 @@ export function startConductor({ home, ledger, backends, env, watch = watchBacke
   /** A run whose backend is away goes on from its checkpoint on one that is free. */
   const moveFromAway = (): void => {
     for (const [id, { process, backend }] of atWork) {
-      if (health.awayFor(backend) < MOVE_AFTER_MS || index.find(id)?.view.asked !== undefined) continue;
+      if (health.awayFor(backend) < moveAfterMs || index.find(id)?.view.asked !== undefined) continue;
       if (freeBackend(living(), busy()) === undefined) return;
       const reason = `its backend ${backend} is away, and another one is free`;
       ledger.record(id, { type: 'asked', what: 'suspend', actor: 'service', reason });
@@ -177,6 +188,7 @@ export function startConductor({ home, ledger, backends, env, watch = watchBacke
 
   const health = watch(
     backends.map(({ address }) => address),
+    lookEveryMs,
     () => {
       if (stopping) return;
       tick();

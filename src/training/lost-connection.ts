@@ -15,20 +15,42 @@ export const isConnectionLost = (thrown: unknown): boolean =>
 
 /** Does work that changes nothing until it is answered; a lost connection in the middle starts it again. */
 export async function retryWhenConnectionLost<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+  throwIfAborted(signal);
+  return retry(work, async (pause) => {
+    await pauseFor(pause, signal);
+    return true;
+  });
+}
+
+/** A break that is over so soon costs no step, also where the training is to stop. */
+const SHORT_PAUSE_MS = 1000;
+
+/**
+ * Opens the training stream again. Fails as `unknown_handle` if the backend no longer has the trainer.
+ * @param stop Fired: a backend that stays away is not waited for; a checkpoint is the way on.
+ */
+export const reopenTrainer = (trainer: Trainer, stop: AbortSignal | undefined): Promise<Reopened> =>
+  retry(
+    () => trainer.reopen(),
+    (pause) =>
+      pauseFor(pause, pause > SHORT_PAUSE_MS ? stop : undefined).then(
+        () => true,
+        () => false,
+      ),
+  );
+
+/** @param wait Whether there is time for more than one further attempt. */
+async function retry<T>(work: () => Promise<T>, wait: (pause: number) => Promise<boolean>): Promise<T> {
   for (const pause of PAUSES_MS) {
-    throwIfAborted(signal);
     try {
       return await work();
     } catch (thrown) {
       if (!isConnectionLost(thrown)) throw thrown;
-      await pauseFor(pause, signal);
+      if (!(await wait(pause))) break;
     }
   }
   return work();
 }
-
-/** Opens the training stream again. Fails as `unknown_handle` if the backend no longer has the trainer. */
-export const reopenTrainer = (trainer: Trainer): Promise<Reopened> => retryWhenConnectionLost(() => trainer.reopen());
 
 /** Waits. @throws MrpoError `aborted` when the signal fires. */
 export async function pauseFor(milliseconds: number, signal?: AbortSignal): Promise<void> {

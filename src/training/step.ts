@@ -167,7 +167,7 @@ export function createStepRunner(context: StepContext): StepRunner {
   async function answerOf(step: number, thrown: unknown): Promise<CommitResult> {
     if (!isConnectionLost(thrown)) throw thrown;
     window.clear();
-    const { committedStep, lastCommit } = await reopenTrainer(trainer);
+    const { committedStep, lastCommit } = await reopenTrainer(trainer, context.signal);
     if (committedStep === step && lastCommit !== undefined) return lastCommit;
     throw thrown;
   }
@@ -184,7 +184,7 @@ export function createStepRunner(context: StepContext): StepRunner {
         } catch (thrown) {
           window.clear(); // of this step, dropped below; of the next one, refused behind a commit that was refused
           if (isConnectionLost(thrown) && (reconnectionsLeft -= 1) >= 0) {
-            const { committedStep } = await reopenTrainer(trainer);
+            const { committedStep } = await reopenTrainer(trainer, context.signal);
             if (committedStep === request.plan.step - 1) continue;
             throw thrown; // another client has gone on with it
           }

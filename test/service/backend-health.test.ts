@@ -18,7 +18,7 @@ it('a backend is away while nobody takes connections at its address', async () =
   let looked = (): void => undefined;
   const look = (): Promise<void> => new Promise((resolve) => (looked = resolve));
   const first = look();
-  const health = watchBackends(['embedded', here, gone], () => looked(), 20);
+  const health = watchBackends(['embedded', here, gone], 20, () => looked());
   expect([here, gone, 'embedded'].map(health.isAway)).toEqual([false, false, false]); // not looked at yet
   await first;
   expect([here, gone, 'embedded'].map(health.isAway)).toEqual([false, true, false]);

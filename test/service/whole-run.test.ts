@@ -4,10 +4,10 @@
  */
 import { execFile } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { connectBackend } from '../../src/backend/grpc/client.js';
 import { startStandalone, type StandaloneBackend } from '../../src/backend/standalone.js';
 import type { CliIo } from '../../src/cli/command.js';
@@ -23,6 +23,7 @@ import { makeToken } from '../../src/service/access/tokens.js';
 import { connect, type RunsClient } from '../../src/service/client/connect.js';
 import type { ServiceEvent } from '../../src/service/client/values.js';
 import { startTracing, type Tracing } from '../../src/service/tracing/start.js';
+import { kill, resultOf } from '../runs/kill-run.js';
 import { testPython } from '../support/tiny-models.js';
 import { startCollector, type Collector, type SentSpan } from './collector.js';
 import { buildGoClient, missingGoTools } from './go-client.js';
@@ -59,6 +60,7 @@ beforeAll(async () => {
     address: 'localhost:0',
     tls: { cert: certificate('server.pem'), key: certificate('server.key') },
     tokens,
+    absence: { lookEveryMs: 250, moveAfterMs: 500 },
     // One process by two names: to the queue two backends, of which the second helps where it is idle. And one where
     // nobody listens, whose slots would be the freest of all.
     backends: [
@@ -299,6 +301,26 @@ it('goes to no backend where nobody listens', async () => {
   expect(await running.metrics()).toContain(`mrpo_backend_up{backend="${gone}"} 0`);
 });
 
+it('moves when its backend is killed, and ends as if nothing had happened', async () => {
+  const doomed = await startStandalone({ address: gone, python: testPython(), threads: 1 });
+  await vi.waitFor(async () => expect((await service.info()).backends.at(-1)).toMatchObject({ away: false }), 5_000);
+  const config = world.config({ max_steps: 24, eval_steps: 12, save_steps: 4 });
+  const policy = { ...config.policy, lora: { r: 4, dropout: 0.1 } };
+  const spec = { ...config, policy, generate: { samples: 1, max_new_tokens: 4 } };
+  await service.create(spec, { id: 'moved' }); // where most slots are free
+  const backends: string[] = [];
+  for await (const event of service.watch('moved')) {
+    if (event.type === 'step' && event.attempt === 1 && event.step >= 6) kill(doomed.processId);
+    if (event.type === 'state' && event.state === 'PREPARING') backends.push((await service.get('moved')).backend);
+  }
+  expect(backends).toEqual([gone, expect.stringMatching(/b$/)]);
+  const { run } = await service.create(spec, { id: 'undisturbed' });
+  for await (const event of service.watch(run.id)) expect(event.state).not.toBe('FAILED');
+  const [moved, undisturbed] = await Promise.all(['moved', 'undisturbed'].map((id) => service.get(id)));
+  expect(moved).toMatchObject({ state: 'SUCCEEDED', attempt: 2 });
+  expect(resultOf(dirname(moved?.folder ?? ''))).toEqual(resultOf(dirname(undisturbed?.folder ?? '')));
+}, 180_000);
+
 it('is stopped by Ctrl-C as here, and goes on with mrpo resume', async () => {
   const folder = join(world.folder, 'stopped');
   const config = written('stopped', world.config({ max_steps: 500, eval_steps: 500 }));
@@ -337,7 +359,7 @@ it('is a trace: the call that ordered it, below it each attempt, below that its 
   const { spans } = collector;
   const calls = spans.filter(({ name }) => name === 'mrpo.runs.v1.RunService/CreateRun');
   const attempts = spans.filter(({ name }) => name === 'attempt');
-  expect(attempts).toHaveLength(6); // of the first run and two of the second, of mrpo train and two of the stopped one
+  expect(attempts).toHaveLength(9); // of the first run, two of the second, of mrpo train, two of the moved one, of the undisturbed, two of the stopped one
   for (const { trace, parent } of attempts)
     expect(calls).toContainEqual(expect.objectContaining({ trace, id: parent }));
   const first = attempts.find(({ trace }) => trace === calls[0]?.trace);
@@ -368,8 +390,8 @@ it('begins with the client of this package, where its program traces', () => {
   const calls = collector.spans.filter(({ name }) => name === 'mrpo.runs.v1.RunService/CreateRun');
   const below = (above: readonly SentSpan[]): SentSpan[] =>
     calls.filter(({ parent }) => above.some(({ id }) => id === parent));
-  // The repeated order of the first run, and the second.
-  expect(below(calls.filter(({ parent }) => parent === ''))).toHaveLength(2);
+  // The repeated order of the first run, the second, the moved and the undisturbed.
+  expect(below(calls.filter(({ parent }) => parent === ''))).toHaveLength(4);
   const commands = collector.spans.filter(({ name, parent }) => name === 'mrpo train' && parent === '');
   expect(below(below(commands))).toHaveLength(3); // two that ran, and the refused one
 });

@@ -17,11 +17,10 @@ export interface BackendHealth {
   stop(): void;
 }
 
-const EVERY_MS = 5_000;
 const PATIENCE_MS = 3_000;
 
-/** @param onLook Called after each look at all of them. */
-export function watchBackends(addresses: readonly string[], onLook: () => void, everyMs = EVERY_MS): BackendHealth {
+/** @param everyMs Between two looks. @param onLook Called after each look at all of them. */
+export function watchBackends(addresses: readonly string[], everyMs: number, onLook: () => void): BackendHealth {
   const awaySince = new Map<string, number>();
   const watched = [...new Set(addresses)].filter((address) => address !== EMBEDDED);
   let stopped = false;

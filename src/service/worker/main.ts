@@ -4,16 +4,17 @@
  */
 import { rm } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { BackendFault } from '../../backend/fault.js';
 import { loadConfig } from '../../config/index.js';
 import { MrpoError, toMrpoError } from '../../core/errors.js';
 import { beginRun, continueRun, isRunFolder, type Run } from '../../runs/index.js';
 import type { BackendLender } from '../../runs/scoring-helpers.js';
+import { isLost } from '../../runs/recovery.js';
 import { runFolder } from '../../store/run-folder.js';
 import { lockRun } from '../../store/run-lock.js';
 import { runHome, type RunHome } from '../home.js';
 import { openJournal, type JournalWriter } from '../journal/append.js';
 import { readOrder } from '../order.js';
+import { isConnectionLost } from '../../training/lost-connection.js';
 import { traced } from '../tracing/attempt-span.js';
 import { startTracing } from '../tracing/start.js';
 import { failureOfError } from './failure.js';
@@ -85,14 +86,13 @@ async function follow(run: Run, journal: JournalWriter, stop: AbortSignal, backe
 
 /** The last line; none where the run only needs another backend, which is the service's to find. */
 function end(journal: JournalWriter, error: MrpoError, stop: AbortSignal, backend: string): void {
-  if (backend !== EMBEDDED && error instanceof BackendFault && error.reason === 'unreachable') {
+  // Who is asked to stop while its backend is away stops: the checkpoint that it has is where it goes on.
+  if (stop.aborted && (error.code === 'aborted' || isLost(error))) {
+    journal.append({ type: 'ended', outcome: 'stopped', reason: error.message });
+  } else if (backend !== EMBEDDED && isConnectionLost(error)) {
     console.error(error.message);
     process.exitCode = BACKEND_AWAY;
-    return;
-  }
-  if (stop.aborted && error.code === 'aborted')
-    journal.append({ type: 'ended', outcome: 'stopped', reason: error.message });
-  else journal.append({ type: 'ended', outcome: 'failed', reason: error.message, failure: failureOfError(error) });
+  } else journal.append({ type: 'ended', outcome: 'failed', reason: error.message, failure: failureOfError(error) });
 }
 
 const [path = '', backend = EMBEDDED] = process.argv.slice(2);

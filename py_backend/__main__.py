@@ -17,6 +17,7 @@ import sys
 from typing import Any
 
 from .devices import DeviceRefused, pick_device
+from .lasting import lasting
 from .parent import die_with_parent
 from .rpc.holders import GRACE_S as CLIENT_GRACE_S
 from .rpc.security import AddressRefused, TlsFiles, check_access
@@ -86,10 +87,11 @@ def metrics(options: argparse.Namespace) -> tuple[str, int] | None:
 
 async def serve(options: argparse.Namespace, ready: int) -> None:
     """`ready` is the file descriptor of the real stdout."""
-    from .info import set_threads
-    from .roots import Roots
-    from .rpc.no_memory import end_without_memory
-    from .rpc.server import ServerConfig, start_server
+    with lasting():
+        from .info import set_threads
+        from .roots import Roots
+        from .rpc.no_memory import end_without_memory
+        from .rpc.server import ServerConfig, start_server
 
     end_without_memory(asyncio.get_running_loop())
     threads = set_threads(options.threads)

@@ -22,6 +22,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 from .devices import pick_device
+from .lasting import lasting
 from .parent import die_with_parent
 
 if TYPE_CHECKING:
@@ -42,9 +43,10 @@ class Host:
         self, address: str, token: str | None = None, threads: int | None = None, device: str | None = None
     ) -> dict[str, Any]:
         """Serves on an address; gives where it really listens. Raises RuntimeError if a server runs already."""
-        from .info import set_threads
-        from .rpc.no_memory import end_without_memory
-        from .rpc.server import ServerConfig, start_server
+        with lasting():
+            from .info import set_threads
+            from .rpc.no_memory import end_without_memory
+            from .rpc.server import ServerConfig, start_server
 
         if self._server is not None:
             raise RuntimeError(f"a server runs already, at {self._server.address}")

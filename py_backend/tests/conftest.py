@@ -17,19 +17,30 @@ from typing import Any
 
 import grpc
 import pytest
-import torch
-from transformers import AutoTokenizer
 
-from py_backend.rpc.server import RunningServer, ServerConfig, start_server
-from py_backend.tests.client import LIMITS, Client, spawn
-from py_backend.tokens.encode import TextEncoder
-from tiny_models import tiny_model
+from py_backend.lasting import lasting
+
+with lasting():
+    import torch
+    from transformers import AutoTokenizer
+
+    from py_backend.rpc.server import RunningServer, ServerConfig, start_server
+    from py_backend.tests.client import LIMITS, Client, spawn
+    from py_backend.tokens.encode import TextEncoder
+    from tiny_models import tiny_model
 
 torch.set_num_threads(1)
 
 FAKE_GPU = "tests/cuda"
 collect_ignore = [] if any(FAKE_GPU in argument for argument in sys.argv) else ["cuda"]
 """Tests on a fake GPU change torch for their process, so they are run by their path alone (see scripts/test.mjs)."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[Any]:
+    """The tests' own imports last too."""
+    with lasting():
+        return (yield)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

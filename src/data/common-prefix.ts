@@ -2,7 +2,7 @@
 import type { PairDraft } from './make-pair.js';
 import { sameMessage, type ChatMessage } from './pair.js';
 
-/** The longest common run of messages is the prompt. */
+/** The longest common run of messages that ends with something to answer is the prompt. */
 export function splitMessages(
   chosen: readonly ChatMessage[],
   rejected: readonly ChatMessage[],
@@ -10,6 +10,8 @@ export function splitMessages(
   const shorter = Math.min(chosen.length, rejected.length);
   let length = 0;
   while (length < shorter && sharedMessage(chosen[length], rejected[length])) length++;
+  // A turn of the assistant that both share is part of the answers, as far as both go on behind it.
+  if (length < shorter) while (length > 0 && chosen[length - 1]?.role === 'assistant') length--;
   return { prompt: chosen.slice(0, length), chosen: chosen.slice(length), rejected: rejected.slice(length) };
 }
 

@@ -22,6 +22,7 @@ const ROLES: readonly (readonly [role: string, words: ReadonlySet<string>])[] = 
       ...['article', 'abstract', 'excerpt', 'transcript', 'background', 'knowledge', 'facts', 'evidence', 'premise'],
       ...['input', 'inputs', 'table', 'story', 'email', 'body', 'selftext', 'snippet', 'hint', 'hints', 'details'],
       ...['examples', 'demonstrations', 'demos', 'shots', 'exemplars', 'constraints', 'requirements', 'description'],
+      ...['choices', 'options'],
     ]),
   ],
   ['tools', new Set(['tools', 'functions'])],

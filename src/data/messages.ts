@@ -154,16 +154,18 @@ export function contentOf(content: unknown, where: string): string {
   if (!isList(content)) throw new RowProblem(`${where}: expected text, got ${describeValue(content)}`);
   return content
     .map((part, index) => {
-      if (isRow(part) && (part['type'] === undefined || part['type'] === 'text')) {
+      // Gemini's thoughts are parts with text as well, and no part of what it says.
+      if (isRow(part) && (part['type'] === undefined || part['type'] === 'text') && part['thought'] !== true) {
         const text = part['text'] ?? part['value'];
         if (isText(text)) return text;
       }
-      throw new RowProblem(
-        `${where}[${index}]: expected a text part, got ${describeValue(isRow(part) ? (part['type'] ?? part) : part)}`,
-      );
+      throw new RowProblem(`${where}[${index}]: expected a text part, got ${describeValue(kindOfPart(part))}`);
     })
     .join('');
 }
+
+const kindOfPart = (part: unknown): unknown =>
+  isRow(part) ? (part['thought'] === true ? 'thought' : (part['type'] ?? part)) : part;
 
 /** A message of the user. */
 export const user = (content: string): ChatMessage => ({ role: 'user', content });
@@ -172,6 +174,15 @@ export const assistant = (content: string): ChatMessage => ({ role: 'assistant',
 /** A message with system text. */
 export const system = (content: string): ChatMessage => ({ role: 'system', content });
 
-/** The messages with a system text in front, unless it is empty or there is one already. */
-export const withSystem = (text: string, messages: readonly ChatMessage[]): ChatMessage[] =>
-  text === '' || messages[0]?.role === 'system' ? [...messages] : [system(text), ...messages];
+/**
+ * The messages with a system text in front, unless it is empty or they begin with it already.
+ * @throws RowProblem where they begin with another one.
+ */
+export function withSystem(text: string, messages: readonly ChatMessage[]): ChatMessage[] {
+  const [first] = messages;
+  if (text.trim() === '' || first?.role !== 'system') return text === '' ? [...messages] : [system(text), ...messages];
+  if (first.content.includes(text.trim())) return [...messages];
+  throw new RowProblem(
+    `two system texts: ${describeValue(text)} in a column, ${describeValue(first.content)} in the conversation; leave one out (--ignore names the column)`,
+  );
+}

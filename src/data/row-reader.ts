@@ -8,6 +8,7 @@ import { RowProblem } from './row-problem.js';
 import { kindOf, shapeKey, rowShapeOf, type RowShape, type ValueKind } from './shape.js';
 import { createConcernCounter } from './stop-at-concerns.js';
 import { unreadColumns, type Unread } from './unread.js';
+import { voidCheck } from './void-marks.js';
 
 /** How rows of one shape are read. */
 export interface ShapePlan {
@@ -16,6 +17,8 @@ export interface ShapePlan {
   readonly unread: Unread;
   /** Paths of columns that are there and left out as the user says. */
   readonly ignored: readonly string[];
+  /** Throws RowProblem for a row that says of itself that it does not count. */
+  readonly requireInUse: ((row: Row) => void) | undefined;
 }
 
 /** Reads rows one by one. */
@@ -75,6 +78,7 @@ export function createRowReader(main: Format, others: readonly Format[], context
         const match = matchFormat(main, rowShapeOf(row), context, false);
         throw new RowProblem(isReading(match) ? UNLIKE : match.mismatch);
       }
+      plan.requireInUse?.(row);
       const { tally } = context;
       if (plan.unread.concerns.length > 0) {
         const concern = concerns.add(row, plan.unread.concerns);
@@ -122,7 +126,13 @@ function planFor(
 
 function plan(format: Format, reading: Reading, shape: RowShape, context: FormatContext): ShapePlan {
   const ignored = context.ignore.flatMap((path) => columnAt(shape, path)?.path ?? []);
-  return { format, reading, ignored, unread: unreadColumns(shape, reading, context.columns, new Set(ignored)) };
+  return {
+    format,
+    reading,
+    ignored,
+    unread: unreadColumns(shape, reading, context.columns, new Set(ignored)),
+    requireInUse: voidCheck(shape, reading.used, ignored),
+  };
 }
 
 /** A match that uses every column that the user has named. */

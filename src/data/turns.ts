@@ -14,7 +14,7 @@ export interface MarkedTurns {
   readonly open: boolean;
 }
 
-const SPEAKERS = /(?:^|\n\n)(Human|User|Assistant): ?/g;
+const SPEAKERS = /(?:^|\r?\n\r?\n)(Human|User|Assistant): ?/g;
 const EXTRA_ID = /(?:^|\n?)<extra_id_[01]>(System|User|Assistant)\n/g;
 const CHATML = /<\|im_start\|>(\w+)\n([\s\S]*?)(?:<\|im_end\|>\n?|$)/g;
 /** Marks of further templates: text with them is a rendered prompt, which a second template must not wrap. */
@@ -33,7 +33,7 @@ export function markedTurns(text: string, templates = true): MarkedTurns | undef
 
 /** Whether a text is a dialogue of Human (or User) and Assistant from its first words. */
 export const looksLikeTranscript = (text: string): boolean =>
-  /^\s*(?:Human|User): ?/.test(text) && text.includes('\n\nAssistant:');
+  /^\s*(?:Human|User): ?/.test(text) && /\n\r?\nAssistant:/.test(text);
 
 /** The mark of a rendered template inside a text, if there is one. */
 export const renderedMark = (text: string): string | undefined =>

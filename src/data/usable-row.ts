@@ -7,7 +7,7 @@ import type { RawRow } from './sources/source.js';
 import type { Tally } from './tally.js';
 
 /** Fields that make a row something else than text. */
-const REFUSED_FIELDS = ['images', 'image', 'videos', 'audios'];
+const REFUSED_FIELDS = ['images', 'image', 'videos', 'video', 'audios', 'audio'];
 
 /** The fields of a row. @throws RowProblem if the row could not be read, is no object, or holds what is not text. */
 export function usableRow(raw: RawRow, tally: Tally): Row {

@@ -34,6 +34,8 @@ describe('two answers and a verdict', () => {
     ['1 and 0, as the user says', [{ prompt: 'q', response_a: 'good', response_b: 'bad', label: 1 }, { prompt: 'r', response_a: 'bad', response_b: 'good', label: 0 }], ['u:q → good > bad', 'u:r → good > bad'], { verdict: { 1: 'a', 0: 'b' } }],
     ['the safer answer', [{ prompt: 'q', response_0: 'x', response_1: 'y', better_response_id: 0, safer_response_id: 1 }], ['u:q → y > x'], { columns: { verdict: 'safer_response_id' }, format: 'pku-saferlhf' }],
     ['Label Studio by most annotators', [{ data: { prompt: 'q', answer1: 'bad', answer2: 'good' }, id: 1, annotations: ['left', 'right', 'right'].map((selected) => ({ result: [{ value: { selected } }] })) }, { data: { prompt: 'r', answer1: 'good', answer2: 'bad' }, id: 2, annotations: [{ was_cancelled: true, result: [] }, { result: [{ value: { choices: ['answer1'] } }] }] }], ['u:q → good > bad', 'u:r → good > bad']],
+    ['a comparison of columns', [{ prompt: 'q', response_a: 'bad', response_b: 'good', winner: 'response_b > response_a' }], ['u:q → good > bad']],
+    ['Argilla on the hub: statuses in a list of their own', [{ prompt: 'q', response_1: 'good', response_2: 'bad', 'preference.responses': ['response_2', 'response_1', 'response_2'], 'preference.responses.status': ['discarded', 'submitted', 'draft'] }], ['u:q → good > bad']],
     ['Argilla by the order of a list', [{ id: 1, fields: { prompt: 'q', 'response-1': 'bad', 'response-2': 'good' }, responses: { ranking: [{ value: ['response-2', 'response-1'], status: 'submitted' }, { value: ['response-1', 'response-2'], status: 'discarded' }] } }], ['u:q → good > bad']],
   ];
   it.each(cases.map(([what, rows, pairs, options]) => ({ what, rows, pairs, options })))(
@@ -42,6 +44,36 @@ describe('two answers and a verdict', () => {
       expect((await read(rows, options)).pairs.map(shown)).toEqual(pairs);
     },
   );
+
+  it.each(['A fails', 'A is wrong', "A isn't better", "can't accept A", 'anything but A', 'reject A', 'A >= B'])(
+    '%j is no verdict for A, whatever it is',
+    async (winner) => {
+      const data = await failureOf(read([{ prompt: 'q', response_a: 'x', response_b: 'y', winner }]));
+      expect(data.message).toContain('winner: ');
+    },
+  );
+
+  it('rows that say that they do not count are dropped, and kept by --ignore', async () => {
+    const row = { prompt: 'q', response_a: 'x', response_b: 'y', winner: 'A' };
+    const rows = [
+      { ...row, is_tie: 0, valid: true, status: 'done' },
+      { ...row, is_tie: 1 },
+      { ...row, both_bad: true },
+      { ...row, deleted: 'True' },
+      { ...row, valid: false },
+      { ...row, status: 'Discarded' },
+    ];
+    const data = await read(rows);
+    expect(data.pairs).toHaveLength(1);
+    expect(data.dropped.map(({ reason }) => reason.replace(/;.*/, ''))).toEqual([
+      'tie: is_tie is 1',
+      'tie: both_bad is true',
+      'out of use: deleted is True',
+      'out of use: valid is false',
+      'out of use: status is Discarded',
+    ]);
+    expect((await read(rows, { ignore: ['is_tie', 'both_bad', 'deleted', 'valid', 'status'] })).pairs).toHaveLength(6);
+  });
 
   it('ties and contradictions are dropped, and say what they are', async () => {
     const row = { prompt: 'q', response_a: 'x', response_b: 'y' };
@@ -67,6 +99,7 @@ describe('two answers and a verdict', () => {
       '--lower-is-better or --higher',
     ],
     [{ prompt: 'q', completion_a: 'x', completion_b: 'y' }, 'nothing says which is better'],
+    [{ prompt: 'q', answer_1: 'x', answer_2: 'y', winner: 'Model 0' }, 'winner holds text "Model 0", and nothing says'],
     [{ prompt: 'q', response_a: 'x', response_b: 'y', winner: 'a', preference: 'b' }, 'may both be the verdict'],
   ])('%j is refused with what could settle it', async (row, hint) => {
     expect((await failureOf(read([row]))).hint).toContain(hint);
@@ -91,6 +124,11 @@ describe('a good and a bad answer under other names', () => {
     ['marks kept by name', { prompt: '\n\nHuman: q\n\nAssistant:', chosen: ' good', rejected: ' bad' }, 'u:\n\nHuman: q\n\nAssistant: →  good >  bad', { format: 'trl-standard' }],
     ['NVIDIA marks with a system text', { prompt: '<extra_id_0>System\nBe kind.\n\n<extra_id_1>User\nq\n<extra_id_1>Assistant\n', chosen_response: 'good\n<extra_id_1>', rejected_response: 'bad' }, 's:Be kind.|u:q → good > bad'],
     ['a turn after the answer', { chosen: [u('q'), a('good'), u('thanks')], rejected: [u('q'), a('bad')] }, 'u:q → good > bad'],
+    ['a question as text, and whole conversations that share more than it', { prompt: 'q', chosen: [u('q'), a('1'), u('r'), a('good')], rejected: [u('q'), a('1'), u('r'), a('bad')] }, 'u:q|1|u:r → good > bad'],
+    ['conversations that part at a question', { chosen: [u('q'), a('1'), u('r'), a('good')], rejected: [u('q'), a('1'), u('s'), a('bad')] }, 'u:q → 1|u:r|good > 1|u:s|bad'],
+    ['the system text in a column and in the conversation', { system: 's', prompt: [{ role: 'system', content: 's' }, u('q')], chosen: [a('good')], rejected: [a('bad')] }, 's:s|u:q → good > bad'],
+    ['a dialogue with the line ends of Windows', { chosen: 'Human: q\r\n\r\nAssistant: good', rejected: 'Human: q\r\n\r\nAssistant: bad' }, 'u:q → good > bad'],
+    ['messages as NumPy prints them', { chosen: "[{'content': 'q', 'role': 'user'}\n {'content': 'good', 'role': 'assistant'}]", rejected: "[{'content': 'q', 'role': 'user'}\n {'content': 'bad', 'role': 'assistant'}]" }, 'u:q → good > bad'],
     ['an answer of several turns', { prompt: [u('q')], chosen: [a('1'), u('and'), a('good')], rejected: [a('2'), u('and'), a('bad')] }, 'u:q → 1|u:and|good > 2|u:and|bad'],
     ['chosen and rejected name models', { prompt: 'q', alpha: 'good', beta: 'bad', chosen: 'alpha', rejected: 'beta' }, 'u:q → good > bad'],
     ['null columns of a mixture', { prompt: null, question: 'q', messages: null, chosen: 'good', rejected: 'bad', system: 's' }, 's:s|u:q → good > bad'],
@@ -102,6 +140,13 @@ describe('a good and a bad answer under other names', () => {
       expect((await read([row], options)).pairs.map(shown)).toEqual([pair]);
     },
   );
+
+  it("two system texts that differ are nobody's to choose between", async () => {
+    const prompt = [{ role: 'system', content: 's' }, u('q')];
+    const row = { system: 't', prompt, chosen: [a('good')], rejected: [a('bad')] };
+    expect((await failureOf(read([row]))).message).toContain('two system texts');
+    expect((await read([row], { ignore: ['system'] })).pairs.map(shown)).toEqual(['s:s|u:q → good > bad']);
+  });
 
   it('several answers: entry by entry where the lists are as long, else each with each', async () => {
     const data = await read([
@@ -155,6 +200,7 @@ describe('nothing is left unread in silence', () => {
     ['schema', 'CREATE TABLE t', '--columns input=schema'],
     ['full_prompt', 'Answer in one word: when?', '--columns prompt=full_prompt'],
     ['winner', 'model_a', 'verdict=winner'],
+    ['choices', ['in May', 'in June'], '--columns input=choices'],
     ['initial_reason_steps', 'Step 1: look it up.', 'write it into the prompt'],
     ['dialog', [u('earlier')], '--columns history=dialog'],
   ])('%s stops the reading until it is given a role or ignored', async (name, value, flag) => {
@@ -238,6 +284,7 @@ describe('lists and single answers', () => {
 
   it.each([
     [{ prompt: 'q', completions: ['x', 'y'] }, {}, 'nothing says which of the 2 answers is better'],
+    [{ prompt: 'q', responses: ['x', 'y'], reverse_rank: [1, 2] }, {}, 'reverse_rank: may score the responses'],
     [{ prompt: 'q', responses: ['x', 'y'], toxicity: [0.1, 0.9] }, {}, '--score toxicity --lower-is-better'],
     [
       { prompt: 'q', responses: ['x', 'y'], toxicity: [0.1, 0.9] },

@@ -89,9 +89,11 @@ function argillaMatch(
   const used = finder.used();
   for (const other of ['metadata', 'suggestions', 'vectors', 'responses', 'fields']) if (inside !== '') used.add(other);
   for (const { path, name } of shape.columns)
-    if (name.endsWith('suggestion') || name === 'status' || /responses_(?:users|status)$/.test(name)) used.add(path);
+    if (name.endsWith('suggestion') || name === 'status' || /responses[_.](?:users|status)$/.test(name)) used.add(path);
   const promptOf = createPromptReader(takePromptParts(finder, asked, context), context);
   const preferenceAt = columnReader(column.keys);
+  const status = shape.columns.find(({ name }) => /responses[_.]status$/.test(name));
+  const statusAt = status === undefined ? () => undefined : columnReader(status.keys);
   const readers = answers.map((answer) => ({
     name: answer.keys.at(-1) ?? '',
     path: answer.path,
@@ -102,7 +104,7 @@ function argillaMatch(
     used,
     read(row: Row) {
       const places = meanPlaces(
-        preferenceAt(row),
+        submitted(preferenceAt(row), statusAt(row), status?.path ?? ''),
         readers.map(({ name }) => name),
         column.path,
       );
@@ -119,10 +121,19 @@ function argillaMatch(
   };
 }
 
+/** Values whose statuses stand in a list beside them, without those that their annotators took back or never finished. */
+function submitted(values: unknown, statuses: unknown, where: string): unknown {
+  if (!isList(values) || !isList(statuses)) return values;
+  if (statuses.length !== values.length)
+    throw new RowProblem(`${where}: expected ${values.length} entries, one per response, got ${statuses.length}`);
+  return values.filter((_, index) => !UNFINISHED.includes(String(statuses[index])));
+}
+const UNFINISHED = ['discarded', 'draft'];
+
 /** The mean place of each answer over all submitted responses. @throws RowProblem if there are none. */
 function meanPlaces(value: unknown, names: readonly string[], where: string): Ranking {
   const responses = (isList(value) ? value : []).filter(
-    (response) => !(isRow(response) && ['discarded', 'draft'].includes(String(response['status']))),
+    (response) => !(isRow(response) && UNFINISHED.includes(String(response['status']))),
   );
   if (responses.length === 0) throw new RowProblem(`${where}: holds no submitted response`);
   const rankings = responses.map((response, index) =>

@@ -9,6 +9,7 @@ import { RowProblem } from '../row-problem.js';
 import type { RowAt } from '../sources/source.js';
 import { createFinder } from './finder.js';
 import type { Format, FormatContext } from './format.js';
+import { isVoid } from '../void-marks.js';
 import { pairsOfAnswers } from './pair-row.js';
 
 const turn = (role: string, text: string): ChatMessage => (role === 'assistant' ? assistant(text) : user(text));
@@ -99,12 +100,14 @@ function treePairs(node: unknown, before: readonly ChatMessage[], context: Forma
   if (!isRow(node) || !isText(node['text']))
     throw new RowProblem(`prompt: expected a message {text, replies}, got ${describeValue(node)}`);
   const prompt = [...before, turn(String(node['role']), node['text'])];
-  const replies = isList(node['replies']) ? node['replies'].filter(isRow) : [];
+  const replies = isList(node['replies']) ? node['replies'].filter(isRow).filter(isInUse) : [];
   const deeper = replies.flatMap((reply) => treePairs(reply, prompt, context));
   if (node['role'] === 'assistant') return deeper;
   const answers = rankedAnswers(replies);
   return answers.length < 2 ? deeper : [...pairsOfAnswers({ plain: false, prompt, answers }, context), ...deeper];
 }
+
+const isInUse = (reply: Row): boolean => !isVoid('deleted', reply['deleted']);
 
 function rankedAnswers(replies: readonly Row[]): ScoredAnswer[] {
   return replies.flatMap((reply) => {

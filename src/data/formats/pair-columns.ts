@@ -195,9 +195,6 @@ function chatPair(
     rejected[0]?.role === 'assistant'
   )
     return chatDraft(withoutOwnAnswer(asked, chosen), chosen, rejected, context);
-  if (asked.length > 0 && [chosen, rejected].every((turns) => startsWith(turns, asked))) {
-    return chatDraft(asked, chosen.slice(asked.length), rejected.slice(asked.length), context);
-  }
   const [askedInChosen, askedInRejected] = [chosen, rejected].map(
     (turns) =>
       turns[0]?.role !== 'assistant' && ['user', 'assistant'].every((role) => turns.some((turn) => turn.role === role)),
@@ -262,10 +259,6 @@ function oneConversation(
   while (end > 0 && kept.length - end < turns && kept[end - 1]?.role !== 'user') end--;
   return draft(kept.slice(0, end), kept.slice(end));
 }
-
-const startsWith = (turns: readonly ChatMessage[], beginning: readonly ChatMessage[]): boolean =>
-  turns.length > beginning.length &&
-  beginning.every(({ role, content }, index) => turns[index]?.role === role && turns[index].content === content);
 
 /** A prompt that ends with the chosen answer itself, without it. */
 function withoutOwnAnswer(prompt: readonly ChatMessage[], chosen: readonly ChatMessage[]): readonly ChatMessage[] {

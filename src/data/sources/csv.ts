@@ -72,7 +72,12 @@ export async function* csvRows(
       recordLine();
       return checkedHeader(header, path, `line ${headerLine}`);
     },
-    on_record: (cells: Cells) => ({ line: recordLine(), cells }),
+    on_record: (cells: Cells) => {
+      const line = recordLine();
+      if (!Object.values(cells).some(hasBackslashQuotes)) return { line, cells };
+      skipped.push({ line, problem: BACKSLASH_QUOTES });
+      return undefined;
+    },
     on_skip: (error) => {
       const line = recordLine();
       if (error?.code === 'CSV_MAX_RECORD_SIZE') throw rowTooLong(path, line, maxRowBytes);
@@ -110,6 +115,12 @@ export async function* csvRows(
   batch = batch.concat(skipped);
   if (batch.length > 0) yield batch;
 }
+
+/** A cell that is quoted, and was not understood so: `"say \\"hi\\""`, as Spark and MySQL write it. */
+const hasBackslashQuotes = (cell: string): boolean =>
+  cell.startsWith('"') && cell.endsWith('"') && cell.includes('\\"');
+const BACKSLASH_QUOTES =
+  'not CSV: quotes in it are escaped by backslashes; write the file with doubled quotes (Spark: option("escape", "\\""))';
 
 function whyUnreadable(error: CsvError | undefined): string {
   if (error?.code === 'CSV_QUOTE_NOT_CLOSED')

@@ -1,6 +1,6 @@
 /**
  * Lists and dictionaries as Python prints them (`[{'role': 'user', 'content': "it's"}]`): what pandas writes into a CSV
- * cell. Only what stands for a JSON value; anything else is not understood.
+ * cell, and what NumPy makes of such a list. Only what stands for a JSON value; anything else is not understood.
  */
 
 /** The value, or `undefined` if the text is no such literal, or has a key twice. */
@@ -70,10 +70,14 @@ function createReader(text: string): { value(): unknown; atEnd(): boolean } {
     return result;
   }
 
+  /** NumPy prints objects of an array one a line, without commas; texts without a comma could be one text. */
+  const isNumpyBreak = (): boolean =>
+    text.charAt(at) === '{' && /\}\s*\n\s*$/.test(text.slice(Math.max(0, at - 40), at));
+
   function list(): unknown[] {
     const entries: unknown[] = [];
     while (!next(']')) {
-      if (entries.length > 0 && !next(',')) fail();
+      if (entries.length > 0 && !next(',') && !isNumpyBreak()) fail();
       if (next(']')) break;
       entries.push(value());
     }

@@ -89,17 +89,23 @@ const NEUTRAL = new Set([
 /** Words behind `rank` that only say whose it is: `rank_a`, `rank_of_response_1`. */
 const OWNERS = /^(?:[ab]|\d+|left|right|first|second|of|response|answer|completion|output|candidate|chosen|rejected)$/;
 
+/** Words in front of `rank` of which nobody knows whether 1 is still the best: `reverse_rank`, `percentile_rank`. */
+const TURNS = new Set([
+  ...['reverse', 'reversed', 'inverse', 'inverted', 'reciprocal', 'negative', 'neg', 'percentile', 'pct'],
+  ...['descending', 'ascending'],
+]);
+
 /** Of `ranks` and `rank` too, 1 is best: that is what ranks are, so it need not be asked. */
 export const isRank = (name: string): boolean => {
-  const last = wordsOf(name)
-    .filter((word) => !OWNERS.test(word))
-    .at(-1);
-  return last === 'rank' || last === 'ranks' || last === 'ranking';
+  const words = wordsOf(name);
+  const last = words.filter((word) => !OWNERS.test(word)).at(-1);
+  return (last === 'rank' || last === 'ranks' || last === 'ranking') && !words.some((word) => TURNS.has(word));
 };
 
 /** By the words of the name: `toxicity` is lower, `reward` higher. */
 export function directionOf(name: string): Direction {
   const words = wordsOf(name);
+  if (words.some((word) => TURNS.has(word))) return 'unknown';
   if (words.some((word) => LOWER.has(word))) return 'lower';
   const rest = words.filter((word) => !HIGHER.has(word));
   if (rest.length === words.length) return 'unknown';

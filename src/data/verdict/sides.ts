@@ -1,30 +1,17 @@
 /** Which of two answers a verdict prefers: by name, index, model, boolean, sign, or as the user says. */
 import { describeValue } from '../../core/describe-value.js';
-import { isText, type Row } from '../fields.js';
-import { plainName, wordsOf } from '../names.js';
+import { isText } from '../fields.js';
+import { wordsOf } from '../names.js';
 import { RowProblem } from '../row-problem.js';
 import { numberInText } from './goodness.js';
-import { isTiePart, isTieWord, markerPairs, pointsAt } from './words.js';
+import { nameReader, unclearCount } from './by-name.js';
+import type { Candidates, VerdictReader, Winner } from './candidates.js';
+import { pointsAt } from './words.js';
 
-/** The answer that a verdict prefers. */
-export type Winner = 'a' | 'b' | 'tie';
+export type { Candidates, VerdictReader, Winner } from './candidates.js';
 
 /** What values of a verdict mean; `-` and `+` stand for every negative and positive number. */
 export type VerdictValues = Readonly<Record<string, Winner>>;
-
-/** What a verdict may call the two answers. */
-export interface Candidates {
-  /** Columns of the two answers. */
-  readonly a: string;
-  readonly b: string;
-  /** The words in which their names differ: a and b, 0 and 1, left and right. */
-  readonly markers: readonly [string, string] | undefined;
-  /** What else a verdict may call them, in pairs: their models, their ids, their texts. */
-  readonly names?: readonly ((row: Row) => readonly [unknown, unknown])[] | undefined;
-}
-
-/** Which answer a value of the verdict prefers. @throws RowProblem for a value that names neither answer. */
-export type VerdictReader = (value: unknown, row: Row) => Winner;
 
 /**
  * Works out, from sample values, how a verdict names its answers.
@@ -65,7 +52,7 @@ function pointerReader(column: string, candidates: Candidates, samples: readonly
   }
   if (filled.some((value) => typeof value === 'boolean' || isBooleanText(value)))
     return booleanReader(column, candidates);
-  return nameReader(column, candidates);
+  return unclearCount(column, candidates, filled) ?? nameReader(column, candidates);
 }
 
 /** The other side. */
@@ -146,87 +133,6 @@ const asksYesOrNo = (column: string, { markers }: Candidates): boolean => {
 
 const isBooleanText = (value: unknown, ...words: readonly string[]): boolean =>
   isText(value) && (words.length === 0 ? ['true', 'false', 'yes', 'no'] : words).includes(value.trim().toLowerCase());
-
-/**
- * A verdict that is the name of a column, its marker (`A`, `model_b`, `Answer B is better`), or what else the answers are
- * called: a model, an id, their own text.
- */
-function nameReader(column: string, candidates: Candidates): VerdictReader {
-  const { a, b, markers, names } = candidates;
-  const [nameA, nameB] = [plainName(a), plainName(b)];
-  return (value, row) => {
-    if (!isText(value) || value.trim() === '')
-      throw new RowProblem(`${column}: names no answer, got ${describeValue(value)}`);
-    if (isTieWord(value)) return 'tie';
-    const plain = plainName(value);
-    if (plain === nameA) return 'a';
-    if (plain === nameB) return 'b';
-    const compared = /^\W*([\w ]+?)\W*?(>+|<+|=+)\W*([\w ]+?)\W*$/.exec(value);
-    if (compared !== null) return comparedSide(compared, markers, value, column);
-    const called = sideCalled(value, row, names ?? []);
-    const marked = markers === undefined ? undefined : markedSide(value, markers);
-    if (called !== undefined && marked !== undefined && called !== marked)
-      throw new RowProblem(`${column}: names both ${a} and ${b}, got ${describeValue(value)}`);
-    const side = called ?? marked;
-    if (side !== undefined) return side;
-    throw new RowProblem(`${column}: names neither ${a} nor ${b}, got ${describeValue(value)}`);
-  };
-}
-
-/** The answer whose model, id or text the value is. */
-function sideCalled(value: string, row: Row, names: NonNullable<Candidates['names']>): Winner | undefined {
-  for (const namesOf of names) {
-    const [first, second] = namesOf(row);
-    if (first === second) continue;
-    if (value === first) return 'a';
-    if (value === second) return 'b';
-  }
-  return undefined;
-}
-
-/** Up to so many words a value is a verdict, and no reasoning that speaks of both answers. */
-const FEW_WORDS = 6;
-
-/** The answer that a few words point at by its marker: `A`, `model_b`, `Answer B is better`. */
-function markedSide(value: string, markers: readonly [string, string]): Winner | undefined {
-  const words = wordsOf(value);
-  if (words.length > FEW_WORDS || denies(words)) return undefined;
-  if (words.some(isTiePart)) return 'tie';
-  const named = words.filter((word) => markers.includes(word));
-  const pointers = named.length > 0 ? named.map((word) => markers.indexOf(word)) : words.flatMap(placeOfWord);
-  const [first, ...others] = pointers;
-  if (first === undefined || others.length > 0 || ARTICLE.test(value)) return undefined;
-  return first === 0 ? 'a' : 'b';
-}
-
-/** Words that count the answers whatever these are called; digits may count from 0 or from 1, and are no such words. */
-const placeOfWord = (word: string): readonly number[] =>
-  markerPairs().flatMap((pair) => (/\d|one|two/.test(pair[0]) || !pair.includes(word) ? [] : [pair.indexOf(word)]));
-
-/** `a little`, `a draw`: no answer called a. */
-const ARTICLE =
-  /(?<!\w)a (?!is\b|was\b|better\b|wins?\b|won\b|best\b|preferred\b|(?:much|slightly|clearly|strongly) better)[a-z]/;
-
-/** `A>B`, `[[B>>A]]`, `A=B`. */
-function comparedSide(
-  [, left = '', sign = '', right = '']: RegExpExecArray,
-  markers: Candidates['markers'],
-  value: string,
-  column: string,
-): Winner {
-  const [l, r] = [plainName(left), plainName(right)];
-  const inOrder = l === markers?.[0] && r === markers[1];
-  if (!inOrder && !(l === markers?.[1] && r === markers?.[0]))
-    throw new RowProblem(`${column}: compares neither answer, got ${describeValue(value)}`);
-  if (sign.startsWith('=')) return 'tie';
-  return sign.startsWith('>') === inOrder ? 'a' : 'b';
-}
-
-/** `not A`, `A is worse`, `loses to B`. */
-const denies = (words: readonly string[]): boolean =>
-  words.some((word) =>
-    ['not', 'worse', 'worst', 'rejected', 'bad', 'loses', 'lost', 'loser', 'than', 'no'].includes(word),
-  );
 
 const either =
   (index: VerdictReader, name: VerdictReader): VerdictReader =>

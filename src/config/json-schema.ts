@@ -18,8 +18,14 @@ export interface SchemaNode {
   readonly oneOf?: readonly SchemaNode[];
 }
 
-/** Schema of what a user writes: defaults not yet applied. */
-export const configJsonSchema = (): SchemaNode => z.toJSONSchema(runSchema, { io: 'input' }) as SchemaNode;
+let schema: SchemaNode | undefined;
+let keyPaths: readonly ConfigPath[] | undefined;
+
+/** Schema of what a user writes: defaults not yet applied. Made once: a matrix loads hundreds of configurations. */
+export const configJsonSchema = (): SchemaNode => (schema ??= z.toJSONSchema(runSchema, { io: 'input' }) as SchemaNode);
+
+/** Every key of the configuration as a path; list entries count as position 0. */
+export const configKeyPaths = (): readonly ConfigPath[] => (keyPaths ??= keyPathsOf(configJsonSchema()));
 
 /** The schema file, exactly as it is committed. */
 export function configJsonSchemaText(): string {
@@ -53,14 +59,13 @@ export function keysAt(root: SchemaNode, path: ConfigPath, value: unknown): read
   return [...new Set(nodes.flatMap((node) => Object.keys(node.properties ?? {})))];
 }
 
-/** Every key of the configuration as a path; list entries count as position 0. */
-export function allKeyPaths(node: SchemaNode, path: ConfigPath = []): ConfigPath[] {
+function keyPathsOf(node: SchemaNode, path: ConfigPath = []): ConfigPath[] {
   const paths = alternatives(node).flatMap((alternative) => [
     ...Object.entries(alternative.properties ?? {}).flatMap(([key, child]) => [
       [...path, key],
-      ...allKeyPaths(child, [...path, key]),
+      ...keyPathsOf(child, [...path, key]),
     ]),
-    ...(alternative.items === undefined ? [] : allKeyPaths(alternative.items, [...path, 0])),
+    ...(alternative.items === undefined ? [] : keyPathsOf(alternative.items, [...path, 0])),
   ]);
   return [...new Map(paths.map((entry) => [JSON.stringify(entry), entry])).values()];
 }

@@ -10,7 +10,7 @@ import { MrpoError } from '../core/errors.js';
 import { configWarnings, crossFieldProblems } from './checks.js';
 import { deepFreeze } from './deep-freeze.js';
 import { parseConfigText, type ConfigDocument } from './document.js';
-import { allKeyPaths, configJsonSchema } from './json-schema.js';
+import { configKeyPaths } from './json-schema.js';
 import { stackLayers, type LayerName, type Layers } from './layers.js';
 import { resolveLocations } from './locations.js';
 import { isPolicyReference, referenceName } from './models.js';
@@ -151,7 +151,7 @@ function readConfigFile(path: string): string {
 }
 
 function explicitSources(layers: Layers, config: RunConfig): LoadedConfig['sources'] {
-  const paths = allKeyPaths(configJsonSchema()).flatMap((path) => spreadOverLists(path, config));
+  const paths = configKeyPaths().flatMap((path) => spreadOverLists(path, config));
   return paths
     .filter((path) => {
       const value = valueAt(layers.merged, path);

@@ -2,7 +2,7 @@
 import type { z } from 'zod';
 
 import { describeValue } from '../core/describe-value.js';
-import { allKeyPaths, alternatives, configJsonSchema, keysAt, schemasAt, type SchemaNode } from './json-schema.js';
+import { alternatives, configJsonSchema, configKeyPaths, keysAt, schemasAt, type SchemaNode } from './json-schema.js';
 import { formatPath, valueAt, type ConfigPath } from './path.js';
 import { nearestName } from './problem.js';
 
@@ -74,7 +74,7 @@ function unknownKey(key: string, parent: ConfigPath, value: unknown, schema: Sch
   const here = keysAt(schema, parent, value);
   const near = nearestName(key, here);
   if (near !== undefined) return `unknown key ${JSON.stringify(key)}; did you mean ${JSON.stringify(near)}?`;
-  const elsewhere = allKeyPaths(schema).find((path) => path.at(-1) === key && !path.includes(0));
+  const elsewhere = configKeyPaths().find((path) => path.at(-1) === key && !path.includes(0));
   if (elsewhere !== undefined) return `unknown key ${JSON.stringify(key)} here; it belongs at ${formatPath(elsewhere)}`;
   return `unknown key ${JSON.stringify(key)}; expected ${here.join(', ')}`;
 }

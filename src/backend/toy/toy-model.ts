@@ -4,7 +4,6 @@
  * sequence log-prob and its gradient are closed-form sums over its tokens. Everything is float64.
  */
 import { createHash } from 'node:crypto';
-import { largest } from '../../core/extremes.js';
 import { seededRandom } from '../../core/random.js';
 
 /** Token classes; the last one ends a sequence and also stands before its first token. */
@@ -40,15 +39,23 @@ export function namedWeights(name: string): Float64Array {
   return Float64Array.from({ length: PARAMETERS }, () => 3 * random.next() - 1.5);
 }
 
+/** Logits of the next token, and the logarithm of the sum of their exponentials. Plain loops: whole runs pass here. */
+function logitsAfter(weights: Float64Array, previous: number, topic: number): readonly [Float64Array, number] {
+  const logits = new Float64Array(VOCABULARY);
+  const [row, topicRow] = [previous * VOCABULARY, (VOCABULARY + topic) * VOCABULARY];
+  let [top, sum] = [-Infinity, 0];
+  for (let next = 0; next < VOCABULARY; next++) {
+    const logit = (weights[row + next] ?? NaN) + (weights[topicRow + next] ?? NaN);
+    logits[next] = logit;
+    top = Math.max(top, logit);
+  }
+  for (let next = 0; next < VOCABULARY; next++) sum += Math.exp((logits[next] ?? NaN) - top);
+  return [logits, top + Math.log(sum)];
+}
+
 /** Log-probabilities of the next token, in nats. */
 export function nextTokenLogps(weights: Float64Array, previous: number, topic: number): Float64Array {
-  const logits = new Float64Array(VOCABULARY);
-  const topicStart = (VOCABULARY + topic) * VOCABULARY;
-  for (let next = 0; next < VOCABULARY; next++) {
-    logits[next] = (weights[previous * VOCABULARY + next] ?? NaN) + (weights[topicStart + next] ?? NaN);
-  }
-  const top = largest(logits);
-  const logSum = top + Math.log(logits.reduce((sum, logit) => sum + Math.exp(logit - top), 0));
+  const [logits, logSum] = logitsAfter(weights, previous, topic);
   return logits.map((logit) => Math.min(logit - logSum, 0));
 }
 
@@ -56,7 +63,8 @@ export function nextTokenLogps(weights: Float64Array, previous: number, topic: n
 export function sequenceLogp(weights: Float64Array, sequence: ToySequence): number {
   let [sum, previous] = [0, sequence.previous];
   for (const token of sequence.tokens) {
-    sum += nextTokenLogps(weights, previous, sequence.topic)[token] ?? NaN;
+    const [logits, logSum] = logitsAfter(weights, previous, sequence.topic);
+    sum += Math.min((logits[token] ?? NaN) - logSum, 0);
     previous = token;
   }
   return sum;

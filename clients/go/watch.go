@@ -12,10 +12,14 @@ import (
 	"mrpo.local/go/runspb"
 )
 
+// patience is how long a service that has gone away is waited for.
+const patience = 10 * time.Minute
+
 // watch follows a run to its end. When the service goes away, it waits and goes on behind the last event it has seen.
 func watch(ctx context.Context, runs runspb.RunServiceClient, id string) (runspb.RunState, error) {
 	var seen int64
 	state := runspb.RunState_RUN_STATE_UNSPECIFIED
+	heard := time.Now()
 	for {
 		stream, err := runs.WatchRun(ctx, &runspb.WatchRunRequest{RunId: id, AfterSeq: seen})
 		for err == nil {
@@ -23,6 +27,7 @@ func watch(ctx context.Context, runs runspb.RunServiceClient, id string) (runspb
 			if answer, err = stream.Recv(); err != nil {
 				break
 			}
+			heard = time.Now()
 			for _, event := range answer.GetEvents() {
 				seen, state = event.GetSeq(), event.GetState()
 				tell(event)
@@ -31,7 +36,7 @@ func watch(ctx context.Context, runs runspb.RunServiceClient, id string) (runspb
 		if err == io.EOF {
 			return state, nil
 		}
-		if status.Code(err) != codes.Unavailable {
+		if status.Code(err) != codes.Unavailable || time.Since(heard) > patience {
 			return state, err
 		}
 		select {

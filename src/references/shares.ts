@@ -8,20 +8,28 @@ export interface ScoringHelper {
   readonly name: string;
   /** Called when there is work for it; gives the same backend at every call. */
   readonly open: () => Promise<Backend>;
+  /** Fires when it is wanted back: it lets go at once, and others do the rest of its share. Default: never. */
+  readonly recalled?: AbortSignal | undefined;
+  /** Called when nothing of these pairs is on it any more. */
+  readonly giveBack?: (() => void) | undefined;
 }
 
 /** Where helpers come from. */
 export interface HelperPool {
-  /** Those that are free now, `most` at most and none of those in `lost`. Called when there are pairs to share. */
-  lend(most: number, lost: ReadonlySet<string>): Promise<readonly ScoringHelper[]>;
-  /** Nothing more is asked of those that were lent. */
-  giveBack(): void;
+  /**
+   * Asks for `most` helpers at most, none of those in `lost`. `join` is called with those that are free now, and with
+   * those that become free later.
+   * @returns how to end the asking, once all are given back.
+   */
+  ask(most: number, lost: ReadonlySet<string>, join: (helpers: readonly ScoringHelper[]) => void): () => void;
 }
 
 /** Helpers that are always free. */
 export const poolOf = (helpers: readonly ScoringHelper[]): HelperPool => ({
-  lend: async (most, lost) => helpers.filter(({ name }) => !lost.has(name)).slice(0, most),
-  giveBack: () => undefined,
+  ask(most, lost, join) {
+    join(helpers.filter(({ name }) => !lost.has(name)).slice(0, most));
+    return () => undefined;
+  },
 });
 
 /**
@@ -49,13 +57,51 @@ const SHARES_EACH = 4;
 export const worthHelping = (pairs: number, helpers: number): number =>
   Math.min(helpers, Math.max(0, Math.floor(pairs / LEAST_PAIRS) - 1));
 
-/** Gives the next share, until there is none. Without helpers one share is everything. */
-export function shareOut(positions: readonly number[], helpers: number): () => readonly number[] | undefined {
-  const size = helpers === 0 ? positions.length : Math.ceil(positions.length / (SHARES_EACH * (helpers + 1)));
-  let next = 0;
-  return () => {
-    if (next >= positions.length) return undefined;
-    next += size;
-    return positions.slice(next - size, next);
+/** Pairs by position, divided among backends that come and go. */
+export interface Shares {
+  /** One more takes shares from now on: they become smaller. */
+  join(): void;
+  /** One takes no more. */
+  leave(): void;
+  /** The next share, if there is one now. Whoever has taken it says when it is {@link done}. */
+  take(): readonly number[] | undefined;
+  /** The same, but while others have shares, which may come back, it waits for one; undefined: all is done. */
+  takeLast(): Promise<readonly number[] | undefined>;
+  /** @param rest What was not scored of a share: somebody else does it. */
+  done(rest: readonly number[]): void;
+  /** Whether so much is left of a share that a part of it is better given to others. */
+  isTooMuch(left: number): boolean;
+}
+
+/** Begins with one backend, whose share is everything. */
+export function shareOut(positions: readonly number[]): Shares {
+  let free = positions;
+  let [takers, held] = [1, 0];
+  let changed = (): void => undefined;
+  const size = (): number => (takers === 1 ? positions.length : Math.ceil(positions.length / (SHARES_EACH * takers)));
+  const take = (): readonly number[] | undefined => {
+    if (free.length === 0) return undefined;
+    const share = free.slice(0, size());
+    free = free.slice(size());
+    held += 1;
+    return share;
+  };
+  return {
+    join: () => void (takers += 1),
+    leave: () => void (takers -= 1),
+    take,
+    async takeLast() {
+      for (;;) {
+        const share = take();
+        if (share !== undefined || held === 0) return share;
+        await new Promise<void>((resolve) => (changed = resolve));
+      }
+    },
+    done(rest) {
+      held -= 1;
+      free = [...rest, ...free];
+      changed();
+    },
+    isTooMuch: (left) => left > 2 * size(),
   };
 }

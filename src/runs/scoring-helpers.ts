@@ -2,12 +2,24 @@
 import type { HelperPool } from '../references/index.js';
 import { chooseBackend, type BackendChoice, type ChosenBackend } from './with-backend.js';
 
+/** A backend that is lent. */
+export interface Loan {
+  /** `host:port` or `unix:/path`. */
+  readonly address: string;
+  /** Fires when it is wanted back. Default: never. */
+  readonly recalled?: AbortSignal | undefined;
+  /** Nothing of the borrower is on it any more. Default: nobody needs to know. */
+  readonly giveBack?: (() => void) | undefined;
+}
+
 /** Who knows which backends are free. */
 export interface BackendLender {
-  /** Addresses (`host:port` or `unix:/path`) of backends that are free now: `most` at most, none of `without`. */
-  lend(most: number, without: readonly string[]): Promise<readonly string[]>;
-  /** Nothing more is asked of those that were lent. */
-  giveBack(): void;
+  /**
+   * Asks for `most` backends at most, none of `without`. `lend` is called with those that are free now, and with those
+   * that become free later.
+   * @returns how to end the asking, once everything is given back.
+   */
+  ask(most: number, without: readonly string[], lend: (loans: readonly Loan[]) => void): () => void;
 }
 
 /** Helpers with the connections to them. */
@@ -21,7 +33,7 @@ export function helpersFrom(
   from: readonly string[] | BackendLender,
   { env, signal }: Pick<BackendChoice, 'env' | 'signal'>,
 ): OpenPool {
-  const lender = 'lend' in from ? from : always(from);
+  const lender = 'ask' in from ? from : always(from);
   const chosen = new Map<string, ChosenBackend>();
   const at = (backendAddress: string): ChosenBackend => {
     const known = chosen.get(backendAddress) ?? chooseBackend({ backendAddress, env, signal });
@@ -29,11 +41,10 @@ export function helpersFrom(
     return known;
   };
   return {
-    async lend(most, lost) {
-      const addresses = await lender.lend(most, [...lost]);
-      return addresses.map((name) => ({ name, open: at(name).open }));
-    },
-    giveBack: () => lender.giveBack(),
+    ask: (most, lost, join) =>
+      lender.ask(most, [...lost], (loans) =>
+        join(loans.map(({ address, ...loan }) => ({ ...loan, name: address, open: at(address).open }))),
+      ),
     async close() {
       await Promise.all([...chosen.values()].map(({ close }) => close()));
     },
@@ -41,6 +52,9 @@ export function helpersFrom(
 }
 
 const always = (addresses: readonly string[]): BackendLender => ({
-  lend: async (most, without) => addresses.filter((address) => !without.includes(address)).slice(0, most),
-  giveBack: () => undefined,
+  ask(most, without, lend) {
+    const free = addresses.filter((address) => !without.includes(address)).slice(0, most);
+    lend(free.map((address) => ({ address })));
+    return () => undefined;
+  },
 });

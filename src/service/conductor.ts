@@ -7,7 +7,8 @@ import { followFile } from './journal/follow-file.js';
 import { isWaiting } from './journal/fold.js';
 import type { Asked } from './journal/line.js';
 import type { Ledger } from './ledger.js';
-import { freeBackend, idleBackends, type BackendSlots } from './queue/slots.js';
+import { createLending, type Lending } from './queue/lending.js';
+import { freeBackend, type BackendSlots } from './queue/slots.js';
 import { watchBackends, type BackendHealth } from './queue/backend-health.js';
 import { inTurn } from './queue/turn.js';
 import type { IndexedRun } from './store/run-index.js';
@@ -28,18 +29,12 @@ export interface Conductor {
   busy(): readonly string[];
   /** Which backends answer. */
   readonly health: Pick<BackendHealth, 'isAway'>;
-  /** A backend with a free slot, for other work than runs. */
-  borrow(): Borrowed | undefined;
-  /** Running backends on which nothing is at work: `most` at most, none of `without`. */
-  borrowIdle(most: number, without: readonly string[]): readonly Borrowed[];
+  /** Slots of backends for other work than runs: waits for one, and takes `most` at most. */
+  readonly borrow: Lending['borrow'];
+  /** Lends backends to such work. */
+  readonly lender: Lending['lender'];
   /** Asks every run to stop at its next step, to go on when the service is back; waits for `graceMs` at most. */
   stop(graceMs: number): Promise<void>;
-}
-
-/** A slot of a backend that no run gets until it is given back. */
-export interface Borrowed {
-  readonly backend: string;
-  readonly release: () => void;
 }
 
 /** Where runs are kept, and what they run on. */
@@ -79,7 +74,6 @@ export function startConductor(options: ConductorOptions): Conductor {
   const { lookEveryMs, moveAfterMs } = { ...ABSENCE, ...options.absence };
   const { index } = ledger;
   const atWork = new Map<string, AtWork>();
-  const lent: string[] = [];
   const left = new AbortController();
   let stopping = false;
   let positions: ReadonlyMap<string, number> = new Map();
@@ -87,12 +81,12 @@ export function startConductor(options: ConductorOptions): Conductor {
   const follow = (run: IndexedRun, process: WorkerProcess): void => {
     const { id, tenant } = run.order;
     atWork.set(id, { process, backend: run.view.backend, tenant });
+    let { help } = run.view;
     const leave = followFile(home.run(id).journal, () => {
-      const lentTo = helpersOf(id).length;
-      const wanted = ledger.catchUp(id)?.view.helpWanted;
-      if (helpersOf(id).length < lentTo) tick(); // its pairs are scored
-      if (wanted === undefined || stopping) return;
-      ledger.record(id, { type: 'lent', helpers: idle(wanted.most, wanted.without) });
+      const now = ledger.catchUp(id)?.view.help;
+      if (now === help) return;
+      help = now; // it wants some, or gives some back
+      tick();
     });
     void process.ended.then((code) => {
       leave();
@@ -149,30 +143,24 @@ export function startConductor(options: ConductorOptions): Conductor {
     }
     for (const { run, backend } of starting) start(run, backend);
     positions = new Map(queue.slice(starting.length).map(({ id }, i) => [id, i + 1]));
+    lending.settle(positions.size);
   };
 
-  const helpersOf = (id: string): readonly string[] => index.find(id)?.view.helpers ?? [];
-
-  const busy = (): string[] => [...[...atWork].flatMap(([id, { backend }]) => [backend, ...helpersOf(id)]), ...lent];
-
-  /** No run waits for what is idle: it would have been started there. */
-  const idle = (most: number, without: readonly string[]): readonly string[] =>
-    idleBackends(living(), busy())
-      .filter((address) => !without.includes(address))
-      .slice(0, most);
-
-  const lend = (backend: string): Borrowed => {
-    lent.push(backend);
-    return {
-      backend,
-      release() {
-        lent.splice(lent.indexOf(backend), 1);
-        tick();
-      },
-    };
-  };
+  const ofRuns = (): string[] => [...atWork.values()].map(({ backend }) => backend);
+  const busy = (): string[] => [...ofRuns(), ...lending.busy()];
 
   const living = (): BackendSlots[] => backends.filter(({ address }) => !health.isAway(address));
+
+  const lending = createLending({
+    living,
+    atWork: ofRuns,
+    runs: () =>
+      [...atWork.keys()].flatMap((id) => {
+        const help = index.find(id)?.view.help;
+        return help === undefined ? [] : [{ help, tell: (answer) => void ledger.record(id, answer) }];
+      }),
+    onChange: () => tick(),
+  });
 
   /** A run whose backend is away goes on from its checkpoint on one that is free. */
   const moveFromAway = (): void => {
@@ -225,11 +213,8 @@ export function startConductor(options: ConductorOptions): Conductor {
     health,
     queuePosition: (id) => positions.get(id) ?? 0,
     busy,
-    borrow() {
-      const backend = freeBackend(living(), busy());
-      return backend === undefined ? undefined : lend(backend);
-    },
-    borrowIdle: (most, without) => idle(most, without).map(lend),
+    borrow: lending.borrow,
+    lender: lending.lender,
     async stop(graceMs) {
       const workers = [...atWork.entries()];
       stopping = true;

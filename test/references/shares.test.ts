@@ -6,7 +6,7 @@ import type { Backend } from '../../src/backend/backend.js';
 import { createMemoryBackend } from '../../src/backend/memory.js';
 import type { ScoringEvent } from '../../src/references/events.js';
 import { scoreReferences } from '../../src/references/score.js';
-import { poolOf, shareOut, worthHelping, type ScoringHelper } from '../../src/references/shares.js';
+import { poolOf, shareOut, worthHelping, type HelperPool, type ScoringHelper } from '../../src/references/shares.js';
 import { samplePairs } from './sample-pairs.js';
 import { temporaryCache, toyConfig } from './support.js';
 
@@ -16,18 +16,19 @@ const ONE = toyConfig({ references: [{ model: 'toy:second' }] });
 interface Counted {
   readonly backend: Backend;
   /** Pairs that it scored, and models that it has in memory. */
-  readonly seen: { pairs: number; models: number };
+  readonly seen: { pairs: number; models: number; loads: number };
 }
 
 /** @param before Called before each chunk that is given, with the pairs given until then. */
 function counted(before: (pairs: number) => Promise<void> = () => sleep(1)): Counted {
   const inner = createMemoryBackend();
-  const seen = { pairs: 0, models: 0 };
+  const seen = { pairs: 0, models: 0, loads: 0 };
   const backend: Backend = {
     ...inner,
     async loadModel(spec, call) {
       const model = await inner.loadModel(spec, call);
       seen.models += 1;
+      seen.loads += 1;
       return model;
     },
     async unloadModel(handle) {
@@ -49,11 +50,24 @@ function counted(before: (pairs: number) => Promise<void> = () => sleep(1)): Cou
 const helper = (name: string, { backend }: Counted): ScoringHelper => ({ name, open: async () => backend });
 const broken = (): Promise<void> => Promise.reject(new BackendFault('died', 'its process has ended'));
 
-async function score(main: Counted, helpers: readonly ScoringHelper[], signal?: AbortSignal, config = ONE) {
+async function score(
+  main: Counted,
+  helpers: readonly ScoringHelper[] | HelperPool,
+  signal?: AbortSignal,
+  config = ONE,
+) {
   const events: ScoringEvent[] = [];
   const cache = temporaryCache();
   const onEvent = (event: ScoringEvent): void => void events.push(event);
-  const run = { config, pairs: PAIRS, backend: main.backend, helpers: poolOf(helpers), cache, onEvent, signal };
+  const run = {
+    config,
+    pairs: PAIRS,
+    backend: main.backend,
+    helpers: 'ask' in helpers ? helpers : poolOf(helpers),
+    cache,
+    onEvent,
+    signal,
+  };
   const { references } = await scoreReferences(run);
   return { reference: references[0], events };
 }
@@ -93,6 +107,7 @@ test('a helper that dies, cannot be had or has other weights costs no score', as
   expect(reference?.counts).toEqual({ scored: 400, cached: 0, missing: 0 });
   expect([main.seen.pairs, dies.seen.pairs, other.seen.pairs]).toEqual([384, 16, 0]);
   expect([main.seen.models, dies.seen.models, other.seen.models]).toEqual([0, 0, 0]);
+  expect(main.seen.loads).toBe(1); // what the others left was done before it let go of the model
   const lost = events.flatMap((event) => (event.kind === 'helper_lost' ? [[event.helper, event.reason]] : []));
   expect(lost.sort()).toEqual([
     ['away', 'nobody answers'],
@@ -161,12 +176,64 @@ test('a helper of another kind loads nothing, and one that has failed is not ask
   expect(opened).toHaveBeenCalledOnce();
 });
 
-test('a few pairs are not worth loading a model again', async () => {
+test('a helper that is wanted back lets go at once; one that comes late still gets a part', async () => {
+  const recall = new AbortController();
+  const main = counted();
+  const goes = counted(async (pairs) => {
+    await sleep(1);
+    if (pairs >= 16) recall.abort();
+  });
+  const comes = counted();
+  const given: (readonly [string, number])[] = [];
+  const lent = (name: string, what: Counted, recalled?: AbortSignal): ScoringHelper => ({
+    ...helper(name, what),
+    recalled,
+    giveBack: () => void given.push([name, what.seen.models]),
+  });
+  let over = 0;
+  const pool: HelperPool = {
+    ask(most, _, join) {
+      expect(most).toBe(5);
+      join([lent('goes', goes, recall.signal)]);
+      recall.signal.addEventListener('abort', () => setTimeout(() => join([lent('comes', comes)])));
+      return () => void (over = given.length);
+    },
+  };
+  const { reference, events } = await score(main, pool);
+  expect(reference?.columns).toEqual((await alone())?.columns);
+  expect(reference?.counts).toEqual({ scored: 400, cached: 0, missing: 0 });
+  expect(given).toEqual([
+    ['goes', 0],
+    ['comes', 0],
+  ]);
+  expect(over).toBe(2);
+  expect(goes.seen.pairs).toBeLessThan(50);
+  expect(comes.seen.pairs).toBeGreaterThan(64);
+  expect(main.seen.pairs + goes.seen.pairs + comes.seen.pairs).toBe(400);
+  expect(main.seen.loads).toBe(1);
+  expect(events.filter(({ kind }) => kind === 'helper_lost')).toEqual([]);
+});
+
+test('a few pairs are not worth loading a model again', () => {
   expect([0, 127, 128, 200, 10_000].map((pairs) => worthHelping(pairs, 3))).toEqual([0, 0, 1, 2, 3]);
-  const take = shareOut([5, 6, 7], 0);
-  expect([take(), take()]).toEqual([[5, 6, 7], undefined]);
-  const shares = shareOut([...PAIRS.keys()], 2);
+});
+
+test('shares: everything for one, smaller ones for several, what comes back once more', async () => {
+  const alone = shareOut([5, 6, 7]);
+  expect([alone.take(), alone.take()]).toEqual([[5, 6, 7], undefined]);
+  expect(alone.isTooMuch(3)).toBe(false);
+  alone.join();
+  expect(alone.isTooMuch(3)).toBe(true);
+  const last = alone.takeLast();
+  alone.done([6]);
+  expect(await last).toEqual([6]);
+  alone.done([]);
+  expect(await alone.takeLast()).toBeUndefined();
+
+  const three = shareOut([...PAIRS.keys()]);
+  three.join();
+  three.join();
   const taken: number[] = [];
-  for (let share = shares(); share !== undefined; share = shares()) taken.push(...share);
+  for (let share = three.take(); share !== undefined; share = three.take()) taken.push(...share);
   expect(taken).toEqual([...PAIRS.keys()]);
 });

@@ -23,7 +23,7 @@ export async function buildGoClient(folder: string): Promise<string | undefined>
   cpSync(join(PROJECT_ROOT, 'clients', 'go'), source, { recursive: true });
   cpSync(join(PROJECT_ROOT, 'proto'), join(folder, 'src', 'proto'), { recursive: true });
   const paths = [...(process.env['GOPATH']?.split(delimiter) ?? []), GOCODE];
-  const libraries = paths.filter((path) => existsSync(join(path, 'src', 'google.golang.org', 'grpc')));
+  const libraries = paths.filter(hasLibraries);
   const env: NodeJS.ProcessEnv = {
     ...process.env,
     PATH: [join(PROJECT_ROOT, 'node_modules', '.bin'), process.env['PATH']].join(delimiter),
@@ -37,4 +37,10 @@ export async function buildGoClient(folder: string): Promise<string | undefined>
   }
   await go('build', '-o', 'mrpo-go', '.');
   return join(source, 'mrpo-go');
+}
+
+/** gRPC, and a github.com/golang/protobuf that knows messages of today: before 1.4 it ends at their first oneof. */
+function hasLibraries(path: string): boolean {
+  const [grpc, old] = ['google.golang.org/grpc', 'github.com/golang/protobuf/proto/table_marshal.go'];
+  return existsSync(join(path, 'src', grpc)) && !existsSync(join(path, 'src', old));
 }

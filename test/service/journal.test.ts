@@ -41,15 +41,21 @@ const step = (number: number): NewLine => ({
 describe('the state of a run', () => {
   it('has the backends that it has asked for until nothing more is asked of them, or it stops', () => {
     const wanted: NewLine = { type: 'help-wanted', most: 2, without: [] };
-    const lent: NewLine = { type: 'lent', helpers: ['b:1'] };
+    const lent: NewLine = { type: 'lent', helpers: ['b:1', 'c:1'] };
     const over: NewLine = { type: 'help-over' };
-    expect(after(ORDERED, ATTEMPT, wanted)).toMatchObject({ helpWanted: { most: 2 } });
-    expect(after(ORDERED, ATTEMPT, wanted, lent)).toMatchObject({ helpWanted: undefined, helpers: ['b:1'] });
-    expect(after(ORDERED, ATTEMPT, wanted, lent, over).helpers).toBeUndefined();
-    expect(after(ORDERED, ATTEMPT, wanted, over, lent).helpers).toBeUndefined(); // it has not waited so long
+    const [recall, back] = (['recall', 'returned'] as const).map((type) => ({ type, helpers: ['b:1'] })) as NewLine[];
+    expect(after(ORDERED, ATTEMPT, wanted).help).toEqual({ most: 2, without: [], helpers: [], recalled: [] });
+    expect(after(ORDERED, ATTEMPT, wanted, lent).help).toMatchObject({ helpers: ['b:1', 'c:1'], recalled: [] });
+    expect(after(ORDERED, ATTEMPT, wanted, lent, recall as NewLine).help).toMatchObject({ recalled: ['b:1'] });
+    const left = { helpers: ['c:1'], recalled: [], without: [] };
+    expect(after(ORDERED, ATTEMPT, wanted, lent, recall as NewLine, back as NewLine).help).toMatchObject(left);
+    // Unasked: it cannot help.
+    expect(after(ORDERED, ATTEMPT, wanted, lent, back as NewLine).help).toMatchObject({ ...left, without: ['b:1'] });
+    expect(after(ORDERED, ATTEMPT, wanted, lent, over).help).toBeUndefined();
+    expect(after(ORDERED, ATTEMPT, wanted, over, lent).help).toBeUndefined(); // an answer that comes too late
     for (const end of [STOPPED, { type: 'lost', reason: 'killed', away: false } as const]) {
-      expect(after(ORDERED, ATTEMPT, wanted, lent, end).helpers).toBeUndefined();
-      expect(after(ORDERED, ATTEMPT, wanted, end, ATTEMPT, lent).helpers).toBeUndefined();
+      expect(after(ORDERED, ATTEMPT, wanted, lent, end).help).toBeUndefined();
+      expect(after(ORDERED, ATTEMPT, wanted, end, ATTEMPT, lent).help).toBeUndefined();
     }
   });
   it.each([

@@ -1,4 +1,5 @@
 /** The state of a run as a fold over its journal: the same lines give the same state, whenever they are read. */
+import { foldHelp, type Help } from './help.js';
 import { stepMeasures } from './step-measures.js';
 import type { Asked, Failure, JournalLine, RunState } from './line.js';
 
@@ -18,10 +19,8 @@ export interface RunView {
   readonly asked?: Asked | undefined;
   /** Address of the backend of the attempt at work; empty before the first. */
   readonly backend: string;
-  /** Further backends that help the attempt to score references; absent where there are none, or no longer. */
-  readonly helpers?: readonly string[] | undefined;
-  /** It waits to be told which backends may help it. */
-  readonly helpWanted?: { readonly most: number; readonly without: readonly string[] } | undefined;
+  /** Of an attempt that scores references: further backends that help it, and what it waits for. */
+  readonly help?: Help | undefined;
   readonly createdAt: number;
   readonly startedAt?: number | undefined;
   readonly endedAt?: number | undefined;
@@ -98,8 +97,7 @@ export function fold(view: RunView, line: JournalLine): RunView {
         reason: '',
         attempt: line.attempt,
         backend: line.backend,
-        helpers: undefined,
-        helpWanted: undefined,
+        help: undefined,
         working: true,
         asked: undefined,
         startedAt: view.startedAt ?? line.at,
@@ -112,11 +110,11 @@ export function fold(view: RunView, line: JournalLine): RunView {
         work: '',
       };
     case 'help-wanted':
-      return { ...view, helpWanted: { most: line.most, without: line.without } };
     case 'lent':
-      return view.helpWanted === undefined ? view : { ...view, helpWanted: undefined, helpers: line.helpers };
+    case 'recall':
+    case 'returned':
     case 'help-over':
-      return { ...view, helpWanted: undefined, helpers: undefined };
+      return { ...view, help: foldHelp(view.help, line) };
     case 'progress':
       return { ...advance(view, view.state, line.at), work: workText(line) };
     case 'note':
@@ -176,8 +174,7 @@ const waiting = (view: RunView, state: RunState): RunView => ({
   state,
   phase: 'queue',
   working: false,
-  helpers: undefined,
-  helpWanted: undefined,
+  help: undefined,
   asked: undefined,
   work: '',
   etaSeconds: 0,

@@ -1,6 +1,7 @@
 /** What the journal of a run holds: one object a line, the service's and the run's own process's. */
 import type { ErrorCode } from '../../core/errors.js';
 import type { RunEvent } from '../../store/events.js';
+import type { HelpAnswer, HelpLine } from './help.js';
 
 /** All states of a run, those of a normal course first. */
 export const RUN_STATES = [
@@ -50,18 +51,14 @@ export type ServiceLine =
   | { readonly type: 'resumed-by'; readonly actor: string }
   /** A process is about to start. */
   | { readonly type: 'attempt'; readonly attempt: number; readonly backend: string }
-  /** Answer to `help-wanted`: addresses of backends that are the run's until `help-over`; often none. */
-  | { readonly type: 'lent'; readonly helpers: readonly string[] }
+  | HelpAnswer
   /** The process of the run has ended without recording a status. away: while the service was not there to see why. */
   | { readonly type: 'lost'; readonly reason: string; readonly away: boolean };
 
 /** What the process of the run writes. */
 export type WorkerLine =
   | Exclude<RunEvent, { readonly type: 'started' | 'finished' }>
-  /** There are pairs for `most` further backends to score; `without`: addresses of those that cannot help. */
-  | { readonly type: 'help-wanted'; readonly most: number; readonly without: readonly string[] }
-  /** Nothing more is asked of helpers, and an answer that has not come is not waited for. */
-  | { readonly type: 'help-over' }
+  | HelpLine
   /** The last line of an attempt. */
   | {
       readonly type: 'ended';

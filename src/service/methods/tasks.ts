@@ -1,19 +1,14 @@
 /** PlanRun, ScoreReferences, ReferenceReport, WhatIf: work on a spec in processes of their own. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { RunConfig } from '../../config/index.js';
 import { DEVICES, type Plan } from '../../planning/index.js';
 import type { PlanRunResponse, Scored, ScoreReferencesResponse } from '../../gen/mrpo/runs/v1/runs.js';
 import type { RunSpec } from '../../gen/mrpo/runs/v1/spec.js';
-import { abortError } from '../../core/abort.js';
 import { RunsFault } from '../fault.js';
-import type { Borrowed } from '../conductor.js';
 import type { Context } from '../rpc/guard.js';
-import { runTask, type TaskLender } from '../worker/run-task.js';
+import { runTask } from '../worker/run-task.js';
 import type { Task } from '../worker/task-lines.js';
 import type { Service } from './service.js';
 import { checkSpec } from './spec.js';
-
-const LOOK_MS = 500;
 
 /** Memory and time of a run, before anything is loaded. */
 export async function planOfSpec(
@@ -71,7 +66,7 @@ export async function* scoreSpecReferences(
   call: Context,
 ): AsyncGenerator<ScoreReferencesResponse> {
   const task = taskFor(service, 'score', spec, call);
-  const borrowed = await borrow(service, task.config.references.length, call.signal);
+  const borrowed = await service.conductor.borrow(task.config.references.length, call.signal);
   try {
     const parts = borrowed.map(({ backend }, i) => ({
       ...task,
@@ -98,7 +93,7 @@ async function* partOf(
   { signal }: Context,
   whole = false,
 ): AsyncGenerator<ScoreReferencesResponse> {
-  for await (const message of runTask(task, service.env, signal, lenderOf(service))) {
+  for await (const message of runTask(task, service.env, signal, service.conductor.lender())) {
     if ('result' in message) {
       if (whole) yield { event: { $case: 'scored', value: message.result as Scored } };
     } else {
@@ -107,22 +102,6 @@ async function* partOf(
       yield { event: { $case: 'progress', value } };
     }
   }
-}
-
-/** What is idle at the moment that it is asked for. */
-export function lenderOf({ conductor }: Pick<Service, 'conductor'>): TaskLender {
-  let lent: readonly Borrowed[] = [];
-  return {
-    lend(most, without) {
-      lent = conductor.borrowIdle(most, without);
-      return lent.map(({ backend }) => backend);
-    },
-    giveBack() {
-      const over = lent;
-      lent = [];
-      for (const { release } of over) release();
-    },
-  };
 }
 
 /** What several sources give, as it comes. */
@@ -141,21 +120,6 @@ async function* merged<T>(sources: readonly AsyncGenerator<T>[]): AsyncGenerator
   } finally {
     for (const pending of open.values()) pending.catch(() => undefined);
     await Promise.all(sources.map((source) => source.return(undefined)));
-  }
-}
-
-/** At least one backend, when one is free; at most as many as there is work for. */
-async function borrow({ conductor }: Service, most: number, signal: AbortSignal): Promise<Borrowed[]> {
-  for (;;) {
-    const borrowed: Borrowed[] = [];
-    for (let found = conductor.borrow(); found !== undefined; found = conductor.borrow()) {
-      borrowed.push(found);
-      if (borrowed.length >= most) break;
-    }
-    if (borrowed.length > 0) return borrowed;
-    await sleep(LOOK_MS, undefined, { signal }).catch(() => {
-      throw abortError(signal);
-    });
   }
 }
 

@@ -45,6 +45,8 @@ function kindOf(line: JournalLine, before: RunView, after: RunView): Event['kind
       return { $case: 'recovery', value: { reason: line.reason, pauseSeconds: 0 } };
     case 'help-wanted':
     case 'lent':
+    case 'recall':
+    case 'returned':
     case 'help-over':
       return undefined; // between the service and the process of the run
     case 'ordered':

@@ -1,45 +1,58 @@
-/** Backends that help to score references, asked of the service: a line of the journal asks, another one answers. */
+/** Backends that help to score references, asked of the service: what is said of them, and what it answers. */
 import { statSync } from 'node:fs';
-import type { BackendLender } from '../../runs/scoring-helpers.js';
+import type { BackendLender, Loan } from '../../runs/scoring-helpers.js';
 import type { JournalWriter } from '../journal/append.js';
 import { followFile } from '../journal/follow-file.js';
+import type { HelpAnswer, HelpLine } from '../journal/help.js';
 import { readLines } from '../journal/read.js';
 
-/** A service that is not there does not answer; then the run goes on without help. */
-const ANSWER_MS = 5000;
-
-/** @param path Of the journal. @param signal Fired: nobody waits for an answer any more. */
-export function journalLender(journal: JournalWriter, path: string, signal: AbortSignal): BackendLender {
-  const giveBack = (): void => journal.append({ type: 'help-over' });
-  return {
-    async lend(most, without) {
-      const { size } = statSync(path);
-      journal.append({ type: 'help-wanted', most, without });
-      const lent = await answerBehind(size, path, signal);
-      if (lent === undefined) giveBack(); // an answer that comes later counts for nothing
-      return lent ?? [];
-    },
-    giveBack,
-  };
+/** The way to the service. A service that is not there lends nothing, and nobody waits for it. */
+export interface HelpChannel {
+  say(line: HelpLine): void;
+  /** Calls `onAnswer` for each answer from now on. @returns how to leave. */
+  hear(onAnswer: (answer: HelpAnswer) => void): () => void;
 }
 
-function answerBehind(start: number, path: string, signal: AbortSignal): Promise<readonly string[] | undefined> {
-  return new Promise((resolve) => {
-    let cursor = start;
-    const done = (lent: readonly string[] | undefined): void => {
-      leave();
-      clearTimeout(late);
-      signal.removeEventListener('abort', giveUp);
-      resolve(lent);
-    };
-    const giveUp = (): void => done(undefined);
-    const late = setTimeout(giveUp, ANSWER_MS);
-    signal.addEventListener('abort', giveUp, { once: true });
-    const leave = followFile(path, () => {
-      const read = readLines(path, cursor);
-      cursor = read.cursor;
-      const answer = read.lines.find((line) => line.type === 'lent');
-      if (answer?.type === 'lent') done(answer.helpers);
-    });
+/** Asks over the journal of a run. @param path Of the journal. */
+export const journalLender = (journal: JournalWriter, path: string): BackendLender =>
+  lenderOver({
+    say: (line) => journal.append(line),
+    hear(onAnswer) {
+      let cursor = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+      return followFile(path, () => {
+        const read = readLines(path, cursor);
+        cursor = read.cursor;
+        for (const line of read.lines) if (line.type === 'lent' || line.type === 'recall') onAnswer(line);
+      });
+    },
   });
+
+/** Asks over any way to the service. */
+export function lenderOver({ say, hear }: HelpChannel): BackendLender {
+  return {
+    ask(most, without, lend) {
+      const loans = new Map<string, AbortController>();
+      const loanOf = (address: string): Loan => {
+        const recall = new AbortController();
+        loans.set(address, recall);
+        return {
+          address,
+          recalled: recall.signal,
+          giveBack() {
+            loans.delete(address);
+            say({ type: 'returned', helpers: [address] });
+          },
+        };
+      };
+      const leave = hear(({ type, helpers }) => {
+        if (type === 'recall') for (const address of helpers) loans.get(address)?.abort();
+        else lend(helpers.filter((address) => !loans.has(address)).map(loanOf));
+      });
+      say({ type: 'help-wanted', most, without });
+      return () => {
+        leave();
+        say({ type: 'help-over' });
+      };
+    },
+  };
 }

@@ -36,7 +36,7 @@ async function work(home: RunHome, backend: string): Promise<void> {
   const facts = { run: home.id, backend, traceParent: order?.traceParent };
   const journal = traced(openJournal(home.journal), facts);
   try {
-    const lender = journalLender(journal, home.journal, stop.signal);
+    const lender = journalLender(journal, home.journal);
     await follow(await begin(home, backend, lender, stop.signal), journal, stop.signal, backend);
   } catch (thrown) {
     end(journal, toMrpoError(thrown), stop.signal, backend);

@@ -4,19 +4,15 @@ import { createInterface } from 'node:readline';
 import { abortError } from '../../core/abort.js';
 import { MrpoError } from '../../core/errors.js';
 import { RunsFault } from '../fault.js';
+import type { HelpAnswer } from '../journal/help.js';
+import type { Lender } from '../queue/lending.js';
 import { programOf } from './program.js';
-import type { Task, TaskAnswer, TaskLine, TaskProgress } from './task-lines.js';
+import type { Task, TaskLine, TaskProgress } from './task-lines.js';
 
 /** What a task says on the way; the last message is its result. */
 export type TaskMessage = { readonly progress: TaskProgress } | { readonly result: unknown };
 
 const LAST_LINES = 5;
-
-/** Lends backends to a task, which asks for them when it has pairs to share. */
-export interface TaskLender {
-  lend(most: number, without: readonly string[]): readonly string[];
-  giveBack(): void;
-}
 
 /**
  * Runs one task in a process of its own and passes on what it says.
@@ -26,7 +22,7 @@ export async function* runTask(
   task: Task,
   env: NodeJS.ProcessEnv,
   signal: AbortSignal,
-  lender?: TaskLender,
+  lender?: Lender,
 ): AsyncGenerator<TaskMessage> {
   const child = spawn(process.execPath, programOf('task'), { env, stdio: ['pipe', 'pipe', 'pipe'] });
   const stop = (): void => void child.kill('SIGTERM');
@@ -37,21 +33,20 @@ export async function* runTask(
     if (log.length > LAST_LINES) log.shift();
   });
   child.stdin.on('error', () => undefined); // a task that has ended early says why on its way out
-  const tell = (message: Task | TaskAnswer): void => void child.stdin.write(`${JSON.stringify(message)}\n`);
+  const tell = (message: Task | HelpAnswer): void => void child.stdin.write(`${JSON.stringify(message)}\n`);
   tell(task);
   try {
     for await (const text of createInterface({ input: child.stdout })) {
       const line = JSON.parse(text) as TaskLine;
       if ('error' in line) throw faultOf(line.error);
-      if ('helpWanted' in line) tell({ lent: lender?.lend(line.helpWanted.most, line.helpWanted.without) ?? [] });
-      else if ('helpOver' in line) lender?.giveBack();
+      if ('help' in line) lender?.hear(line.help, tell);
       else yield line;
       if ('result' in line) return;
     }
     if (signal.aborted) throw abortError(signal);
     throw new MrpoError('internal', `the process of a ${task.kind} ended without a result: ${log.join(' ')}`);
   } finally {
-    lender?.giveBack();
+    lender?.over();
     signal.removeEventListener('abort', stop);
     child.kill('SIGTERM');
   }

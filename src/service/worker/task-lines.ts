@@ -1,6 +1,7 @@
 /** What the service and the process of a task say to each other. */
 import type { RunConfig } from '../../config/index.js';
 import type { ErrorCode } from '../../core/errors.js';
+import type { HelpLine } from '../journal/help.js';
 import type { Failure } from '../journal/line.js';
 
 /** What is to be done with a configuration. */
@@ -25,10 +26,8 @@ export interface TaskProgress {
 /** One line from the process of a task. */
 export type TaskLine =
   | { readonly progress: TaskProgress }
-  /** There are pairs for `most` further backends; `without`: addresses of those that cannot help. A {@link TaskAnswer} follows. */
-  | { readonly helpWanted: { readonly most: number; readonly without: readonly string[] } }
-  /** Nothing more is asked of those. */
-  | { readonly helpOver: true }
+  /** Answered, at once or later, by lines with a `HelpAnswer` each. */
+  | { readonly help: HelpLine }
   | { readonly result: unknown }
   | {
       readonly error: {
@@ -38,8 +37,3 @@ export type TaskLine =
         readonly failure: Failure;
       };
     };
-
-/** What a task that wants help is told: addresses of backends that are its own until `helpOver`; often none. */
-export interface TaskAnswer {
-  readonly lent: readonly string[];
-}

@@ -1,6 +1,7 @@
 /**
  * Work beside runs, in a process of its own so that the service goes on answering: `node task.js` reads one task from
- * standard input and writes lines of JSON: any number of `progress`, then `result` or `error`. What it asks for on the way is answered on standard input.
+ * standard input and writes lines of JSON: any number of `progress`, then `result` or `error`. What it says of help on the
+ * way is answered on standard input.
  */
 import { createInterface } from 'node:readline';
 import type { Backend } from '../../backend/backend.js';
@@ -20,15 +21,17 @@ import {
   type LogpCache,
   type HelperPool,
 } from '../../references/index.js';
-import { helpersFrom, type BackendLender } from '../../runs/scoring-helpers.js';
+import { helpersFrom } from '../../runs/scoring-helpers.js';
 import { chooseBackend } from '../../runs/with-backend.js';
 import type { PreferencePair } from '../../data/index.js';
 import { traceCallsBelow } from '../../rpc/traced-calls.js';
+import type { HelpAnswer } from '../journal/help.js';
 import { startTracing } from '../tracing/start.js';
 import { contextBelow } from '../tracing/trace-parent.js';
 import { EMBEDDED } from './exit-codes.js';
 import { failureOfError } from './failure.js';
-import type { Task, TaskAnswer, TaskLine } from './task-lines.js';
+import { lenderOver } from './lender.js';
+import type { Task, TaskLine } from './task-lines.js';
 
 const say = (line: TaskLine): void => void process.stdout.write(`${JSON.stringify(line)}\n`);
 
@@ -36,14 +39,19 @@ const heard: AsyncIterator<string, undefined> = createInterface({ input: process
 /** The next line; none where the service is gone. */
 const hear = async (): Promise<string | undefined> => (await heard.next()).value;
 
-const lender: BackendLender = {
-  async lend(most, without) {
-    say({ helpWanted: { most, without } });
-    const answer = await hear();
-    return answer === undefined ? [] : (JSON.parse(answer) as TaskAnswer).lent;
+/** What comes behind the task: answers to what it has said of help. */
+let onAnswer: (answer: HelpAnswer) => void = () => undefined;
+async function hearAnswers(): Promise<void> {
+  for (let text = await hear(); text !== undefined; text = await hear()) onAnswer(JSON.parse(text) as HelpAnswer);
+}
+
+const lender = lenderOver({
+  say: (help) => say({ help }),
+  hear(listener) {
+    onAnswer = listener;
+    return () => (onAnswer = () => undefined);
   },
-  giveBack: () => say({ helpOver: true }),
-};
+});
 
 async function work(task: Task, signal: AbortSignal): Promise<unknown> {
   const { kind, config: object, backend: address, device } = task;
@@ -128,6 +136,7 @@ const tracing = await startTracing(process.env, 'mrpo-task', (line) => console.e
 try {
   const task = JSON.parse((await hear()) ?? '') as Task;
   traceCallsBelow(contextBelow(task.traceParent));
+  void hearAnswers();
   say({ result: await work(task, stop.signal) });
 } catch (thrown) {
   const error = toMrpoError(thrown);

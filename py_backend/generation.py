@@ -10,11 +10,12 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from transformers import GenerationConfig, LogitsProcessor, StoppingCriteria
+from transformers import GenerationConfig, LogitsProcessor, PreTrainedModel, StoppingCriteria
 
 from .engine.errors import is_out_of_memory
 from .engine.pair_dropout import generator_on
@@ -170,7 +171,7 @@ def _generate_batch(
     )
     failure = ""
     try:
-        with torch.no_grad():
+        with torch.no_grad(), without_own_settings(loaded.base):
             written = loaded.base.generate(
                 tokens,
                 attention_mask=mask,
@@ -186,6 +187,17 @@ def _generate_batch(
         raise Fault("OUT_OF_MEMORY", f"generation of {len(batch)} prompts of {width} tokens: {failure}")
     for index, row in zip(batch, written[:, width:].tolist(), strict=True):
         give(_finished(encoder, index, row, ends))
+
+
+@contextmanager
+def without_own_settings(model: PreTrainedModel) -> Iterator[None]:
+    """transformers fills whatever is not asked for from the model's generation_config: penalties, beams, guidance."""
+    own = model.generation_config
+    model.generation_config = GenerationConfig()
+    try:
+        yield
+    finally:
+        model.generation_config = own
 
 
 def _finished(encoder: TextEncoder, index: int, row: list[int], ends: list[int]) -> Generation:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -44,6 +46,19 @@ def test_greedy_text_is_the_argmax_of_the_model(client: Client, name: str) -> No
         assert response.text == tokenizer.decode(ids[start:], skip_special_tokens=True)
         assert response.tokens == len(ids) - start
         assert response.finished == (ids[-1] == tokenizer.eos_token_id)
+
+
+def test_settings_of_the_models_own_have_no_part(client: Client, tmp_path: Path) -> None:
+    folder = tmp_path / "penal"
+    shutil.copytree(tiny_model("llama"), folder)
+    file = folder / "generation_config.json"
+    own = json.loads(file.read_text()) | {"repetition_penalty": 1.5, "num_beams": 3, "no_repeat_ngram_size": 2}
+    file.write_text(json.dumps(own))
+    texts = [
+        [answer.text for answer in generate(client, client.load(model).model_handle, TEXTS)]
+        for model in (tiny_model("llama"), folder)
+    ]
+    assert texts[0] == texts[1]
 
 
 def test_a_sample_depends_on_its_seed_and_place_alone(client: Client, model_folder: Folder) -> None:

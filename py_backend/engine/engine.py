@@ -21,6 +21,7 @@ from .pairs import TokenPair
 from .rows import Row, plain_rows, shared_rows
 from .run import run_backbone, run_model
 from .self_check import made_up_pair
+from .turning_positions import turning_positions
 
 _COMFORTABLE_TOKENS = 4096  # a micro-batch that "auto" checkpointing makes room for
 _PASSING = 4  # tensors as wide as a layer's widest that its backward pass has at once, beside what was kept
@@ -65,6 +66,7 @@ class Engine:
         self._model = model
         self._parts = parts
         self._own_head = own_head
+        self._turning = turning_positions(parts.backbone)
         self._head_chunk = head_chunk
 
     # ------------------------------------------------------------------------------------------------ log-probs
@@ -90,6 +92,8 @@ class Engine:
         head = Head(self._parts.head, self._parts.rule, self._head_chunk)
         total = torch.zeros(2 * len(pairs), dtype=torch.float64, device=device_of(self._model))
         for row in self._lay_out(pairs):
+            if self._turning is not None:
+                self._turning.reset()
             with pair_dropout.masks_of(row.stretches, seeds):
                 if self._own_head:
                     total = total + self._with_own_head(row, len(total))
@@ -108,7 +112,12 @@ class Engine:
     def _lay_out(self, pairs: Sequence[TokenPair]) -> list[Row]:
         device = device_of(self._model)
         rows = shared_rows if self.layout == "shared" else plain_rows
-        return rows(pairs, device, pack=self.packs)
+        alone = [i for i, pair in enumerate(pairs) if self._turning is not None and self._turning.turn_in(pair)]
+        if not alone:
+            return rows(pairs, device, pack=self.packs)
+        others = [i for i in range(len(pairs)) if i not in set(alone)]
+        together = rows([pairs[i] for i in others], device, pack=self.packs, numbers=others) if others else []
+        return [*together, *plain_rows([pairs[i] for i in alone], device, numbers=alone, whole=True)]
 
     # ------------------------------------------------------------------------------------------------ micro-batches
 

@@ -4,7 +4,7 @@ plain:  every response is a row of its own, `prefix + response`; packed, they st
 shared: what chosen and rejected have in common is written once, `common + chosen + rejected` (see `spans`). Common are
         the prompt and also the first response tokens while both responses say the same.
 
-The last token of a sequence is never an input: nothing is predicted from it.
+The last token of a sequence is no input, but for `whole` rows: nothing is predicted from it.
 """
 
 from __future__ import annotations
@@ -48,9 +48,18 @@ class Row:
     stretches: tuple[MaskPart, ...]
 
 
-def plain_rows(pairs: Sequence[TokenPair], device: torch.device, *, pack: bool = False) -> list[Row]:
-    """Two rows a pair, or with pack one row for all, in which every response stands by itself, without padding."""
-    rows = [row for index, pair in enumerate(pairs) for row in _responses(index, pair)]
+def plain_rows(
+    pairs: Sequence[TokenPair],
+    device: torch.device,
+    *,
+    pack: bool = False,
+    numbers: Sequence[int] | None = None,
+    whole: bool = False,
+) -> list[Row]:
+    """Two rows a pair, or with pack one row for all, in which every response stands by itself, without padding.
+    numbers: of the pairs in the call, where these are only some of them. whole: with the last token, from which nothing
+    is predicted, for models to which the length of a row matters."""
+    rows = [row for index, pair in _numbered(pairs, numbers) for row in _responses(index, pair, whole)]
     if not pack:
         return [_row(tokens, torch.arange(len(tokens)), None, scored, [s], device) for tokens, scored, s in rows]
     spans = place([(len(tokens), 0, 0) for tokens, _, _ in rows])
@@ -70,19 +79,26 @@ def plain_rows(pairs: Sequence[TokenPair], device: torch.device, *, pack: bool =
     ]
 
 
-def _responses(index: int, pair: TokenPair) -> Iterator[tuple[list[int], list[Scored], tuple[int, int, int]]]:
+def _responses(
+    index: int, pair: TokenPair, whole: bool
+) -> Iterator[tuple[list[int], list[Scored], tuple[int, int, int]]]:
     """Of both responses of a pair: input tokens, what is scored, and the stretch that they are."""
     before = len(pair.prefix) - 1  # where the hidden state before response token 0 lies
     for side, branch, indices in ((0, pair.chosen, pair.chosen_at()), (1, pair.rejected, pair.rejected_at())):
-        tokens = pair.prefix + branch[:-1]
+        tokens = pair.prefix + (branch if whole else branch[:-1])
         yield tokens, [(before + i, branch[i], 2 * index + side) for i in indices], (index, side, len(tokens))
 
 
-def shared_rows(pairs: Sequence[TokenPair], device: torch.device, *, pack: bool) -> list[Row]:
-    """One row a pair, or with pack one row for all pairs."""
-    if pack:
-        return [_shared_row(list(enumerate(pairs)), device)]
-    return [_shared_row([(index, pair)], device) for index, pair in enumerate(pairs)]
+def shared_rows(
+    pairs: Sequence[TokenPair], device: torch.device, *, pack: bool, numbers: Sequence[int] | None = None
+) -> list[Row]:
+    """One row a pair, or with pack one row for all pairs. numbers: as of `plain_rows`."""
+    numbered = _numbered(pairs, numbers)
+    return [_shared_row(row, device) for row in ([numbered] if pack else [[pair] for pair in numbered])]
+
+
+def _numbered(pairs: Sequence[TokenPair], numbers: Sequence[int] | None) -> list[tuple[int, TokenPair]]:
+    return list(enumerate(pairs) if numbers is None else zip(numbers, pairs, strict=True))
 
 
 def _shared_row(pairs: Sequence[tuple[int, TokenPair]], device: torch.device) -> Row:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,7 +56,7 @@ def identify(spec: ModelSpec, source: Source, template: str, device: torch.devic
         weights=_weights_digest(source, report),
         tokenizer=_tokenizer_digest(source.words or source),
         chat_template=hashlib.sha256(template.encode()).hexdigest(),
-        numeric_path=numeric_path(spec, device),
+        numeric_path=numeric_path(spec, device) + _length_note(source),
         revision=source.revision,
     )
 
@@ -66,6 +67,15 @@ def numeric_path(spec: ModelSpec, device: torch.device) -> str:
     between = " stream-float32" if device.type == "cpu" and spec.dtype_name(device) == "bfloat16" else ""
     where = "cpu" if device.type == "cpu" else _gpu(device)
     return f"{where} {spec.dtype_name(device)}{between} {quantization} {spec.attention_name()} {NUMERICS}"
+
+
+def _length_note(source: Source) -> str:
+    """Long rows of models whose positions depend on a row's length were once read by that of their neighbours."""
+    if source.gguf is not None:
+        return ""
+    config = (source.folder / "config.json").read_text(encoding="utf-8")
+    turns = re.search(r'"(?:rope_)?type": *"(?:longrope|su|[a-z_]*dynamic[a-z_]*)"', config)
+    return " by-own-length" if turns else ""
 
 
 def _gpu(device: torch.device) -> str:

@@ -98,10 +98,12 @@ def template_beside(adapter: Path | None) -> str | None:
 
 
 def chat_template_of(tokenizer: PreTrainedTokenizerBase) -> str:
-    """The template in force as text, empty when there is none."""
+    """The template in force as text, with the one for conversations with tools where the model has one of its own;
+    empty when there is none."""
     template = getattr(tokenizer, "chat_template", None)
     if isinstance(template, dict):
-        template = template.get("default")
+        with_tools = template.get("tool_use", "")
+        template = template.get("default", "") + (f"\0tool_use\0{with_tools}" if with_tools else "")
     return template or ""
 
 

@@ -118,6 +118,16 @@ def test_the_template_and_the_tokenizer_have_fields_of_their_own(model: Path) ->
     assert identity(model).tokenizer != before.tokenizer
 
 
+def test_a_template_for_conversations_with_tools_is_part_of_the_template(model: Path) -> None:
+    plain = identity(model)
+    (model / "additional_chat_templates").mkdir()
+    found = {plain.chat_template}
+    for text in ("{{ tools }}", "{{ tools | tojson }}"):
+        (model / "additional_chat_templates" / "tool_use.jinja").write_text(text)
+        found.add(identity(model).chat_template)
+    assert len(found) == 3
+
+
 def test_a_models_configuration_is_part_of_its_weights(model: Path) -> None:
     before = identity(model)
     edit_json(model / "config.json", rms_norm_eps=1e-3)

@@ -77,18 +77,19 @@ def with_adapter(base: nn.Module, *, dropout: float = 0.0, targets: str | list[s
     return get_peft_model(base, config).to(dtype).train()
 
 
-def _tokens(seed: int, count: int) -> list[int]:
+def tokens(seed: int, count: int) -> list[int]:
+    """Random ids, the same for the same seed."""
     generator = torch.Generator().manual_seed(seed)
     return torch.randint(0, VOCABULARY, (count,), generator=generator).tolist()
 
 
 PAIRS = [
-    TokenPair(_tokens(1, 21), _tokens(2, 8), _tokens(3, 13)),
-    TokenPair(_tokens(4, 3), [5, 6, *_tokens(5, 3)], [5, 6, *_tokens(6, 9)]),  # responses start alike
-    TokenPair(_tokens(7, 12), [7, 8, 9], [7, 8], 0, 1),  # one is the start of the other; scoring starts inside
+    TokenPair(tokens(1, 21), tokens(2, 8), tokens(3, 13)),
+    TokenPair(tokens(4, 3), [5, 6, *tokens(5, 3)], [5, 6, *tokens(6, 9)]),  # responses start alike
+    TokenPair(tokens(7, 12), [7, 8, 9], [7, 8], 0, 1),  # one is the start of the other; scoring starts inside
     TokenPair([1], [2], [3]),  # nothing to share, nothing to attend
     # Turns of others inside: after a common start that is scored in one of the two only, and up to the last token.
-    TokenPair(_tokens(8, 7), [9, 8, 7, *_tokens(9, 8)], [9, 8, 7, *_tokens(10, 6)], 0, 0, ((4, 7), (8, 10)), ((1, 5),)),
+    TokenPair(tokens(8, 7), [9, 8, 7, *tokens(9, 8)], [9, 8, 7, *tokens(10, 6)], 0, 0, ((4, 7), (8, 10)), ((1, 5),)),
 ]
 COEFFICIENTS = torch.tensor([0.3, -0.7, 1.1, -0.2, 0.5, 0.9, -1.3, 0.4, 0.8, -0.6], dtype=torch.float64)
 

@@ -7,6 +7,8 @@ import { expect, it, onTestFinished } from 'vitest';
 import { PROJECT_ROOT } from '../../src/backend/python.js';
 import { makeToken } from '../../src/service/access/tokens.js';
 import { connect } from '../../src/service/client/connect.js';
+import { startTracing } from '../../src/service/tracing/start.js';
+import { startCollector } from '../service/collector.js';
 import { serviceWorld, startService } from '../service/support.js';
 import { testPython } from '../support/tiny-models.js';
 
@@ -16,6 +18,10 @@ it('orders, watches and fetches a run, and says why it is refused', { timeout: 3
   const tokens = join(world.folder, 'tokens.txt');
   const { token, line } = makeToken('run', 'py', 'team');
   appendFileSync(tokens, `${line}\n`);
+  const collector = await startCollector();
+  onTestFinished(() => collector.close());
+  const sending = { OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint, OTEL_EXPORTER_OTLP_TIMEOUT: '20000' };
+  const tracing = await startTracing(sending, 'mrpo-service', (text) => expect.unreachable(text));
   const running = await startService({ ...world.options, tokens });
   onTestFinished(() => running.stop());
   const fetched = join(world.folder, 'fetched');
@@ -23,20 +29,34 @@ it('orders, watches and fetches a run, and says why it is refused', { timeout: 3
   const script = join(import.meta.dirname, 'whole_cycle.py');
   const env = { ...process.env, PYTHONPATH: join(PROJECT_ROOT, 'clients', 'python') };
   const { stdout } = await promisify(execFile)(testPython(), [script, ...argv], { env });
-  const seen = JSON.parse(stdout) as Record<string, unknown> & { seqs: number[]; losses: number[] };
+  const seen = JSON.parse(stdout) as Record<string, unknown> & {
+    seqs: number[];
+    losses: number[];
+    spans: Record<string, string>;
+  };
   expect(seen).toMatchObject({
-    unauthenticated: ['UNAUTHENTICATED', expect.stringContaining('Bearer'), []],
-    wrong: ['SPEC_INVALID', expect.any(String), ['spec.training.epochs']],
-    unknown: ['RUN_NOT_FOUND', expect.any(String), ['run_id']],
-    other: ['RUN_EXISTS', expect.any(String), ['run_id']],
+    unauthenticated: ['unauthenticated', expect.stringContaining('Bearer'), []],
+    wrong: ['spec_invalid', expect.any(String), ['spec.training.epochs']],
+    unknown: ['run_not_found', expect.any(String), ['run_id']],
+    other: ['run_exists', expect.any(String), ['run_id']],
     same: true,
     seqs: seen.seqs.map((_, i) => i + 1),
     again: seen.seqs.slice(3),
     state: 'SUCCEEDED',
     listed: ['py'],
     checkpoints: [4],
+    reasons: ['run_not_found', 'run_not_found', 'spec_invalid', 'run_not_found', 'unreachable'],
+    artifacts: expect.stringMatching(/expected one of result, report, .*checkpoint, log$/),
+    plan: [true, 18, 4],
+    report: 24,
+    models: expect.arrayContaining([world.config().policy.model]),
     beta1: 0.9,
   });
+  await tracing.shutdown();
+  for (const method of ['CreateRun', 'WatchRun', 'DownloadArtifact']) {
+    const above = collector.spans.filter(({ name }) => name.endsWith(`/${method}`)).map(({ parent }) => parent);
+    expect(above).toContain(seen.spans[method]);
+  }
   const client = connect({ address: running.address, token });
   onTestFinished(() => client.close());
   const losses: number[] = [];

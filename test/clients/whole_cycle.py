@@ -8,6 +8,15 @@ import json
 import sys
 
 from mrpo_client import AsyncClient, Client, RunsError, state_name
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+sent = InMemorySpanExporter()
+provider = TracerProvider()
+provider.add_span_processor(SimpleSpanProcessor(sent))
+trace.set_tracer_provider(provider)
 
 address, token, config_text, pairs, folder = sys.argv[1:]
 config = json.loads(config_text)
@@ -24,7 +33,37 @@ def refusal(call) -> list:
 async def watch_again() -> list[int]:
     async with AsyncClient(address, token) as service:
         await service.get("py")
-        return [event.seq async for event in service.watch("py", after_seq=3)]
+        async for event in service.watch("py"):
+            if event.seq == 3:
+                break
+        return [event.seq async for event in service.watch("py", after_seq=3, only_kept=True)]
+
+
+async def refusals() -> list[str]:
+    """Of a unary call and of streams."""
+    async with AsyncClient(address, token) as service:
+        reasons = []
+        calls = (
+            service.get("nobody"),
+            service.download("nobody", "result", folder),
+            service.score({"training": {"epochs": -1}}),
+            anext(service.watch("nobody")),
+            AsyncClient("unix:/nobody/here").info(),
+        )
+        for call in calls:
+            try:
+                await call
+            except RunsError as error:
+                reasons.append(error.reason)
+        return reasons
+
+
+def no_artifact() -> str:
+    try:
+        service.download("py", "unspecified", folder)
+    except ValueError as error:
+        return str(error)
+    return ""
 
 
 with Client(address) as stranger:
@@ -42,6 +81,10 @@ with Client(address, token) as service:
     after = service.get("py")
     checkpoints = [checkpoint.step for checkpoint in service.checkpoints("py")]
     seqs = asyncio.run(watch_again())
+    reasons = asyncio.run(refusals())
+    plan = service.plan(config)
+    report = service.reference_report(config)
+    models = service.models()
 print(
     json.dumps(
         {
@@ -57,6 +100,12 @@ print(
             "paths": [path.name for path in paths],
             "listed": listed,
             "checkpoints": checkpoints,
+            "reasons": reasons,
+            "artifacts": no_artifact(),
+            "plan": [plan.fits, plan.train_pairs, plan.steps],
+            "report": report["pairs"],
+            "models": [model.path for model in models],
+            "spans": {span.name.split("/")[1]: f"{span.context.span_id:016x}" for span in sent.get_finished_spans()},
             "beta1": after.resolved_spec.training.adam_beta1,
         }
     )

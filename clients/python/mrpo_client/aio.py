@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
@@ -13,23 +13,36 @@ import grpc
 import grpc.aio
 
 from . import calls
-from .errors import runs_error
+from .errors import RunsError, runs_error
 from .event import Event
 from .gen.mrpo.runs.v1 import runs_pb2 as pb
+from .spec import spec_of
+from .tracing import traced
+from .transfer import Receiver, upload_pieces
 
 
 class AsyncClient:
     """Runs of a service, for asyncio. Calls raise :class:`RunsError`.
 
-    `address`: `host:port` or `unix:/path`. `ca`: PEM file of the authority that signed the service's certificate.
+    `address`: `host:port` or `unix:/path`. `ca`: PEM file of the authority that signed the service's certificate;
+    `cert` and `key`: of this program, for services that ask for one.
     """
 
-    def __init__(self, address: str, token: str | None = None, ca: str | os.PathLike[str] | None = None) -> None:
-        credentials = calls.credentials_of(address, token, ca)
+    def __init__(
+        self,
+        address: str,
+        token: str | None = None,
+        ca: str | os.PathLike[str] | None = None,
+        *,
+        cert: str | os.PathLike[str] | None = None,
+        key: str | os.PathLike[str] | None = None,
+    ) -> None:
+        credentials = calls.credentials_of(address, token, ca, cert, key)
+        options = calls.options_of(address)
         self._channel = (
-            grpc.aio.insecure_channel(address, calls.OPTIONS)
+            grpc.aio.insecure_channel(address, options)
             if credentials is None
-            else grpc.aio.secure_channel(address, credentials, calls.OPTIONS)
+            else grpc.aio.secure_channel(address, credentials, options)
         )
         self._methods = calls.methods(self._channel)
         self._metadata = calls.metadata_of(token)
@@ -57,48 +70,56 @@ class AsyncClient:
         priority: int = 0,
         validate_only: bool = False,
     ) -> pb.Run:
-        """Orders a run of a configuration, as of `mrpo train`. The same id and configuration twice are one run."""
+        """Orders a run of a configuration, as of `mrpo train`. The same id and configuration twice are one run.
+
+        What the service has to say of the configuration is a `UserWarning`. `validate_only`: nothing is ordered.
+        """
         request = calls.create_request(config, run_id, labels, priority, validate_only)
-        return (await self._call("CreateRun", request)).run
+        return calls.created(await self._call("CreateRun", request))
 
     async def get(self, run_id: str) -> pb.Run:
         """A run with its spec, as ordered and resolved."""
         return (await self._call("GetRun", pb.GetRunRequest(run_id=run_id))).run
 
     async def list(
-        self, states: list[str] | None = None, labels: Mapping[str, str] | None = None
+        self, states: list[str] | None = None, labels: Mapping[str, str] | None = None, tenant: str = ""
     ) -> AsyncIterator[pb.Run]:
-        """Newest first; `states` by name: ["RUNNING", "PENDING"]."""
+        """Newest first; `states` by name: ["RUNNING", "PENDING"]. Pages are fetched as they are needed."""
         token = ""
         while True:
-            page = await self._call("ListRuns", calls.list_request(states, labels, token))
+            page = await self._call("ListRuns", calls.list_request(states, labels, tenant, token))
             for run in page.runs:
                 yield run
             token = page.next_page_token
             if not token:
                 return
 
-    async def watch(self, run_id: str, after_seq: int = 0) -> AsyncIterator[Event]:
+    async def watch(
+        self,
+        run_id: str,
+        after_seq: int = 0,
+        *,
+        only_kept: bool = False,
+        patience: float = calls.PATIENCE_SECONDS,
+    ) -> AsyncIterator[Event]:
         """Every event behind `after_seq`, then those that come, until the run has ended.
 
-        When the service goes away, the watch waits for it and continues behind the last event that it gave.
+        When the service goes away, the watch waits for it, `patience` seconds at most, and continues behind the last
+        event that it gave. `only_kept`: it ends behind the newest event instead of waiting for more.
         """
-        pause, away = 0.2, None
+        watch = calls.Watch(run_id, after_seq, only_kept, patience)
         while True:
-            request = pb.WatchRunRequest(run_id=run_id, after_seq=after_seq)
             try:
-                async for response in self._methods["WatchRun"](request, metadata=self._metadata):
-                    pause, away = 0.2, None
-                    for event in response.events:
-                        after_seq = event.seq
-                        yield Event(event)
+                async with aclosing(self._stream("WatchRun", watch.request())) as responses:
+                    async for response in responses:
+                        for event in watch.take(response):
+                            yield Event(event)
                 return
             except grpc.RpcError as error:
-                away = away or time.monotonic()
-                if error.code() is not grpc.StatusCode.UNAVAILABLE or time.monotonic() - away > calls.PATIENCE_SECONDS:
+                pause = watch.pause_after(error.code())
+                if pause is None:
                     raise runs_error(error) from error
             await asyncio.sleep(pause)
-            pause = min(2 * pause, 5.0)
 
     async def pause(self, run_id: str) -> pb.Run:
         """Stops it at its next step, with a checkpoint."""
@@ -123,22 +144,79 @@ class AsyncClient:
     async def download(
         self, run_id: str, artifact: str, folder: str | os.PathLike[str], checkpoint: str = ""
     ) -> list[Path]:
-        """Writes an artifact ("result", "report", "metrics", ...) into a folder; gives the paths of its files."""
+        """Writes an artifact ("result", "report", "metrics", ...) into a folder; gives the paths of its files.
+
+        `checkpoint`: the name of one, for the artifact "checkpoint".
+        """
         request = calls.download_request(run_id, artifact, checkpoint)
-        receiver = calls.Receiver(folder)
+        with Receiver(folder) as receiver:
+            try:
+                async with aclosing(self._stream("DownloadArtifact", request)) as pieces:
+                    async for piece in pieces:
+                        receiver.take(piece)
+            except grpc.RpcError as error:
+                raise runs_error(error) from error
+            return receiver.whole()
+
+    async def plan(self, config: Mapping[str, Any], device: str = "") -> pb.PlanRunResponse:
+        """Memory and time of a configuration on the service's machine, or on a device that `mrpo plan` knows."""
+        request = pb.PlanRunRequest(spec=spec_of(config), device=device)
+        return await self._call("PlanRun", request, calls.WORK_SECONDS)
+
+    async def score(
+        self, config: Mapping[str, Any], on_progress: Callable[[pb.WorkProgress], object] | None = None
+    ) -> pb.Scored:
+        """Scores the references of a configuration into the service's cache."""
+        request = pb.ScoreReferencesRequest(spec=spec_of(config))
         try:
-            async for piece in self._methods["DownloadArtifact"](request, metadata=self._metadata):
-                receiver.take(piece)
+            async with aclosing(self._stream("ScoreReferences", request)) as responses:
+                async for response in responses:
+                    if response.HasField("scored"):
+                        return response.scored
+                    if on_progress is not None and response.HasField("progress"):
+                        on_progress(response.progress)
         except grpc.RpcError as error:
             raise runs_error(error) from error
-        return receiver.paths
+        raise RunsError("protocol", "ScoreReferences: the service ended without a result")
+
+    async def reference_report(self, config: Mapping[str, Any]) -> dict[str, Any]:
+        """As of `mrpo references --json`."""
+        request = pb.ReferenceReportRequest(spec=spec_of(config))
+        return calls.object_of((await self._call("ReferenceReport", request, calls.WORK_SECONDS)).report)
+
+    async def what_if(self, config: Mapping[str, Any]) -> dict[str, Any]:
+        """As of `mrpo whatif --json`."""
+        request = pb.WhatIfRequest(spec=spec_of(config))
+        return calls.object_of((await self._call("WhatIf", request, calls.WORK_SECONDS)).result)
+
+    async def models(self) -> list[pb.Model]:
+        """Models below the roots of the service."""
+        return [*(await self._call("ListModels", pb.ListModelsRequest())).models]
 
     async def upload(self, path: str | os.PathLike[str]) -> str:
         """Sends a preference file; gives what stands for it in `data.train`."""
-        return (await self._call("UploadData", calls.upload_pieces(Path(path)), timeout=None)).uri
+        with open(path, "rb") as file:
+            return (await self._call("UploadData", upload_pieces(Path(path).name, file), timeout=None)).uri
 
     async def _call(self, name: str, request: Any, timeout: float | None = calls.CALL_SECONDS) -> Any:
-        try:
-            return await self._methods[name](request, metadata=self._metadata, timeout=timeout)
-        except grpc.RpcError as error:
-            raise runs_error(error) from error
+        attempt = 0
+        while True:
+            try:
+                with traced(calls.full_name(name), self._metadata) as metadata:
+                    return await self._methods[name](request, metadata=metadata, timeout=timeout)
+            except grpc.RpcError as error:
+                pause = calls.pause_before_retry(name, attempt, error.code())
+                if pause is None:
+                    raise runs_error(error) from error
+            await asyncio.sleep(pause)
+            attempt += 1
+
+    async def _stream(self, name: str, request: Any) -> AsyncGenerator[Any, None]:
+        """Ends its call when nobody wants more of it. Raises what gRPC does."""
+        with traced(calls.full_name(name), self._metadata) as metadata:
+            call = self._methods[name](request, metadata=metadata)
+            try:
+                async for message in call:
+                    yield message
+            finally:
+                call.cancel()

@@ -1,32 +1,61 @@
-"""What both clients share: the methods of the service, its requests, files in pieces."""
+"""What both clients share: the methods of the service, its requests, and when a call is sent again."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 import secrets
 import time
+import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import grpc
+from google.protobuf import json_format
+from google.protobuf.descriptor_pb2 import MethodOptions
 
+from .errors import RunsError
 from .gen.mrpo.runs.v1 import runs_pb2 as pb
 from .spec import spec_of
 
 MESSAGE_BYTES = 16 * 2**20
-PIECE_BYTES = 1 << 20
 CALL_SECONDS = 60.0
+WORK_SECONDS = 1800.0
+"""Reading the data of a configuration may take a while."""
 PATIENCE_SECONDS = 600.0
 """How long a watch waits for a service that has gone."""
-OPTIONS = [("grpc.max_receive_message_length", MESSAGE_BYTES), ("grpc.max_send_message_length", MESSAGE_BYTES)]
-ARTIFACTS = {name.removeprefix("ARTIFACT_").lower(): number for name, number in pb.Artifact.items()}
+ATTEMPTS = 3
+"""Of a call that may be sent twice, while the service cannot be reached."""
+FIRST_PAUSE_SECONDS = 0.2
+LONGEST_PAUSE_SECONDS = 5.0
+OPTIONS = [
+    ("grpc.max_receive_message_length", MESSAGE_BYTES),
+    ("grpc.max_send_message_length", MESSAGE_BYTES),
+    ("grpc.initial_reconnect_backoff_ms", 200),
+    ("grpc.max_reconnect_backoff_ms", 5_000),
+]
+KEEPALIVE = [
+    ("grpc.keepalive_time_ms", 25_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.http2.max_pings_without_data", 0),
+]
+"""Finds a service on another machine that vanished silently. On this machine the system tells of every end."""
+ARTIFACTS = {name.removeprefix("ARTIFACT_").lower(): number for name, number in pb.Artifact.items() if number != 0}
+SERVICE = pb.DESCRIPTOR.services_by_name["RunService"]
+
+
+def is_local(address: str) -> bool:
+    """Whether an address is one of this machine."""
+    return address.startswith("unix:") or address.rsplit(":", 1)[0] in ("127.0.0.1", "localhost", "[::1]")
+
+
+def options_of(address: str) -> list[tuple[str, int]]:
+    """Of a channel."""
+    return OPTIONS if is_local(address) else [*OPTIONS, *KEEPALIVE]
 
 
 def methods(channel: Any) -> dict[str, Any]:
     """A callable for each method of the service, on a channel of grpc or of grpc.aio."""
-    service = pb.DESCRIPTOR.services_by_name["RunService"]
     kinds = {
         (False, False): channel.unary_unary,
         (False, True): channel.unary_stream,
@@ -35,12 +64,57 @@ def methods(channel: Any) -> dict[str, Any]:
     messages = {message.name: getattr(pb, message.name) for message in pb.DESCRIPTOR.message_types_by_name.values()}
     return {
         method.name: kinds[method.client_streaming, method.server_streaming](
-            f"/{service.full_name}/{method.name}",
+            "/" + full_name(method.name),
             request_serializer=messages[method.input_type.name].SerializeToString,
             response_deserializer=messages[method.output_type.name].FromString,
         )
-        for method in service.methods
+        for method in SERVICE.methods
     }
+
+
+def full_name(method: str) -> str:
+    """ "mrpo.runs.v1.RunService/GetRun"."""
+    return f"{SERVICE.full_name}/{method}"
+
+
+def pause_before_retry(method: str, attempt: int, code: grpc.StatusCode) -> float | None:
+    """Seconds until a failed call is sent again; None: it is not. `attempt` 0 is the first."""
+    options = SERVICE.methods_by_name[method].GetOptions()
+    once = options.idempotency_level == MethodOptions.IDEMPOTENCY_UNKNOWN
+    if once or attempt + 1 >= ATTEMPTS or code is not grpc.StatusCode.UNAVAILABLE:
+        return None
+    return FIRST_PAUSE_SECONDS * 2**attempt
+
+
+class Watch:
+    """Where a watch has come to, and how long it waits for a service that has gone."""
+
+    def __init__(self, run_id: str, after_seq: int, only_kept: bool, patience: float) -> None:
+        self._run_id, self._after_seq, self._only_kept, self._patience = run_id, after_seq, only_kept, patience
+        self._pause = FIRST_PAUSE_SECONDS
+        self._away: float | None = None
+
+    def request(self) -> pb.WatchRunRequest:
+        """For the events behind the last one."""
+        return pb.WatchRunRequest(run_id=self._run_id, after_seq=self._after_seq, only_kept=self._only_kept)
+
+    def take(self, response: pb.WatchRunResponse) -> Iterator[pb.Event]:
+        """The events of an answer, in order and without a gap."""
+        self._pause, self._away = FIRST_PAUSE_SECONDS, None
+        for event in response.events:
+            if event.seq != self._after_seq + 1:
+                raise RunsError("protocol", f"event {event.seq} came behind event {self._after_seq}")
+            self._after_seq = event.seq
+            yield event
+
+    def pause_after(self, code: grpc.StatusCode) -> float | None:
+        """Seconds until it is asked again, after a failure; None: it is not."""
+        now = time.monotonic()
+        self._away = now if self._away is None else self._away
+        if code is not grpc.StatusCode.UNAVAILABLE or now - self._away > self._patience:
+            return None
+        pause, self._pause = self._pause, min(2 * self._pause, LONGEST_PAUSE_SECONDS)
+        return pause
 
 
 def state_name(state: int) -> str:
@@ -54,14 +128,19 @@ def metadata_of(token: str | None) -> list[tuple[str, str]]:
 
 
 def credentials_of(
-    address: str, token: str | None, ca: str | os.PathLike[str] | None
+    address: str,
+    token: str | None,
+    ca: str | os.PathLike[str] | None,
+    cert: str | os.PathLike[str] | None,
+    key: str | os.PathLike[str] | None,
 ) -> grpc.ChannelCredentials | None:
     """None: plain text, which carries a token only on this machine."""
-    if ca is not None:
-        return grpc.ssl_channel_credentials(Path(ca).read_bytes())
-    host = address.rsplit(":", 1)[0]
-    local = address.startswith("unix:") or host in ("127.0.0.1", "localhost", "[::1]")
-    if token is not None and not local:
+    if (cert is None) != (key is None):
+        raise ValueError("a client certificate needs its key, and a key its certificate: give both cert and key")
+    if ca is not None or cert is not None:
+        files = [None if path is None else Path(path).read_bytes() for path in (ca, key, cert)]
+        return grpc.ssl_channel_credentials(*files)
+    if token is not None and not is_local(address):
         raise ValueError(f"{address}: a token would travel in plain text; give ca, the authority of its certificate")
     return None
 
@@ -80,10 +159,19 @@ def create_request(
     )
 
 
-def list_request(states: list[str] | None, labels: Mapping[str, str] | None, page_token: str) -> pb.ListRunsRequest:
+def created(response: pb.CreateRunResponse) -> pb.Run:
+    """The run; what the service says of its configuration becomes Python warnings."""
+    for text in response.warnings:
+        warnings.warn(text, stacklevel=3)
+    return response.run
+
+
+def list_request(
+    states: list[str] | None, labels: Mapping[str, str] | None, tenant: str, page_token: str
+) -> pb.ListRunsRequest:
     """States by name, without their prefix."""
     numbers = [pb.RunState.Value(f"RUN_STATE_{state}") for state in states or []]
-    return pb.ListRunsRequest(states=numbers, labels=labels, page_token=page_token)
+    return pb.ListRunsRequest(states=numbers, labels=labels, tenant=tenant, page_token=page_token)
 
 
 def download_request(run_id: str, artifact: str, checkpoint: str) -> pb.DownloadArtifactRequest:
@@ -93,42 +181,6 @@ def download_request(run_id: str, artifact: str, checkpoint: str) -> pb.Download
     return pb.DownloadArtifactRequest(run_id=run_id, artifact=ARTIFACTS[artifact], checkpoint=checkpoint)
 
 
-def upload_pieces(path: Path) -> Iterator[pb.UploadDataRequest]:
-    """A file, its name first."""
-    yield pb.UploadDataRequest(header=pb.UploadHeader(name=path.name))
-    with path.open("rb") as file:
-        while data := file.read(PIECE_BYTES):
-            yield pb.UploadDataRequest(data=data)
-
-
-class Receiver:
-    """Writes an artifact's pieces below a folder; a file has its name only when it is whole and its hash is right."""
-
-    def __init__(self, folder: str | os.PathLike[str]) -> None:
-        self.folder = Path(folder).resolve()
-        self.paths: list[Path] = []
-        self._hash = hashlib.sha256()
-        self._size = 0
-
-    def take(self, piece: pb.DownloadArtifactResponse) -> None:
-        """Raises ValueError for a piece that is out of order, or a file that is not what was sent."""
-        path = (self.folder / piece.file).resolve()
-        if not path.is_relative_to(self.folder):
-            raise ValueError(f"the service sent a file outside {self.folder}: {piece.file!r}")
-        part = path.with_name(f"{path.name}.part")
-        if piece.offset == 0:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            part.write_bytes(b"")
-            self._hash, self._size = hashlib.sha256(), 0
-        if piece.offset != self._size:
-            raise ValueError(f"{piece.file}: a piece at {piece.offset} came behind {self._size} bytes")
-        with part.open("ab") as file:
-            file.write(piece.data)
-        self._hash.update(piece.data)
-        self._size += len(piece.data)
-        if not piece.sha256:
-            return
-        if self._hash.hexdigest() != piece.sha256:
-            raise ValueError(f"{piece.file}: what came is not what was sent")
-        os.replace(part, path)
-        self.paths.append(path)
+def object_of(message: Any) -> dict[str, Any]:
+    """A report as a dict."""
+    return json_format.MessageToDict(message)

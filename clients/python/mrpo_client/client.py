@@ -4,30 +4,43 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import grpc
 
 from . import calls
-from .errors import runs_error
+from .errors import RunsError, runs_error
 from .event import Event
 from .gen.mrpo.runs.v1 import runs_pb2 as pb
+from .spec import spec_of
+from .tracing import traced
+from .transfer import Receiver, upload_pieces
 
 
 class Client:
     """Runs of a service. Calls raise :class:`RunsError`.
 
-    `address`: `host:port` or `unix:/path`. `ca`: PEM file of the authority that signed the service's certificate.
+    `address`: `host:port` or `unix:/path`. `ca`: PEM file of the authority that signed the service's certificate;
+    `cert` and `key`: of this program, for services that ask for one.
     """
 
-    def __init__(self, address: str, token: str | None = None, ca: str | os.PathLike[str] | None = None) -> None:
-        credentials = calls.credentials_of(address, token, ca)
+    def __init__(
+        self,
+        address: str,
+        token: str | None = None,
+        ca: str | os.PathLike[str] | None = None,
+        *,
+        cert: str | os.PathLike[str] | None = None,
+        key: str | os.PathLike[str] | None = None,
+    ) -> None:
+        credentials = calls.credentials_of(address, token, ca, cert, key)
+        options = calls.options_of(address)
         self._channel = (
-            grpc.insecure_channel(address, calls.OPTIONS)
+            grpc.insecure_channel(address, options)
             if credentials is None
-            else grpc.secure_channel(address, credentials, calls.OPTIONS)
+            else grpc.secure_channel(address, credentials, options)
         )
         self._methods = calls.methods(self._channel)
         self._metadata = calls.metadata_of(token)
@@ -55,45 +68,53 @@ class Client:
         priority: int = 0,
         validate_only: bool = False,
     ) -> pb.Run:
-        """Orders a run of a configuration, as of `mrpo train`. The same id and configuration twice are one run."""
+        """Orders a run of a configuration, as of `mrpo train`. The same id and configuration twice are one run.
+
+        What the service has to say of the configuration is a `UserWarning`. `validate_only`: nothing is ordered.
+        """
         request = calls.create_request(config, run_id, labels, priority, validate_only)
-        return self._call("CreateRun", request).run
+        return calls.created(self._call("CreateRun", request))
 
     def get(self, run_id: str) -> pb.Run:
         """A run with its spec, as ordered and resolved."""
         return self._call("GetRun", pb.GetRunRequest(run_id=run_id)).run
 
-    def list(self, states: list[str] | None = None, labels: Mapping[str, str] | None = None) -> Iterator[pb.Run]:
-        """Newest first; `states` by name: ["RUNNING", "PENDING"]."""
+    def list(
+        self, states: list[str] | None = None, labels: Mapping[str, str] | None = None, tenant: str = ""
+    ) -> Iterator[pb.Run]:
+        """Newest first; `states` by name: ["RUNNING", "PENDING"]. Pages are fetched as they are needed."""
         token = ""
         while True:
-            page = self._call("ListRuns", calls.list_request(states, labels, token))
+            page = self._call("ListRuns", calls.list_request(states, labels, tenant, token))
             yield from page.runs
             token = page.next_page_token
             if not token:
                 return
 
-    def watch(self, run_id: str, after_seq: int = 0) -> Iterator[Event]:
+    def watch(
+        self,
+        run_id: str,
+        after_seq: int = 0,
+        *,
+        only_kept: bool = False,
+        patience: float = calls.PATIENCE_SECONDS,
+    ) -> Iterator[Event]:
         """Every event behind `after_seq`, then those that come, until the run has ended.
 
-        When the service goes away, the watch waits for it and continues behind the last event that it gave.
+        When the service goes away, the watch waits for it, `patience` seconds at most, and continues behind the last
+        event that it gave. `only_kept`: it ends behind the newest event instead of waiting for more.
         """
-        pause, away = 0.2, None
+        watch = calls.Watch(run_id, after_seq, only_kept, patience)
         while True:
-            request = pb.WatchRunRequest(run_id=run_id, after_seq=after_seq)
             try:
-                for response in self._methods["WatchRun"](request, metadata=self._metadata):
-                    pause, away = 0.2, None
-                    for event in response.events:
-                        after_seq = event.seq
-                        yield Event(event)
+                for response in self._stream("WatchRun", watch.request()):
+                    yield from map(Event, watch.take(response))
                 return
             except grpc.RpcError as error:
-                away = away or time.monotonic()
-                if error.code() is not grpc.StatusCode.UNAVAILABLE or time.monotonic() - away > calls.PATIENCE_SECONDS:
+                pause = watch.pause_after(error.code())
+                if pause is None:
                     raise runs_error(error) from error
             time.sleep(pause)
-            pause = min(2 * pause, 5.0)
 
     def pause(self, run_id: str) -> pb.Run:
         """Stops it at its next step, with a checkpoint."""
@@ -116,22 +137,76 @@ class Client:
         return [*self._call("ListCheckpoints", pb.ListCheckpointsRequest(run_id=run_id)).checkpoints]
 
     def download(self, run_id: str, artifact: str, folder: str | os.PathLike[str], checkpoint: str = "") -> list[Path]:
-        """Writes an artifact ("result", "report", "metrics", ...) into a folder; gives the paths of its files."""
+        """Writes an artifact ("result", "report", "metrics", ...) into a folder; gives the paths of its files.
+
+        `checkpoint`: the name of one, for the artifact "checkpoint".
+        """
         request = calls.download_request(run_id, artifact, checkpoint)
-        receiver = calls.Receiver(folder)
+        with Receiver(folder) as receiver:
+            try:
+                for piece in self._stream("DownloadArtifact", request):
+                    receiver.take(piece)
+            except grpc.RpcError as error:
+                raise runs_error(error) from error
+            return receiver.whole()
+
+    def plan(self, config: Mapping[str, Any], device: str = "") -> pb.PlanRunResponse:
+        """Memory and time of a configuration on the service's machine, or on a device that `mrpo plan` knows."""
+        request = pb.PlanRunRequest(spec=spec_of(config), device=device)
+        return self._call("PlanRun", request, calls.WORK_SECONDS)
+
+    def score(
+        self, config: Mapping[str, Any], on_progress: Callable[[pb.WorkProgress], object] | None = None
+    ) -> pb.Scored:
+        """Scores the references of a configuration into the service's cache."""
         try:
-            for piece in self._methods["DownloadArtifact"](request, metadata=self._metadata):
-                receiver.take(piece)
+            for response in self._stream("ScoreReferences", pb.ScoreReferencesRequest(spec=spec_of(config))):
+                if response.HasField("scored"):
+                    return response.scored
+                if on_progress is not None and response.HasField("progress"):
+                    on_progress(response.progress)
         except grpc.RpcError as error:
             raise runs_error(error) from error
-        return receiver.paths
+        raise RunsError("protocol", "ScoreReferences: the service ended without a result")
+
+    def reference_report(self, config: Mapping[str, Any]) -> dict[str, Any]:
+        """As of `mrpo references --json`."""
+        request = pb.ReferenceReportRequest(spec=spec_of(config))
+        return calls.object_of(self._call("ReferenceReport", request, calls.WORK_SECONDS).report)
+
+    def what_if(self, config: Mapping[str, Any]) -> dict[str, Any]:
+        """As of `mrpo whatif --json`."""
+        request = pb.WhatIfRequest(spec=spec_of(config))
+        return calls.object_of(self._call("WhatIf", request, calls.WORK_SECONDS).result)
+
+    def models(self) -> list[pb.Model]:
+        """Models below the roots of the service."""
+        return [*self._call("ListModels", pb.ListModelsRequest()).models]
 
     def upload(self, path: str | os.PathLike[str]) -> str:
         """Sends a preference file; gives what stands for it in `data.train`."""
-        return self._call("UploadData", calls.upload_pieces(Path(path)), timeout=None).uri
+        with open(path, "rb") as file:
+            return self._call("UploadData", upload_pieces(Path(path).name, file), timeout=None).uri
 
     def _call(self, name: str, request: Any, timeout: float | None = calls.CALL_SECONDS) -> Any:
-        try:
-            return self._methods[name](request, metadata=self._metadata, timeout=timeout)
-        except grpc.RpcError as error:
-            raise runs_error(error) from error
+        attempt = 0
+        while True:
+            try:
+                with traced(calls.full_name(name), self._metadata) as metadata:
+                    return self._methods[name](request, metadata=metadata, timeout=timeout)
+            except grpc.RpcError as error:
+                pause = calls.pause_before_retry(name, attempt, error.code())
+                if pause is None:
+                    raise runs_error(error) from error
+            time.sleep(pause)
+            attempt += 1
+
+    def _stream(self, name: str, request: Any) -> Iterator[Any]:
+        """Ends its call when nobody wants more of it. Raises what gRPC does."""
+        with traced(calls.full_name(name), self._metadata) as metadata:
+            call = self._methods[name](request, metadata=metadata)
+            try:
+                for message in call:  # noqa: UP028 - a call is no generator
+                    yield message
+            finally:
+                call.cancel()

@@ -5,8 +5,8 @@
  *   npm test                          everything
  *   npm test -- --only types,lint     some stages
  *
- * Two lanes side by side: vitest is about as long as all the rest together. A stage's output is shown when it fails,
- * its time always; the last line says whether all passed.
+ * Two lanes side by side: checks of TypeScript while Python is installed, then vitest beside all the rest. A stage's
+ * output is shown when it fails, its time always; the last line says whether all passed.
  */
 import { spawn } from 'node:child_process';
 import { ensureNpmPackages, ensurePython } from './install/ensure.mjs';
@@ -18,22 +18,15 @@ const SIGN_OF_LIFE_MS = 30_000;
 // What has not changed since the last time is not looked at again; a fresh clone looks at everything.
 const cached = (tool) => ['--cache', '--cache-strategy', 'content', '--cache-location', `.cache/checks/${tool}`];
 
-/** name, what it proves, command; in the order in which a lane takes them. */
-const stagesWith = (python) => [
-  { name: 'vitest', lane: 0, command: [process.execPath, 'node_modules/vitest/vitest.mjs', 'run'] },
-  {
-    name: 'types',
-    lane: 1,
-    command: [process.execPath, 'node_modules/typescript/bin/tsc', '--noEmit', '-p', '.'],
-  },
+/** Stages are a name and a command each. These need npm's packages alone. */
+const NODE_STAGES = [
+  { name: 'types', command: [process.execPath, 'node_modules/typescript/bin/tsc', '--noEmit', '-p', '.'] },
   {
     name: 'lint',
-    lane: 1,
     command: [process.execPath, 'node_modules/eslint/bin/eslint.js', '.', '--max-warnings', '0', ...cached('eslint')],
   },
   {
     name: 'format',
-    lane: 1,
     command: [
       process.execPath,
       'node_modules/prettier/bin/prettier.cjs',
@@ -41,18 +34,18 @@ const stagesWith = (python) => [
       ...cached('prettier'),
     ],
   },
-  { name: 'generated', lane: 1, command: [process.execPath, 'scripts/generate-proto.mjs', '--check'] },
-  { name: 'ruff', lane: 1, command: [python, '-m', 'ruff', 'check', '--no-cache', '.'] },
-  { name: 'ruff-format', lane: 1, command: [python, '-m', 'ruff', 'format', '--check', '--no-cache', '.'] },
-  { name: 'pytest', lane: 1, command: [python, '-m', 'pytest', '-q', '-p', 'no:cacheprovider'] },
-  {
-    name: 'fake-gpu',
-    lane: 1,
-    command: [python, '-m', 'pytest', '-q', '-p', 'no:cacheprovider', 'py_backend/tests/cuda'],
-  },
+  { name: 'generated', command: [process.execPath, 'scripts/generate-proto.mjs', '--check'] },
+];
+
+/** These need Python too. The longest first: it runs as long as all the others together. */
+const pythonStages = (python) => [
+  { name: 'vitest', command: [process.execPath, 'node_modules/vitest/vitest.mjs', 'run'] },
+  { name: 'ruff', command: [python, '-m', 'ruff', 'check', '--no-cache', '.'] },
+  { name: 'ruff-format', command: [python, '-m', 'ruff', 'format', '--check', '--no-cache', '.'] },
+  { name: 'pytest', command: [python, '-m', 'pytest', '-q', '-p', 'no:cacheprovider'] },
+  { name: 'fake-gpu', command: [python, '-m', 'pytest', '-q', '-p', 'no:cacheprovider', 'py_backend/tests/cuda'] },
   ...Object.entries(PROCESSORS).map(([name, env]) => ({
     name: `numbers-${name}`,
-    lane: 1,
     command: [python, '-m', 'pytest', '-q', '-p', 'no:cacheprovider', '-m', 'numeric', 'py_backend/tests'],
     env,
   })),
@@ -88,9 +81,10 @@ function runStage({ name, command: [program, ...args], env = {} }) {
   });
 }
 
-async function runLane(stages) {
+/** Runs stages of a queue, one after the other, until it is empty; several lanes may share one. */
+async function runLane(queue) {
   const results = [];
-  for (const stage of stages) {
+  for (let stage = queue.shift(); stage !== undefined; stage = queue.shift()) {
     const result = await runStage(stage);
     results.push(result);
     const summary = result.passed ? lastLines(result.output, 1) : result.output.trimEnd();
@@ -113,27 +107,31 @@ function lastLines(text, count) {
     .join(' ');
 }
 
-function chosenStages(stages, argv) {
+/** Which stages are asked for, as a test of their names. */
+function choice(argv) {
   const at = argv.indexOf('--only');
-  if (at < 0) return stages;
+  if (at < 0) return () => true;
   const names = (argv[at + 1] ?? '').split(',');
-  const unknown = names.filter((name) => !stages.some((stage) => stage.name === name));
+  const known = [...NODE_STAGES, ...pythonStages('python')].map(({ name }) => name);
+  const unknown = names.filter((name) => !known.includes(name));
   if (unknown.length > 0) {
-    process.stderr.write(
-      `--only: no stage "${unknown.join('", "')}"; there are ${stages.map(({ name }) => name).join(', ')}\n`,
-    );
+    process.stderr.write(`--only: no stage "${unknown.join('", "')}"; there are ${known.join(', ')}\n`);
     process.exit(2);
   }
-  return stages.filter(({ name }) => names.includes(name));
+  return ({ name }) => names.includes(name);
 }
 
 async function main() {
   const started = Date.now();
+  const chosen = choice(process.argv.slice(2));
   await ensureNpmPackages();
-  const stages = chosenStages(stagesWith(await ensurePython({ dev: true })), process.argv.slice(2));
-  say(`installed (${seconds(started)}); running ${stages.map(({ name }) => name).join(', ')}`);
-  const lanes = [0, 1].map((lane) => runLane(stages.filter((stage) => stage.lane === lane)));
-  const results = (await Promise.all(lanes)).flat();
+  const checking = runLane(NODE_STAGES.filter(chosen));
+  const rest = ensurePython({ dev: true }).then((python) => {
+    say(`installed (${seconds(started)})`);
+    return pythonStages(python).filter(chosen);
+  });
+  const lanes = [rest.then(runLane), Promise.all([rest, checking]).then(([queue]) => runLane(queue))];
+  const results = (await Promise.all([checking, ...lanes])).flat();
   const failed = results.filter(({ passed }) => !passed).map(({ name }) => name);
   say(
     failed.length === 0

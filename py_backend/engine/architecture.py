@@ -59,27 +59,6 @@ def _logit_rule(config: object) -> LogitRule:
     return LogitRule(scale=scale, softcap=float(softcap) if softcap else None)
 
 
-def silence_base_dropout(model: nn.Module) -> int:
-    """Switches the model's own dropout off and leaves the adapters' dropout alone; returns how many were switched off.
-
-    Sequence log-probs are compared with constants that were scored without dropout, so noise in the base model would
-    move the margin of an untrained policy away from 0. Adapter dropout cannot: an untrained adapter adds 0.
-    """
-    silenced = 0
-    for name, module in model.named_modules():
-        if "lora_dropout" in name:
-            continue
-        if isinstance(module, nn.Dropout) and module.p > 0:
-            module.p = 0.0
-            silenced += 1
-        for attribute in ("attention_dropout", "dropout", "hidden_dropout"):
-            value = getattr(module, attribute, None)
-            if isinstance(value, float) and value > 0:
-                setattr(module, attribute, 0.0)
-                silenced += 1
-    return silenced
-
-
 def device_of(model: nn.Module) -> torch.device:
     """Where the model's weights lie."""
     return next(model.parameters()).device

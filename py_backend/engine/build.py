@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from . import attention, float32_stream, last_layer, pair_dropout
-from .architecture import Parts, device_of, find_parts, silence_base_dropout, vocabulary
+from .architecture import Parts, device_of, find_parts, vocabulary
 from .checkpointing import decoder_layers
 from .engine import Engine
 from .fused import install, uninstall
@@ -18,6 +18,7 @@ from .head import DEFAULT_CHUNK
 from .kernels import remove_kernels, use_kernels
 from .memory import free_bytes
 from .quantised_layers import compute_as_in_training
+from .quiet import keep_quiet
 from .run import run_backbone
 from .self_check import (
     SAME_LAYERS,
@@ -50,8 +51,9 @@ def build_engine(
 ) -> Engine:
     """Prepares a loaded model, PEFT-wrapped or not; put adapters on first.
 
-    Switches the base model's own dropout off, keeps quantised layers at one arithmetic (see `quantised_layers`) and,
-    for the shared layout, sets the model's attention implementation to one that behaves as before outside the engine.
+    Keeps the base model in evaluation mode (see `quiet`), its quantised layers at one arithmetic (see
+    `quantised_layers`) and, for the shared layout, sets the model's attention implementation to one that behaves as
+    before outside the engine.
     Never fails over a layout: what cannot be shared runs plain, and the note and the log say why.
 
     write_out: 4-bit weights may be dequantised once and kept, where a quarter of the free memory holds them.
@@ -60,7 +62,7 @@ def build_engine(
     if layout not in LAYOUTS:
         raise ValueError(f"layout: expected one of {', '.join(LAYOUTS)}, got {layout!r}")
     parts = find_parts(model)
-    silence_base_dropout(model)
+    keep_quiet(model)
     compute_as_in_training(model)
     pair_dropout.install(model)
     float32_stream.uninstall(parts)

@@ -10,7 +10,7 @@ from py_backend.engine import Engine, build_engine, pair_dropout
 from py_backend.engine.pair_dropout import MaskPart
 from py_backend.engine.rows import shared_rows
 
-from .tiny import COEFFICIENTS, PAIRS, gradients, largest_relative_difference, model, with_adapter
+from .tiny import COEFFICIENTS, PAIRS, gradients, largest_relative_difference, model, own_logps, with_adapter
 
 
 def _policy():
@@ -121,7 +121,25 @@ def test_a_share_of_the_input_is_left_out_and_the_rest_is_scaled_up() -> None:
         assert torch.equal(dropout.eval()["lora_dropout"](x), x)
 
 
-def test_the_base_model_has_no_dropout_of_its_own() -> None:
-    base = model("gpt2", resid_pdrop=0.2, embd_pdrop=0.2, attn_pdrop=0.2)
-    engine = build_engine(base)
-    assert torch.equal(engine.forward(PAIRS, grad=False), engine.forward(PAIRS, grad=False))
+@pytest.mark.parametrize("checkpointing", ["off", "full"])
+@pytest.mark.parametrize(
+    ("name", "chances"),
+    [
+        ("gpt2", ("resid_pdrop", "embd_pdrop", "attn_pdrop")),
+        ("starcoder2", ("residual_dropout", "embedding_dropout", "attention_dropout")),
+        ("opt", ("dropout", "attention_dropout", "layerdrop")),
+        ("mixtral", ("router_jitter_noise",)),
+    ],
+)
+def test_nothing_in_the_base_model_is_left_to_chance(name: str, chances: tuple[str, ...], checkpointing: str) -> None:
+    dtype = torch.float32 if name == "mixtral" else torch.float64
+    policy = with_adapter(model(name, dtype, **dict.fromkeys(chances, 0.3)))
+    engine = build_engine(policy, checkpointing=checkpointing)
+    policy.train()
+    trained = engine.forward(PAIRS, grad=True)
+    assert torch.equal(trained.detach(), engine.forward(PAIRS, grad=False))
+    assert gradients(policy, trained)
+    policy.eval()
+    assert torch.equal(trained.detach(), engine.forward(PAIRS, grad=False))
+    own = own_logps(policy, PAIRS).detach()
+    assert float(((trained.detach() - own) / own).abs().max()) <= (1e-4 if dtype == torch.float32 else 1e-9)

@@ -54,6 +54,13 @@ def configuration(name: str) -> hf.PretrainedConfig:
         return hf.GPT2Config(
             vocab_size=VOCABULARY, n_embd=32, n_layer=3, n_head=4, n_positions=128, initializer_range=0.3
         )
+    if name == "starcoder2":
+        return hf.Starcoder2Config(**_SIZES)
+    if name == "mixtral":
+        return hf.MixtralConfig(**_SIZES, num_local_experts=4)
+    if name == "opt":
+        sizes = {key: _SIZES[key] for key in ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads")}
+        return hf.OPTConfig(**sizes, ffn_dim=48, word_embed_proj_dim=32, max_position_embeddings=128, init_std=0.3)
     raise ValueError(name)
 
 

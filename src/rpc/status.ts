@@ -18,6 +18,13 @@ const REASON_BY_CODE: Readonly<Partial<Record<status, TransportReason>>> = {
   [status.INVALID_ARGUMENT]: 'protocol', // bytes that are no message; what a message says wrong has a reason of its own
 };
 
+/**
+ * A call that this side has not cancelled, but somebody has, is one whose server or connection was ended in the middle.
+ * grpc-js says so in two ways.
+ */
+const isCut = ({ code, details }: ServiceError): boolean =>
+  code === status.CANCELLED || (code === status.INTERNAL && /^Received RST_STREAM with code (0|8)\b/.test(details));
+
 /** Whether something thrown is a status that grpc-js made. */
 export function isServiceError(thrown: unknown): thrown is ServiceError {
   return thrown instanceof Error && 'code' in thrown && 'details' in thrown && 'metadata' in thrown;
@@ -54,7 +61,7 @@ export async function faultOfStatus(
     const { hint, ...details } = info.metadata;
     return service.serverFault(info.reason, error.details, { cause: error, hint, details });
   }
-  const reason = REASON_BY_CODE[error.code] ?? 'failed';
+  const reason = isCut(error) ? 'unreachable' : (REASON_BY_CODE[error.code] ?? 'failed');
   if (reason !== 'unreachable') {
     const message = `${call} at ${address}: ${status[error.code]}: ${error.details}`;
     return service.transportFault(reason, message, { cause: error, hint: service.hints[reason] });
@@ -62,6 +69,10 @@ export async function faultOfStatus(
   if (ended !== undefined) {
     const message = `${call}: the embedded ${service.peer} dropped the connection (${error.details})`;
     return service.transportFault(reason, message, { cause: error, hint: service.hints.dropped });
+  }
+  if (isCut(error)) {
+    const message = `${call}: the ${service.peer} at ${address} has ended the connection (${error.details})`;
+    return service.transportFault(reason, message, { cause: error, hint: service.hints.unreachable });
   }
   const trouble = await tlsTrouble(error.details, service.peer, address, tls);
   if (trouble !== undefined) {

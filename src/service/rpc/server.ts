@@ -82,9 +82,9 @@ export async function startServer({ address: asked, ...config }: ServerConfig): 
     end: (peer) => keeper?.end(peer),
     async stop(graceMs) {
       for (const name of ['', SERVICE_NAME]) health.setStatus(name, 'NOT_SERVING');
-      const ended = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
-      const timer = setTimeout(() => server.forceShutdown(), graceMs);
-      await ended.finally(() => clearTimeout(timer));
+      // forceShutdown would end only the connections that channelz knows, and it is off: watchers would keep the service.
+      server.drain(address.target.replace(/:0$/, `:${port}`), graceMs);
+      await new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
       keeper?.close();
     },
   };

@@ -181,7 +181,8 @@ async function train(
   const { samplesBytes, exact } = start;
   const rateFactor = state?.rateFactor ?? start.rateFactor;
   const onProgress = (done: number, total: number): void => emit(evaluationProgress(done, total));
-  const scoring = { backend, rowSet: policy.rowSet, onProgress };
+  const note = (message: string): void => emit({ type: 'note', message });
+  const scoring = { backend, rowSet: policy.rowSet, onProgress, sayConnection: note };
   let { heldOut } = examples;
   let known: Sides<Float64Array> | undefined;
   let scores = state?.scores ?? '';
@@ -195,6 +196,7 @@ async function train(
     training,
     resume: state?.training,
     rateFactor,
+    sayConnection: note,
     start: async (abort) => {
       if (state !== undefined) {
         const pairs = await keptScores(folder.file('scores'), scores, examples, prepared);
@@ -204,7 +206,7 @@ async function train(
       const start = await policyStart(examples, policyReferences, { ...scoring, signal: abort });
       ({ heldOut, own: known } = start);
       scores = await keepScores(folder.file('scores'), start);
-      if (start.off > 0) emit({ type: 'note', message: scoredAgain(start.off) });
+      if (start.off > 0) note(scoredAgain(start.off));
       return start;
     },
     evaluate: (abort, only) => {
@@ -227,7 +229,7 @@ async function train(
     trainer,
     training,
     resumed: state?.training,
-    note: (message) => emit({ type: 'note', message }),
+    note,
   });
   const stateAt = async (boundary: Pick<StepBoundary, 'training' | 'recording'>): Promise<ResumableState> => ({
     format: STATE_FORMAT,

@@ -117,7 +117,7 @@ export function requireSameSettings(kept: RunIdentity, config: RunConfig): void 
 function refuse(changes: readonly string[]): void {
   if (changes.length === 0) return;
   throw new MrpoError('config', `the checkpoint belongs to another run:\n  ${changes.join('\n  ')}`, {
-    hint: 'Put back what has changed to go on, or start a new run with another output folder.',
+    hint: 'Put back what has changed to go on, or begin a new run.',
     details: { changes },
   });
 }

@@ -76,7 +76,7 @@ function requireNear(
       throw new MrpoError(
         'config',
         `the checkpoint belongs to another run:\n  reference ${name}: other scores of the same pairs (${examples.names[i]}: ${off.toPrecision(3)} nats)`,
-        { hint: 'Put back the log-probs that the run began with, or start a new run with another output folder.' },
+        { hint: 'Put back the log-probs that the run began with, or begin a new run.' },
       );
     });
   }

@@ -2,7 +2,7 @@
 import type { Backend } from '../backend/backend.js';
 import { SIDES, eachSide, type Sides } from '../core/sides.js';
 import type { Objective } from '../objectives/objective.js';
-import { retryWhenConnectionLost } from './lost-connection.js';
+import { retryWhenConnectionLost, type SayConnection } from './lost-connection.js';
 import { batchOf, everyPair, type Examples } from './examples.js';
 import { requireFinite } from './finite.js';
 import { metricsOf, type Metrics } from '../objectives/metrics.js';
@@ -20,6 +20,7 @@ export interface LogpsOptions {
   readonly signal?: AbortSignal | undefined;
   /** Pairs done and pairs in all. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
+  readonly sayConnection?: SayConnection | undefined;
 }
 
 /** Which pairs are measured, and by which objective. */
@@ -66,6 +67,7 @@ export async function policyLogps(options: LogpsOptions): Promise<Sides<Float64A
   if (size === 0) return logps;
   const rows = indices.map((index) => examples.rows[index] ?? -1);
   const placeOf = new Map(rows.map((row, place) => [row, place]));
+  const retrying = { signal, say: options.sayConnection };
   await retryWhenConnectionLost(async () => {
     let done = 0;
     const scored = backend.score(options.rowSet, { rows, signal, ...(adapterOff === true && { adapterOff }) });
@@ -77,7 +79,7 @@ export async function policyLogps(options: LogpsOptions): Promise<Sides<Float64A
       done += chunk.rows.length;
       options.onProgress?.(done, size);
     }
-  }, signal);
+  }, retrying);
   indices.forEach((index, i) => {
     requireFinite(
       examples.names[index] ?? `row ${index}`,

@@ -13,7 +13,7 @@ import { largest } from '../core/extremes.js';
 import { SIDES, eachSide, type Sides } from '../core/sides.js';
 import type { Objective, ObjectiveResult, PairBatch } from '../objectives/objective.js';
 import { splitStep, type StepPlan } from './batches.js';
-import { isConnectionLost, pauseFor, reopenTrainer } from './lost-connection.js';
+import { isConnectionLost, pauseFor, reopenTrainer, type SayConnection } from './lost-connection.js';
 import { batchOf, pairTokens, type Examples } from './examples.js';
 import { requireFinite } from './finite.js';
 import { createForwardWindow, tokensTogether } from './forward-window.js';
@@ -35,6 +35,7 @@ export interface StepContext {
   readonly maxGradNorm: number;
   /** Tokens from which a forward is at full speed. Default: the trainer's advice. */
   readonly saturatingTokens?: number | undefined;
+  readonly sayConnection?: SayConnection | undefined;
   /** Fired: no further step follows, so nothing is queued for one. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -83,6 +84,7 @@ const MOST_RECONNECTIONS = 5;
 /** Nothing is sent before the first `run`. */
 export function createStepRunner(context: StepContext): StepRunner {
   const { trainer, objective, examples, seed } = context;
+  const waiting = { signal: context.signal, say: context.sayConnection };
   const tokensOf = (index: number): number => pairTokens(examples, index);
   const window = createForwardWindow(
     (step, microBatch, members) =>
@@ -167,7 +169,7 @@ export function createStepRunner(context: StepContext): StepRunner {
   async function answerOf(step: number, thrown: unknown): Promise<CommitResult> {
     if (!isConnectionLost(thrown)) throw thrown;
     window.clear();
-    const { committedStep, lastCommit } = await reopenTrainer(trainer, context.signal);
+    const { committedStep, lastCommit } = await reopenTrainer(trainer, thrown, waiting);
     if (committedStep === step && lastCommit !== undefined) return lastCommit;
     throw thrown;
   }
@@ -184,7 +186,7 @@ export function createStepRunner(context: StepContext): StepRunner {
         } catch (thrown) {
           window.clear(); // of this step, dropped below; of the next one, refused behind a commit that was refused
           if (isConnectionLost(thrown) && (reconnectionsLeft -= 1) >= 0) {
-            const { committedStep } = await reopenTrainer(trainer, context.signal);
+            const { committedStep } = await reopenTrainer(trainer, thrown, waiting);
             if (committedStep === request.plan.step - 1) continue;
             throw thrown; // another client has gone on with it
           }

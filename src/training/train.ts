@@ -12,6 +12,7 @@ import { planCourse } from './course.js';
 import type { Evaluation } from './evaluate.js';
 import type { Examples } from './examples.js';
 import { fitWeights, startReward, type LearningContext } from './learning-weights.js';
+import type { SayConnection } from './lost-connection.js';
 import type { Metrics } from '../objectives/metrics.js';
 import type { TrainingState } from './state.js';
 import { createStepRunner, type StepOutcome } from './step.js';
@@ -31,6 +32,7 @@ export interface TrainingOptions extends LearningContext {
   readonly resume?: TrainingState | undefined;
   /** The schedule's learning rate is multiplied by it. Default 1. */
   readonly rateFactor?: number | undefined;
+  readonly sayConnection?: SayConnection | undefined;
   /** Fired: training ends at the next step boundary, without a last evaluation. */
   readonly signal?: AbortSignal | undefined;
 }

@@ -308,12 +308,14 @@ it('moves when its backend is killed, and ends as if nothing had happened', asyn
   const policy = { ...config.policy, lora: { r: 4, dropout: 0.1 } };
   const spec = { ...config, policy, generate: { samples: 1, max_new_tokens: 4 } };
   await service.create(spec, { id: 'moved' }); // where most slots are free
-  const backends: string[] = [];
+  const [backends, notes]: [string[], string[]] = [[], []];
   for await (const event of service.watch('moved')) {
+    if (event.type === 'note') notes.push(event.message);
     if (event.type === 'step' && event.attempt === 1 && event.step >= 6) kill(doomed.processId);
     if (event.type === 'state' && event.state === 'PREPARING') backends.push((await service.get('moved')).backend);
   }
   expect(backends).toEqual([gone, expect.stringMatching(/b$/)]);
+  expect(notes.join('\n')).toMatch(/no backend answers at .*; waiting for the connection, 30 s at most/);
   const { run } = await service.create(spec, { id: 'undisturbed' });
   for await (const event of service.watch(run.id)) expect(event.state).not.toBe('FAILED');
   const [moved, undisturbed] = await Promise.all(['moved', 'undisturbed'].map((id) => service.get(id)));

@@ -7,5 +7,6 @@ export { dropReasons, type DropReason } from './drop-counter.js';
 export { readPreferenceData, type PreferenceData } from './read-data.js';
 export { readPairs, type DroppedRow, type PairChunk, type PairStream, type ReadOptions } from './read-pairs.js';
 export type { HubReader } from './sources/hub.js';
+export { sourceFiles } from './sources/open-source.js';
 export type { ReadReport, UnreadColumn } from './read-report.js';
 export { limitPairs, splitPairs, weightPairs, type PairSplit } from './split-pairs.js';

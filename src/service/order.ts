@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import type { RunConfig, RunConfigInput } from '../config/index.js';
 import { writeNewFile } from '../store/atomic-file.js';
+import type { NamedFile } from './access/named-files.js';
 import type { RunHome } from './home.js';
 
 /** What somebody has asked for. */
@@ -21,6 +22,8 @@ export interface Order {
   readonly spec: RunConfigInput;
   /** Every default applied, paths absolute, output = the run folder. */
   readonly resolved: RunConfig;
+  /** The files that it names, as they were when it was taken; absent in orders of an earlier release. */
+  readonly named?: readonly NamedFile[] | undefined;
   /** Of the call that has ordered the run, where it was traced. */
   readonly traceParent?: string | undefined;
 }

@@ -1,5 +1,5 @@
 /** Who may what, over real gRPC: a service without a backend, so that orders wait. */
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Client, credentials, Metadata, status, type ServiceError } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -109,6 +109,53 @@ describe('orders', () => {
     const { run } = await as('ana').create(world.config(), { id: 'checked', validateOnly: true });
     expect(run.resolvedSpec).toMatchObject({ training: { adam_beta2: 0.999 } });
     await expect(as('ana').get('checked')).rejects.toEqual(refused('run_not_found'));
+  });
+
+  it('are refused where what they name is not there, field by field, and only once they are new', async () => {
+    const ana = as('ana');
+    const [train, lora] = ['own.jsonl', 'adapter'].map((name) => join(world.folder, name)) as [string, string];
+    writeFileSync(train, readFileSync(world.data));
+    mkdirSync(lora);
+    const config = world.config();
+    const missing = {
+      ...config,
+      policy: { ...config.policy, adapter: lora },
+      references: [
+        { name: 'gone', model: join(world.folder, 'gone') },
+        { name: 'odd', model: 'a/b/c' },
+      ],
+      data: { ...config.data, train: ['own.jsonl', 'nope.jsonl'], eval: join(world.folder, '*.csv') },
+    };
+    for (const validateOnly of [true, false]) {
+      const error = ana.create(missing, { validateOnly });
+      await expect(error).rejects.toMatchObject({
+        reason: 'spec_invalid',
+        hint: expect.stringContaining('--upload') as string,
+      });
+      const { message } = (await error.catch((thrown: unknown) => thrown)) as Error;
+      expect(message.split('\n').map((line) => line.split(': ')[0])).toEqual([
+        'spec.data.train[1]',
+        'spec.data.eval',
+        'spec.policy.adapter',
+        'spec.references[0].model',
+        'spec.references[1].model',
+      ]);
+      expect(message).toContain(`("nope.jsonl" is relative to ${world.folder}, the first of the service's --roots)`);
+    }
+    const hub = { ...config, policy: { ...config.policy, model: 'models/typo' } };
+    const { warnings } = await ana.create(hub, { validateOnly: true });
+    expect(warnings.join()).toContain(`there is no folder ${join(world.folder, 'models/typo')}`);
+
+    const own = { ...config, data: { ...config.data, train } };
+    expect((await ana.create(own, { id: 'changes' })).warnings).toEqual([]);
+    expect((await ana.create(own, { id: 'changes' })).warnings).toEqual([]);
+    writeFileSync(train, '{"prompt": "a", "chosen": "b", "rejected": "c"}\n');
+    const again = await ana.create(own, { id: 'changes' });
+    expect(again.existed).toBe(true);
+    expect(again.warnings).toEqual([expect.stringMatching(/own\.jsonl has changed since .* now it has 48 bytes/)]);
+    rmSync(train);
+    expect((await ana.create(own, { id: 'changes' })).warnings.join()).toContain('now it cannot be read');
+    await ana.cancel('changes');
   });
 
   it('name every field that is wrong', async () => {

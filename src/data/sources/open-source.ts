@@ -37,6 +37,18 @@ export async function openSource(source: string, options: OpenSourceOptions): Pr
   return shardedSource(several, (file) => openFile(file, { ...options, split: undefined }));
 }
 
+/**
+ * The files that {@link openSource} would read, there or not; none for a data set of a hub. Opens nothing.
+ * @throws MrpoError `data` for a folder or a pattern without such files, `config` for a `hub:` that is no name of one.
+ */
+export async function sourceFiles(
+  source: string,
+  options: Pick<OpenSourceOptions, 'split' | 'config' | 'revision'>,
+): Promise<readonly string[]> {
+  if (parseHubSource(source, options) !== undefined) return [];
+  return (await dataFiles(source, options.split))?.files ?? [source];
+}
+
 async function openFile(path: string, options: OpenSourceOptions): Promise<RowSource> {
   const limit = options.maxUnpackedBytes ?? DEFAULT_MAX_UNPACKED_BYTES;
   if (isZip(await magicOf(path))) {

@@ -10,6 +10,7 @@ import { runMessage } from '../protocol/run-message.js';
 import type { Context } from '../rpc/guard.js';
 import type { IndexedRun } from '../store/run-index.js';
 import { mkdir } from 'node:fs/promises';
+import { changesSince, requireNamedFiles } from './named-files.js';
 import { runMessageOf, type Service } from './service.js';
 import { checkSpec } from './spec.js';
 
@@ -31,8 +32,9 @@ export async function createRun(
   }
   const id = request.runId === '' ? newId() : request.runId;
   const home = service.home.run(id);
-  const { written, loaded } = checkSpec(service, request.spec, home.run, caller);
-  const order: Order = {
+  const checked = checkSpec(service, request.spec, home.run, caller);
+  const { written, loaded } = checked;
+  const asked: Order = {
     format: 1,
     id,
     createdAt: Date.now(),
@@ -45,9 +47,11 @@ export async function createRun(
     resolved: loaded.config,
     ...(traceParent !== undefined && { traceParent }),
   };
-  const warnings = [...loaded.warnings];
   const known = service.ledger.index.find(id);
-  if (known !== undefined) return existing(service, known, order, warnings);
+  if (known !== undefined) return existing(service, known, asked, loaded.warnings);
+  const { named, warnings: doubts } = await requireNamedFiles(service, checked);
+  const order = { ...asked, named };
+  const warnings = [...loaded.warnings, ...doubts];
   if (request.validateOnly) {
     const view = { ...NEW_RUN, createdAt: order.createdAt };
     return { run: runMessage({ order, view, seq: 0, queuePosition: 0 }, true), existed: false, warnings };
@@ -61,17 +65,23 @@ export async function createRun(
   return { run: runMessageOf(service, service.ledger.index.find(id) ?? added), existed: false, warnings };
 }
 
-function existing(service: Service, known: IndexedRun, order: Order, warnings: string[]): CreateRunResponse {
+async function existing(
+  service: Service,
+  known: IndexedRun,
+  order: Order,
+  warnings: readonly string[],
+): Promise<CreateRunResponse> {
   if (known.order.tenant !== order.tenant || known.order.specHash !== order.specHash) {
     const own = known.order.tenant === order.tenant;
     const what = own ? 'was ordered before, with another spec' : 'belongs to another tenant';
     throw new RunsFault('run_exists', `run "${order.id}" ${what}`, {
       fields: [{ field: 'run_id', description: own ? 'taken by a run with another spec' : 'taken' }],
-      hint: own ? 'Choose another id, or look at the run with GetRun.' : 'Choose another id.',
+      hint: own ? `Choose another id, or look at the run: GetRun, mrpo runs show ${order.id}` : 'Choose another id.',
       details: { specHash: own ? known.order.specHash : '' },
     });
   }
-  return { run: runMessageOf(service, known), existed: true, warnings };
+  const changes = await changesSince(service, known.order);
+  return { run: runMessageOf(service, known), existed: true, warnings: [...warnings, ...changes] };
 }
 
 async function waitFor({ ledger }: Service, id: string): Promise<IndexedRun> {

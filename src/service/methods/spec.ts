@@ -80,7 +80,11 @@ function withUploads({ uploads }: Service, written: RunConfigInput, { tenant }: 
   };
 }
 
-function refused(reason: 'spec_invalid' | 'path_refused', fields: readonly RefusedField[]): RunsFault {
+const UPLOAD_HINT = 'A preference file that the service cannot read is sent to it: UploadData, mrpo submit --upload.';
+
+/** The fault for fields that are refused. */
+export function refused(reason: 'spec_invalid' | 'path_refused', fields: readonly RefusedField[]): RunsFault {
   const message = fields.map(({ field, description }) => `${field}: ${description}`).join('\n');
-  return new RunsFault(reason, message, { fields });
+  const hint = fields.some(({ field }) => field.startsWith('spec.data.')) ? UPLOAD_HINT : undefined;
+  return new RunsFault(reason, message, { fields, hint });
 }

@@ -16,6 +16,8 @@ export interface CliIo {
   readonly progress: (title: string) => ProgressDisplay;
   /** Text of standard input. */
   readonly readStdin: () => Promise<string>;
+  /** Asks a person; only "y" and "yes" are yes. Undefined where no terminal is there to ask at. */
+  readonly confirm?: ((question: string) => Promise<boolean>) | undefined;
 }
 
 /** Adds one command, with its options, help and example, to the program. */

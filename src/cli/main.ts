@@ -2,6 +2,7 @@
  * The `mrpo` command. Only the asked command's file is loaded, so that `--help` is quick. Exit codes: 0 done,
  * 1 failed, 2 bad usage or configuration, 130 interrupted.
  */
+import { createInterface } from 'node:readline/promises';
 import { Command, CommanderError } from 'commander';
 import { closest, distance } from 'fastest-levenshtein';
 import { abortError } from '../core/abort.js';
@@ -216,6 +217,7 @@ export function processIo(argv: readonly string[]): CliIo {
   // The work goes on without the notes that nobody can read any more.
   process.stderr.on('error', () => undefined);
   const quiet = argv.includes('--quiet');
+  const canAsk = process.stdin.isTTY && process.stderr.isTTY;
   return {
     out: (text) => void process.stdout.write(text),
     note: (text) => void process.stderr.write(text),
@@ -231,7 +233,20 @@ export function processIo(argv: readonly string[]): CliIo {
       stop.signal.removeEventListener('abort', leave);
       return Buffer.concat(chunks).toString('utf8');
     },
+    confirm: canAsk ? (question) => askAtTerminal(question, stop.signal) : undefined,
   };
+}
+
+async function askAtTerminal(question: string, signal: AbortSignal): Promise<boolean> {
+  // Not in the terminal's raw mode: there Ctrl-C would be a character, and no signal.
+  const lines = createInterface({ input: process.stdin, output: process.stderr, terminal: false });
+  try {
+    return /^\s*y(es)?\s*$/i.test(await lines.question(question, { signal }));
+  } catch {
+    throw abortError(signal);
+  } finally {
+    lines.close();
+  }
 }
 
 /** Entry of bin/mrpo.js, after {@link loadDotenv}: runs the process's command line and sets its exit code. */

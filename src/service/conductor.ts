@@ -105,7 +105,7 @@ export function startConductor(options: ConductorOptions): Conductor {
       const reason =
         code === BACKEND_AWAY
           ? `no backend answers at ${run.view.backend}: the run waits for one that does`
-          : `the process of the run ${how}; its last words are in ${home.run(id).log}`;
+          : `the process of the run ${how}; its last words: mrpo runs download ${id} --what log`;
       lose(id, reason, false);
     }
     tick();

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest';
 import type { CliIo } from '../../src/cli/command.js';
@@ -32,6 +32,8 @@ beforeAll(async () => {
   writeFileSync(train, '{"prompt": "a", "chosen": "b", "rejected": "c"}\n');
   config = join(root, 'config.json');
   const model = join(root, 'model');
+  mkdirSync(model);
+  writeFileSync(join(model, 'config.json'), '{}');
   writeFileSync(config, JSON.stringify({ policy: { model }, data: { train, eval: 0 }, training: { max_steps: 4 } }));
   // Without a backend: every run waits, until a test says what becomes of it.
   running = await startService({ home: join(root, 'home'), address: '127.0.0.1:0', roots: [root], backends: [] });
@@ -44,24 +46,35 @@ beforeEach(() => void (folder = join(root, `run-${++tries}`)));
 
 /** The command in this process. `followed` when the run is followed, `interrupt` is Ctrl-C. */
 function start(...argv: string[]) {
+  return startIn({}, ...argv);
+}
+
+/** @param given Of the environment, and what a person answers. */
+function startIn({ env, confirm }: Partial<Pick<CliIo, 'env' | 'confirm'>>, ...argv: string[]) {
   const stop = new AbortController();
-  let notes = '';
+  let [out, notes] = ['', ''];
   let tellFollowed = (): void => undefined;
   const followed = new Promise<void>((resolve) => (tellFollowed = resolve));
   const io: CliIo = {
-    out: () => undefined,
+    out: (text) => void (out += text),
     note: (text) => {
       notes += text;
       if (/^run .* of the service/m.test(text)) tellFollowed();
     },
-    env: { MRPO_CACHE_DIR: join(root, 'cache') },
+    env: { MRPO_CACHE_DIR: join(root, 'cache'), ...env },
     cwd: root,
     signal: stop.signal,
     progress: () => ({ update: () => undefined, stop: () => undefined }),
     readStdin: async () => '',
+    confirm,
   };
-  const ended = runCli(argv, io).then((code) => ({ code, notes }));
-  return { ended, followed, interrupt: () => stop.abort(new MrpoError('aborted', 'interrupted')) };
+  const ended = runCli(argv, io).then((code) => ({ code, out, notes }));
+  return {
+    ended,
+    followed,
+    said: (text: RegExp) => vi.waitFor(() => expect(out + notes).toMatch(text), 10_000),
+    interrupt: () => stop.abort(new MrpoError('aborted', 'interrupted')),
+  };
 }
 
 const train = (...more: string[]): string[] => ['train', config, '--set', `output=${folder}`, ...more];
@@ -151,6 +164,31 @@ it('cancels what it has ordered, also where Ctrl-C comes before the answer', asy
   expect(runOf(note().id)?.view.state).toBe('CANCELLED');
 });
 
+it('says that the service is away and when it is back, and stops the run then if Ctrl-C came meanwhile', async () => {
+  const command = start(...train(...atService()));
+  await command.followed;
+  const watching = start('runs', 'watch', note().id, ...atService());
+  await watching.said(/^PENDING/);
+  const { address } = running;
+  await running.stop();
+  await command.said(/the service is away since .*; waiting for it, 10 min/);
+  command.interrupt();
+  await command.said(/is asked to stop when it is back; Ctrl-C again leaves the run/);
+  await sleep(300);
+  running = await startService({ home: join(root, 'home'), address, roots: [root], backends: [] });
+  const { code, notes } = await command.ended;
+  expect(code).toBe(130);
+  expect(notes).toMatch(/the service is back; it was away for/);
+  expect(notes.match(/is away since/g)).toHaveLength(1);
+  expect(runOf(note().id)?.view).toMatchObject({ state: 'CANCELLED', reason: 'interrupted' });
+  const watched = await watching.ended;
+  expect(watched.out).toMatch(/^PENDING[^]*CANCELLED: interrupted/);
+  expect(watched.out).not.toContain('away');
+  expect(watched.notes).toMatch(
+    /is away[^]*is back[^]*was stopped: interrupted\n {2}Go on with: mrpo runs resume train-/,
+  );
+}, 60_000);
+
 it('leaves a folder as it was where certainly nothing was ordered', async () => {
   const refused = ['--set', 'policy.model=/elsewhere'];
   const deep = join(folder, 'deep', 'er');
@@ -202,4 +240,74 @@ it('sends files only until Ctrl-C', async () => {
   const spec = await specToSend(loaded, sendingTo({ upload }, { note: () => undefined, signal }));
   expect(spec.data.train).toBe('upload:x/pairs.jsonl');
   expect(upload).toHaveBeenCalledWith(join(root, 'pairs.jsonl'), { signal });
+});
+
+/** A run of the service that has ended, with some files. */
+async function endedRun(id: string): Promise<void> {
+  expect((await start('submit', config, '--id', id, ...atService()).ended).code).toBe(0);
+  const { run } = running.service.home.run(id);
+  mkdirSync(join(run, 'adapter'), { recursive: true });
+  for (const file of ['report.html', 'run.json', 'config.yaml', 'adapter/adapter_config.json'])
+    writeFileSync(join(run, file), `{"of": "${id}, ${file}"}`);
+  running.service.ledger.record(id, { type: 'ended', outcome: 'succeeded' });
+}
+
+it('downloads a run into a folder of its own, again if need be, and nothing else into that', async () => {
+  await endedRun('loaded');
+  const got = await start('runs', 'download', 'loaded', '--to', folder, ...atService()).ended;
+  expect(got).toMatchObject({ code: 0, out: expect.stringContaining(join(folder, 'report.html')) as string });
+  expect(readFileSync(join(folder, 'adapter', 'adapter_config.json'), 'utf8')).toBe(
+    '{"of": "loaded, adapter/adapter_config.json"}',
+  );
+  expect(note()).toEqual({ address: running.address, id: 'loaded' });
+  rmSync(join(folder, 'report.html'));
+  // The folder stands for its run.
+  expect((await start('runs', 'download', folder, '--what', 'report,log', '--json').ended).code).toBe(2);
+  expect(existsSync(join(folder, 'report.html'))).toBe(true);
+
+  await endedRun('other');
+  const taken = await start('runs', 'download', 'other', '--to', folder, ...atService()).ended;
+  expect(taken).toMatchObject({ code: 2, notes: expect.stringContaining('the folder of run loaded') as string });
+  const full = await start('runs', 'download', 'other', '--to', root, ...atService()).ended;
+  expect(full).toMatchObject({ code: 2, notes: expect.stringContaining('--to:') as string });
+  const none = await start('runs', 'download', 'other', '--what', 'metrics', '--to', join(root, 'none'), ...atService())
+    .ended;
+  expect(none.notes).toMatch(/has no metrics yet; it is SUCCEEDED/);
+  expect(existsSync(join(root, 'none'))).toBe(false);
+});
+
+it('deletes a run that has ended when a person, or --yes, says so', async () => {
+  await endedRun('gone');
+  const remove = (confirm: CliIo['confirm'], ...more: string[]) =>
+    startIn({ confirm }, 'runs', 'delete', 'gone', ...more, ...atService()).ended;
+  expect(await remove(undefined)).toMatchObject({ code: 2, notes: expect.stringContaining('--yes') as string });
+  const asked = vi.fn(async (_: string) => false);
+  expect(await remove(asked)).toMatchObject({ code: 0, out: '' });
+  expect(asked.mock.calls[0]?.[0]).toMatch(/Delete run gone \(SUCCEEDED/);
+  expect(runOf('gone')).toBeDefined();
+  expect(await remove(async () => true)).toMatchObject({ code: 0, out: 'gone: deleted\n' });
+  expect(runOf('gone')).toBeUndefined();
+  expect((await remove(undefined, '--yes')).notes).toContain('there is no run');
+  await start('submit', config, '--id', 'waits', ...atService()).ended;
+  const waits = await start('runs', 'delete', 'waits', '--yes', ...atService()).ended;
+  expect(waits).toMatchObject({ code: 2, notes: expect.stringContaining('mrpo runs cancel waits') as string });
+});
+
+it('means the folder by the name of one, and by a path, whatever MRPO_SERVICE says', async () => {
+  await start('submit', config, '--id', 'here', ...atService()).ended;
+  const runs = (...argv: string[]) => startIn({ env: { MRPO_SERVICE: running.address } }, 'runs', ...argv).ended;
+  expect((await runs('list')).out).toContain('here');
+  expect((await runs('list', 'nowhere')).out).toBe(`no runs in ${join(root, 'nowhere')}\n`);
+  expect((await runs('list', 'nowhere', ...atService())).code).toBe(2);
+  expect((await runs('list', 'nowhere', '--state', 'RUNNING')).code).toBe(2);
+  mkdirSync(folder);
+  const loaded = loadConfig({ file: config, set: ['training.max_steps=9'], env: {}, cwd: root });
+  writeFileSync(join(folder, 'config.yaml'), JSON.stringify(loaded.config));
+  writeFileSync(join(folder, 'run.json'), '{"id": "a"}');
+  const diff = await runs('diff', folder, 'here');
+  expect(diff.out).toMatch(/training\.max_steps +9 +4/);
+  expect((await runs('diff', basename(folder), 'here')).out).toMatch(/training\.max_steps +9 +4/);
+  expect((await runs('pause', basename(folder))).notes).toMatch(/is a run of this machine[^]*mrpo runs cancel/);
+  expect((await runs('show', folder, ...atService())).notes).toContain('is a path');
+  expect((await start('runs', 'show', 'here').ended).notes).toMatch(/not a run folder[^]*MRPO_SERVICE/);
 });

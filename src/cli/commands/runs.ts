@@ -2,15 +2,20 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { MrpoError } from '../../core/errors.js';
-import { readRun, resumeRun } from '../../sdk/index.js';
+import { isRunFolder, readRun, resumeRun } from '../../sdk/index.js';
 import type { RunsClient } from '../../service/client/connect.js';
-import { RUN_STATES, type RunState } from '../../service/journal/line.js';
+import { ARTIFACTS } from '../../service/client/transfer.js';
+import { RUN_STATES } from '../../service/journal/line.js';
+import type { ServiceNote } from '../../store/service-note.js';
 import { collect, printJson, type CliIo } from '../command.js';
-import { configDifferences } from '../config-diff.js';
-import { runsIn, stopRunIn } from '../run-folders.js';
-import { labelOf, openService, serviceAddress } from '../service-client.js';
-import { eventLine, runsTable } from '../service-display.js';
-import { textTable } from '../text-table.js';
+import { stopRunIn } from '../run-folders.js';
+import { deleteRun } from '../runs/delete.js';
+import { diffRuns } from '../runs/diff.js';
+import { artifactsOf, downloadRun } from '../runs/download.js';
+import { listFolders, listRuns, stateOf } from '../runs/list.js';
+import { namedRun, withServiceRun } from '../runs/named-run.js';
+import { watchToEnd } from '../runs/watch.js';
+import { connectService, labelOf, serviceAddress } from '../service-client.js';
 import { runWith } from './train.js';
 
 interface RunsOptions {
@@ -23,20 +28,28 @@ interface ListOptions extends RunsOptions {
   readonly label: readonly string[];
 }
 
+interface DownloadOptions extends RunsOptions {
+  readonly what: readonly string[];
+  readonly to?: string;
+}
+
 /** Adds the command and the commands below it. */
 export function registerRuns(program: Command, io: CliIo): void {
   const runs = program
     .command('runs')
-    .description('look at runs and steer them: those of a service, or without one those in folders')
+    .description('look at runs and steer them: those of a service, or those in folders')
     .addHelpText(
       'after',
       `
-RUN is the id of a run of the service that --service or MRPO_SERVICE names; without a service it is a run folder.
+RUN is a run folder where it is a path (with a /) or the name of a folder with a run in it; else it is the id of a run of
+the service that MRPO_SERVICE names. With --service it is always an id. The folder of a run of a service (mrpo train
+--service, mrpo runs download) stands for that run. "list FOLDER" lists folders, whatever MRPO_SERVICE says.
 
 Examples:
   $ npx mrpo runs list --service 127.0.0.1:50060 --state RUNNING
   $ npx mrpo runs watch nightly-7
-  $ npx mrpo runs diff runs/first runs/second
+  $ npx mrpo runs download nightly-7 --to runs/nightly-7
+  $ npx mrpo runs diff runs/first nightly-7
 `,
     );
   const add = (name: string, what: string): Command =>
@@ -47,136 +60,144 @@ Examples:
       .configureOutput({ writeOut: io.out, writeErr: io.note })
       .option('--service <address>', 'host:port or unix:/path (default: MRPO_SERVICE; without it: folders)')
       .option('--json', 'print JSON');
+  const run = 'id of a run of a service, or a run folder (see "mrpo runs --help")';
   add('list', 'newest first')
-    .argument('[folder]', 'without a service: where the run folders lie', 'runs')
+    .argument('[folder]', 'the runs in this folder, and of no service (default without a service: runs)')
     .option('--state <state>', `one of ${RUN_STATES.join(', ')}; may be given again`, collect, [])
     .option('--label <key=value>', 'may be given again', collect, [])
-    .action((folder: string, options: ListOptions) => list(folder, options, io));
+    .action((folder: string | undefined, options: ListOptions) => list(folder, options, io));
   add('show', 'all that is known of a run')
-    .argument('<run>')
-    .action((run: string, options: RunsOptions) => show(run, options, io));
-  add('watch', 'events of a run, from the beginning to its end')
-    .argument('<run>')
+    .argument('<run>', run)
+    .action((name: string, options: RunsOptions) => show(name, options, io));
+  add('watch', 'events of a run of a service, from the beginning to its end; Ctrl-C leaves the run alone')
+    .argument('<run>', run)
     .option('--after <number>', 'only events behind this number', '0')
-    .action((run: string, options: RunsOptions & { readonly after: string }) =>
-      withService(io, options, (service) => watchToEnd(service, run, Number(options.after), options.json === true, io)),
+    .action((name: string, options: RunsOptions & { readonly after: string }) =>
+      atService(name, options, io, 'Watch the runs of a folder with: mrpo page FOLDER', async (service, { id }) => {
+        await service.get(id); // a watch would wait for a service that was never there
+        await watchToEnd(service, id, Number(options.after), options.json === true, io);
+      }),
     );
   add('cancel', 'stop at the next step, with the adapter of that step')
-    .argument('<run>')
-    .action((run: string, options: RunsOptions) => cancel(run, options, io));
-  add('pause', 'stop at the next step, to go on later')
-    .argument('<run>')
-    .action((run: string, options: RunsOptions) =>
-      withService(io, options, async (service) => tell(io, options, await service.pause(run))),
+    .argument('<run>', run)
+    .action((name: string, options: RunsOptions) => cancel(name, options, io));
+  add('pause', 'stop a run of a service at the next step, to go on later')
+    .argument('<run>', run)
+    .action((name: string, options: RunsOptions) =>
+      atService(
+        name,
+        options,
+        io,
+        `Stop it with "mrpo runs cancel ${name}"; "mrpo resume ${name}" goes on with it.`,
+        async (service, { id }) => tell(io, options, await service.pause(id)),
+      ),
     );
   add('resume', 'go on from the newest checkpoint')
-    .argument('<run>')
-    .action((run: string, options: RunsOptions) => resume(run, options, io));
+    .argument('<run>', run)
+    .action((name: string, options: RunsOptions) => resume(name, options, io));
+  add('download', 'fetch files of a run of a service into a folder as of mrpo train; checkpoints stay there')
+    .argument('<run>', run)
+    .option(
+      '--what <artifact>',
+      `one of ${ARTIFACTS.join(', ')}; may be given again (default: all but log)`,
+      collect,
+      [],
+    )
+    .option('--to <folder>', 'new, empty, or that of an earlier download of this run (default: runs/RUN)')
+    .action((name: string, options: DownloadOptions) => download(name, options, io));
+  add('delete', 'remove a run that has ended from its service, with all its files')
+    .argument('<run>', run)
+    .option('--yes', 'do not ask')
+    .action((name: string, options: RunsOptions & { readonly yes?: boolean }) => remove(name, options, io));
   add('diff', 'settings in which two runs differ')
-    .argument('<left>')
-    .argument('<right>')
-    .action((left: string, right: string, options: RunsOptions) => diff(left, right, options, io));
+    .argument('<left>', run)
+    .argument('<right>', run)
+    .action((left: string, right: string, options: RunsOptions) => diffRuns(left, right, options, io));
 }
 
-async function list(folder: string, options: ListOptions, io: CliIo): Promise<void> {
-  if (serviceAddress(io, options.service) === undefined) return listFolders(resolve(io.cwd, folder), options, io);
-  await withService(io, options, async (service) => {
-    const filter = { states: options.state.map(stateOf), labels: Object.fromEntries(options.label.map(labelOf)) };
-    const runs = [];
-    for await (const run of service.list(filter)) runs.push(run);
-    if (options.json === true) for (const run of runs) printJson(io, run);
-    else io.out(runs.length === 0 ? 'no runs\n' : runsTable(runs));
-  });
-}
-
-async function listFolders(folder: string, { json }: RunsOptions, io: CliIo): Promise<void> {
-  const runs = await runsIn(folder);
-  if (json === true) return runs.forEach(({ record, folder: { path } }) => printJson(io, { ...record, folder: path }));
-  const rows = runs.map(({ record, folder: { path } }) => [
-    path,
-    record.status,
-    record.stage,
-    record.training === undefined ? '-' : `${record.training.steps}/${record.training.totalSteps}`,
-    record.createdAt.slice(0, 16).replace('T', ' '),
-  ]);
-  io.out(
-    rows.length === 0 ? `no runs in ${folder}\n` : textTable(['run', 'status', 'stage', 'step', 'began (UTC)'], rows),
-  );
-}
-
-async function show(run: string, options: RunsOptions, io: CliIo): Promise<void> {
-  if (serviceAddress(io, options.service) === undefined) {
-    const { record, folder } = await readRun(resolve(io.cwd, run));
-    return io.out(`${JSON.stringify({ ...record, folder: folder.path }, undefined, options.json === true ? 0 : 2)}\n`);
+async function list(folder: string | undefined, options: ListOptions, io: CliIo): Promise<void> {
+  const { service: flag, json = false } = options;
+  if (folder !== undefined && flag !== undefined) {
+    throw new MrpoError('usage', `--service ${flag}: the runs of a service lie in no folder of this machine`, {
+      hint: `Leave out --service to list ${folder}, or leave out the folder.`,
+    });
   }
-  await withService(io, options, async (service) => {
-    io.out(`${JSON.stringify(await service.get(run), undefined, options.json === true ? 0 : 2)}\n`);
+  const address = folder === undefined ? serviceAddress(io, flag) : undefined;
+  if (address === undefined) {
+    if (options.state.length + options.label.length > 0) {
+      throw new MrpoError('usage', '--state and --label choose among the runs of a service, not among folders');
+    }
+    return listFolders(resolve(io.cwd, folder ?? 'runs'), json, io);
+  }
+  const filter = { states: options.state.map(stateOf), labels: Object.fromEntries(options.label.map(labelOf)) };
+  await using service = connectService(io, address, io.signal);
+  await listRuns(service, filter, json, io);
+}
+
+async function show(name: string, options: RunsOptions, io: CliIo): Promise<void> {
+  const named = await namedRun(name, options.service, io);
+  const { folder, at } = named;
+  const indent = options.json === true ? 0 : 2;
+  if (folder !== undefined && (at === undefined || (await isRunFolder(folder)))) {
+    const { record } = await readRun(folder);
+    return io.out(`${JSON.stringify({ ...record, folder }, undefined, indent)}\n`);
+  }
+  await withServiceRun(named, io, '', async (service, { id }) => {
+    io.out(`${JSON.stringify(await service.get(id), undefined, indent)}\n`);
   });
 }
 
-async function cancel(run: string, options: RunsOptions, io: CliIo): Promise<void> {
-  if (serviceAddress(io, options.service) === undefined) {
-    stopRunIn(resolve(io.cwd, run));
+async function cancel(name: string, options: RunsOptions, io: CliIo): Promise<void> {
+  const named = await namedRun(name, options.service, io);
+  const { folder, at } = named;
+  if (folder !== undefined && at === undefined) {
+    stopRunIn(folder);
     return io.note('asked to stop at the next step\n');
   }
-  await withService(io, options, async (service) => tell(io, options, await service.cancel(run)));
+  await withServiceRun(named, io, '', async (service, { id }) => tell(io, options, await service.cancel(id)));
 }
 
-async function resume(run: string, options: RunsOptions, io: CliIo): Promise<void> {
-  if (serviceAddress(io, options.service) === undefined) {
-    return runWith(io, { set: [], json: options.json ?? false }, (start) => resumeRun(resolve(io.cwd, run), start));
+async function resume(name: string, options: RunsOptions, io: CliIo): Promise<void> {
+  const named = await namedRun(name, options.service, io);
+  const { folder, at } = named;
+  if (folder !== undefined && at === undefined)
+    return runWith(io, { set: [], json: options.json ?? false }, (start) => resumeRun(folder, start));
+  await withServiceRun(named, io, '', async (service, { id }) => tell(io, options, await service.resume(id)));
+}
+
+async function download(name: string, options: DownloadOptions, io: CliIo): Promise<void> {
+  const what = artifactsOf(options.what);
+  const named = await namedRun(name, options.service, io);
+  const { folder } = named;
+  const hint = `Its files are there; "mrpo export ${name} --to FOLDER" copies its adapter.`;
+  await withServiceRun(named, io, hint, async (service, run) => {
+    const to = options.to === undefined ? (folder ?? resolve(io.cwd, 'runs', run.id)) : resolve(io.cwd, options.to);
+    await downloadRun(service, run, what, to, options.json === true, io);
+  });
+}
+
+/** By its id only: who names a folder may mean what lies there. */
+async function remove(name: string, options: RunsOptions & { readonly yes?: boolean }, io: CliIo): Promise<void> {
+  const named = await namedRun(name, options.service, io);
+  const { folder, at } = named;
+  if (folder !== undefined) {
+    const hint =
+      at === undefined
+        ? `When nothing works on it: rm -r ${folder}`
+        : `The run of the service: mrpo runs delete ${at.id} --service ${at.address}. What is here of it: rm -r ${folder}`;
+    throw new MrpoError('usage', `${folder} is a folder of this machine; only runs of a service are deleted`, { hint });
   }
-  await withService(io, options, async (service) => tell(io, options, await service.resume(run)));
+  await withServiceRun(named, io, '', (service, { id }) => deleteRun(service, id, options, io));
 }
 
-async function diff(left: string, right: string, options: RunsOptions, io: CliIo): Promise<void> {
-  const configs =
-    serviceAddress(io, options.service) === undefined
-      ? await Promise.all([left, right].map(async (run) => (await readRun(resolve(io.cwd, run))).config))
-      : await withService(io, options, (service) =>
-          Promise.all([left, right].map(async (run) => (await service.get(run)).resolvedSpec ?? {})),
-        );
-  const differences = configDifferences(configs[0] ?? {}, configs[1] ?? {});
-  if (options.json === true) return printJson(io, differences);
-  const text = (value: unknown): string => (value === undefined ? '-' : JSON.stringify(value));
-  io.out(
-    differences.length === 0
-      ? 'the same settings\n'
-      : textTable(
-          ['setting', left, right],
-          differences.map(({ key, left: a, right: b }) => [key, text(a), text(b)]),
-        ),
-  );
-}
-
-/** Follows a run of a service, and ends as the run did. */
-export async function watchToEnd(
-  service: RunsClient,
-  id: string,
-  afterSeq: number,
-  json: boolean,
-  io: CliIo,
-): Promise<void> {
-  for await (const event of service.watch(id, { afterSeq })) {
-    if (json) printJson(io, event);
-    else {
-      const line = eventLine(event);
-      if (line !== undefined) io.out(`${line}\n`);
-    }
-  }
-  const { state, failure } = await service.get(id);
-  if (state === 'FAILED')
-    throw new MrpoError('backend', `run ${id} failed: ${failure?.message ?? ''}`, { hint: failure?.hint });
-  if (state === 'CANCELLED') throw new MrpoError('aborted', `run ${id} was cancelled`);
-}
-
-async function withService<T>(
-  io: CliIo,
+async function atService(
+  name: string,
   { service: flag }: RunsOptions,
-  work: (service: RunsClient) => Promise<T>,
-): Promise<T> {
-  await using service = openService(io, flag);
-  return await work(service);
+  io: CliIo,
+  hint: string,
+  work: (service: RunsClient, run: ServiceNote) => Promise<void>,
+): Promise<void> {
+  await withServiceRun(await namedRun(name, flag, io), io, hint, work);
 }
 
 function tell(
@@ -186,10 +207,4 @@ function tell(
 ): void {
   if (json === true) printJson(io, run);
   else io.out(`${run.id}: ${run.state}${run.reason === '' ? '' : ` (${run.reason})`}\n`);
-}
-
-function stateOf(text: string): RunState {
-  const state = RUN_STATES.find((name) => name === text.toUpperCase());
-  if (state !== undefined) return state;
-  throw new MrpoError('usage', `--state ${text}: expected one of ${RUN_STATES.join(', ')}`);
 }

@@ -107,7 +107,9 @@ async function serve(options: ServeCommandOptions, io: CliIo): Promise<void> {
   const facts = { address: service.address, page: page?.url, home };
   if (options.json === true) printJson(io, { ...facts, processId: process.pid });
   else
-    io.note(`listening at ${facts.address}${page && `, page at ${page.url}`}; runs are in ${home}; Ctrl-C ends it\n`);
+    io.note(
+      `listening at ${facts.address}${page === undefined ? '' : `, page at ${page.url}`}; runs are in ${home}; Ctrl-C ends it\n`,
+    );
   if (!io.signal.aborted) await new Promise((done) => io.signal.addEventListener('abort', done, { once: true }));
   io.note('runs stop at their next step and go on when the service is back\n');
   await page?.close();

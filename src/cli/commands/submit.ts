@@ -3,10 +3,11 @@ import type { Command } from 'commander';
 import { MrpoError } from '../../core/errors.js';
 import { loadConfig } from '../../config/index.js';
 import { isLocal, parseAddress } from '../../rpc/address.js';
+import type { ServiceRun } from '../../service/client/values.js';
 import { collect, printJson, type CliIo } from '../command.js';
+import { watchToEnd } from '../runs/watch.js';
 import { labelOf, openService, serviceAddress } from '../service-client.js';
 import { sendingTo, specToSend } from '../spec-to-send.js';
-import { watchToEnd } from './runs.js';
 
 interface SubmitOptions {
   readonly set: readonly string[];
@@ -59,12 +60,18 @@ async function submit(file: string, options: SubmitOptions, io: CliIo): Promise<
   });
   if (options.watch === true && options.validateOnly !== true) io.note(`run ${run.id}\n`);
   for (const warning of warnings) io.note(`note: ${warning}\n`);
+  if (existed) io.note(`it was ordered before: this is that run${stoppedText(run)}\n`);
   if (options.watch === true && options.validateOnly !== true)
     return await watchToEnd(service, run.id, 0, options.json === true, io); // awaited: the connection closes behind it
   if (options.json === true) printJson(io, { ...run, existed });
   else if (options.validateOnly === true) io.out('valid\n');
   else io.out(`${run.id}\n`);
-  if (existed) io.note('it was ordered before: this is that run\n');
+}
+
+/** Of a run that does not go on by itself: an order does not start it again. */
+function stoppedText({ id, state, reason }: ServiceRun): string {
+  if (!['PAUSED', 'CANCELLED', 'FAILED'].includes(state)) return '';
+  return `, which is ${state}${reason === '' ? '' : ` (${reason})`}; go on with it: mrpo runs resume ${id}`;
 }
 
 function priorityOf(text: string): number {

@@ -12,8 +12,11 @@ import type { FailureClass } from '../../service/journal/line.js';
 import { readServiceNote, type ServiceNote } from '../../store/service-note.js';
 import { printJson, type CliIo } from '../command.js';
 import { resultJson, resultText } from '../run-result.js';
+import { isOutOfReach } from '../service-away.js';
 import { connectService } from '../service-client.js';
+import { silentProgress } from '../progress.js';
 import { sendingTo, specToSend } from '../spec-to-send.js';
+import { showTransfer } from '../transfer-display.js';
 import { fetchRun } from './fetch.js';
 import { followToEnd } from './follow.js';
 import { giveBack, takeAgain, takeFolder, type TakenFolder } from './folder.js';
@@ -158,9 +161,13 @@ async function withRun(
     const run = await followToEnd(service, note.id, lastSeq, quiet, io).catch((thrown: unknown) => {
       throw outOfReach(thrown, 'the run itself goes on', folder);
     });
-    await fetchRun(service, run, folder, io.signal.aborted ? undefined : io.signal).catch((thrown: unknown) => {
-      throw outOfReach(thrown, 'not all of the run is here', folder);
-    });
+    const transfer = showTransfer(quiet ? { progress: () => silentProgress } : io);
+    const call = { signal: io.signal.aborted ? undefined : io.signal, onProgress: transfer.show };
+    await fetchRun(service, run, folder, call)
+      .catch((thrown: unknown) => {
+        throw outOfReach(thrown, 'not all of the run is here', folder);
+      })
+      .finally(transfer.end);
     tell(run, folder, (await isRunFolder(folder)) ? await readRun(folder) : undefined, json, io);
   } finally {
     await lock.release();
@@ -192,13 +199,10 @@ const CODES: Readonly<Record<FailureClass, ErrorCode>> = {
   CONTROL_PLANE: 'internal',
 };
 
-const OUT_OF_REACH: readonly string[] = ['unreachable', 'unavailable', 'failed', 'slow_reader'];
-
 /** The service is gone, or somebody has no more patience: what is there now, and the way on. */
 function outOfReach(thrown: unknown, what: string, folder: string): MrpoError {
   const error = toMrpoError(thrown);
-  const isAway = error instanceof RunsFault && OUT_OF_REACH.includes(error.reason);
-  if (!isAway && error.code !== 'aborted') return error;
+  if (!isOutOfReach(error) && error.code !== 'aborted') return error;
   const hint = `Go on with: mrpo resume ${folder}`;
   return new MrpoError(error.code, `${error.message}; ${what}`, { cause: error, hint });
 }

@@ -3,8 +3,8 @@ import type { RunStage } from '../../sdk/index.js';
 import type { ServiceEvent } from '../../service/client/values.js';
 import type { ShownEvent } from '../run-display.js';
 
-/** Undefined: nothing to show. */
-export function shownOf(event: ServiceEvent): ShownEvent | undefined {
+/** Undefined: nothing to show. @param id Of the run. */
+export function shownOf(event: ServiceEvent, id: string): ShownEvent | undefined {
   switch (event.type) {
     case 'phase':
       return { type: 'stage', stage: event.phase as RunStage };
@@ -17,17 +17,20 @@ export function shownOf(event: ServiceEvent): ShownEvent | undefined {
     case 'recovery':
       return event;
     case 'state':
-      return stateText(event);
+      return stateText(event, id);
     case 'unknown':
       return undefined;
   }
 }
 
 /** What only a service has to say; how a run ended is told by its result. */
-function stateText({ state, reason, actor }: Extract<ServiceEvent, { type: 'state' }>): ShownEvent | undefined {
+function stateText(
+  { state, reason, actor }: Extract<ServiceEvent, { type: 'state' }>,
+  id: string,
+): ShownEvent | undefined {
   const note = (message: string): ShownEvent => ({ type: 'note', message });
   if (state === 'PENDING') return note('waiting for a backend');
-  if (state === 'PAUSED') return note(`paused by ${actor}; it waits to be resumed`);
+  if (state === 'PAUSED') return note(`paused by ${actor}; it waits to be resumed: mrpo runs resume ${id}`);
   if (state === 'RECOVERING') return note(reason);
   if (state === 'CANCELLING') return note('it stops at its next step');
   return undefined;

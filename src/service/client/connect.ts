@@ -9,7 +9,7 @@ import { specOfConfig } from '../protocol/spec-message.js';
 import { runFrom, type RunState, type ServiceEvent, type ServiceRun } from './values.js';
 import { dial, type ConnectServiceOptions } from './dial.js';
 import type { RunConnection, RunMethod } from './runs-service.js';
-import { download, upload, type ArtifactName } from './transfer.js';
+import { download, upload, type ArtifactName, type TransferProgress } from './transfer.js';
 import { watch, type WatchOptions } from './watch.js';
 
 /** Stops a call, which then rejects with code `aborted`. */
@@ -31,6 +31,11 @@ export interface CreateOptions extends CallSignal {
 /** Of {@link RunsClient.score}. */
 export interface ScoreCallOptions extends CallSignal {
   readonly onProgress?: ((progress: pb.WorkProgress) => void) | undefined;
+}
+
+/** Of {@link RunsClient.download}. */
+export interface DownloadOptions extends CallSignal {
+  readonly onProgress?: ((progress: TransferProgress) => void) | undefined;
 }
 
 /** Which runs are listed; without any, all. */
@@ -61,7 +66,7 @@ export interface RunsClient extends AsyncDisposable {
   delete(id: string, call?: CallSignal): Promise<void>;
   checkpoints(id: string, call?: CallSignal): Promise<readonly pb.Checkpoint[]>;
   /** Writes the files of an artifact into a folder, each whole and compared with its hash. @returns their paths. */
-  download(id: string, artifact: ArtifactName, folder: string, call?: CallSignal): Promise<readonly string[]>;
+  download(id: string, artifact: ArtifactName, folder: string, options?: DownloadOptions): Promise<readonly string[]>;
   /** Memory and time of a configuration on the service's machine. */
   plan(config: RunConfigInput, device?: string, call?: CallSignal): Promise<pb.PlanRunResponse>;
   /** Scores the references of a configuration into the service's cache. */
@@ -167,8 +172,8 @@ export function connect(options: ConnectServiceOptions): RunsClient {
       const method = client.listCheckpoints as UnaryMethod<pb.ListCheckpointsRequest, pb.ListCheckpointsResponse>;
       return (await call('listCheckpoints', method, { runId: id }, signal)).checkpoints;
     },
-    download: (id, artifact, folder, { signal } = {}) =>
-      download(connection, id, artifact, folder, signal ?? options.signal),
+    download: (id, artifact, folder, { signal, onProgress } = {}) =>
+      download(connection, id, artifact, folder, signal ?? options.signal, onProgress),
     plan: (config, device = '', { signal } = {}) =>
       call(
         'planRun',

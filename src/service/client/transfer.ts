@@ -11,7 +11,17 @@ import { RunsFault } from '../fault.js';
 import type { RunConnection } from './runs-service.js';
 
 /** What can be fetched of a run: files of its folder, and its log. */
-export type ArtifactName = 'result' | 'report' | 'metrics' | 'config' | 'record' | 'samples' | 'held_out' | 'log';
+export const ARTIFACTS = ['result', 'report', 'metrics', 'config', 'record', 'samples', 'held_out', 'log'] as const;
+/** One of {@link ARTIFACTS}. */
+export type ArtifactName = (typeof ARTIFACTS)[number];
+
+/** How far one file has come, in bytes. */
+export interface TransferProgress {
+  /** As the service names it. */
+  readonly file: string;
+  readonly done: number;
+  readonly size: number;
+}
 
 const PIECE_BYTES = 1024 * 1024;
 
@@ -28,6 +38,7 @@ export async function download(
   artifact: ArtifactName,
   folder: string,
   signal: AbortSignal | undefined,
+  onProgress?: (progress: TransferProgress) => void,
 ): Promise<readonly string[]> {
   const wanted = pb.Artifact[`ARTIFACT_${artifact.toUpperCase()}` as keyof typeof pb.Artifact];
   const opened = () =>
@@ -35,11 +46,13 @@ export async function download(
   const paths: string[] = [];
   let current: OpenFile | undefined;
   try {
-    for await (const { file, data, offset, sha256 } of serverStream(connection, 'downloadArtifact', opened, signal)) {
+    const pieces = serverStream(connection, 'downloadArtifact', opened, signal);
+    for await (const { file, data, offset, size, sha256 } of pieces) {
       if (offset === 0) current = await openFile(resolve(folder), file);
       if (current === undefined) throw new RunsFault('protocol', 'the service sent a piece of no file');
       current.hash.update(data);
       await current.file.writeFile(data);
+      onProgress?.({ file, done: offset + data.length, size });
       if (sha256 === '') continue;
       if (current.hash.digest('hex') !== sha256) {
         throw new RunsFault('protocol', `${file}: what arrived is not what was sent; try again`);

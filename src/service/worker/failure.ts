@@ -22,10 +22,18 @@ const USERS_REASONS: readonly string[] = ['row_invalid', 'unsupported', 'path_re
 export function failureOfError(error: MrpoError): Failure {
   const reason = reasonOf(error);
   const kind = classOf(error, reason);
-  const { message, hint } = error;
+  const { message } = error;
+  const hint = hintForCaller(error.hint);
   const retryable = kind === 'BACKEND' || (kind === 'RESOURCE' && reason !== 'does_not_fit');
   return { class: kind, reason, message, hint, retryable, code: error.code };
 }
+
+/** Variables, commands and folders of the machine that the service and its backends run on. */
+const OF_THE_MACHINE = /\bMRPO_[A-Z_]+\b|"mrpo backend|mrpo export|npm run/;
+
+/** A hint that is meant for whoever runs the command, as a caller reads it who has only the service. */
+export const hintForCaller = (hint: string | undefined): string | undefined =>
+  hint !== undefined && OF_THE_MACHINE.test(hint) ? `On the machine of the service: ${hint}` : hint;
 
 function reasonOf(error: MrpoError): string {
   if (error instanceof DoesNotFit) return 'does_not_fit';

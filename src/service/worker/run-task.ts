@@ -6,6 +6,7 @@ import { MrpoError } from '../../core/errors.js';
 import { RunsFault } from '../fault.js';
 import type { HelpAnswer } from '../journal/help.js';
 import type { Lender } from '../queue/lending.js';
+import { hintForCaller } from './failure.js';
 import { programOf } from './program.js';
 import type { Task, TaskLine, TaskProgress } from './task-lines.js';
 
@@ -53,7 +54,7 @@ export async function* runTask(
 }
 
 function faultOf({ code, message, hint }: Extract<TaskLine, { error: unknown }>['error']): RunsFault {
-  const notScored = code === 'data' && /mrpo score/.test(hint ?? '');
+  const notScored = code === 'data' && /^Run "mrpo score"/.test(hint ?? '');
   const reason = notScored ? 'not_scored' : code === 'usage' || code === 'config' ? 'spec_invalid' : 'work_failed';
-  return new RunsFault(reason, message, { hint: notScored ? 'ScoreReferences first.' : hint });
+  return new RunsFault(reason, message, { hint: notScored ? 'ScoreReferences first.' : hintForCaller(hint) });
 }

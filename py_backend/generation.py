@@ -21,14 +21,12 @@ from .engine.errors import is_out_of_memory
 from .engine.pair_dropout import generator_on
 from .faults import Fault
 from .models.load import Loaded, first_line
-from .tokens.chat import TemplateRefused, render, render_prompt
+from .tokens.chat import PROBE, TemplateRefused, render, render_prompt
 from .tokens.encode import TextEncoder
 from .tokens.pair_text import Message
 from .training.seeds import derived_seed
 
 BATCH = 8
-REPLY = "quokka"
-"""A text that no template writes of its own accord."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +89,10 @@ def ends_of_turn(encoder: TextEncoder) -> tuple[int, ...]:
     """The token that the chat template writes behind a finished reply, where it is one of the added tokens: a model
     that was tuned with this template ends its turns so, whatever its configuration calls the end."""
     try:
-        text = render(encoder.tokenizer, [Message("user", REPLY), Message("assistant", REPLY)], generation=False)
+        text = render(encoder.tokenizer, [replace(PROBE, role="user"), PROBE], generation=False)
     except TemplateRefused:
         return ()
-    behind = text.rpartition(REPLY)[2].lstrip()
+    behind = text.rpartition(PROBE.content)[2].lstrip()
     first = encoder.ids(behind)[:1] if behind else []
     return tuple(token for token in first if token in encoder.tokenizer.added_tokens_decoder)
 

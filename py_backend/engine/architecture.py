@@ -37,7 +37,8 @@ def find_parts(model: nn.Module) -> Parts:
     """Takes a model apart without changing it."""
     causal = model.get_base_model() if hasattr(model, "get_base_model") else model
     head = causal.get_output_embeddings() if hasattr(causal, "get_output_embeddings") else None
-    backbone = getattr(causal, getattr(causal, "base_model_prefix", "") or "model", None)
+    names = (getattr(causal, "base_model_prefix", "") or "model", "model")  # Llama 4's prefix is that of a larger model
+    backbone = next((found for name in names if (found := getattr(causal, name, None)) is not None), None)
     if head is None or not isinstance(backbone, nn.Module):
         raise UnsupportedModel(
             f"{type(causal).__name__}: expected a causal language model with a backbone and an output head, "

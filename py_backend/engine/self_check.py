@@ -73,7 +73,7 @@ def own_forward(parts: Parts, pair: TokenPair, device: torch.device) -> OwnForwa
         with watching(decoder_layers(parts.backbone), given, lambda index, x, got=got: got.setdefault(index, x)):
             hidden = parts.backbone(input_ids=row.input_ids, use_cache=False).last_hidden_state[0]
         found.append(hidden.index_select(0, row.score_at))
-        own.inputs.append({index: x[0] for index, x in got.items()})
+        own.inputs.append({index: x.select(-3, 0) for index, x in got.items()})
         own.outputs.append(given)
     own.hidden = torch.cat(found)
     return own
@@ -138,7 +138,8 @@ def _difference(
     layers = decoder_layers(parts.backbone)
 
     def taught(index: int, x: torch.Tensor) -> torch.Tensor:
-        return torch.cat([own.inputs[side][index][some] for side, some in pieces])[None].to(x.dtype)
+        parts = [own.inputs[side][index][..., some, :] for side, some in pieces]
+        return torch.cat(parts, dim=-2).unsqueeze(-3).to(x.dtype)
 
     got: dict[tuple[int, str], torch.Tensor] = {}
     with watching(layers, got, taught):
@@ -166,8 +167,8 @@ def watching(
     outputs: dict[tuple[int, str], torch.Tensor],
     see: Callable[[int, torch.Tensor], torch.Tensor],
 ) -> Iterator[None]:
-    """While it is open, `see` is given every layer's input [1, T, D] and says what the layer gets in its place; what
-    the layer's parts give, [T, D], is put into `outputs`."""
+    """While it is open, `see` is given every layer's input, [1, T, D] (of Gemma 3n [streams, 1, T, D]), and says what
+    the layer gets in its place; what the layer's parts give, [T, D], is put into `outputs`."""
     hooks = []
     for index, layer in enumerate(layers):
         hooks.append(layer.register_forward_pre_hook(_replacing(index, see), with_kwargs=True))

@@ -84,6 +84,21 @@ def test_a_row_that_a_template_breaks_on_is_refused_and_the_others_are_not(facts
     assert broken.startswith("template_refused: ZeroDivisionError")
 
 
+def test_what_a_reply_begins_with_is_no_part_of_how_the_template_opens_it(facts_of: Facts) -> None:
+    facts = facts_of(templates.R1, pair([user("Two plus two?")], "<answer>4</answer>", "<answer>5</answer>"))
+    assert facts.unusable == "" and facts.rendered[0].endswith("<|bot|>")
+    assert facts.rendered[1].startswith("<answer>4")
+
+
+def test_a_template_that_opens_another_turn_unasked_is_refused(facts_of: Facts) -> None:
+    always = templates.CHATML.replace("{% if add_generation_prompt %}", "").removesuffix("{% endif %}")
+    assert "opens another turn" in facts_of(always, pair([user("hi")], "yes", "no")).unusable
+    never = templates.CHATML.partition("{% if add_generation_prompt %}")[0]
+    once = never + "{% if messages[-1].role == 'assistant' %}{{ eos_token }}\n{% endif %}"
+    for template in (never, once, templates.END_ONCE):
+        assert facts_of(template, pair([user("hi")], "yes", "no")).unusable == ""
+
+
 # ------------------------------------------------------------------------------------------------ reasoning
 
 THOUGHT = "<think>\nadd them: 2+2=4\n</think>\n\nFour."

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from jinja2.exceptions import TemplateError, TemplateSyntaxError
@@ -16,6 +18,10 @@ if TYPE_CHECKING:
 
 SMALLEST = [Message("user", "a"), Message("assistant", "b")]
 """A template that breaks on this breaks on everything."""
+
+
+PROBE = Message("assistant", "quokka")
+"""A reply whose text no template writes of its own accord."""
 
 
 class RowRefused(Exception):
@@ -69,6 +75,24 @@ def takes_anything(tokenizer: PreTrainedTokenizerBase) -> None:
     """Raises MODEL_INVALID for a template that breaks on the smallest conversation."""
     with suppress(TemplateRefused):
         render(tokenizer, SMALLEST, generation=False)
+
+
+def opens_unasked(tokenizer: PreTrainedTokenizerBase) -> bool:
+    """Whether the template opens another turn of the assistant behind a finished conversation, and would have it scored
+    as the end of every reply: it takes no notice of add_generation_prompt."""
+    asked = [replace(PROBE, role="user")]
+    try:
+        opened, whole, longer = (
+            render(tokenizer, messages, generation=False)
+            for messages in (asked, [*asked, PROBE], [*asked, PROBE, *asked])
+        )
+        if render(tokenizer, asked, generation=True) != opened:
+            return False
+    except TemplateRefused:
+        return False
+    behind = whole[len(os.path.commonprefix([whole, longer])) :]
+    is_opening = whole.startswith(opened) and whole[len(opened) :].lstrip().startswith(PROBE.content)
+    return is_opening and behind != "" and opened.endswith(behind)
 
 
 def render_prompt(tokenizer: PreTrainedTokenizerBase, messages: list[Message], tools: list[Any] | None = None) -> str:

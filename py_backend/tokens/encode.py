@@ -18,6 +18,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ..faults import Fault
+from .chat import opens_unasked
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -97,6 +98,11 @@ class TextEncoder:
             if dressed[start : start + len(bare)] == bare:
                 return list(dressed[:start])
         return []
+
+    @cached_property
+    def opens_unasked(self) -> bool:
+        """As the function of this name says of its chat template."""
+        return opens_unasked(self.tokenizer)
 
     def encode(self, prompt: str, response: str) -> Encoded:
         """Prompt and response with the boundary between them; neither BOS nor EOS is added."""

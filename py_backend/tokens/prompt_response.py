@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 
+from .chat import TemplateRefused
 from .encode import TextEncoder
 from .pair_text import Message, PairText
 from .rendered_pair import RenderedResponse, TextLeftOut, quoted, render_pair
@@ -56,6 +57,8 @@ class EncodedPair:
 def encode_chat(encoder: TextEncoder, pair: PairText, score_turns: str) -> EncodedPair:
     """A pair through the chat template. Raises RowRefused where the template does not write the responses whole."""
     rendered = render_pair(encoder.tokenizer, pair, score_turns)
+    if encoder.opens_unasked:
+        raise TemplateRefused("it opens another turn behind every conversation, also without add_generation_prompt")
     sides, split = [], False
     for response in (rendered.chosen, rendered.rejected):
         side, forced = _with_context(encoder, rendered.prompt, response)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from .chat import RowRefused, TemplateRefused, render, render_prompt
 from .pair_text import Message, PairText
-from .turns import Stretch, context_stretches
+from .turns import Stretch, context_stretches, shared_opening
 from .written import CALLS, Piece, forms_of, leaves, missing, parsed
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def _render_pair(tokenizer: PreTrainedTokenizerBase, pair: PairText, score_turns
     # A template may open the reply otherwise than it writes a finished one (a "<think>" for the model to go on from):
     # then the prompt ends where the renderings part.
     if not all(whole.startswith(head) for whole in wholes):
-        opened, head = head, os.path.commonprefix([head, *wholes])
+        opened, head = head, shared_opening(write, pair.prompt, head, wholes)
         if not head.startswith(write(pair.prompt, False).rstrip()):
             raise TemplateRefused(f"it writes the prompt otherwise once a response follows: {parting(opened, wholes)}")
     written = []

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 
-from .chat import RowRefused
+from .chat import PROBE, RowRefused, TemplateRefused
 from .pair_text import Message
 from .written import missing_of
 
@@ -51,10 +52,21 @@ def context_stretches(
 def start_of_turn(render: Render, before: list[Message], whole: str, index: int) -> int:
     """Place in `whole` where the turn behind the messages `before` begins, in characters."""
     opened = render(before, True)
-    start = len(os.path.commonprefix([opened, whole]))
+    start = len(shared_opening(render, before, opened, [whole]))
     if start < len(opened) and start < len(render(before, False).rstrip()):
         raise unclear(index)
     return start
+
+
+def shared_opening(render: Render, before: list[Message], opened: str, wholes: list[str]) -> str:
+    """How `opened`, where the assistant is to write, and the finished conversations begin in common: as far as the
+    template writes it whatever is answered. A "<" of an opening "<think>" is not the one that an answer begins with."""
+    shared = os.path.commonprefix([opened, *wholes])
+    if shared == opened:
+        return opened
+    with suppress(TemplateRefused):
+        shared = os.path.commonprefix([shared, render([*before, PROBE], False)])
+    return shared
 
 
 def end_of_turn(render: Render, before: list[Message], message: Message, whole: str, start: int, index: int) -> int:

@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { spawn } from 'node:child_process';
 import { dirname, join } from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { makeCheckout, type Checkout } from './checkout.js';
 
 function checkout(): Checkout {
@@ -45,55 +45,52 @@ describe('a machine that lacks something', () => {
   });
 });
 
-describe('a machine that has what it takes', () => {
-  it('says that there is no network; the next run goes on and needs nothing afterwards', async () => {
-    const machine = checkout();
+/** One environment through its life: each test goes on with what the one before it left. */
+describe('an environment', () => {
+  let machine: Checkout;
+  beforeAll(() => {
+    machine = makeCheckout();
     machine.realPython();
+  });
+  afterAll(() => machine.remove());
+  const mark = (): string => join(machine.environment, 'mrpo-installing');
+  const leftOver = (): string => join(machine.environment, 'left-over');
+
+  it('that is half there is made afresh; without a network its packages are not, and that is said', async () => {
+    mkdirSync(join(machine.environment, 'bin'), { recursive: true });
     const offline = await machine.install({ offline: true });
     expect(offline.code).toBe(1);
+    expect(offline.stderr).toMatch(/is incomplete or no longer works; making it afresh/);
     expect(offline.stderr).toMatch(
       /error: no network: installing Python packages could not reach the package index\n {2}\S/,
     );
     expect(existsSync(join(machine.environment, 'mrpo-installed.json'))).toBe(false);
+  });
 
+  it('is gone on with next time, and needs neither pip nor the index afterwards', async () => {
     const online = await machine.install();
     expect(online.stderr).toMatch(/Python packages: done/);
     expect(online.code).toBe(0);
     expect(requirementIn(machine.environment)).toBe(true);
-
-    // Everything is in place: neither pip nor the index is asked again.
     expect(await machine.install({ offline: true })).toEqual({ code: 0, stderr: '' });
   });
 
-  it('makes an environment afresh that was cut off while packages were written, and one that is half there', async () => {
-    const machine = checkout();
-    machine.realPython();
-    mkdirSync(join(machine.environment, 'bin'), { recursive: true });
-    const half = await machine.install();
-    expect(half.stderr).toMatch(/is incomplete or no longer works; making it afresh/);
-    expect(half.code).toBe(0);
-
-    writeFileSync(join(machine.environment, 'mrpo-installing'), '');
-    writeFileSync(join(machine.environment, 'left-over'), '');
-    const cutOff = await machine.install();
-    expect(cutOff.stderr).toMatch(/was cut off; making the environment afresh/);
-    expect(cutOff.code).toBe(0);
-    expect(existsSync(join(machine.environment, 'left-over'))).toBe(false);
-    expect(requirementIn(machine.environment)).toBe(true);
-  });
-
-  it('installs once when started twice at the same time', async () => {
-    const machine = checkout();
-    machine.realPython();
+  it('that was cut off while packages were written is made afresh, once when two want it at the same time', async () => {
+    for (const file of [mark(), leftOver()]) writeFileSync(file, '');
     const both = await Promise.all([machine.install(), machine.install()]);
     expect(both.map(({ code }) => code)).toEqual([0, 0]);
     const said = both.map(({ stderr }) => stderr).join('');
+    expect(said.match(/was cut off; making the environment afresh/g)).toHaveLength(1);
     expect(said.match(/Python packages: done/g)).toHaveLength(1);
     expect(said).toMatch(/another installation is running here \(process \d+\); waiting for it/);
     expect(existsSync(machine.lock)).toBe(false);
+    expect([mark(), leftOver()].filter(existsSync)).toEqual([]);
+    expect(requirementIn(machine.environment)).toBe(true);
   });
+});
 
-  it('takes over the lock of a process that is gone', async () => {
+describe('a lock', () => {
+  it('of a process that is gone is taken over', async () => {
     const machine = checkout();
     machine.program('python3', claims([3, 8, 10], true)); // getting as far as this is enough
     const gone = spawn(process.execPath, ['-e', '']);
@@ -105,7 +102,7 @@ describe('a machine that has what it takes', () => {
     expect(existsSync(machine.lock)).toBe(false);
   });
 
-  it('waits for the lock of a process that lives', async () => {
+  it('of a process that lives is waited for', async () => {
     const machine = checkout();
     machine.program('python3', claims([3, 8, 10], true));
     mkdirSync(dirname(machine.lock), { recursive: true });

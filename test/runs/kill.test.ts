@@ -37,7 +37,9 @@ it('killed as Node, as Python, and as both', async () => {
   const quiet = temporaryFolder();
   writeKillRun(quiet, OPTIONS);
   const undisturbed = begin(quiet);
+  undisturbed.process.stderr?.destroy(); // it goes on when nobody reads its notes
   expect(await undisturbed.ended, undisturbed.output()).toBe(0);
+  expect((await readRun(join(quiet, 'run'))).record.status).toBe('succeeded');
 
   const folder = temporaryFolder();
   writeKillRun(folder, OPTIONS);

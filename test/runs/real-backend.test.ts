@@ -24,7 +24,7 @@ beforeAll(async () => {
   for (const name of ['llama', 'mistral'] as const) tinyModel(name);
   backend = await launchBackend({ python: testPython(), threads: 1 });
 });
-afterAll(() => backend.close());
+afterAll(() => backend.close().catch(() => undefined)); // the last test has killed it
 
 function realConfig(folder: string, changes: Partial<RunConfigInput> = {}): LoadedConfig {
   return loadConfig({
@@ -169,20 +169,19 @@ describe('DPO', () => {
   });
 });
 
+// The last one: it ends the backend of all the others.
 describe('Python killed in the middle', () => {
   it('leaves a failed run that can be read, with what is known of the end', async () => {
     const folder = temporaryFolder();
     writePairs(folder);
-    const own = await launchBackend({ python: testPython(), threads: 1 });
-    const { processId } = await own.info();
+    const { processId } = await backend.info();
     const loaded = realConfig(folder, { training: { learning_rate: 1e-3, batch_size: 2, epochs: 30 } });
     const { error, run } = await runToEnd(loaded, {
-      backend: own,
+      backend,
       onEvent: (event) => {
         if (event.type === 'step' && event.step === 2) process.kill(processId, 'SIGKILL');
       },
     });
-    await own.close().catch(() => undefined);
     expect(error).toMatchObject({ code: 'backend', reason: 'died' });
     const { record, metrics } = await readRun(run.folder);
     expect(record).toMatchObject({ status: 'failed', stage: 'train' });

@@ -39,6 +39,12 @@ export function hasEnded(owner: ProcessOwner): boolean {
   return !processExists(owner.process) || owner.started !== startOf(owner.process);
 }
 
+/** Whether its number means the same process here: not that of another machine, or of a container before its restart. */
+export function isOfHere({ host, boot, namespace }: ProcessOwner): boolean {
+  const here = thisProcess();
+  return host === here.host && boot === here.boot && namespace === here.namespace;
+}
+
 /** Whether a process of this id is at work, whoever's it is. One that only waits for its parent to notice its end is not. */
 export function processExists(id: number): boolean {
   try {

@@ -3,7 +3,6 @@
  * know after a restart is in the journals and in the locks of living processes.
  */
 import type { ServiceHome } from './home.js';
-import { followFile } from './journal/follow-file.js';
 import { isWaiting } from './journal/fold.js';
 import type { Asked } from './journal/line.js';
 import type { Ledger } from './ledger.js';
@@ -12,8 +11,8 @@ import { freeBackend, type BackendSlots } from './queue/slots.js';
 import { watchBackends, type BackendHealth } from './queue/backend-health.js';
 import { inTurn } from './queue/turn.js';
 import type { IndexedRun } from './store/run-index.js';
-import { ALREADY_AT_WORK, BACKEND_AWAY } from './worker/exit-codes.js';
-import { askToStop, endAtOnce, findWorker, startWorker, type WorkerProcess } from './worker/spawn.js';
+import { followAttempts, type AtWork } from './worker/attempts.js';
+import { askToStop, endAtOnce } from './worker/spawn.js';
 
 /** Decides which run is at work. */
 export interface Conductor {
@@ -44,88 +43,51 @@ export interface ConductorOptions {
   readonly backends: readonly BackendSlots[];
   /** Of the processes of runs. */
   readonly env: NodeJS.ProcessEnv;
-  readonly absence?: Partial<Absence> | undefined;
+  readonly times?: Partial<ConductorTimes> | undefined;
+  /** Hears of what has failed and is tried again. */
+  readonly onTrouble?: ((error: Error) => void) | undefined;
   /** Default: looks at the addresses itself. */
   readonly watch?: typeof watchBackends | undefined;
 }
 
-/** When a backend counts as gone. In milliseconds. */
-export interface Absence {
+/** In milliseconds. */
+export interface ConductorTimes {
   /** Between two looks at the backends. Default 5 s. */
   readonly lookEveryMs: number;
   /** A backend that is away for so long loses its runs to one that is free. Default 30 s. */
   readonly moveAfterMs: number;
+  /** After something has failed here, a full disk mostly. Default 5 s. */
+  readonly tryAgainMs: number;
 }
 
-const ABSENCE: Absence = { lookEveryMs: 5_000, moveAfterMs: 30_000 };
-
-interface AtWork {
-  readonly process: WorkerProcess;
-  readonly backend: string;
-  readonly tenant: string;
-}
-
-/** Attempts in a row that end without a word and without a step gained, before a run is given up. */
-const MOST_LOSSES = 3;
+const TIMES: ConductorTimes = { lookEveryMs: 5_000, moveAfterMs: 30_000, tryAgainMs: 5_000 };
 
 /** Finds the runs that are at work already and starts what can be started. */
 export function startConductor(options: ConductorOptions): Conductor {
   const { home, ledger, backends, env, watch = watchBackends } = options;
-  const { lookEveryMs, moveAfterMs } = { ...ABSENCE, ...options.absence };
+  const { lookEveryMs, moveAfterMs, tryAgainMs } = { ...TIMES, ...options.times };
   const { index } = ledger;
-  const atWork = new Map<string, AtWork>();
-  const left = new AbortController();
   let stopping = false;
   let positions: ReadonlyMap<string, number> = new Map();
+  let again: NodeJS.Timeout | undefined;
 
-  const follow = (run: IndexedRun, process: WorkerProcess): void => {
-    const { id, tenant } = run.order;
-    atWork.set(id, { process, backend: run.view.backend, tenant });
-    let { help } = run.view;
-    const leave = followFile(home.run(id).journal, () => {
-      const now = ledger.catchUp(id)?.view.help;
-      if (now === help) return;
-      help = now; // it wants some, or gives some back
-      tick();
-    });
-    void process.ended.then((code) => {
-      leave();
-      atWork.delete(id);
-      if (!stopping) over(id, code);
-    });
-  };
-
-  const over = (id: string, code: number | undefined): void => {
-    const run = ledger.catchUp(id);
-    if (run?.view.working === true) {
-      const other = code === ALREADY_AT_WORK ? findWorker(home.run(id), left.signal) : undefined;
-      if (other !== undefined) return follow(run, other);
-      if (code === BACKEND_AWAY) health.noteAway(run.view.backend);
-      const how = code === undefined ? 'was ended' : `has ended with code ${code}`;
-      const reason =
-        code === BACKEND_AWAY
-          ? `no backend answers at ${run.view.backend}: the run waits for one that does`
-          : `the process of the run ${how}; its last words: mrpo runs download ${id} --what log`;
-      lose(id, reason, false);
+  /** Does what nobody waits for. A failure ends neither the service nor what else there is to do: it is tried again. */
+  const tended = (work: () => void): void => {
+    try {
+      work();
+    } catch (thrown) {
+      if (again !== undefined || stopping) return;
+      options.onTrouble?.(thrown as Error);
+      again = setTimeout(() => {
+        again = undefined;
+        tended(() => attempts.adopt(false));
+        tick();
+      }, tryAgainMs).unref();
     }
-    tick();
   };
+  const tick = (): void => tended(startWaiting);
 
-  const lose = (id: string, reason: string, away: boolean): void => {
-    const run = ledger.record(id, { type: 'lost', reason, away });
-    if (run === undefined || !isWaiting(run.view) || run.view.lostInARow < MOST_LOSSES) return;
-    const message = `${reason}; that was so ${MOST_LOSSES} times in a row without a step gained`;
-    const failure = { class: 'BACKEND', reason: 'process_lost', message, retryable: true } as const;
-    ledger.record(id, { type: 'ended', outcome: 'failed', reason: message, failure });
-  };
-
-  const start = (run: IndexedRun, backend: string): void => {
-    const { id } = run.order;
-    const begun = ledger.record(id, { type: 'attempt', attempt: run.view.attempt + 1, backend });
-    if (begun !== undefined) follow(begun, startWorker(home.run(id), backend, env));
-  };
-
-  const tick = (): void => {
+  const startWaiting = (): void => {
     if (stopping) return;
     const waiting = index
       .inStates(['PENDING', 'RECOVERING'])
@@ -141,10 +103,19 @@ export function startConductor(options: ConductorOptions): Conductor {
       starting.push({ run, backend });
       taken.push(backend);
     }
-    for (const { run, backend } of starting) start(run, backend);
+    let begun = true;
+    for (const { run, backend } of starting) tended(() => (begun = attempts.start(run, backend) && begun));
+    if (!begun) return startWaiting(); // there is room for another one
     positions = new Map(queue.slice(starting.length).map(({ id }, i) => [id, i + 1]));
     lending.settle(positions.size);
   };
+
+  const attempts = followAttempts({
+    ...{ home, ledger, env, tended },
+    onChange: tick,
+    onAway: (backend) => health.noteAway(backend),
+  });
+  const { atWork } = attempts;
 
   const ofRuns = (): string[] => [...atWork.values()].map(({ backend }) => backend);
   const busy = (): string[] => [...ofRuns(), ...lending.busy()];
@@ -159,7 +130,7 @@ export function startConductor(options: ConductorOptions): Conductor {
         const help = index.find(id)?.view.help;
         return help === undefined ? [] : [{ help, tell: (answer) => void ledger.record(id, answer) }];
       }),
-    onChange: () => tick(),
+    onChange: tick,
   });
 
   /** A run whose backend is away goes on from its checkpoint on one that is free. */
@@ -180,16 +151,11 @@ export function startConductor(options: ConductorOptions): Conductor {
     () => {
       if (stopping) return;
       tick();
-      moveFromAway();
+      tended(moveFromAway);
     },
   );
 
-  for (const run of index.inStates(['PENDING', 'PREPARING', 'RUNNING', 'RECOVERING', 'CANCELLING'])) {
-    const { id } = run.order;
-    const process = findWorker(home.run(id), left.signal);
-    if (process !== undefined && run.view.working) follow(run, process);
-    else if (run.view.working) lose(id, 'the process of the run was gone when the service came back', true);
-  }
+  attempts.adopt(true);
   tick();
 
   return {
@@ -219,14 +185,16 @@ export function startConductor(options: ConductorOptions): Conductor {
       const workers = [...atWork.entries()];
       stopping = true;
       health.stop();
+      const asked = { type: 'asked', what: 'suspend', actor: 'service', reason: 'the service stops' } as const;
       for (const [id, { process }] of workers) {
-        ledger.record(id, { type: 'asked', what: 'suspend', actor: 'service', reason: 'the service stops' });
+        tended(() => ledger.record(id, asked));
         askToStop(process);
       }
       const all = Promise.all(workers.map(([, { process }]) => process.ended));
       await Promise.race([all, new Promise((resolve) => setTimeout(resolve, graceMs).unref())]);
-      for (const [id] of workers) ledger.catchUp(id);
-      left.abort();
+      clearTimeout(again);
+      for (const [id] of workers) tended(() => ledger.catchUp(id));
+      attempts.leave();
     },
   };
 }

@@ -1,5 +1,5 @@
 /** Journals and index together: what is written to the one is read into the other, once, in order. */
-import { statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { Event } from '../gen/mrpo/runs/v1/runs.js';
 import { createEventPages, type EventPages } from './event-pages.js';
@@ -20,7 +20,7 @@ export interface Ledger {
   readonly pages: EventPages;
   /** Keeps a new order. @returns undefined if the id is taken. */
   add(home: RunHome, order: Order, actor: string): Promise<IndexedRun | undefined>;
-  /** Writes a line of the service and reads the journal up to it. */
+  /** Writes a line of the service and reads the journal up to it. @returns undefined for a run whose folder is gone. */
   record(id: string, line: NewLine): IndexedRun | undefined;
   /** Reads what is new in the journal of a run. */
   catchUp(id: string): IndexedRun | undefined;
@@ -52,7 +52,15 @@ export async function openLedger(home: ServiceHome): Promise<Ledger> {
       return ledger.record(order.id, { type: 'ordered', actor });
     },
     record(id, line) {
-      appendLine(home.run(id).journal, line);
+      try {
+        appendLine(home.run(id).journal, line);
+      } catch (thrown) {
+        if (!wasRemoved(home, id)) throw thrown;
+        const run = index.find(id);
+        if (run !== undefined) index.remove(run);
+        hub.announce(id);
+        return undefined;
+      }
       return catchUp(id);
     },
     async remove(run) {
@@ -105,6 +113,10 @@ async function reconcile(home: ServiceHome, ledger: Ledger): Promise<void> {
     if (run?.seq === 0) ledger.record(order.id, { type: 'ordered', actor: order.createdBy });
   }
 }
+
+/** By somebody's hand: its folder, and not the disk with all of them. */
+const wasRemoved = (home: ServiceHome, id: string): boolean =>
+  existsSync(home.runs) && !existsSync(home.run(id).order) && !existsSync(home.run(id).journal);
 
 const newRun = (order: Order): RunView => ({ ...NEW_RUN, createdAt: order.createdAt });
 

@@ -9,7 +9,7 @@ import { openAuditLog } from './access/audit.js';
 import { createRoots } from './access/roots.js';
 import { LOCAL_CALLER, openTokenFile, type Caller, type TokenFile } from './access/tokens.js';
 import { createUploadStore } from './access/uploads.js';
-import { startConductor, type Absence } from './conductor.js';
+import { startConductor, type ConductorTimes } from './conductor.js';
 import { serviceHome } from './home.js';
 import { openLedger } from './ledger.js';
 import type { Limits, Service } from './methods/service.js';
@@ -38,8 +38,8 @@ export interface ServeOptions {
   readonly roots: readonly string[];
   readonly limits?: Partial<Limits> | undefined;
   readonly patience?: Partial<Patience> | undefined;
-  /** When a backend by address counts as gone. */
-  readonly absence?: Partial<Absence> | undefined;
+  /** Of the queue: when it looks at backends by address, and when one of them counts as gone. */
+  readonly times?: Partial<ConductorTimes> | undefined;
   readonly allowModules?: boolean | undefined;
   /** Of the processes of runs. Default: the process's own. */
   readonly env?: NodeJS.ProcessEnv | undefined;
@@ -82,7 +82,10 @@ export async function startService(options: ServeOptions): Promise<RunsService> 
   const ledger = await openLedger(home);
   const backends = options.backends ?? [{ address: 'embedded', slots: 1 }];
   const env = options.env ?? process.env;
-  const conductor = startConductor({ home, ledger, backends, env, absence: options.absence });
+  const conductor = startConductor({
+    ...{ home, ledger, backends, env, times: options.times },
+    onTrouble: (error) => onLog(`queue: ${error.message}; it is tried again`),
+  });
   const telemetry = createTelemetry();
   const audit = telemetry.counted(openAuditLog(home.audit));
   const service: Service = {

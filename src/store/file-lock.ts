@@ -1,12 +1,13 @@
 /** A file that says who works on something: of several processes that want to, one gets it. */
 import { randomUUID } from 'node:crypto';
-import { readFile, rename, rm, stat, utimes } from 'node:fs/promises';
-import { hasEnded, thisProcess, type ProcessOwner } from '../core/process-owner.js';
+import { statSync } from 'node:fs';
+import { readFile, rename, rm, utimes } from 'node:fs/promises';
+import { hasEnded, isOfHere, thisProcess, type ProcessOwner } from '../core/process-owner.js';
 import { temporaryBeside } from '../core/temporary-file.js';
 import { writeNewFile } from './atomic-file.js';
 
-/** The holder touches its lock; one of another machine, which nobody here can ask, counts as long as it is fresh. */
-const TOUCH_MS = 15_000;
+/** The holder touches its lock; one of another machine or container, whom nobody here sees, counts as long as it is fresh. */
+export const TOUCH_MS = 15_000;
 const FRESH_MS = 120_000;
 
 /** The right to work on something. */
@@ -22,7 +23,7 @@ export async function tryLock(path: string): Promise<FileLock | { readonly holde
     const theirs = await readFile(path, 'utf8').catch(() => undefined);
     if (theirs === undefined) continue; // released between the two looks
     const holder = JSON.parse(theirs) as ProcessOwner;
-    if (!hasEnded(holder) && (holder.host === thisProcess().host || (await isFresh(path)))) return { holder };
+    if (!hasEnded(holder) && (isOfHere(holder) || isFresh(path))) return { holder };
     await removeExactly(path, theirs);
   }
   const timer = setInterval(() => void utimes(path, new Date(), new Date()).catch(() => undefined), TOUCH_MS);
@@ -35,9 +36,10 @@ export async function tryLock(path: string): Promise<FileLock | { readonly holde
   };
 }
 
-async function isFresh(path: string): Promise<boolean> {
-  const facts = await stat(path).catch(() => undefined);
-  return facts !== undefined && Date.now() - facts.mtimeMs < FRESH_MS;
+/** Whether a lock was touched by its holder a moment ago. False if there is none. @param longer Further milliseconds. */
+export function isFresh(path: string, longer = 0): boolean {
+  const facts = statSync(path, { throwIfNoEntry: false });
+  return facts !== undefined && Date.now() - facts.mtimeMs < FRESH_MS + longer;
 }
 
 /** Removes a lock only if it is the one that was looked at: another process may have put its own in its place. */

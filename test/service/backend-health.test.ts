@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { watchBackends } from '../../src/service/queue/backend-health.js';
 import { temporaryFolder } from '../runs/support.js';
 
@@ -34,6 +34,12 @@ it('a backend is away while nobody takes connections at its address', async () =
   await look();
   await look();
   expect([here, gone].map(health.isAway)).toEqual([true, false]);
+  health.noteAway(gone); // it hangs: it takes connections and answers nothing
+  health.noteAway(gone);
+  expect(health.isAway(gone)).toBe(true);
+  await look();
+  expect(health.isAway(gone)).toBe(true);
+  await vi.waitFor(() => expect(health.isAway(gone)).toBe(false), 5_000); // it may be tried again
   health.stop();
   back.close();
 });

@@ -39,6 +39,10 @@ const step = (number: number): NewLine => ({
 });
 
 describe('the state of a run', () => {
+  it('is not changed by a line of a later release', () => {
+    const later = { type: 'teleported', where: 'b:1' } as unknown as NewLine;
+    expect(after(ORDERED, ATTEMPT, later)).toEqual(after(ORDERED, ATTEMPT));
+  });
   it('has the backends that it has asked for until nothing more is asked of them, or it stops', () => {
     const wanted: NewLine = { type: 'help-wanted', most: 2, without: [] };
     const lent: NewLine = { type: 'lent', helpers: ['b:1', 'c:1'] };

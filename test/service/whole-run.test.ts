@@ -60,7 +60,7 @@ beforeAll(async () => {
     address: 'localhost:0',
     tls: { cert: certificate('server.pem'), key: certificate('server.key') },
     tokens,
-    absence: { lookEveryMs: 250, moveAfterMs: 500 },
+    times: { lookEveryMs: 250, moveAfterMs: 500 },
     // One process by two names: to the queue two backends, of which the second helps where it is idle. And one where
     // nobody listens, whose slots would be the freest of all.
     backends: [

@@ -17,8 +17,15 @@ export interface JournalWriter {
 export function openJournal(path: string): JournalWriter {
   const file = openSync(path, 'a+');
   endTornLine(file);
+  let isTorn = false;
   return {
-    append: (line) => void writeSync(file, textOf(line)),
+    append(line) {
+      // Of a line that a full disk has cut, a part is there: what comes next is none of it.
+      if (isTorn) endTornLine(file);
+      isTorn = true;
+      writeWhole(file, textOf(line));
+      isTorn = false;
+    },
     close: () => closeSync(file),
   };
 }
@@ -28,11 +35,18 @@ export function appendLine(path: string, line: NewLine): void {
   const file = openSync(path, 'a+');
   try {
     endTornLine(file);
-    writeSync(file, textOf(line));
+    writeWhole(file, textOf(line));
     fsyncSync(file);
   } finally {
     closeSync(file);
   }
+}
+
+/** @throws Error of the system, e.g. ENOSPC, also where it has taken a part of it. */
+function writeWhole(file: number, text: string): void {
+  const bytes = Buffer.from(text);
+  // A system that takes a part says why at the next attempt.
+  for (let done = 0; done < bytes.length;) done += writeSync(file, bytes, done);
 }
 
 const textOf = (line: NewLine): string => `${JSON.stringify({ at: Date.now(), ...line })}\n`;

@@ -78,8 +78,10 @@ export const isFinal = (state: RunState): boolean => FINAL.includes(state);
 export const isWaiting = (view: RunView): boolean =>
   !view.working && (view.state === 'PENDING' || view.state === 'RECOVERING');
 
-/** How the journal goes on. */
-export function fold(view: RunView, line: JournalLine): RunView {
+/** How the journal goes on. A line of a kind that a later release writes changes nothing. */
+export const fold = (view: RunView, line: JournalLine): RunView => after(view, line) ?? view;
+
+function after(view: RunView, line: JournalLine): RunView | undefined {
   switch (line.type) {
     case 'ordered':
       return { ...view, createdAt: line.at };

@@ -52,7 +52,7 @@ export type ServiceLine =
   /** A process is about to start. */
   | { readonly type: 'attempt'; readonly attempt: number; readonly backend: string }
   | HelpAnswer
-  /** The process of the run has ended without recording a status. away: while the service was not there to see why. */
+  /** The process of the run has ended without recording a status. away: that says nothing against the run. */
   | { readonly type: 'lost'; readonly reason: string; readonly away: boolean };
 
 /** What the process of the run writes. */

@@ -12,28 +12,41 @@ export interface BackendHealth {
   isAway(address: string): boolean;
   /** Milliseconds since it has gone; 0 = it is there. */
   awayFor(address: string): number;
-  /** Told by who has tried: nobody answers there. */
+  /**
+   * Told by who has tried: nobody answers there. A backend that hangs takes connections all the same, so it counts as away
+   * for a while, and for twice as long each time.
+   */
   noteAway(address: string): void;
   stop(): void;
 }
 
 const PATIENCE_MS = 3_000;
+/** Looks that a backend which was tried in vain is left alone for, at most; as long again, and its past is forgotten. */
+const MOST_LOOKS = 60;
 
 /** @param everyMs Between two looks. @param onLook Called after each look at all of them. */
 export function watchBackends(addresses: readonly string[], everyMs: number, onLook: () => void): BackendHealth {
   const awaySince = new Map<string, number>();
   const watched = [...new Set(addresses)].filter((address) => address !== EMBEDDED);
+  const inVain = new Map<string, { readonly times: number; readonly until: number }>();
   let stopped = false;
   let timer: NodeJS.Timeout | undefined;
-  const noteAway = (address: string): void => {
+  const setAway = (address: string): void => {
     if (watched.includes(address) && !awaySince.has(address)) awaySince.set(address, performance.now());
+  };
+  const noteAway = (address: string): void => {
+    setAway(address);
+    const now = performance.now();
+    const before = inVain.get(address);
+    const times = before === undefined || now > before.until + MOST_LOOKS * everyMs ? 0 : before.times + 1;
+    inVain.set(address, { times, until: now + Math.min(2 ** times, MOST_LOOKS) * everyMs });
   };
   const look = async (): Promise<void> => {
     const listening = await Promise.all(watched.map(isListening));
     if (stopped) return;
     watched.forEach((address, i) => {
-      if (listening[i] === true) awaySince.delete(address);
-      else noteAway(address);
+      if (listening[i] !== true) setAway(address);
+      else if (performance.now() >= (inVain.get(address)?.until ?? 0)) awaySince.delete(address);
     });
     onLook();
     timer = setTimeout(() => void look(), everyMs).unref();

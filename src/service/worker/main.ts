@@ -26,11 +26,11 @@ import { ALREADY_AT_WORK, BACKEND_AWAY, EMBEDDED } from './exit-codes.js';
 async function work(home: RunHome, backend: string): Promise<void> {
   const stop = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => stop.abort());
-  const lock = await lockRun(runFolder(home.path)).catch(() => undefined);
-  if (lock === undefined) {
+  const lock = await lockRun(runFolder(home.path)).catch((thrown: unknown) => {
+    if (!(thrown instanceof MrpoError)) throw thrown; // a full disk
     process.exitCode = ALREADY_AT_WORK;
-    return;
-  }
+  });
+  if (lock === undefined) return;
   const tracing = await startTracing(process.env, 'mrpo-run', (line) => console.error(line));
   const order = await readOrder(home).catch(() => undefined); // what is wrong with it is told when the run begins
   const facts = { run: home.id, backend, traceParent: order?.traceParent };

@@ -5,14 +5,16 @@
 import { spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { hasEnded, type ProcessOwner } from '../../core/process-owner.js';
+import { hasEnded, isOfHere, type ProcessOwner } from '../../core/process-owner.js';
+import { isFresh, TOUCH_MS } from '../../store/file-lock.js';
 import { LOCK_FILE } from '../../store/run-lock.js';
 import type { RunHome } from '../home.js';
 import { programOf } from './program.js';
 
 /** The process of a run that works. */
 export interface WorkerProcess {
-  readonly pid: number;
+  /** Undefined: no signal reaches it, for it could not be started, or works on another machine or in another container. */
+  readonly pid: number | undefined;
   /** Resolves when it is gone; with the exit code where it is known. */
   readonly ended: Promise<number | undefined>;
 }
@@ -34,7 +36,7 @@ export function startWorker(home: RunHome, backend: string, env: NodeJS.ProcessE
       child.once('exit', (code) => resolve(code ?? undefined));
     });
     child.unref();
-    return { pid: child.pid ?? -1, ended };
+    return { pid: child.pid, ended };
   } finally {
     closeSync(log);
   }
@@ -43,23 +45,29 @@ export function startWorker(home: RunHome, backend: string, env: NodeJS.ProcessE
 /** The process that works on a run, whoever has started it. */
 export function findWorker(home: RunHome, signal: AbortSignal): WorkerProcess | undefined {
   const owner = ownerOf(home);
-  if (owner === undefined || hasEnded(owner)) return undefined;
-  return { pid: owner.process, ended: endOf(owner, signal) };
+  if (owner === undefined || isGone(home, owner)) return undefined;
+  return { pid: isOfHere(owner) ? owner.process : undefined, ended: endOf(home, owner, signal) };
 }
+
+const lockOf = (home: RunHome): string => join(home.path, LOCK_FILE);
 
 function ownerOf(home: RunHome): ProcessOwner | undefined {
   try {
-    return JSON.parse(readFileSync(join(home.path, LOCK_FILE), 'utf8')) as ProcessOwner;
+    return JSON.parse(readFileSync(lockOf(home), 'utf8')) as ProcessOwner;
   } catch {
     return undefined;
   }
 }
 
+/** Of a process elsewhere its lock is all that can be seen; one touch later its further ones are no longer fresh either. */
+const isGone = (home: RunHome, owner: ProcessOwner): boolean =>
+  hasEnded(owner) || (!isOfHere(owner) && !isFresh(lockOf(home), TOUCH_MS));
+
 /** A process that is not a child can only be looked for. */
-function endOf(owner: ProcessOwner, signal: AbortSignal): Promise<undefined> {
+function endOf(home: RunHome, owner: ProcessOwner, signal: AbortSignal): Promise<undefined> {
   return new Promise((resolve) => {
     const timer = setInterval(() => {
-      if (!hasEnded(owner)) return;
+      if (!isGone(home, owner)) return;
       clearInterval(timer);
       resolve(undefined);
     }, LOOK_MS);
@@ -71,9 +79,10 @@ function endOf(owner: ProcessOwner, signal: AbortSignal): Promise<undefined> {
 export const askToStop = ({ pid }: WorkerProcess): void => send(pid, 'SIGTERM');
 
 /** Ends a process with all that it has started. */
-export const endAtOnce = ({ pid }: WorkerProcess): void => send(-pid, 'SIGKILL');
+export const endAtOnce = ({ pid }: WorkerProcess): void => send(pid === undefined ? undefined : -pid, 'SIGKILL');
 
-function send(pid: number, signal: NodeJS.Signals): void {
+function send(pid: number | undefined, signal: NodeJS.Signals): void {
+  if (pid === undefined) return;
   try {
     process.kill(pid, signal);
   } catch {

@@ -39,10 +39,11 @@ const heard: AsyncIterator<string, undefined> = createInterface({ input: process
 /** The next line; none where the service is gone. */
 const hear = async (): Promise<string | undefined> => (await heard.next()).value;
 
-/** What comes behind the task: answers to what it has said of help. */
+/** What comes behind the task: answers to what it has said of help. At its end the service is gone, and nobody waits. */
 let onAnswer: (answer: HelpAnswer) => void = () => undefined;
 async function hearAnswers(): Promise<void> {
   for (let text = await hear(); text !== undefined; text = await hear()) onAnswer(JSON.parse(text) as HelpAnswer);
+  stop.abort();
 }
 
 const lender = lenderOver({

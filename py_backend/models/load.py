@@ -20,6 +20,7 @@ from ..engine.errors import is_device_lost, is_out_of_memory
 from ..engine.float32_stream import has_units
 from ..faults import Fault
 from ..sandbox import check_patterns
+from .adapter_base import note_on_base
 from .gguf_bos import add_bos
 from .gguf_weights import unread_gguf
 from .limits import check_counts, check_size, check_tokenizer, names_of, strings
@@ -132,7 +133,12 @@ def load_model(spec: ModelSpec, source: Source, device: torch.device) -> Loaded:
         base=base,
         adaptable_modules=adaptable_modules,
         start=start,
-        notes=(*_notes_on_places(spec, source), *_notes_on_sizes(base, tokenizer), *notes_on_speed(spec, device)),
+        notes=(
+            *filter(None, [note_on_base(source)]),
+            *_notes_on_places(spec, source),
+            *_notes_on_sizes(base, tokenizer),
+            *notes_on_speed(spec, device),
+        ),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from py_backend.models.adapter_base import note_on_base
+from py_backend.models.source import Source
 from py_backend.tests.adapter_kinds import KINDS, make_adapter
 from py_backend.tests.client import Client, pair
 from tiny_models import tiny_model
@@ -59,3 +62,25 @@ def log_prob(model: torch.nn.Module, tokenizer: AutoTokenizer, prompt: str, answ
     assert ids[: len(before)] == before
     logits = model(input_ids=torch.tensor([ids])).logits[0].double().log_softmax(-1)
     return sum(logits[at - 1, ids[at]].item() for at in range(len(before), len(ids)))
+
+
+@pytest.mark.parametrize(
+    ("trained_on", "told"),
+    [
+        ("Qwen/Qwen2.5-7B", True),
+        ("Qwen/Qwen2.5-7B-Instruct", False),
+        ("unsloth/qwen2.5-7b-instruct-unsloth-bnb-4bit", False),
+        ("/data/models/Qwen2.5-7B-Instruct/", False),
+        ("/somewhere/mine", False),
+        (None, False),
+    ],
+)
+def test_an_adapter_of_another_base_is_told(tmp_path: Path, trained_on: str | None, told: bool) -> None:
+    model, adapter = tmp_path / "mine", tmp_path / "adapter"
+    for folder, file, content in (
+        (model, "config.json", {"_name_or_path": "Qwen/Qwen2.5-7B-Instruct"}),
+        (adapter, "adapter_config.json", {"base_model_name_or_path": trained_on}),
+    ):
+        folder.mkdir()
+        (folder / file).write_text(json.dumps(content))
+    assert bool(note_on_base(Source(str(model), model, None, adapter, ""))) == told

@@ -1,8 +1,8 @@
 /** Rules between keys, which no single key can show: each returns the problems it finds. */
 import { isPolicyReference, referenceName } from './models.js';
-import { objectiveProblems, type CheckProblem } from './objective-rules.js';
+import { objectiveProblems, unreadSettings, type CheckProblem } from './objective-rules.js';
 import type { ConfigPath } from './path.js';
-import type { RunConfig } from './schema.js';
+import { objectiveSchema, type RunConfig } from './schema.js';
 
 /** Everything that contradicts itself in a configuration whose keys are each valid. */
 export function crossFieldProblems(config: RunConfig): CheckProblem[] {
@@ -34,6 +34,12 @@ export function configWarnings(config: RunConfig): string[] {
   if (objective.normalization !== 'sum' && objective.beta <= 0.5) {
     warnings.push(
       `objective.beta ${objective.beta} is small for log-probs per ${objective.normalization}; 2 to 10 is usual there.`,
+    );
+  }
+  const unread = unreadSettings(objective, objectiveSchema.parse({}));
+  if (unread.length > 0) {
+    warnings.push(
+      `objective.${unread.join(', objective.')}: set, and not read by loss ${objective.loss}; leave out what was meant for another loss.`,
     );
   }
   return warnings;

@@ -14,6 +14,27 @@ export interface CheckProblem {
 const SUM_TOLERANCE = 1e-6;
 const OFFICIAL_WEIGHTS: readonly unknown[] = ['arwc', 'uniform'];
 
+/** Settings that some losses do not read, and which those are. */
+const UNREAD_BY: Readonly<Record<string, readonly ObjectiveConfig['loss'][]>> = {
+  clip: ['dpo', 'simpo'],
+  weights: ['dpo', 'simpo'],
+  weights_on: ['dpo', 'simpo'],
+  pooling: ['dpo', 'simpo', 'multi-dpo', 'forward-kl'],
+  gamma: ['dpo', 'multi-dpo', 'mrpo', 'forward-kl', 'hypo'],
+  alpha: ['dpo', 'multi-dpo', 'mrpo', 'forward-kl', 'hypo', 'simpo'],
+  variant: ['custom'],
+  label_smoothing: ['custom'],
+};
+
+/** Names of settings that differ from their defaults although the loss does not read them. */
+export function unreadSettings(objective: ObjectiveConfig, defaults: ObjectiveConfig): readonly string[] {
+  const differs = (key: string): boolean =>
+    JSON.stringify(objective[key as keyof ObjectiveConfig]) !== JSON.stringify(defaults[key as keyof ObjectiveConfig]);
+  return Object.entries(UNREAD_BY).flatMap(([key, losses]) =>
+    losses.includes(objective.loss) && differs(key) ? [key] : [],
+  );
+}
+
 /** What is contradictory in an objective; empty if nothing is. @param references Number of reference models. */
 export function objectiveProblems(objective: ObjectiveConfig, references: number): CheckProblem[] {
   const found: [key: string, message: string | undefined | false][] = [

@@ -275,6 +275,19 @@ describe('rules between keys', () => {
     expect(warnings).toHaveLength(3);
     expect(warnings[0]).toContain('references[0] (q) is not the policy');
   });
+
+  it('warns of settings that the loss does not read', () => {
+    const saidOf = (objective: string) => load({ text: `${BASE}objective: ${objective}` }).warnings.join();
+    expect(saidOf('{ loss: dpo, pooling: geometric, gamma: 1 }')).toContain(
+      'objective.pooling, objective.gamma: set, and not read by loss dpo',
+    );
+    expect(saidOf('{ loss: simpo, gamma: 1, alpha: 0.3 }')).toContain(
+      'objective.alpha: set, and not read by loss simpo',
+    );
+    expect(saidOf('{ loss: mrpo, pooling: geometric, weights: uniform, clip: { mode: off } }')).not.toContain(
+      'not read',
+    );
+  });
 });
 
 describe('the result', () => {

@@ -11,6 +11,7 @@ import { dirname, join } from 'node:path';
 import { diagnose, offersNoSuchRelease } from './diagnose.mjs';
 import { findPython, probePython } from './find-python.mjs';
 import { pythonIn } from './paths.mjs';
+import { followPip } from './pip-progress.mjs';
 import { InstallProblem } from './problem.mjs';
 import { startProgress } from './progress.mjs';
 import { runTool } from './run-tool.mjs';
@@ -137,6 +138,7 @@ function requireSpace(environment, build) {
 async function pipInstall(root, environment, files, more, lock) {
   const mark = markIn(environment);
   const progress = startProgress('Python packages');
+  const pip = followPip(environment, progress);
   const requirements = files.flatMap((file) => ['-r', file]);
   let writing = false;
   writeFileSync(mark, '');
@@ -161,10 +163,10 @@ async function pipInstall(root, environment, files, more, lock) {
       onStart: lock.running,
       onLine: (line) => {
         if (line.startsWith('Installing collected packages')) writing = true;
-        if (/^(Collecting|Downloading|Using cached|Installing)/.test(line)) progress.detail(line.slice(0, 90));
+        pip.line(line);
       },
     },
-  );
+  ).finally(pip.stop);
   // An orderly end before anything was written leaves the environment as it was.
   if (result.code === 0 || !writing) rmSync(mark, { force: true });
   if (result.code === 0) progress.done();

@@ -33,7 +33,7 @@ export function registerSubmit(program: Command, io: CliIo): void {
     .option('--label <key=value>', 'to find the run by; may be given again', collect, [])
     .option('--priority <number>', '-100 to 100, higher starts earlier', '0')
     .option('--upload', 'send the preference files too (default: where the service is on another machine)')
-    .option('--validate-only', 'only check')
+    .option('--validate-only', 'only check: the settings, and whether the files that they name are there')
     .option('--watch', 'follow the run to its end')
     .option('--json', 'print one JSON object with the run')
     .addHelpText(

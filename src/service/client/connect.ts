@@ -24,7 +24,7 @@ export interface CreateOptions extends CallSignal {
   readonly labels?: Readonly<Record<string, string>> | undefined;
   /** -100 to 100; higher starts earlier. Default 0. */
   readonly priority?: number | undefined;
-  /** Only check. */
+  /** Only check the settings, and whether the files that they name are there. */
   readonly validateOnly?: boolean | undefined;
 }
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -44,6 +45,9 @@ from .training.raw_weights import read_raw
 from .training.trainer import StepDone, Trainer
 from .values import CreatedTrainer, Forwarded, LoadedModel, OpenedTrainer, ServerInfo, TrainerClient, TrainerSpec
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
 log = logging.getLogger("mrpo")
 SCORE_TOKENS = 8192
 
@@ -60,7 +64,7 @@ class Backend:
     def identify(self, spec: ModelSpec, report: Report) -> ModelIdentity:
         """Content identity of a model that need not be loaded; progress is reported in bytes hashed."""
         source = find_source(spec, self.roots)
-        template = chat_template_of(load_tokenizer(spec, source))
+        template = _filed_template(load_tokenizer(spec, source))
         return identify(spec, source, template, self.device, report)
 
     def info(self) -> ServerInfo:
@@ -75,7 +79,7 @@ class Backend:
         report(Progress("load", 0, size, "bytes"))
         loaded = load_model(spec, source, self.device)
         report(Progress("load", size, size, "bytes"))
-        template = chat_template_of(loaded.tokenizer)
+        template = _filed_template(loaded.tokenizer)
         identity = identify(spec, source, template, self.device, report)
         try:
             engine = build_engine(loaded.model)
@@ -343,3 +347,12 @@ def with_adapter(policy: Policy | None, off: bool, run: Callable[[], None]) -> N
         return
     with policy.off():
         run()
+
+
+def _filed_template(tokenizer: PreTrainedTokenizerBase) -> str:
+    """The chat template as scores are filed under it. A BOS that it alone writes was once cut with the beginning of a
+    prompt: scores of such models from then are others."""
+    template = chat_template_of(tokenizer)
+    if "bos_token" not in template or tokenizer.bos_token_id is None or TextEncoder(tokenizer).bos_ids:
+        return template
+    return f"{template}\0its own BOS"

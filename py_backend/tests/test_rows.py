@@ -308,6 +308,16 @@ def test_keep_end_of_prompt_keeps_bos_and_both_responses(encoder: Encoders) -> N
     assert row.prefix.tolist() == [bos, *full.prefix.tolist()[-4:]]
 
 
+def test_a_bos_that_only_the_template_writes_is_kept_as_well(encoder: Encoders) -> None:
+    tokenizer = with_template(encoder("qwen2"), "{{ bos_token }}" + encoder("qwen2").tokenizer.chat_template).tokenizer
+    tokenizer.bos_token = tokenizer.convert_ids_to_tokens(5)
+    chat = replace(LONG, plain=False)
+    rejected = build_row(TextEncoder(tokenizer), chat, RULE, 0).facts.rejected_tokens
+    rule = replace(RULE, truncation="keep_end_of_prompt", max_length=rejected + 5)
+    row = build_row(TextEncoder(tokenizer), chat, rule, 0)
+    assert row.facts.truncated_prompt and row.prefix[0] == 5 and len(row.prefix) == 5
+
+
 IDS = st.lists(st.integers(1, 50), min_size=1, max_size=30)
 
 

@@ -99,6 +99,12 @@ class TextEncoder:
                 return list(dressed[:start])
         return []
 
+    def bos_tokens(self, ids: list[int]) -> int:
+        """How many tokens of BOS a text begins with, be they the tokenizer's own doing or written by a template."""
+        if self.bos_ids and ids[: len(self.bos_ids)] == self.bos_ids:
+            return len(self.bos_ids)
+        return int(ids[:1] == [self.tokenizer.bos_token_id])
+
     @cached_property
     def opens_unasked(self) -> bool:
         """As the function of this name says of its chat template."""

@@ -70,7 +70,7 @@ def build_row(encoder: TextEncoder, pair: PairText, rule: TokenRule, index: int)
         encoded = _encoded_pair(encoder, pair, rule)
     except RowRefused as refused:
         return _unusable(RowFacts(unusable=reason or refused.unusable))
-    bos_tokens = len(encoder.bos_ids) if encoded.chosen.prompt[: len(encoder.bos_ids)] == encoder.bos_ids else 0
+    bos_tokens = encoder.bos_tokens(encoded.chosen.prompt)
     kept = RULES[rule.truncation](encoded.chosen, encoded.rejected, rule.max_length, bos_tokens)
     chosen, rejected = kept or (encoded.chosen, encoded.rejected)
     facts = _facts(encoder, encoded, chosen, rejected, rule)

@@ -57,6 +57,13 @@ const PROCESSORS = {
   avx2: { ATEN_CPU_CAPABILITY: 'avx2', ONEDNN_MAX_CPU_ISA: 'AVX2' },
 };
 
+const ENVIRONMENT = {
+  OMP_NUM_THREADS: '1',
+  TOKENIZERS_PARALLELISM: 'false',
+  HF_HUB_OFFLINE: '1',
+  PYTHONDONTWRITEBYTECODE: '', // what one process has compiled, the next one need not
+};
+
 const seconds = (sinceMs) => `${((Date.now() - sinceMs) / 1000).toFixed(1)} s`;
 const say = (text) => process.stdout.write(`${text}\n`);
 
@@ -67,7 +74,7 @@ function runStage({ name, command: [program, ...args], env = {} }) {
     const child = spawn(program, args, {
       cwd: packageRoot,
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, OMP_NUM_THREADS: '1', TOKENIZERS_PARALLELISM: 'false', HF_HUB_OFFLINE: '1', ...env },
+      env: { ...process.env, ...ENVIRONMENT, ...env },
     });
     const output = [];
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => output.push(chunk));

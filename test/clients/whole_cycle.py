@@ -47,6 +47,8 @@ async def refusals() -> list[str]:
             service.get("nobody"),
             service.download("nobody", "result", folder),
             service.score({"training": {"epochs": -1}}),
+            service.plan(config, "ABACUS"),
+            service.what_if({"training": {"epochs": -1}}),
             anext(service.watch("nobody")),
             AsyncClient("unix:/nobody/here").info(),
         )
@@ -82,7 +84,6 @@ with Client(address, token) as service:
     checkpoints = [checkpoint.step for checkpoint in service.checkpoints("py")]
     seqs = asyncio.run(watch_again())
     reasons = asyncio.run(refusals())
-    plan = service.plan(config)
     report = service.reference_report(config)
     models = service.models()
 print(
@@ -102,7 +103,6 @@ print(
             "checkpoints": checkpoints,
             "reasons": reasons,
             "artifacts": no_artifact(),
-            "plan": [plan.fits, plan.train_pairs, plan.steps],
             "report": report["pairs"],
             "models": [model.path for model in models],
             "spans": {span.name.split("/")[1]: f"{span.context.span_id:016x}" for span in sent.get_finished_spans()},

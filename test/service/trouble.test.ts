@@ -1,6 +1,6 @@
 /** What fails around the queue: full disks, folders removed by hand, processes that cannot be signalled. */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
@@ -15,6 +15,8 @@ import { openLedger, type Ledger } from '../../src/service/ledger.js';
 import type { IndexedRun } from '../../src/service/store/run-index.js';
 import { BACKEND_AWAY } from '../../src/service/worker/exit-codes.js';
 import * as spawn from '../../src/service/worker/spawn.js';
+import { runFolder } from '../../src/store/run-folder.js';
+import { lockRun } from '../../src/store/run-lock.js';
 import { anOrder } from './an-order.js';
 
 const workers: { readonly id: string; readonly end: (code: number | undefined) => void }[] = [];
@@ -126,6 +128,19 @@ it('asks again what a service that was killed may not have passed on, and never 
   rmSync(lock('elsewhere'));
   await vi.waitFor(() => expect(view('elsewhere')).toMatchObject({ state: 'PAUSED' }));
   rmSync(lock('here'));
+});
+
+it('a folder has one service; of one whose container has crashed the lock counts for two minutes', async () => {
+  const folder = runFolder(home.path);
+  const lock = await lockRun(folder);
+  await expect(lockRun(folder)).rejects.toMatchObject({ code: 'usage' });
+  await lock.release();
+  const path = join(home.path, '.lock');
+  writeFileSync(path, JSON.stringify({ ...thisProcess(), namespace: 'another', lock: 'x' }));
+  await expect(lockRun(folder)).rejects.toMatchObject({ code: 'usage' });
+  const before = new Date(Date.now() - 150_000);
+  utimesSync(path, before, before);
+  await (await lockRun(folder)).release();
 });
 
 it('a line that a full disk has cut costs no other line', () => {

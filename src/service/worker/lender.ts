@@ -20,15 +20,26 @@ export const journalLender = (journal: JournalWriter, path: string): BackendLend
     hear(onAnswer) {
       let cursor = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
       return followFile(path, () => {
-        const read = readLines(path, cursor);
+        const read = unlessItFails(() => readLines(path, cursor));
+        if (read === undefined) return;
         cursor = read.cursor;
         for (const line of read.lines) if (line.type === 'lent' || line.type === 'recall') onAnswer(line);
       });
     },
   });
 
+/** A full disk costs help, and no run: what is not said now counts as said when the attempt ends. */
+function unlessItFails<T>(work: () => T): T | undefined {
+  try {
+    return work();
+  } catch {
+    return undefined;
+  }
+}
+
 /** Asks over any way to the service. */
-export function lenderOver({ say, hear }: HelpChannel): BackendLender {
+export function lenderOver({ say: told, hear }: HelpChannel): BackendLender {
+  const say = (line: HelpLine): void => unlessItFails(() => told(line));
   return {
     ask(most, without, lend) {
       const loans = new Map<string, AbortController>();

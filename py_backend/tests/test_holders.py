@@ -49,14 +49,14 @@ def test_a_client_killed_while_it_scores_leaves_nothing_behind(
     heir, nameless = Client(channel, ((CLIENT_KEY, "heir"),)), Client(channel)
     held = lambda: {model.model_handle: model for model in heir.GetServerInfo(pb.GetServerInfoRequest()).models}  # noqa: E731
 
-    mine, stays = heir.load(model_folder("llama")).model_handle, nameless.load(model_folder("llama")).model_handle
     over = threading.Event()
 
     def live() -> None:
         while not over.wait(GRACE_S / LOOKS):
             heir.GetServerInfo(pb.GetServerInfoRequest())
 
-    threading.Thread(target=live, daemon=True).start()
+    threading.Thread(target=live, daemon=True).start()  # before it loads: a busy machine may take longer than the grace
+    mine, stays = heir.load(model_folder("llama")).model_handle, nameless.load(model_folder("llama")).model_handle
     rows, _ = heir.register(mine, ROWS)
     before = heir.score(rows)
     weights = weights_in_memory()

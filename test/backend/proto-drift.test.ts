@@ -1,4 +1,7 @@
-/** The generated code has the shape of the .proto files, and the client's rules follow. (That it is current: npm test, `generated`.) */
+/**
+ * The generated code has the shape of the .proto files, and the client's rules follow. That it is what they give is
+ * checked by the stage `generated` of npm test.
+ */
 import { join } from 'node:path';
 import { loadSync, type ServiceDefinition } from '@grpc/proto-loader';
 import { describe, expect, it } from 'vitest';

@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ModelIdentity } from '../backend/backend.js';
 import { abortError, throwIfAborted } from '../core/abort.js';
-import { scoreText, scoringKey, type ScoreColumns, type ScoringKey } from './cache/index.js';
+import { scoreText, scoringKey, type Claim, type ScoreColumns, type ScoringKey } from './cache/index.js';
 import { identifyForScoring } from './identify.js';
 import { computeScores, type TogetherOptions } from './score-together.js';
 
@@ -15,6 +15,8 @@ export interface ScoreModelOptions extends TogetherOptions {
   readonly identity?: ModelIdentity | undefined;
   /** What the cache had of it a moment ago; a model that lacks nothing is not read again. */
   readonly known?: ScoreColumns | undefined;
+  /** How long another process that scores the model is waited for where that brings nothing. Default 10 s. */
+  readonly patienceMs?: number | undefined;
 }
 
 /** Scores of one model. */
@@ -26,8 +28,17 @@ export interface ModelScores {
   readonly scored: number;
 }
 
-/** How often a process that waits for another's scores looks again. */
+/** How often a process that waits for another's scores looks whether that has ended. */
 const WAIT_MS = 500;
+/** How often it looks which of its own pairs there are by now. */
+const LOOK_MS = 5_000;
+/** So long it waits where that brings it nothing. */
+const PATIENCE_MS = 10_000;
+/** Scoring fewer pairs twice costs less than waiting for a process that may have many. */
+const FEW_PAIRS = 128;
+
+/** Of who scores beside the one that has the claim: a score that is there stays, so this costs time and nothing else. */
+const BESIDE: Claim = { isHeld: () => true, release: () => undefined };
 
 /**
  * Scores one model.
@@ -52,7 +63,8 @@ export async function scoreModel(options: ScoreModelOptions): Promise<ModelScore
 }
 
 /**
- * Waits for whoever scores this model now, then scores what is still missing, until nothing is.
+ * Waits for whoever scores this model now while that brings scores of these pairs, then scores what is still missing,
+ * until nothing is.
  * @returns the texts that this call computed.
  */
 async function completeScores(
@@ -66,12 +78,30 @@ async function completeScores(
   const computed = new Set<string>();
   let missing = missingBefore;
   const lost = options.lost ?? new Set<string>();
+  const { patienceMs = PATIENCE_MS } = options;
+  const begun = performance.now();
+  const stored = cache.count(key);
+  let looked = begun;
+  let waitsFor: number | undefined;
+  /** Whether it goes on beside another process, which has other pairs of this model to score, or too many. */
+  const isInVain = (now: number): boolean =>
+    now - begun >= patienceMs &&
+    (missing.length < FEW_PAIRS || (missing.length === missingBefore.length && cache.count(key) > stored));
+  let beside = false;
   while (missing.length > 0) {
     throwIfAborted(signal);
-    const attempt = cache.claim(key, spec.source);
+    const attempt = beside ? { claim: BESIDE } : cache.claim(key, spec.source);
     if ('holder' in attempt) {
-      options.onEvent?.({ kind: 'waiting', model: name, holder: attempt.holder, missing: missing.length });
-      await pause(WAIT_MS, signal);
+      const { holder } = attempt;
+      if (waitsFor !== holder.process)
+        options.onEvent?.({ kind: 'waiting', model: name, holder, missing: missing.length });
+      waitsFor = holder.process;
+      await pause(Math.min(WAIT_MS, patienceMs), signal);
+      const now = performance.now();
+      if (now - looked < Math.min(LOOK_MS, patienceMs)) continue;
+      looked = now;
+      ({ missing } = cache.read(key, texts));
+      beside = isInVain(now);
       continue;
     }
     try {

@@ -2,9 +2,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test, vi } from 'vitest';
 import { BackendFault } from '../../src/backend/fault.js';
-import type { Backend } from '../../src/backend/backend.js';
+import type { Backend, ModelSpec, TokenRule } from '../../src/backend/backend.js';
 import { createMemoryBackend } from '../../src/backend/memory.js';
 import type { ScoringEvent } from '../../src/references/events.js';
+import { scoreText, type PairScore } from '../../src/references/cache/index.js';
+import { tokenRule } from '../../src/references/reference-scores.js';
+import { scoreModel } from '../../src/references/score-model.js';
 import { scoreReferences } from '../../src/references/score.js';
 import { poolOf, shareOut, worthHelping, type HelperPool, type ScoringHelper } from '../../src/references/shares.js';
 import { samplePairs } from './sample-pairs.js';
@@ -212,6 +215,34 @@ test('a helper that is wanted back lets go at once; one that comes late still ge
   expect(main.seen.pairs + goes.seen.pairs + comes.seen.pairs).toBe(400);
   expect(main.seen.loads).toBe(1);
   expect(events.filter(({ kind }) => kind === 'helper_lost')).toEqual([]);
+});
+
+test('another process that scores the model is waited for while that brings something, and told of once', async () => {
+  const cache = temporaryCache();
+  const spec = { source: 'toy:second' } as ModelSpec;
+  const { backend } = counted();
+  const base = { spec, rule: tokenRule(ONE.data), backend, cache };
+  const { key } = await scoreModel({ ...base, pairs: PAIRS.slice(0, 1) });
+  const attempt = cache.claim(key, 'another');
+  if (!('claim' in attempt)) throw new Error('it is held already');
+  const events: ScoringEvent[] = [];
+  const onEvent = (event: ScoringEvent): void => void events.push(event);
+  const waiting = { ...base, patienceMs: 30, onEvent };
+  expect((await scoreModel({ ...waiting, pairs: PAIRS.slice(0, 100) })).scored).toBe(99); // few: twice costs little
+  expect(events.filter(({ kind }) => kind === 'waiting')).toHaveLength(1);
+
+  let over = false;
+  const many = scoreModel({ ...waiting, pairs: PAIRS.slice(100, 300) }).finally(() => (over = true));
+  await sleep(200);
+  expect(over).toBe(false); // it may have the same pairs, and has yet to begin
+  cache.write(key, 'another', [{ ...scoreOf(PAIRS[399], base.rule) }]);
+  expect((await many).scored).toBe(200); // it has others
+  attempt.claim.release();
+});
+
+const scoreOf = (pair: (typeof PAIRS)[number] | undefined, rule: TokenRule): PairScore => ({
+  text: pair === undefined ? '' : scoreText(pair, rule),
+  ...{ chosen: -1, rejected: -2, promptTokens: 1, chosenTokens: 1, rejectedTokens: 1, flags: 0, unusable: undefined },
 });
 
 test('a few pairs are not worth loading a model again', () => {

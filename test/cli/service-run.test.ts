@@ -201,7 +201,7 @@ it('leaves a folder as it was where certainly nothing was ordered', async () => 
 });
 
 it.each([
-  ['config', 2, new MrpoError('config', 'it is so')],
+  ['config', 2, new MrpoError('config', 'it is so', { hint: 'Set MRPO_CACHE_DIR.' })],
   ['model', 1, new MrpoError('model', 'it is so')],
   ['backend', 1, new BackendFault('unsupported', 'it is so')],
 ] as const satisfies readonly (readonly [ErrorCode, number, MrpoError])[])(
@@ -218,6 +218,8 @@ it.each([
     });
     const { code, notes } = await command.ended;
     expect({ code, notes }).toMatchObject({ code: expected, notes: expect.stringContaining('it is so') as string });
+    // It is not the caller's to set.
+    if (error.hint !== undefined) expect(notes).toContain(`  On the machine of the service: ${error.hint}`);
   },
 );
 

@@ -6,6 +6,7 @@ import json
 import math
 import sys
 from collections.abc import Callable
+from typing import Any
 
 from .faults import Fault
 from .models.hub import require_reachable_dataset
@@ -38,13 +39,30 @@ def read_dataset(
     for index, row in enumerate(rows):
         if 0 < limit <= index:
             break
-        chunk.append(json.dumps(without_nan(row), ensure_ascii=False, default=str))
+        chunk.append(json.dumps(without_nan(with_names(rows.features, row)), ensure_ascii=False, default=str))
         size += len(chunk[-1])
         if len(chunk) >= CHUNK_ROWS or size >= CHUNK_BYTES:
             give(chunk)
             chunk, size = [], 0
     if chunk:
         give(chunk)
+
+
+def with_names(feature: object, value: Any) -> Any:
+    """A row with the names of its class labels: their numbers alone may say the opposite, since of chosen and rejected
+    the chosen one is 0. feature: what `datasets` knows of the value, or None."""
+    from datasets import ClassLabel
+
+    if isinstance(feature, ClassLabel) and isinstance(value, int):
+        return None if value < 0 else feature.int2str(value)
+    if isinstance(feature, dict) and isinstance(value, dict):
+        return {key: with_names(feature.get(key), part) for key, part in value.items()}
+    inside = feature[0] if isinstance(feature, list) and feature else getattr(feature, "feature", None)
+    if inside is None:
+        return value
+    if isinstance(value, dict) and isinstance(inside, dict):  # a list of structs that is kept as a struct of lists
+        return {key: [with_names(inside.get(key), part) for part in parts] for key, parts in value.items()}
+    return [with_names(inside, part) for part in value] if isinstance(value, list) else value
 
 
 def one_line(error: Exception) -> str:

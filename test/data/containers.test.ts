@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
+import { tableFromArrays, tableToIPC } from '@uwdata/flechette';
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import { describe, expect, it } from 'vitest';
 
@@ -41,6 +42,30 @@ describe('one table', () => {
     expect(texts(chat.pairs)).toEqual(wanted);
     expect(chat.pairs[0]?.chosen[0]?.role).toBe('assistant');
   });
+
+  it.each(['arrow', 'parquet'])(
+    'class labels of datasets go by their names, not by their numbers: %s',
+    async (kind) => {
+      const label = { names: ['chosen', 'rejected'], _type: 'ClassLabel' };
+      const columns = { prompt: ['q', 'q'], completion: ['good', 'bad'], label: [0, 1] };
+      const metadata = JSON.stringify({ info: { features: { prompt: { dtype: 'string', _type: 'Value' }, label } } });
+      const table = tableFromArrays(columns);
+      table.schema.metadata = new Map([['huggingface', metadata]]);
+      const bytes =
+        kind === 'arrow'
+          ? tableToIPC(table, {})
+          : new Uint8Array(
+              parquetWriteBuffer({
+                columnData: Object.entries(columns).map(([name, data]) => ({ name, data })),
+                kvMetadata: [{ key: 'huggingface', value: metadata }],
+              }),
+            );
+      const { pairs } = await readPreferenceData(folder.write(`labels.${kind}`, bytes as Uint8Array));
+      expect(pairs.map(({ chosen, rejected }) => [chosen[0]?.content, rejected[0]?.content])).toEqual([
+        ['good', 'bad'],
+      ]);
+    },
+  );
 
   it.each(['lz4.feather', 'zstd.feather', 'rows.jsonl.zst'])('%s, as pyarrow or zstandard writes it', async (name) => {
     const { pairs, kind } = await readPreferenceData(fixture(name));

@@ -5,9 +5,11 @@ import { decompress as unpackZstd } from 'fzstd';
 
 import { throwIfAborted } from '../../core/abort.js';
 import { MrpoError } from '../../core/errors.js';
+import type { Row } from '../fields.js';
 import { checkColumn } from './arrow-checks.js';
 import { arrowMessages } from './arrow-messages.js';
 import type { DataBytes } from './bytes.js';
+import { classLabels } from './class-labels.js';
 import { unpackLz4Frame } from './lz4-frame.js';
 import { DEFAULT_MAX_UNPACKED_BYTES, type RawRow, type RowSource, type SourceOptions } from './source.js';
 import { gigabytes } from './unpack.js';
@@ -35,6 +37,7 @@ async function* arrowRows(bytes: DataBytes, options: SourceOptions): AsyncGenera
       const table = decode([...before, message], limit);
       const columns = Array.from({ length: table.numCols }, (_, index) => table.getChildAt<unknown>(index));
       for (const column of columns) column.data.forEach((batch) => checkColumn(batch));
+      const named = classLabels(table.schema.metadata?.get('huggingface'));
       const doubtful = columns.map((column) => column.data.some(holdsOtherText));
       for (let start = 0; start < table.numRows; start += BATCH_ROWS) {
         throwIfAborted(options.signal);
@@ -42,11 +45,12 @@ async function* arrowRows(bytes: DataBytes, options: SourceOptions): AsyncGenera
         for (let at = start; at < Math.min(table.numRows, start + BATCH_ROWS); at++) {
           const cells = columns.map((column, index) => [table.names[index], plainValue(column.get(at))] as const);
           const bad = cells.find(([, value], index) => doubtful[index] === true && hasReplacement(value));
-          rows.push(
-            bad === undefined
-              ? { line: ++line, value: Object.fromEntries(cells) }
-              : { line: ++line, problem: `${String(bad[0])}: not UTF-8` },
-          );
+          line++;
+          if (bad !== undefined) rows.push({ line, problem: `${String(bad[0])}: not UTF-8` });
+          else {
+            const row = Object.fromEntries(cells) as Row;
+            rows.push({ line, value: named === undefined ? row : named(row) });
+          }
         }
         yield rows;
       }

@@ -14,6 +14,7 @@ import { compressors } from 'hyparquet-compressors';
 import { throwIfAborted } from '../../core/abort.js';
 import { MrpoError } from '../../core/errors.js';
 import type { DataBytes } from './bytes.js';
+import { classLabels } from './class-labels.js';
 import type { ParsedRow } from './json-row.js';
 import { randomAccess } from './in-memory.js';
 import { createTextCells, type TextCells } from './parquet-text.js';
@@ -101,6 +102,7 @@ async function* rowGroups(
   options: SourceOptions,
 ): AsyncGenerator<readonly RawRow[]> {
   const texts = columnsOfText(metadata);
+  const named = classLabels(metadata.key_value_metadata?.find(({ key }) => key === 'huggingface')?.value);
   const unpackers = boundedCompressors(options.maxUnpackedBytes ?? DEFAULT_MAX_UNPACKED_BYTES);
   let rowStart = 0;
   for (const group of metadata.row_groups) {
@@ -113,7 +115,7 @@ async function* rowGroups(
       },
     );
     const first = rowStart + 1;
-    yield rows.map((value, index) => ({ line: first + index, ...readRow(value, texts, problemIn) }));
+    yield rows.map((value, index) => ({ line: first + index, ...readRow(value, texts, problemIn, named) }));
     rowStart = rowEnd;
   }
 }
@@ -131,12 +133,13 @@ function readRow(
   row: Readonly<Record<string, unknown>>,
   texts: readonly string[],
   problemIn: TextCells['problemIn'],
+  named: ReturnType<typeof classLabels>,
 ): ParsedRow {
   for (const column of texts) {
     const problem = problemIn(row[column]);
     if (problem !== undefined) return { problem: `${column}: ${problem}` };
   }
-  return { value: row };
+  return { value: named === undefined ? row : named(row) };
 }
 
 function damaged(path: string, what: string, cause: unknown): MrpoError {

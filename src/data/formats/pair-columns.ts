@@ -109,7 +109,7 @@ function pairDraft(
 /** Two texts that answer a prompt. */
 function textPair(answers: Sides<string>, parts: PromptParts, context: FormatContext, manner: PairManner): PairDraft {
   const prompt = wholePrompt(parts);
-  if (parts.marks !== undefined) return { plain: false, prompt, ...answersAfterMarks(answers, parts.marks) };
+  if (parts.marks !== undefined) return { plain: false, prompt, ...answersAfterMarks(answers, parts.marks, context) };
   // One text and nothing that needs a template: it can be used as it is.
   const plain = manner.plain && parts.system === '' && prompt.length === 1 && parts.tools === undefined;
   const asked = withoutOwnAnswer(prompt, [assistant(answers.chosen)]);
@@ -118,12 +118,16 @@ function textPair(answers: Sides<string>, parts: PromptParts, context: FormatCon
 }
 
 /** Answers to a dialogue whose turns were marked; marks inside them are turns too. */
-function answersAfterMarks({ chosen, rejected }: Sides<string>, marks: string): Sides<ChatMessage[]> {
+function answersAfterMarks(
+  { chosen, rejected }: Sides<string>,
+  marks: string,
+  context: FormatContext,
+): Sides<readonly ChatMessage[]> {
   const turns = (answer: string): ChatMessage[] => {
     if (marks !== 'Human:/Assistant:') return [assistant(withoutEndMark(answer).trim())];
     return [...(speakerTurns(`Assistant: ${answer.trim()}`)?.turns ?? [])];
   };
-  return { chosen: withoutLastAsking(turns(chosen)), rejected: withoutLastAsking(turns(rejected)) };
+  return { chosen: upToLastAnswer(turns(chosen), context), rejected: upToLastAnswer(turns(rejected), context) };
 }
 
 /** Answers that both begin with the prompt, without it. */
@@ -167,8 +171,8 @@ function transcriptPair(texts: Sides<string>, parts: PromptParts, context: Forma
   return {
     plain: false,
     prompt: prompt.length === 0 ? prompt : withSystem(parts.system, prompt),
-    chosen: withoutLastAsking(answers.chosen),
-    rejected: withoutLastAsking(answers.rejected),
+    chosen: upToLastAnswer(answers.chosen, context),
+    rejected: upToLastAnswer(answers.rejected, context),
   };
 }
 

@@ -97,12 +97,7 @@ Examples:
     .action((name: string, options: RunsOptions) => resume(name, options, io));
   add('download', 'fetch files of a run of a service into a folder as of mrpo train; checkpoints stay there')
     .argument('<run>', run)
-    .option(
-      '--what <artifact>',
-      `one of ${ARTIFACTS.join(', ')}; may be given again (default: all but log)`,
-      collect,
-      [],
-    )
+    .option('--what <artifact>', `one of ${ARTIFACTS.join(', ')}; may be given again; none = all but log`, collect, [])
     .option('--to <folder>', 'new, empty, or that of an earlier download of this run (default: runs/RUN)')
     .action((name: string, options: DownloadOptions) => download(name, options, io));
   add('delete', 'remove a run that has ended from its service, with all its files')

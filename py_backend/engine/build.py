@@ -143,6 +143,9 @@ def _try_rows(parts: Parts, own: OwnForward, difference_in: Difference, name: st
     before = parts.causal.config._attn_implementation
     if before not in ("sdpa", attention.NAME) and not _attention_softcap(parts):
         return False, f"the model runs {before} attention, {name} need sdpa"
+    # By index in the row, from a length on that no self-check reaches.
+    if getattr(parts.causal.config.get_text_config(), "attn_temperature_tuning", False):
+        return False, f"the model scales attention by a token's place in the row, so no {name}"
     attention.register()
 
     def with_several_sequences(parts: Parts, run: Backbone, own: OwnForward) -> float:

@@ -37,6 +37,16 @@ def test_a_response_has_the_frequencies_of_its_own_length(kind: str) -> None:
     assert engine.layout == "shared"
 
 
+def test_scales_by_the_place_in_a_row_keep_responses_apart() -> None:
+    """Llama 4: from a length on that is beyond what the self-check reads."""
+    policy = model("llama4", torch.float32).eval()
+    long = TokenPair(tokens(51, 40), tokens(52, 50), tokens(53, 45))
+    expected = [own_logp(policy, long.prefix, branch) for branch in (long.chosen, long.rejected)]
+    engine = build_engine(policy)
+    assert engine.forward([long], grad=False).tolist() == pytest.approx(expected, rel=1e-5)
+    assert "place in the row" in engine.layout_note
+
+
 @torch.no_grad()
 def own_logp(policy: torch.nn.Module, prefix: list[int], branch: list[int]) -> float:
     """By the model's own forward, on a copy that has read nothing before."""

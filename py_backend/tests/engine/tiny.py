@@ -56,6 +56,9 @@ def configuration(name: str) -> hf.PretrainedConfig:
         )
     if name == "starcoder2":
         return hf.Starcoder2Config(**_SIZES)
+    if name == "llama4":
+        experts = {"num_local_experts": 2, "intermediate_size_mlp": 48, "no_rope_layers": [1, 0, 1]}
+        return hf.Llama4TextConfig(**_SIZES, head_dim=8, floor_scale=64, attn_scale=2.0, **experts)
     if name == "mixtral":
         return hf.MixtralConfig(**_SIZES, num_local_experts=4)
     if name == "opt":

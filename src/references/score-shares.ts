@@ -5,7 +5,7 @@ import type { PreferencePair } from '../data/pair.js';
 import { flagsOf, scoreText, type Claim, type LogpCache, type PairScore, type ScoringKey } from './cache/index.js';
 import { checkLogps } from './check-logp.js';
 import type { OnScoringEvent } from './events.js';
-import type { Shares } from './shares.js';
+import type { Share, Shares } from './shares.js';
 
 /** Which model scores which pairs, under which token rule. */
 export interface ScoringOptions {
@@ -35,7 +35,7 @@ export async function computeOn(
   backend: Backend,
   options: ScoringOptions,
   work: Work,
-  take: () => Promise<readonly number[] | undefined>,
+  take: () => Promise<Share | undefined>,
 ): Promise<void> {
   const { spec, signal, onEvent } = options;
   const name = options.name ?? spec.source;
@@ -50,11 +50,10 @@ export async function computeOn(
     while (work.claim.isHeld()) {
       const share = await take();
       if (share === undefined) return;
-      const rest = new Set(share);
       try {
-        await streamScores(backend, options, share, work, model.handle, rest);
+        await streamScores(backend, options, share, work, model.handle);
       } finally {
-        work.shares.done([...rest]);
+        work.shares.done(share);
       }
     }
   } finally {
@@ -64,16 +63,15 @@ export async function computeOn(
 
 /**
  * Scores one share and keeps every chunk as it arrives. Returns early if the claim was lost, or others can do a part.
- * @param rest The positions that are not scored yet; what is, is taken out.
  */
 async function streamScores(
   backend: Backend,
   options: ScoringOptions,
-  positions: readonly number[],
+  share: Share,
   work: Work,
   handle: string,
-  rest: Set<number>,
 ): Promise<void> {
+  const { positions, rest } = share;
   const { spec, rule, pairs, cache, signal, onEvent } = options;
   const { key, claim, computed } = work;
   const name = options.name ?? spec.source;
@@ -117,7 +115,7 @@ async function streamScores(
     done += scores.length;
     work.progress.done += scores.length;
     onEvent?.({ kind: 'scored', model: name, ...work.progress });
-    if (work.shares.isTooMuch(rest.size)) return;
+    if (work.shares.isTooMuch(share)) return;
   }
   if (done !== asked.length) throw leftOut(name, done, asked.length);
 }

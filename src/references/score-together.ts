@@ -5,7 +5,7 @@ import { toMrpoError } from '../core/errors.js';
 import type { Claim, ScoringKey } from './cache/index.js';
 import type { OnScoringEvent } from './events.js';
 import { computeOn, type ScoringOptions, type Work } from './score-shares.js';
-import { requireSameKind, shareOut, worthHelping, type HelperPool, type ScoringHelper } from './shares.js';
+import { requireSameKind, shareOut, worthHelping, type HelperPool, type ScoringHelper, type Share } from './shares.js';
 
 /** On which backends. */
 export interface TogetherOptions extends ScoringOptions {
@@ -46,7 +46,7 @@ export async function computeScores(
     open = false;
     for (const { stop } of helping) stop();
   };
-  const takeLast = async (): Promise<readonly number[] | undefined> => {
+  const takeLast = async (): Promise<Share | undefined> => {
     const share = shares.take();
     if (share !== undefined) return share;
     for (const { letGo } of helping) letGo();
@@ -85,8 +85,9 @@ function helpOut(
   const { signal } = stopping;
   const stop = (): void => stopping.abort();
   let hasShare = false;
-  const take = async (): Promise<readonly number[] | undefined> => {
-    const share = work.shares.take();
+  const take = async (): Promise<Share | undefined> => {
+    hasShare = false;
+    const share = await work.shares.takeSoon(signal);
     hasShare = share !== undefined;
     return share;
   };

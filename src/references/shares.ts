@@ -57,6 +57,14 @@ const SHARES_EACH = 4;
 export const worthHelping = (pairs: number, helpers: number): number =>
   Math.min(helpers, Math.max(0, Math.floor(pairs / LEAST_PAIRS) - 1));
 
+/** Some of the pairs, for one backend. */
+export interface Share {
+  /** Of its pairs. */
+  readonly positions: readonly number[];
+  /** Those that are not scored yet; who scores one takes it out. */
+  readonly rest: Set<number>;
+}
+
 /** Pairs by position, divided among backends that come and go. */
 export interface Shares {
   /** One more takes shares from now on: they become smaller. */
@@ -64,44 +72,56 @@ export interface Shares {
   /** One takes no more. */
   leave(): void;
   /** The next share, if there is one now. Whoever has taken it says when it is {@link done}. */
-  take(): readonly number[] | undefined;
-  /** The same, but while others have shares, which may come back, it waits for one; undefined: all is done. */
-  takeLast(): Promise<readonly number[] | undefined>;
-  /** @param rest What was not scored of a share: somebody else does it. */
-  done(rest: readonly number[]): void;
-  /** Whether so much is left of a share that a part of it is better given to others. */
-  isTooMuch(left: number): boolean;
+  take(): Share | undefined;
+  /** The same; while somebody has so much that a part of it is about to come back, it waits for that, until stopped. */
+  takeSoon(stop: AbortSignal): Promise<Share | undefined>;
+  /** The same; while others have shares at all, it waits, for those may come back. Undefined: all is done. */
+  takeLast(): Promise<Share | undefined>;
+  /** What was not scored of it somebody else does. */
+  done(share: Share): void;
+  /** Whether so much is left of a share that it is to be given back, for others to have a part. */
+  isTooMuch(share: Share): boolean;
 }
 
 /** Begins with one backend, whose share is everything. */
 export function shareOut(positions: readonly number[]): Shares {
   let free = positions;
-  let [takers, held] = [1, 0];
-  let changed = (): void => undefined;
+  let takers = 1;
+  const held = new Set<Share>();
+  let waiting: (() => void)[] = [];
   const size = (): number => (takers === 1 ? positions.length : Math.ceil(positions.length / (SHARES_EACH * takers)));
-  const take = (): readonly number[] | undefined => {
+  const take = (): Share | undefined => {
     if (free.length === 0) return undefined;
-    const share = free.slice(0, size());
+    const share = { positions: free.slice(0, size()), rest: new Set(free.slice(0, size())) };
     free = free.slice(size());
-    held += 1;
+    held.add(share);
     return share;
   };
+  const takeWhile = async (mayCome: () => boolean, stop?: AbortSignal): Promise<Share | undefined> => {
+    for (;;) {
+      if (stop?.aborted === true) return undefined;
+      const share = take();
+      if (share !== undefined || !mayCome()) return share;
+      await new Promise<void>((resolve) => {
+        waiting.push(resolve);
+        stop?.addEventListener('abort', () => resolve(), { once: true });
+      });
+    }
+  };
+  const isTooMuch = ({ rest }: Share): boolean => rest.size > 2 * size();
   return {
     join: () => void (takers += 1),
     leave: () => void (takers -= 1),
     take,
-    async takeLast() {
-      for (;;) {
-        const share = take();
-        if (share !== undefined || held === 0) return share;
-        await new Promise<void>((resolve) => (changed = resolve));
-      }
+    takeSoon: (stop) => takeWhile(() => [...held].some(isTooMuch), stop),
+    takeLast: () => takeWhile(() => held.size > 0),
+    done(share) {
+      held.delete(share);
+      free = [...share.rest, ...free];
+      const woken = waiting;
+      waiting = [];
+      for (const wake of woken) wake();
     },
-    done(rest) {
-      held -= 1;
-      free = [...rest, ...free];
-      changed();
-    },
-    isTooMuch: (left) => left > 2 * size(),
+    isTooMuch,
   };
 }

@@ -9,7 +9,14 @@ import { scoreText, type PairScore } from '../../src/references/cache/index.js';
 import { tokenRule } from '../../src/references/reference-scores.js';
 import { scoreModel } from '../../src/references/score-model.js';
 import { scoreReferences } from '../../src/references/score.js';
-import { poolOf, shareOut, worthHelping, type HelperPool, type ScoringHelper } from '../../src/references/shares.js';
+import {
+  poolOf,
+  shareOut,
+  worthHelping,
+  type HelperPool,
+  type ScoringHelper,
+  type Share,
+} from '../../src/references/shares.js';
 import { samplePairs } from './sample-pairs.js';
 import { temporaryCache, toyConfig } from './support.js';
 
@@ -181,7 +188,7 @@ test('a helper of another kind loads nothing, and one that has failed is not ask
 
 test('a helper that is wanted back lets go at once; one that comes late still gets a part', async () => {
   const recall = new AbortController();
-  const main = counted();
+  const main = counted(() => sleep(20)); // whoever comes waits for the end of its chunk
   const goes = counted(async (pairs) => {
     await sleep(1);
     if (pairs >= 16) recall.abort();
@@ -198,7 +205,7 @@ test('a helper that is wanted back lets go at once; one that comes late still ge
     ask(most, _, join) {
       expect(most).toBe(5);
       join([lent('goes', goes, recall.signal)]);
-      recall.signal.addEventListener('abort', () => setTimeout(() => join([lent('comes', comes)])));
+      recall.signal.addEventListener('abort', () => setTimeout(() => join([lent('comes', comes)]), 150)); // main has the rest by then
       return () => void (over = given.length);
     },
   };
@@ -250,21 +257,37 @@ test('a few pairs are not worth loading a model again', () => {
 });
 
 test('shares: everything for one, smaller ones for several, what comes back once more', async () => {
-  const alone = shareOut([5, 6, 7]);
-  expect([alone.take(), alone.take()]).toEqual([[5, 6, 7], undefined]);
-  expect(alone.isTooMuch(3)).toBe(false);
+  const three = [5, 6, 7];
+  const alone = shareOut(three);
+  const all = alone.take() as Share;
+  expect(all.positions).toEqual(three);
+  expect(alone.take()).toBeUndefined();
+  expect(alone.isTooMuch(all)).toBe(false);
+  expect(await alone.takeSoon(new AbortController().signal)).toBeUndefined();
   alone.join();
-  expect(alone.isTooMuch(3)).toBe(true);
-  const last = alone.takeLast();
-  alone.done([6]);
-  expect(await last).toEqual([6]);
-  alone.done([]);
-  expect(await alone.takeLast()).toBeUndefined();
+  expect(alone.isTooMuch(all)).toBe(true);
+  const stop = new AbortController();
+  const [stopped, soon, last] = [
+    alone.takeSoon(stop.signal),
+    alone.takeSoon(new AbortController().signal),
+    alone.takeLast(),
+  ];
+  stop.abort();
+  expect(await stopped).toBeUndefined(); // and takes nothing any more
+  all.rest.delete(5);
+  alone.done(all);
+  const [one, other] = (await Promise.all([soon, last])) as [Share, Share];
+  expect([one.positions, other.positions]).toEqual([[6], [7]]);
+  one.rest.clear();
+  const still = alone.takeLast();
+  alone.done(one);
+  alone.done(other);
+  expect((await still)?.positions).toEqual([7]);
 
-  const three = shareOut([...PAIRS.keys()]);
-  three.join();
-  three.join();
+  const many = shareOut([...PAIRS.keys()]);
+  many.join();
+  many.join();
   const taken: number[] = [];
-  for (let share = three.take(); share !== undefined; share = three.take()) taken.push(...share);
+  for (let share = many.take(); share !== undefined; share = many.take()) taken.push(...share.positions);
   expect(taken).toEqual([...PAIRS.keys()]);
 });

@@ -128,6 +128,7 @@ export async function startService(options: ServeOptions): Promise<RunsService> 
       service,
       metrics: () => telemetry.text({ index: ledger.index, conductor, backends }),
       async stop() {
+        setTimeout(guard.endStreams, CALLS_GRACE_MS / 2);
         await Promise.all(servers.map((one) => one.stop(CALLS_GRACE_MS)));
         await close(RUNS_GRACE_MS);
       },

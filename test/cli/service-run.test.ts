@@ -171,7 +171,7 @@ it('says that the service is away and when it is back, and stops the run then if
   await watching.said(/^PENDING/);
   const { address } = running;
   await running.stop();
-  await command.said(/the service is away since .*; waiting for it, 10 min/);
+  await command.said(/the service is away since .* \(the service stops\); waiting for it, 10 min/);
   command.interrupt();
   await command.said(/is asked to stop when it is back; Ctrl-C again leaves the run/);
   await sleep(300);

@@ -22,7 +22,7 @@ import { statusOf } from './status.js';
 /** What a method knows of its call. */
 export interface Context {
   readonly caller: Caller;
-  /** Fires when the caller has gone. */
+  /** Fires when the caller has gone; that of a stream, also when the service stops. */
   readonly signal: AbortSignal;
   /** Of the call, for what comes of it later. Undefined: nobody traces. */
   readonly traceParent: string | undefined;
@@ -65,6 +65,8 @@ export interface Guard {
     method: Method<Request>,
     answer: (requests: AsyncIterable<Request>, context: Context) => Promise<Response>,
   ): handleClientStreamingCall<Buffer, Response>;
+  /** Ends open streams of answers, as the service stops: their callers may call again. */
+  endStreams(): void;
 }
 
 type AnyCall =
@@ -105,7 +107,9 @@ export function createGuard({ callerOf, audit, onDefect, slowReaderMs, onStuck }
       throw fault;
     }
   };
+  const streams = new Set<AbortController>();
   return {
+    endStreams: () => streams.forEach((stream) => stream.abort()),
     unary: (method, answer) => (call, callback) => {
       run(method, call, async (context) => answer(decoded(method, call.request), context)).then(
         (response) => callback(null, response),
@@ -114,14 +118,19 @@ export function createGuard({ callerOf, audit, onDefect, slowReaderMs, onStuck }
     },
     serverStream: (method, answers) => (call) => {
       run(method, call, async (context) => {
-        const { signal } = context;
+        const stream = new AbortController();
+        const { signal } = stream;
+        context.signal.addEventListener('abort', () => stream.abort(), { once: true });
+        streams.add(stream);
         const writer = writerTo(call, signal, slowReaderMs);
         try {
-          for await (const response of answers(decoded(method, call.request), context)) {
-            if (signal.aborted) return;
+          for await (const response of answers(decoded(method, call.request), { ...context, signal })) {
+            if (signal.aborted) break;
             await writer.write(response);
           }
+          if (signal.aborted && !context.signal.aborted) throw stops();
         } finally {
+          streams.delete(stream);
           writer.end();
         }
       }).then(
@@ -190,6 +199,11 @@ function writerTo<Response>(
 const tooSlow = (patienceMs: number): RunsFault =>
   new RunsFault('slow_reader', `the caller has read nothing for ${patienceMs / 1000} s`, {
     hint: 'Call again; a watch goes on behind the last event seen (after_seq).',
+  });
+
+const stops = (): RunsFault =>
+  new RunsFault('unavailable', 'the service stops', {
+    hint: 'Call again when it is back; a watch goes on behind the last event seen (after_seq).',
   });
 
 /** The fault for a caller who is not known. */

@@ -1,9 +1,9 @@
 /** What fails around the queue: full disks, folders removed by hand, processes that cannot be signalled. */
-import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { spawn as startProcess, spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, expect, it, onTestFinished, vi } from 'vitest';
 import { thisProcess } from '../../src/core/process-owner.js';
 import { startConductor, type Conductor } from '../../src/service/conductor.js';
 import { serviceHome, type ServiceHome } from '../../src/service/home.js';
@@ -13,7 +13,7 @@ import type { JournalLine } from '../../src/service/journal/line.js';
 import { readLines } from '../../src/service/journal/read.js';
 import { openLedger, type Ledger } from '../../src/service/ledger.js';
 import type { IndexedRun } from '../../src/service/store/run-index.js';
-import { BACKEND_AWAY } from '../../src/service/worker/exit-codes.js';
+import { ALREADY_AT_WORK, BACKEND_AWAY } from '../../src/service/worker/exit-codes.js';
 import * as spawn from '../../src/service/worker/spawn.js';
 import { runFolder } from '../../src/store/run-folder.js';
 import { lockRun } from '../../src/store/run-lock.js';
@@ -108,6 +108,21 @@ it('a run that cannot reach its backend waits for one, however often', async () 
   }
   await vi.waitFor(() => expect(workers).toHaveLength(6));
   expect(view('first')).toMatchObject({ state: 'PREPARING', attempt: 6 });
+});
+
+it('a process of an attempt before, which the queue counts on another backend, is asked to stop and followed', async () => {
+  start();
+  await order('first');
+  const before = startProcess('sleep', ['60'], { stdio: 'ignore' });
+  onTestFinished(() => void before.kill('SIGKILL'));
+  const started = readFileSync(`/proc/${before.pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ')[19];
+  const owner = { ...thisProcess(), process: before.pid, started };
+  writeFileSync(join(home.run('first').path, '.lock'), JSON.stringify(owner));
+  workers[0]?.end(ALREADY_AT_WORK);
+  await vi.waitFor(() => expect(signalled).toEqual([String(before.pid)]));
+  expect(view('first')).toMatchObject({ working: true, attempt: 1 });
+  before.kill('SIGKILL');
+  await vi.waitFor(() => expect(view('first')).toMatchObject({ working: true, attempt: 2 }));
 });
 
 it('asks again what a service that was killed may not have passed on, and never a process of another container', async () => {

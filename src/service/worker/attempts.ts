@@ -4,7 +4,7 @@ import { followFile } from '../journal/follow-file.js';
 import { isWaiting } from '../journal/fold.js';
 import type { Ledger } from '../ledger.js';
 import type { IndexedRun } from '../store/run-index.js';
-import { ALREADY_AT_WORK, BACKEND_AWAY } from './exit-codes.js';
+import { ALREADY_AT_WORK, BACKEND_AWAY, EMBEDDED } from './exit-codes.js';
 import { askToStop, findWorker, startWorker, type WorkerProcess } from './spawn.js';
 
 /** A run that is at work. */
@@ -75,7 +75,12 @@ export function followAttempts({ home, ledger, env, onChange, onAway, tended }: 
     const run = ledger.catchUp(id);
     if (run?.view.working === true) {
       const other = code === ALREADY_AT_WORK ? findWorker(home.run(id), left.signal) : undefined;
-      if (other !== undefined) return follow(run, other);
+      if (other !== undefined) {
+        follow(run, other);
+        // It is of an attempt before: it goes on from its checkpoint where the queue counts it.
+        if (backend !== EMBEDDED) askToStop(other);
+        return;
+      }
       const how = code === undefined ? 'was ended' : `has ended with code ${code}`;
       if (code === BACKEND_AWAY) lose(id, `no backend answers at ${backend}: the run waits for one that does`, true);
       else {

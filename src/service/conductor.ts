@@ -20,6 +20,8 @@ export interface Conductor {
   tick(): void;
   /** Passes a wish on to the run; gives the run as it is then. */
   ask(run: IndexedRun, what: Asked, actor: string, reason?: string): IndexedRun;
+  /** Ends the processes of a run where they stand; what has been asked of it before says what it is then. */
+  endAtOnce(id: string): void;
   /** Puts a run back into the queue; gives the run as it is then. */
   resume(run: IndexedRun, actor: string): IndexedRun;
   /** 1 = next; 0 = does not wait. */
@@ -164,12 +166,13 @@ export function startConductor(options: ConductorOptions): Conductor {
       const { id } = run.order;
       const worker = atWork.get(id);
       const asked = ledger.record(id, { type: 'asked', what, actor, reason }) ?? run;
-      if (worker !== undefined) {
-        if (run.view.asked === 'cancel') endAtOnce(worker.process);
-        else askToStop(worker.process);
-      }
+      if (worker !== undefined) askToStop(worker.process);
       tick();
       return asked;
+    },
+    endAtOnce(id) {
+      const worker = atWork.get(id);
+      if (worker !== undefined) endAtOnce(worker.process);
     },
     resume(run, actor) {
       const resumed = ledger.record(run.order.id, { type: 'resumed-by', actor }) ?? run;

@@ -3,7 +3,7 @@
  * backend is one that serves them all.
  */
 import { execFile } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -171,7 +171,10 @@ it('pauses, goes on with and cancels a run that trains', async () => {
       await service.resume(id);
     }
     if (event.type === 'resumed') expect(event.step).toBeGreaterThan(0);
-    if (event.type === 'step' && event.attempt === 2 && asked === 1 && (asked = 2)) await service.cancel(id, 'enough');
+    if (event.type === 'step' && event.attempt === 2 && asked === 1 && (asked = 2)) {
+      await service.cancel(id, 'enough');
+      await service.cancel(id, 'as sent again where the answer was lost');
+    }
   }
   expect(states).toEqual([
     'PENDING',
@@ -184,7 +187,18 @@ it('pauses, goes on with and cancels a run that trains', async () => {
     'CANCELLED',
   ]);
   expect(notes).toContain('self: its pairs are scored on 2 backends');
-  expect(await service.get(id)).toMatchObject({ state: 'CANCELLED', attempt: 2, reason: 'enough' });
+  const cancelled = await service.get(id);
+  expect(cancelled).toMatchObject({ state: 'CANCELLED', attempt: 2, reason: 'enough' });
+  expect(readdirSync(join(cancelled.folder, 'adapter'))).toContain('adapter_model.safetensors');
+  await service.resume(id);
+  const asSoon: string[] = [];
+  for await (const event of service.watch(id, { afterSeq: cancelled.lastSeq })) {
+    asSoon.push(event.type === 'phase' ? event.phase : event.state);
+    if (event.state === 'PREPARING') await service.cancel(id, 'now', { atOnce: true });
+  }
+  expect(asSoon.slice(0, 3)).toEqual(['PENDING', 'PREPARING', 'CANCELLING']);
+  expect(asSoon.at(-1)).toBe('CANCELLED');
+  expect(asSoon).not.toContain('export');
   await service.delete(id);
   await expect(service.get(id)).rejects.toMatchObject({ reason: 'run_not_found' });
 }, 300_000);

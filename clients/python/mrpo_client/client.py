@@ -124,9 +124,12 @@ class Client:
         """Puts a paused, cancelled or failed run back into the queue."""
         return self._call("ResumeRun", pb.ResumeRunRequest(run_id=run_id)).run
 
-    def cancel(self, run_id: str, reason: str = "") -> pb.Run:
-        """Stops it at its next step and keeps the adapter of that step."""
-        return self._call("CancelRun", pb.CancelRunRequest(run_id=run_id, reason=reason)).run
+    def cancel(self, run_id: str, reason: str = "", *, at_once: bool = False) -> pb.Run:
+        """Stops it at its next step and keeps the adapter of that step.
+
+        `at_once`: ends its processes where they stand; what no checkpoint holds is lost.
+        """
+        return self._call("CancelRun", pb.CancelRunRequest(run_id=run_id, reason=reason, at_once=at_once)).run
 
     def delete(self, run_id: str) -> None:
         """Removes a run that has ended, with its folder and events."""

@@ -23,6 +23,10 @@ interface RunsOptions {
   readonly json?: boolean;
 }
 
+interface CancelFlags extends RunsOptions {
+  readonly now?: boolean;
+}
+
 interface ListOptions extends RunsOptions {
   readonly state: readonly string[];
   readonly label: readonly string[];
@@ -80,7 +84,8 @@ Examples:
     );
   add('cancel', 'stop at the next step, with the adapter of that step')
     .argument('<run>', run)
-    .action((name: string, options: RunsOptions) => cancel(name, options, io));
+    .option('--now', 'end the processes of a run of a service where they stand: what no checkpoint holds is lost')
+    .action((name: string, options: CancelFlags) => cancel(name, options, io));
   add('pause', 'stop a run of a service at the next step, to go on later')
     .argument('<run>', run)
     .action((name: string, options: RunsOptions) =>
@@ -142,14 +147,22 @@ async function show(name: string, options: RunsOptions, io: CliIo): Promise<void
   });
 }
 
-async function cancel(name: string, options: RunsOptions, io: CliIo): Promise<void> {
+async function cancel(name: string, options: CancelFlags, io: CliIo): Promise<void> {
   const named = await namedRun(name, options.service, io);
   const { folder, at } = named;
+  const atOnce = options.now === true;
   if (folder !== undefined && at === undefined) {
+    if (atOnce) {
+      throw new MrpoError('usage', `--now: ${name} is a run of this machine`, {
+        hint: 'A second Ctrl-C where it runs ends it at once.',
+      });
+    }
     stopRunIn(folder);
     return io.note('asked to stop at the next step\n');
   }
-  await withServiceRun(named, io, '', async (service, { id }) => tell(io, options, await service.cancel(id)));
+  await withServiceRun(named, io, '', async (service, { id }) =>
+    tell(io, options, await service.cancel(id, '', { atOnce })),
+  );
 }
 
 async function resume(name: string, options: RunsOptions, io: CliIo): Promise<void> {

@@ -59,9 +59,8 @@ async function stopRun(
 ): Promise<void> {
   for (let tries = 0; ; tries++) {
     try {
-      // Where the answer was lost: asked twice, a run ends at once and leaves no adapter.
       const { state } = await service.get(id, { signal });
-      if (state !== 'CANCELLING' && !isFinal(state)) await service.cancel(id, 'interrupted', { signal });
+      if (!isFinal(state)) await service.cancel(id, 'interrupted', { signal });
       return;
     } catch (thrown) {
       if (signal.aborted || !isOutOfReach(thrown)) throw thrown;

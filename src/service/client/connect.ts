@@ -17,6 +17,12 @@ export interface CallSignal {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** How a run is ended. */
+export interface CancelOptions extends CallSignal {
+  /** End its processes where they stand: what no checkpoint holds is lost. Default false. */
+  readonly atOnce?: boolean | undefined;
+}
+
 /** What is said of a run beside its configuration. */
 export interface CreateOptions extends CallSignal {
   /** Chosen by the caller, the call may be repeated: the same id and configuration are one run. Default: a new one. */
@@ -62,7 +68,8 @@ export interface RunsClient extends AsyncDisposable {
   watch(id: string, options?: WatchOptions): AsyncIterable<ServiceEvent>;
   pause(id: string, call?: CallSignal): Promise<ServiceRun>;
   resume(id: string, call?: CallSignal): Promise<ServiceRun>;
-  cancel(id: string, reason?: string, call?: CallSignal): Promise<ServiceRun>;
+  /** Stops it at its next step and keeps the adapter of that step. Asked twice is asked once. */
+  cancel(id: string, reason?: string, options?: CancelOptions): Promise<ServiceRun>;
   delete(id: string, call?: CallSignal): Promise<void>;
   checkpoints(id: string, call?: CallSignal): Promise<readonly pb.Checkpoint[]>;
   /** Writes the files of an artifact into a folder, each whole and compared with its hash. @returns their paths. */
@@ -107,12 +114,12 @@ export function connect(options: ConnectServiceOptions): RunsClient {
       timeoutMs,
       signal: signal ?? options.signal,
     });
-  const one = async (
+  const one = async <Request extends { readonly runId: string }>(
     name: 'pauseRun' | 'resumeRun' | 'getRun' | 'cancelRun',
-    request: { runId: string; reason: string },
+    request: Request,
     signal?: AbortSignal,
   ): Promise<ServiceRun> => {
-    const method = client[name] as UnaryMethod<typeof request, pb.GetRunResponse>;
+    const method = client[name] as UnaryMethod<Request, pb.GetRunResponse>;
     return runFrom((await call(name, method, request, signal)).run);
   };
   const service: RunsClient = {
@@ -135,7 +142,7 @@ export function connect(options: ConnectServiceOptions): RunsClient {
       );
       return { run: runFrom(run), existed, warnings };
     },
-    get: (id, { signal } = {}) => one('getRun', { runId: id, reason: '' }, signal),
+    get: (id, { signal } = {}) => one('getRun', { runId: id }, signal),
     async *list({ states = [], labels = {}, tenant = '', signal } = {}) {
       for (let pageToken = ''; ;) {
         const request = {
@@ -157,9 +164,10 @@ export function connect(options: ConnectServiceOptions): RunsClient {
       }
     },
     watch: (id, watchOptions = {}) => watch(connection, id, { signal: options.signal, ...watchOptions }),
-    pause: (id, { signal } = {}) => one('pauseRun', { runId: id, reason: '' }, signal),
-    resume: (id, { signal } = {}) => one('resumeRun', { runId: id, reason: '' }, signal),
-    cancel: (id, reason = '', { signal } = {}) => one('cancelRun', { runId: id, reason }, signal),
+    pause: (id, { signal } = {}) => one('pauseRun', { runId: id }, signal),
+    resume: (id, { signal } = {}) => one('resumeRun', { runId: id }, signal),
+    cancel: (id, reason = '', { signal, atOnce = false } = {}) =>
+      one('cancelRun', { runId: id, reason, atOnce }, signal),
     async delete(id, { signal } = {}) {
       await call(
         'deleteRun',

@@ -1,5 +1,5 @@
 /** Pausing, going on, cancelling, deleting: asked twice is asked once. */
-import type { Run } from '../../gen/mrpo/runs/v1/runs.js';
+import type { CancelRunRequest, Run } from '../../gen/mrpo/runs/v1/runs.js';
 import type { Caller } from '../access/tokens.js';
 import { RunsFault } from '../fault.js';
 import { isFinal } from '../journal/fold.js';
@@ -18,13 +18,15 @@ export function pauseRun(service: Service, id: string, caller: Caller): Run {
 }
 
 /** Asks a run to end for good. @throws RunsFault `wrong_state` for one that has ended in another way. */
-export function cancelRun(service: Service, id: string, reason: string, caller: Caller): Run {
-  const run = ownRun(service, id, caller);
-  const { state } = run.view;
+export function cancelRun(service: Service, { runId, reason, atOnce }: CancelRunRequest, caller: Caller): Run {
+  const run = ownRun(service, runId, caller);
+  const { state, asked } = run.view;
   if (state === 'CANCELLED') return runMessageOf(service, run);
   if (isFinal(state)) throw wrongState(run, 'cancelled', ['PENDING', 'PREPARING', 'RUNNING', 'PAUSED', 'RECOVERING']);
   const why = reason === '' ? `cancelled by ${caller.name}` : reason.slice(0, 500);
-  return runMessageOf(service, service.conductor.ask(run, 'cancel', caller.name, why));
+  const cancelling = asked === 'cancel' ? run : service.conductor.ask(run, 'cancel', caller.name, why);
+  if (atOnce) service.conductor.endAtOnce(runId);
+  return runMessageOf(service, cancelling);
 }
 
 /**

@@ -52,8 +52,8 @@ export function runServiceHandlers(service: Service, guard: Guard): UntypedServi
     resumeRun: guard.unary(method('resumeRun', 'run'), ({ runId }, { caller }) => ({
       run: resumeOrdered(service, runId, caller),
     })),
-    cancelRun: guard.unary(method('cancelRun', 'run'), ({ runId, reason }, { caller }) => ({
-      run: cancelRun(service, runId, reason, caller),
+    cancelRun: guard.unary(method('cancelRun', 'run'), (request, { caller }) => ({
+      run: cancelRun(service, request, caller),
     })),
     deleteRun: guard.unary(method('deleteRun', 'run'), async ({ runId }, { caller }) => {
       await deleteRun(service, runId, caller);

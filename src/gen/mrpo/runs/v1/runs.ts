@@ -371,6 +371,8 @@ export interface ResumeRunResponse {
 export interface CancelRunRequest {
   runId: string;
   reason: string;
+  /** ends the processes of the run where they stand: what no checkpoint holds is lost */
+  atOnce: boolean;
 }
 
 export interface CancelRunResponse {
@@ -2455,7 +2457,7 @@ export const ResumeRunResponse: MessageFns<ResumeRunResponse> = {
 };
 
 function createBaseCancelRunRequest(): CancelRunRequest {
-  return { runId: "", reason: "" };
+  return { runId: "", reason: "", atOnce: false };
 }
 
 export const CancelRunRequest: MessageFns<CancelRunRequest> = {
@@ -2465,6 +2467,9 @@ export const CancelRunRequest: MessageFns<CancelRunRequest> = {
     }
     if (message.reason !== "") {
       writer.uint32(18).string(message.reason);
+    }
+    if (message.atOnce !== false) {
+      writer.uint32(24).bool(message.atOnce);
     }
     return writer;
   },
@@ -2498,6 +2503,14 @@ export const CancelRunRequest: MessageFns<CancelRunRequest> = {
             message.reason = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.atOnce = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2517,6 +2530,7 @@ export const CancelRunRequest: MessageFns<CancelRunRequest> = {
     const message = createBaseCancelRunRequest();
     message.runId = object.runId ?? "";
     message.reason = object.reason ?? "";
+    message.atOnce = object.atOnce ?? false;
     return message;
   },
 };
@@ -6022,7 +6036,7 @@ export const RunServiceDefinition = {
       responseStream: false,
       options: { idempotencyLevel: "IDEMPOTENT" },
     },
-    /** Stops at the next optimizer step and keeps the adapter of that step. */
+    /** Stops at the next optimizer step and keeps the adapter of that step. Asked twice is asked once. */
     cancelRun: {
       name: "CancelRun",
       requestType: CancelRunRequest as typeof CancelRunRequest,
@@ -6196,7 +6210,7 @@ export const RunServiceService = {
     responseSerialize: (value: ResumeRunResponse): Buffer => Buffer.from(ResumeRunResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ResumeRunResponse => ResumeRunResponse.decode(value),
   },
-  /** Stops at the next optimizer step and keeps the adapter of that step. */
+  /** Stops at the next optimizer step and keeps the adapter of that step. Asked twice is asked once. */
   cancelRun: {
     path: "/mrpo.runs.v1.RunService/CancelRun" as const,
     requestStream: false as const,
@@ -6328,7 +6342,7 @@ export interface RunServiceServer extends UntypedServiceImplementation {
   pauseRun: handleUnaryCall<PauseRunRequest, PauseRunResponse>;
   /** Puts a paused, cancelled or failed run back into the queue; it goes on from its newest checkpoint. */
   resumeRun: handleUnaryCall<ResumeRunRequest, ResumeRunResponse>;
-  /** Stops at the next optimizer step and keeps the adapter of that step. */
+  /** Stops at the next optimizer step and keeps the adapter of that step. Asked twice is asked once. */
   cancelRun: handleUnaryCall<CancelRunRequest, CancelRunResponse>;
   /** Removes a run that has ended, with its folder and events. */
   deleteRun: handleUnaryCall<DeleteRunRequest, DeleteRunResponse>;
@@ -6461,7 +6475,7 @@ export interface RunServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ResumeRunResponse) => void,
   ): ClientUnaryCall;
-  /** Stops at the next optimizer step and keeps the adapter of that step. */
+  /** Stops at the next optimizer step and keeps the adapter of that step. Asked twice is asked once. */
   cancelRun(
     request: CancelRunRequest,
     callback: (error: ServiceError | null, response: CancelRunResponse) => void,

@@ -34,6 +34,7 @@ describe('two answers and a verdict', () => {
     ['1 and 0, as the user says', [{ prompt: 'q', response_a: 'good', response_b: 'bad', label: 1 }, { prompt: 'r', response_a: 'bad', response_b: 'good', label: 0 }], ['u:q → good > bad', 'u:r → good > bad'], { verdict: { 1: 'a', 0: 'b' } }],
     ['the safer answer', [{ prompt: 'q', response_0: 'x', response_1: 'y', better_response_id: 0, safer_response_id: 1 }], ['u:q → y > x'], { columns: { verdict: 'safer_response_id' }, format: 'pku-saferlhf' }],
     ['Label Studio by most annotators', [{ data: { prompt: 'q', answer1: 'bad', answer2: 'good' }, id: 1, annotations: ['left', 'right', 'right'].map((selected) => ({ result: [{ value: { selected } }] })) }, { data: { prompt: 'r', answer1: 'good', answer2: 'bad' }, id: 2, annotations: [{ was_cancelled: true, result: [] }, { result: [{ value: { choices: ['answer1'] } }] }] }], ['u:q → good > bad', 'u:r → good > bad']],
+    ['a judge at length', [{ question: 'q', answer_a: 'bad', answer_b: 'good', judgment: `Assistant A is wrong where it says that it is right. ${'It goes on. '.repeat(9)}Therefore: [[B]]` }], ['u:q → good > bad']],
     ['a comparison of columns', [{ prompt: 'q', response_a: 'bad', response_b: 'good', winner: 'response_b > response_a' }], ['u:q → good > bad']],
     ['Argilla on the hub: statuses in a list of their own', [{ prompt: 'q', response_1: 'good', response_2: 'bad', 'preference.responses': ['response_2', 'response_1', 'response_2'], 'preference.responses.status': ['discarded', 'submitted', 'draft'] }], ['u:q → good > bad']],
     ['Argilla by the order of a list', [{ id: 1, fields: { prompt: 'q', 'response-1': 'bad', 'response-2': 'good' }, responses: { ranking: [{ value: ['response-2', 'response-1'], status: 'submitted' }, { value: ['response-1', 'response-2'], status: 'discarded' }] } }], ['u:q → good > bad']],
@@ -45,13 +46,19 @@ describe('two answers and a verdict', () => {
     },
   );
 
-  it.each(['A fails', 'A is wrong', "A isn't better", "can't accept A", 'anything but A', 'reject A', 'A >= B'])(
-    '%j is no verdict for A, whatever it is',
-    async (winner) => {
-      const data = await failureOf(read([{ prompt: 'q', response_a: 'x', response_b: 'y', winner }]));
-      expect(data.message).toContain('winner: ');
-    },
-  );
+  it.each([
+    'A fails',
+    'A is wrong',
+    "A isn't better",
+    "can't accept A",
+    'anything but A',
+    'reject A',
+    'A >= B',
+    '[[A]] or [[B]]',
+  ])('%j is no verdict for A, whatever it is', async (winner) => {
+    const data = await failureOf(read([{ prompt: 'q', response_a: 'x', response_b: 'y', winner }]));
+    expect(data.message).toContain('winner: ');
+  });
 
   it('rows that say that they do not count are dropped, and kept by --ignore', async () => {
     const row = { prompt: 'q', response_a: 'x', response_b: 'y', winner: 'A' };

@@ -3,6 +3,7 @@ import { columnReader, type Column, type RowShape, type ValueKind } from '../sha
 import { directionOf, namesScore } from '../verdict/direction.js';
 import { isNumeric } from '../verdict/goodness.js';
 import type { Row } from '../fields.js';
+import { mayBeVerdict } from '../verdict/by-name.js';
 import { markerPairs, pointsAt, type Markers } from '../verdict/words.js';
 import { abReading } from './ab-columns.js';
 import { decideByBoth, decideByScores, decideByVerdict, type Decide } from './decide.js';
@@ -211,7 +212,7 @@ function verdictColumns(finder: Finder, context: FormatContext): readonly Column
         wordsOf(path).some((word) => VERDICT_WORDS.has(word)) &&
         !wordsOf(path).some((word) => NO_VERDICT.has(word)),
     )
-    .filter(({ kind, sample }) => kind !== 'text' || String(sample).length < 80)
+    .filter(({ kind, sample }) => kind !== 'text' || mayBeVerdict(String(sample)))
     .filter(({ path }) => !namesScore(path) || wordsOf(path).includes('preference'));
   // `label` is many things; beside a winner it is no verdict. Nor is the loser, which says the same once more.
   const plain = candidates.filter(({ name }) => !['label', 'labels', 'annotation', 'result'].includes(name));

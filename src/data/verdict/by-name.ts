@@ -14,9 +14,10 @@ export function nameReader(column: string, candidates: Candidates): VerdictReade
   const { a, b, markers, names } = candidates;
   const [nameA, nameB] = [plainName(a), plainName(b)];
   const columnWords = columnWordsOf(a, b);
-  return (value, row) => {
-    if (!isText(value) || value.trim() === '')
-      throw new RowProblem(`${column}: names no answer, got ${describeValue(value)}`);
+  return (given, row) => {
+    if (!isText(given) || given.trim() === '')
+      throw new RowProblem(`${column}: names no answer, got ${describeValue(given)}`);
+    const value = bracketedVerdict(given) ?? given;
     if (isTieWord(value)) return 'tie';
     const plain = plainName(value);
     if (plain === nameA) return 'a';
@@ -31,6 +32,16 @@ export function nameReader(column: string, candidates: Candidates): VerdictReade
     if (side !== undefined) return side;
     throw new RowProblem(`${column}: names neither ${a} nor ${b}, got ${describeValue(value)}`);
   };
+}
+
+/** Whether a text can be a verdict: a short one, or one that says it in brackets. */
+export const mayBeVerdict = (text: string): boolean => text.length < 80 || bracketedVerdict(text) !== undefined;
+
+/** `... so my final verdict is [[A]]`: what a judge puts in double brackets, if that is one thing. */
+function bracketedVerdict(text: string): string | undefined {
+  const marks = new Set([...text.matchAll(/\[\[([^[\]]{1,40})\]\]/g)].map(([, inside = '']) => inside.trim()));
+  const [only] = marks;
+  return marks.size === 1 ? only : undefined;
 }
 
 /** The answer whose model, id or text the value is. */

@@ -79,7 +79,7 @@ export const VERDICTS: readonly SchemaCase[] = [
   { what: 'winner blank in some', row: (k) => P(k, { winner: k.i === 0 ? null : k.i === 1 ? '' : k.pick('A', 'B') }), pairs: 4 },
   { what: 'winner + loser', row: (k) => P(k, { winner: k.pick('A', 'B'), loser: k.pick('B', 'A') }) },
   { what: 'gpt_verdict [[A]]', row: (k) => P(k, { judgment: k.pick('[[A]]', '[[B]]') }) },
-  { what: 'long judgment with [[A]]', row: (k) => P(k, { judgment: `Assistant A is fine, while B is terse, and so on for a long long time, more than eighty letters. ${k.pick('[[A]]', '[[B]]')}` }), refused: 'response_a, response_b: nothing says which is better; expected a' },
+  { what: 'long judgment with [[A]]', row: (k) => P(k, { judgment: `Assistant A is fine, while B is terse, and so on for a long long time, more than eighty letters. ${k.pick('[[A]]', '[[B]]')}` }) },
   { what: 'arena-hard A>B', row: (k) => P(k, { score: k.pick('A>>B', 'B>A') }), refused: 'response_a, response_b: nothing says which is better; expected a' },
   { what: 'two judgments swapped positions', row: (k) => P(k, { game_1_winner: k.pick('A', 'B'), game_2_winner: k.pick('B', 'A') }), refused: 'game_1_winner and game_2_winner may both be the verdict; name the one' },
   { what: 'presented order: left_is', row: (k) => ({ prompt: k.ask, response_left: k.a, response_right: k.b, choice: k.pick('left', 'right') }) },

@@ -180,7 +180,7 @@ export const system = (content: string): ChatMessage => ({ role: 'system', conte
  */
 export function withSystem(text: string, messages: readonly ChatMessage[]): ChatMessage[] {
   const [first] = messages;
-  if (text.trim() === '' || first?.role !== 'system') return text === '' ? [...messages] : [system(text), ...messages];
+  if (first?.role !== 'system') return text === '' ? [...messages] : [system(text), ...messages];
   if (first.content.includes(text.trim())) return [...messages];
   throw new RowProblem(
     `two system texts: ${describeValue(text)} in a column, ${describeValue(first.content)} in the conversation; leave one out (--ignore names the column)`,

@@ -8,6 +8,7 @@ import { parquetWriteBuffer } from 'hyparquet-writer';
 import { describe, expect, it } from 'vitest';
 
 import { pairPlace, readPreferenceData, type PreferencePair } from '../../src/data/index.js';
+import { classLabels } from '../../src/data/sources/class-labels.js';
 import { parsePythonLiteral } from '../../src/data/sources/python-literal.js';
 import { dataFolder, failureOf, goodLine, goodRow, lines } from './support.js';
 import { ANY_SHAPE, csvOf, FLAT, pythonText, workbookOf, zipOf, type TableRow } from './writers.js';
@@ -66,6 +67,17 @@ describe('one table', () => {
       ]);
     },
   );
+
+  it('class labels that nobody gave are null, alone, in a list and in a struct', () => {
+    const label = { names: ['chosen', 'rejected'], _type: 'ClassLabel' };
+    const features = { label, votes: { feature: label, _type: 'Sequence' }, each: [{ label }] };
+    const row = { label: -1, votes: [-1, 0n, 1], each: [{ label: -1 }, { label: 1 }] };
+    expect(classLabels(JSON.stringify({ info: { features } }))?.(row)).toEqual({
+      label: null,
+      votes: [null, 'chosen', 'rejected'],
+      each: [{ label: null }, { label: 'rejected' }],
+    });
+  });
 
   it.each(['lz4.feather', 'zstd.feather', 'rows.jsonl.zst'])('%s, as pyarrow or zstandard writes it', async (name) => {
     const { pairs, kind } = await readPreferenceData(fixture(name));

@@ -37,6 +37,7 @@ describe('two answers and a verdict', () => {
     ['a judge at length', [{ question: 'q', answer_a: 'bad', answer_b: 'good', judgment: `Assistant A is wrong where it says that it is right. ${'It goes on. '.repeat(9)}Therefore: [[B]]` }], ['u:q → good > bad']],
     ['a comparison of columns', [{ prompt: 'q', response_a: 'bad', response_b: 'good', winner: 'response_b > response_a' }], ['u:q → good > bad']],
     ['Argilla on the hub: statuses in a list of their own', [{ prompt: 'q', response_1: 'good', response_2: 'bad', 'preference.responses': ['response_2', 'response_1', 'response_2'], 'preference.responses.status': ['discarded', 'submitted', 'draft'] }], ['u:q → good > bad']],
+    ['Argilla on the hub: statuses of another question in front', [{ prompt: 'q', response_1: 'good', response_2: 'bad', 'quality.responses.status': ['discarded', 'submitted'], 'preference.responses': ['response_1', 'response_2'], 'preference.responses.status': ['submitted', 'discarded'] }, { prompt: 'r', response_1: 'good', response_2: 'bad', 'quality.responses.status': ['submitted'], 'preference.responses': ['response_1', 'response_1'] }], ['u:q → good > bad', 'u:r → good > bad']],
     ['Argilla by the order of a list', [{ id: 1, fields: { prompt: 'q', 'response-1': 'bad', 'response-2': 'good' }, responses: { ranking: [{ value: ['response-2', 'response-1'], status: 'submitted' }, { value: ['response-1', 'response-2'], status: 'discarded' }] } }], ['u:q → good > bad']],
   ];
   it.each(cases.map(([what, rows, pairs, options]) => ({ what, rows, pairs, options })))(
@@ -134,6 +135,7 @@ describe('a good and a bad answer under other names', () => {
     ['a question as text, and whole conversations that share more than it', { prompt: 'q', chosen: [u('q'), a('1'), u('r'), a('good')], rejected: [u('q'), a('1'), u('r'), a('bad')] }, 'u:q|1|u:r → good > bad'],
     ['conversations that part at a question', { chosen: [u('q'), a('1'), u('r'), a('good')], rejected: [u('q'), a('1'), u('s'), a('bad')] }, 'u:q → 1|u:r|good > 1|u:s|bad'],
     ['the system text in a column and in the conversation', { system: 's', prompt: [{ role: 'system', content: 's' }, u('q')], chosen: [a('good')], rejected: [a('bad')] }, 's:s|u:q → good > bad'],
+    ['a blank system column beside a conversation that has a system text', { system: ' ', prompt: [{ role: 'system', content: 's' }, u('q')], chosen: [a('good')], rejected: [a('bad')] }, 's:s|u:q → good > bad'],
     ['a dialogue with the line ends of Windows', { chosen: 'Human: q\r\n\r\nAssistant: good', rejected: 'Human: q\r\n\r\nAssistant: bad' }, 'u:q → good > bad'],
     ['messages as NumPy prints them', { chosen: "[{'content': 'q', 'role': 'user'}\n {'content': 'good', 'role': 'assistant'}]", rejected: "[{'content': 'q', 'role': 'user'}\n {'content': 'bad', 'role': 'assistant'}]" }, 'u:q → good > bad'],
     ['an answer of several turns', { prompt: [u('q')], chosen: [a('1'), u('and'), a('good')], rejected: [a('2'), u('and'), a('bad')] }, 'u:q → 1|u:and|good > 2|u:and|bad'],

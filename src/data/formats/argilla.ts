@@ -92,7 +92,9 @@ function argillaMatch(
     if (name.endsWith('suggestion') || name === 'status' || /responses[_.](?:users|status)$/.test(name)) used.add(path);
   const promptOf = createPromptReader(takePromptParts(finder, asked, context), context);
   const preferenceAt = columnReader(column.keys);
-  const status = shape.columns.find(({ name }) => /responses[_.]status$/.test(name));
+  // Every question has a list of its own, of its own length: those of another one say nothing of these responses.
+  const status = shape.columns.find(({ name, kind }) => name === `${column.name}_status` && kind === 'texts');
+  if (status !== undefined) used.add(status.path);
   const statusAt = status === undefined ? () => undefined : columnReader(status.keys);
   const readers = answers.map((answer) => ({
     name: answer.keys.at(-1) ?? '',

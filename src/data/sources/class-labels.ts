@@ -52,7 +52,8 @@ function listNaming(inside: unknown, depth: number): Naming | undefined {
       ? structNaming(Object.fromEntries(Object.entries(inside).map(([key, feature]) => [key, [feature]])), depth + 1)
       : undefined;
   if (each === undefined && turned === undefined) return undefined;
-  return (value) => (isList(value) ? value.map((entry) => each?.(entry) ?? entry) : (turned?.(value) ?? value));
+  return (value) =>
+    isList(value) ? value.map((entry) => (each === undefined ? entry : each(entry))) : (turned?.(value) ?? value);
 }
 
 function structNaming(features: unknown, depth: number): Naming | undefined {

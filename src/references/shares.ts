@@ -103,8 +103,12 @@ export function shareOut(positions: readonly number[]): Shares {
       const share = take();
       if (share !== undefined || !mayCome()) return share;
       await new Promise<void>((resolve) => {
-        waiting.push(resolve);
-        stop?.addEventListener('abort', () => resolve(), { once: true });
+        const wake = (): void => {
+          stop?.removeEventListener('abort', wake);
+          resolve();
+        };
+        waiting.push(wake);
+        stop?.addEventListener('abort', wake, { once: true });
       });
     }
   };

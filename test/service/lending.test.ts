@@ -10,6 +10,7 @@ import { serviceHome, type ServiceHome } from '../../src/service/home.js';
 import { openJournal } from '../../src/service/journal/append.js';
 import { openLedger, type Ledger } from '../../src/service/ledger.js';
 import type { HelpAnswer } from '../../src/service/journal/help.js';
+import { divide } from '../../src/service/queue/divide.js';
 import { journalLender, lenderOver } from '../../src/service/worker/lender.js';
 import type { BackendLender, Loan } from '../../src/runs/scoring-helpers.js';
 import { anOrder } from './an-order.js';
@@ -20,6 +21,9 @@ vi.mock('../../src/service/worker/spawn.js', () => ({
   findWorker: () => undefined,
   askToStop: () => undefined,
 }));
+
+/** What comes through two journals, each of them looked at four times a second where the system tells nothing. */
+const soon = (check: () => void): Promise<void> => vi.waitFor(check, { timeout: 10_000 });
 
 let home: ServiceHome;
 let ledger: Ledger;
@@ -101,7 +105,7 @@ function ofCall(most: number, without: readonly string[] = []): Scoring {
 }
 
 const has = (scoring: Scoring, ...helpers: string[]) =>
-  vi.waitFor(() => expect([...scoring.helpers].sort()).toEqual(helpers));
+  soon(() => expect([...scoring.helpers].sort()).toEqual(helpers));
 
 it('ties nothing to a run that has not asked: runs ordered one after the other start side by side', async () => {
   expect([await order('first'), await order('second'), await order('third')]).toEqual(['a:1', 'b:1', 'c:1']);
@@ -115,7 +119,7 @@ it('lends what is idle when pairs are to be shared, and what is given back to wh
   expect(await order('third')).toBe('embedded');
   expect(first.recalled).toEqual([]);
   first.over();
-  await vi.waitFor(() => expect(conductor.busy()).toEqual(['a:1', 'b:1', 'embedded']));
+  await soon(() => expect(conductor.busy()).toEqual(['a:1', 'b:1', 'embedded']));
 });
 
 it('asks one back for each run that waits, and starts it when that is given back, not before', async () => {
@@ -124,13 +128,13 @@ it('asks one back for each run that waits, and starts it when that is given back
   await has(first, 'b:1', 'c:1');
   expect(await order('second')).toBe('embedded');
   expect(await order('third')).toBe('');
-  await vi.waitFor(() => expect(first.recalled).toEqual(['c:1']));
+  await soon(() => expect(first.recalled).toEqual(['c:1']));
   conductor.tick();
   await sleep(300); // one is enough, and no run starts where somebody is at work
   expect(first.recalled).toEqual(['c:1']);
   expect(backendOf('third')).toBe('');
   first.giveBack('c:1');
-  await vi.waitFor(() => expect(backendOf('third')).toBe('c:1'));
+  await soon(() => expect(backendOf('third')).toBe('c:1'));
   expect(first.helpers).toEqual(['b:1']);
 });
 
@@ -151,13 +155,21 @@ it('divides what is idle: who has two more than another gives one back; what bec
   const first = ofRun('first');
   await has(first, 'b:1', 'c:1');
   const call = ofCall(5);
-  await vi.waitFor(() => expect(first.recalled).toHaveLength(1));
+  await soon(() => expect(first.recalled).toHaveLength(1));
   expect(call.helpers).toEqual([]);
   const [given = ''] = first.recalled;
   first.giveBack(given);
   await has(call, given);
   call.over();
   await has(first, 'b:1', 'c:1'); // it is still at it
+});
+
+it('takes back another one for who waits where the one that is coming has gone', () => {
+  const help = { most: 5, without: [], helpers: ['b:1', 'c:1'], recalled: ['b:1'] };
+  const told = (living: readonly string[]) =>
+    divide([{ help, tell: () => undefined }], { idle: [], living, waiting: 1 }).map(({ answer }) => answer);
+  expect(told(['a:1', 'b:1', 'c:1'])).toEqual([]);
+  expect(told(['a:1', 'c:1'])).toEqual([{ type: 'recall', helpers: ['c:1'] }]);
 });
 
 it('lends to a call, and takes back from it, in the same way; a call that waits for a backend counts too', async () => {
@@ -168,7 +180,7 @@ it('lends to a call, and takes back from it, in the same way; a call that waits 
   const [two] = await Promise.all([conductor.borrow(2, stop.signal)]);
   expect(two.map(({ backend }) => backend)).toEqual(['b:1', 'embedded']);
   const waiting = conductor.borrow(1, stop.signal);
-  await vi.waitFor(() => expect(call.recalled).toEqual(['c:1']));
+  await soon(() => expect(call.recalled).toEqual(['c:1']));
   call.giveBack('c:1');
   const [borrowed] = await waiting;
   expect(borrowed?.backend).toBe('c:1');

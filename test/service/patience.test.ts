@@ -3,13 +3,16 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { connect as connectHttp2 } from 'node:http2';
 import { connect as connectSocket, createServer, type AddressInfo, type Socket } from 'node:net';
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Client, credentials, Metadata } from '@grpc/grpc-js';
+import { Client, credentials, Metadata, status } from '@grpc/grpc-js';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { abortError } from '../../src/core/abort.js';
 import { WatchRunRequest } from '../../src/gen/mrpo/runs/v1/runs.js';
 import { openJournal } from '../../src/service/journal/append.js';
+import { LOCAL_CALLER } from '../../src/service/access/tokens.js';
+import { createGuard } from '../../src/service/rpc/guard.js';
 import { createDoorkeeper } from '../../src/service/rpc/doorkeeper.js';
 import { startService, type RunsService } from '../../src/service/serve.js';
 import { anOrder } from './an-order.js';
@@ -95,4 +98,25 @@ it('lets a host have only so many silent connections: the oldest goes', async ()
   keeper.close();
   for (const socket of sockets) socket.destroy();
   server.close();
+});
+
+it('tells who waits for work that the service stops, and not that the work has failed', async () => {
+  const nothing = (): void => undefined;
+  const guard = createGuard({
+    callerOf: () => LOCAL_CALLER,
+    audit: { write: nothing, close: () => Promise.resolve() },
+    onDefect: nothing,
+    slowReaderMs: 1000,
+    onStuck: nothing,
+  });
+  const call = Object.assign(new EventEmitter(), { metadata: new Metadata(), getPeer: () => 'here', end: nothing });
+  const ended = new Promise((resolve) => call.once('error', resolve));
+  const method = { name: 'scoreReferences', role: 'run', decode: () => ({}) } as const;
+  const work = guard.serverStream(method, async function* (_, { signal }) {
+    await once(signal, 'abort');
+    throw abortError(signal);
+  });
+  work(call as unknown as Parameters<typeof work>[0]);
+  guard.endStreams();
+  expect(await ended).toMatchObject({ code: status.UNAVAILABLE, details: 'the service stops' });
 });

@@ -3,7 +3,7 @@ import { spawn as startProcess, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it, onTestFinished, vi } from 'vitest';
+import { afterEach, beforeEach, expect, it, onTestFinished, vi, type Mock } from 'vitest';
 import { thisProcess } from '../../src/core/process-owner.js';
 import { startConductor, type Conductor } from '../../src/service/conductor.js';
 import { serviceHome, type ServiceHome } from '../../src/service/home.js';
@@ -52,7 +52,8 @@ afterEach(async () => {
   rmSync(home.path, { recursive: true, force: true });
 });
 
-function start(slots = 1): void {
+/** @returns what hears of backends that could not be reached. */
+function start(slots = 1): Mock {
   const noteAway = vi.fn();
   const watch = () => ({ isAway: () => false, awayFor: () => 0, noteAway, stop: () => undefined });
   conductor = startConductor({
@@ -60,6 +61,7 @@ function start(slots = 1): void {
     backends: [{ address: 'a:1', slots }],
     onTrouble: ({ message }) => void troubles.push(message),
   });
+  return noteAway;
 }
 
 async function order(id: string): Promise<void> {
@@ -100,7 +102,7 @@ it('what cannot be written now is tried again, and the service lives', async () 
 });
 
 it('a run that cannot reach its backend waits for one, however often', async () => {
-  start();
+  const avoided = start();
   await order('first');
   for (let times = 1; times <= 5; times++) {
     await vi.waitFor(() => expect(workers).toHaveLength(times));
@@ -108,6 +110,7 @@ it('a run that cannot reach its backend waits for one, however often', async () 
   }
   await vi.waitFor(() => expect(workers).toHaveLength(6));
   expect(view('first')).toMatchObject({ state: 'PREPARING', attempt: 6 });
+  expect(avoided).toHaveBeenCalledTimes(5);
 });
 
 it('a process of an attempt before, which the queue counts on another backend, is asked to stop and followed', async () => {
@@ -123,6 +126,19 @@ it('a process of an attempt before, which the queue counts on another backend, i
   expect(view('first')).toMatchObject({ working: true, attempt: 1 });
   before.kill('SIGKILL');
   await vi.waitFor(() => expect(view('first')).toMatchObject({ working: true, attempt: 2 }));
+});
+
+it('a run whose backend breaks off in its hands, again and again, ends, and the backend is not avoided for it', async () => {
+  const avoided = start();
+  await order('first');
+  for (let times = 1; times <= 3; times++) {
+    await vi.waitFor(() => expect(workers).toHaveLength(times));
+    appendLine(home.run('first').journal, { type: 'stage', stage: 'load' });
+    workers.at(-1)?.end(BACKEND_AWAY);
+  }
+  await vi.waitFor(() => expect(view('first')).toMatchObject({ state: 'FAILED', failure: { retryable: true } }));
+  expect(view('first')?.reason).toMatch(/broke off in the middle.*3 times in a row/);
+  expect(avoided).not.toHaveBeenCalled();
 });
 
 it('asks again what a service that was killed may not have passed on, and never a process of another container', async () => {

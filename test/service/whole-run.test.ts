@@ -329,7 +329,9 @@ it('moves when its backend is killed, and ends as if nothing had happened', asyn
     if (event.type === 'state' && event.state === 'PREPARING') backends.push((await service.get('moved')).backend);
   }
   expect(backends).toEqual([gone, expect.stringMatching(/b$/)]);
-  expect(notes.join('\n')).toMatch(/no backend answers at .*; waiting for the connection, 30 s at most/);
+  expect(notes.join('\n')).toMatch(
+    /(no backend answers at|has ended the connection).*; waiting for the connection, 30 s at most/,
+  );
   const { run } = await service.create(spec, { id: 'undisturbed' });
   for await (const event of service.watch(run.id)) expect(event.state).not.toBe('FAILED');
   const [moved, undisturbed] = await Promise.all(['moved', 'undisturbed'].map((id) => service.get(id)));

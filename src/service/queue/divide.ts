@@ -47,7 +47,7 @@ export function divide(askers: readonly Asker[], { idle, living, waiting }: ToDi
     from.has -= 1;
   };
 
-  const coming = askers.flatMap(({ help }) => help.recalled);
+  const coming = askers.flatMap(({ help }) => help.recalled).filter((helper) => living.includes(helper));
   for (let needed = waiting - coming.length; needed > 0; needed -= 1) {
     const [richest] = byWealth();
     const backend = richest?.loose.at(-1);

@@ -123,12 +123,15 @@ export function createGuard({ callerOf, audit, onDefect, slowReaderMs, onStuck }
         context.signal.addEventListener('abort', () => stream.abort(), { once: true });
         streams.add(stream);
         const writer = writerTo(call, signal, slowReaderMs);
+        const isEnded = (): boolean => signal.aborted && !context.signal.aborted;
         try {
           for await (const response of answers(decoded(method, call.request), { ...context, signal })) {
             if (signal.aborted) break;
             await writer.write(response);
           }
-          if (signal.aborted && !context.signal.aborted) throw stops();
+          if (isEnded()) throw stops();
+        } catch (thrown) {
+          throw isEnded() ? stops() : thrown; // work that was broken off is no failure of its own
         } finally {
           streams.delete(stream);
           writer.end();

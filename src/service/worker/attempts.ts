@@ -43,6 +43,14 @@ export interface AttemptsOptions {
   readonly tended: (work: () => void) => void;
 }
 
+const WITHOUT_BACKEND: readonly (string | undefined)[] = ['queue', 'start', 'plan', 'data', 'backend', undefined];
+
+/**
+ * Whether an attempt that has come so far has had a backend. Where that breaks off, the run itself may be what ends it: such
+ * attempts count, and the backend is not avoided for it.
+ */
+const hadBackend = (phase: string | undefined): boolean => !WITHOUT_BACKEND.includes(phase);
+
 /** Attempts in a row that end without a word and without a step gained, before a run is given up. */
 const MOST_LOSSES = 3;
 
@@ -71,8 +79,9 @@ export function followAttempts({ home, ledger, env, onChange, onAway, tended }: 
   };
 
   const over = (id: string, backend: string, code: number | undefined): void => {
-    if (code === BACKEND_AWAY) onAway(backend);
     const run = ledger.catchUp(id);
+    const outOfReach = code === BACKEND_AWAY && !hadBackend(run?.view.phase);
+    if (outOfReach) onAway(backend);
     if (run?.view.working === true) {
       const other = code === ALREADY_AT_WORK ? findWorker(home.run(id), left.signal) : undefined;
       if (other !== undefined) {
@@ -82,7 +91,8 @@ export function followAttempts({ home, ledger, env, onChange, onAway, tended }: 
         return;
       }
       const how = code === undefined ? 'was ended' : `has ended with code ${code}`;
-      if (code === BACKEND_AWAY) lose(id, `no backend answers at ${backend}: the run waits for one that does`, true);
+      if (outOfReach) lose(id, `no backend answers at ${backend}: the run waits for one that does`, true);
+      else if (code === BACKEND_AWAY) lose(id, `the backend ${backend} broke off in the middle of the work`, false);
       else {
         // Who was asked to stop and has gone without a word was quick to obey.
         const obeyed = run.view.asked !== undefined;

@@ -16,6 +16,10 @@ describe('a verdict', () => {
   const readable: readonly (readonly [what: string, candidates: typeof AB | typeof zeroOne | typeof oneTwo | typeof models, values: readonly unknown[], sides: readonly Winner[]])[] = [
     ['names columns', AB, ['response_a', 'Response B'], ['a', 'b']],
     ['names what tells them apart', AB, ['A', 'model_b', '[[A]]', 'Answer b', 'b is better'], ['a', 'b', 'a', 'b', 'b']],
+    ['names answers in other words', AB, ['Chatbot A', 'Solution B', 'LLM A', 'Story B'], ['a', 'b', 'a', 'b']],
+    ['praises', AB, ['A is more accurate', 'B is safer', 'a has higher quality', 'B: clearer, more detailed', 'A is correct'], ['a', 'b', 'a', 'b', 'a']],
+    ['says who prefers', AB, ['human prefers A', 'The annotator picked B', 'GPT-4 prefers response A', 'users voted for B'], ['a', 'b', 'a', 'b']],
+    ['says who prefers, by number', oneTwo, ['annotator 1 prefers 2', 'Judge 2 chose answer 1'], ['b', 'a']],
     ['compares', AB, ['A>B', '[[B>>A]]', 'A<B', 'A=B', '[[A>B]]'], ['a', 'b', 'b', 'tie', 'a']],
     ['names models', models, ['gpt-4', 'llama'], ['a', 'b']],
     ['is a tie', AB, ['tie', 'Tie (bothbad)', 'both_bad', 'draw', 'no preference', 'Neither'], ['tie', 'tie', 'tie', 'tie', 'tie', 'tie']],
@@ -41,14 +45,16 @@ describe('a verdict', () => {
     expect(createVerdictReader('label', candidates as never, values, undefined)).toMatch(/nothing says/);
   });
 
-  it.each(['C', 'a b', 'not A', 'A is worse', 'B loses', '', null, 'neither of the texts pleases me at all, A though'])(
-    'names neither: %j',
-    (value) => {
-      const read = createVerdictReader('winner', AB, ['A', 'B'], undefined);
-      if (typeof read === 'string') throw new Error(read);
-      expect(() => read(value, {})).toThrow(RowProblem);
-    },
-  );
+  // prettier-ignore
+  it.each([
+    [AB, ['C', 'a b', 'not A', 'A is worse', 'B loses', '', null, 'neither of the texts pleases me at all, A though']],
+    [AB, ['human rejects A', 'human dislikes A', 'A is less accurate', 'A is incorrect', 'A has higher toxicity', 'all except A', 'A, but unsafe']],
+    [oneTwo, ['gpt-2', 'gpt 2 preferred', 'llama-2', '2 votes', 'quality 2', 'human 2']],
+  ])('names neither: %j %j', (candidates, values) => {
+    const read = createVerdictReader('winner', candidates as never, [candidates.a, candidates.b], undefined);
+    if (typeof read === 'string') throw new Error(read);
+    for (const value of values) expect(() => read(value, {}), String(value)).toThrow(RowProblem);
+  });
 
   it('that is true or false is about the answer that its column names', () => {
     const read = createVerdictReader('is_response_b_better', AB, [true], undefined);

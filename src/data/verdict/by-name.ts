@@ -4,7 +4,8 @@ import { isText, type Row } from '../fields.js';
 import { plainName, wordsOf } from '../names.js';
 import { RowProblem } from '../row-problem.js';
 import type { Candidates, VerdictReader, Winner } from './candidates.js';
-import { isTiePart, isTieWord, markerPairs, mayStandInVerdict } from './words.js';
+import { mayStandInVerdict, verdictWords } from './phrase.js';
+import { isTiePart, isTieWord, markerPairs } from './words.js';
 
 /**
  * A verdict that is the name of a column, its marker (`A`, `model_b`, `Answer B is better`), or what else the answers are
@@ -67,7 +68,7 @@ function markedSide(
   markers: readonly [string, string],
   columnWords: ReadonlySet<string>,
 ): Winner | undefined {
-  const words = wordsOf(value);
+  const words = verdictWords(value);
   if (words.length > FEW_WORDS) return undefined;
   if (words.some(isTiePart)) return 'tie';
   const named = words.filter((word) => markers.includes(word));
@@ -85,7 +86,7 @@ const placeOfWord = (word: string): readonly number[] =>
 
 /** `a little`, `a draw`: no answer called a. */
 const ARTICLE =
-  /(?<!\w)a (?!is\b|was\b|better\b|wins?\b|won\b|best\b|preferred\b|(?:much|slightly|clearly|strongly) better)[a-z]/;
+  /(?<!\w)a (?!is\b|was\b|has\b|better\b|wins?\b|won\b|best\b|preferred\b|(?:much|slightly|clearly|strongly) better)[a-z]/;
 
 /** `A>B`, `[[B>>A]]`, `A=B`. */
 function comparedSide(
@@ -119,7 +120,7 @@ export function unclearCount(
   const others = values
     .filter(isText)
     .filter((value) => !known.includes(plainName(value)) && isFewWords(value, columnWordsOf(a, b)));
-  const digits = new Set(others.flatMap((value) => wordsOf(value).filter((word) => DIGIT.test(word))));
+  const digits = new Set(others.flatMap((value) => verdictWords(value).filter((word) => DIGIT.test(word))));
   const isProved = [...digits].every((digit) => markers.includes(digit)) && (markers[0] === '1' || digits.has('0'));
   return digits.size === 0 || isProved
     ? undefined
@@ -132,4 +133,4 @@ const columnWordsOf = (a: string, b: string): ReadonlySet<string> => new Set([..
 
 /** Whether a value is nothing but a number and words such as `answer` and `better`; `llama-2` is the name of a model. */
 const isFewWords = (value: string, columnWords: ReadonlySet<string>): boolean =>
-  wordsOf(value).every((word) => DIGIT.test(word) || mayStandInVerdict(word) || columnWords.has(word));
+  verdictWords(value).every((word) => DIGIT.test(word) || mayStandInVerdict(word) || columnWords.has(word));

@@ -82,59 +82,6 @@ const GRADES = new Set([
 /** Words that make a tie of a few words that say more: `A and B are equally good`. */
 const TIE_PARTS = new Set(['tie', 'tied', 'draw', 'equal', 'equally', 'identical', 'same', 'both', 'neither']);
 
-/** Words that name, praise or weigh an answer, and do not turn what a verdict with them says. */
-const IN_VERDICTS = new Set([
-  ...[
-    'response',
-    'responses',
-    'answer',
-    'answers',
-    'completion',
-    'output',
-    'candidate',
-    'model',
-    'assistant',
-    'option',
-  ],
-  ...[
-    'choice',
-    'reply',
-    'text',
-    'summary',
-    'system',
-    'agent',
-    'bot',
-    'ai',
-    'side',
-    'one',
-    'version',
-    'sample',
-    'winner',
-  ],
-  ...[
-    'the',
-    'is',
-    'was',
-    'are',
-    'i',
-    'we',
-    'it',
-    'think',
-    'choose',
-    'pick',
-    'select',
-    'prefer',
-    'prefers',
-    'preferred',
-  ],
-  ...['chosen', 'selected', 'picked', 'better', 'best', 'good', 'great', 'wins', 'win', 'won', 'winning', 'superior'],
-  ...['strong', 'strongly', 'slight', 'slightly', 'much', 'far', 'clear', 'clearly', 'significantly', 'significant'],
-  ...['somewhat', 'bit', 'little', 'marginally', 'moderately', 'definitely', 'way', 'very', 'by', 'overall', 'final'],
-  ...['verdict', 'judgment', 'judgement', 'preference', 'more', 'helpful', 'favored', 'favoured', 'favor', 'favour'],
-]);
-/** Whether a word may stand beside an answer's name in a verdict that prefers it. */
-export const mayStandInVerdict = (word: string): boolean => IN_VERDICTS.has(word);
-
 /** Words in the name of a verdict that say whether it names the better or the worse answer. */
 const NAMES_BETTER = new Set([
   ...['better', 'best', 'preferred', 'chosen', 'selected', 'winner', 'winning', 'won', 'wins', 'accepted', 'liked'],

@@ -51,7 +51,7 @@ describe('a verdict', () => {
     [AB, ['human rejects A', 'human dislikes A', 'A is less accurate', 'A is incorrect', 'A has higher toxicity', 'all except A', 'A, but unsafe']],
     [oneTwo, ['gpt-2', 'gpt 2 preferred', 'llama-2', '2 votes', 'quality 2', 'human 2']],
   ])('names neither: %j %j', (candidates, values) => {
-    const read = createVerdictReader('winner', candidates as never, [candidates.a, candidates.b], undefined);
+    const read = createVerdictReader('winner', candidates, [candidates.a, candidates.b], undefined);
     if (typeof read === 'string') throw new Error(read);
     for (const value of values) expect(() => read(value, {}), String(value)).toThrow(RowProblem);
   });

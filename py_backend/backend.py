@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 
@@ -28,9 +27,10 @@ from .memory import release_memory
 from .models.context import context_length
 from .models.identity import ModelIdentity, identify
 from .models.load import chat_template_of, embeddings, load_model, load_tokenizer
-from .models.source import find_source
+from .models.source import Source, find_source
 from .models.spec import ModelSpec
 from .progress import Progress, Report
+from .readings import readings
 from .registry import HeldModel, Registry, RowSet
 from .roots import Roots
 from .scoring import score_rows
@@ -44,9 +44,6 @@ from .training.policy import Policy, check_policy, create_policy, remove_policy
 from .training.raw_weights import read_raw
 from .training.trainer import StepDone, Trainer
 from .values import CreatedTrainer, Forwarded, LoadedModel, OpenedTrainer, ServerInfo, TrainerClient, TrainerSpec
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
 
 log = logging.getLogger("mrpo")
 SCORE_TOKENS = 8192
@@ -64,8 +61,12 @@ class Backend:
     def identify(self, spec: ModelSpec, report: Report) -> ModelIdentity:
         """Content identity of a model that need not be loaded; progress is reported in bytes hashed."""
         source = find_source(spec, self.roots)
-        template = _filed_template(load_tokenizer(spec, source))
-        return identify(spec, source, template, self.device, report)
+        encoder = TextEncoder(load_tokenizer(spec, source))
+        return self._identity(spec, source, encoder, report)
+
+    def _identity(self, spec: ModelSpec, source: Source, encoder: TextEncoder, report: Report) -> ModelIdentity:
+        template = chat_template_of(encoder.tokenizer)
+        return identify(spec, source, template, readings(source, encoder), self.device, report)
 
     def info(self) -> ServerInfo:
         """Facts about device, versions and memory as they are now."""
@@ -79,8 +80,8 @@ class Backend:
         report(Progress("load", 0, size, "bytes"))
         loaded = load_model(spec, source, self.device)
         report(Progress("load", size, size, "bytes"))
-        template = _filed_template(loaded.tokenizer)
-        identity = identify(spec, source, template, self.device, report)
+        encoder = TextEncoder(loaded.tokenizer, embeddings(loaded))
+        identity = self._identity(spec, source, encoder, report)
         try:
             engine = build_engine(loaded.model)
         except UnsupportedModel as error:
@@ -90,7 +91,7 @@ class Backend:
             loaded,
             identity,
             engine,
-            TextEncoder(loaded.tokenizer, embeddings(loaded)),
+            encoder,
         )
         facts = LoadedModel.of(held.handle, loaded, identity, engine)
         held.memory_bytes = facts.memory_bytes
@@ -347,12 +348,3 @@ def with_adapter(policy: Policy | None, off: bool, run: Callable[[], None]) -> N
         return
     with policy.off():
         run()
-
-
-def _filed_template(tokenizer: PreTrainedTokenizerBase) -> str:
-    """The chat template as scores are filed under it. A BOS that it alone writes was once cut with the beginning of a
-    prompt: scores of such models from then are others."""
-    template = chat_template_of(tokenizer)
-    if "bos_token" not in template or tokenizer.bos_token_id is None or TextEncoder(tokenizer).bos_ids:
-        return template
-    return f"{template}\0its own BOS"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,13 +49,15 @@ class ModelIdentity:
     revision: str
 
 
-def identify(spec: ModelSpec, source: Source, template: str, device: torch.device, report: Report) -> ModelIdentity:
-    """`template` is the chat template in force, empty when there is none."""
+def identify(
+    spec: ModelSpec, source: Source, template: str, readings: str, device: torch.device, report: Report
+) -> ModelIdentity:
+    """template: the chat template in force, empty when there is none. readings: what stands behind the numeric path."""
     return ModelIdentity(
         weights=_weights_digest(source, report),
         tokenizer=_tokenizer_digest(source.words or source),
         chat_template=hashlib.sha256(template.encode()).hexdigest(),
-        numeric_path=numeric_path(spec, device) + _length_note(source),
+        numeric_path=numeric_path(spec, device) + readings,
         revision=source.revision,
     )
 
@@ -67,15 +68,6 @@ def numeric_path(spec: ModelSpec, device: torch.device) -> str:
     between = " stream-float32" if device.type == "cpu" and spec.dtype_name(device) == "bfloat16" else ""
     where = "cpu" if device.type == "cpu" else _gpu(device)
     return f"{where} {spec.dtype_name(device)}{between} {quantization} {spec.attention_name()} {NUMERICS}"
-
-
-def _length_note(source: Source) -> str:
-    """Long rows of models whose positions depend on a row's length were once read by that of their neighbours."""
-    if source.gguf is not None:
-        return ""
-    config = (source.folder / "config.json").read_text(encoding="utf-8")
-    turns = re.search(r'"(?:rope_)?type": *"(?:longrope|su|[a-z_]*dynamic[a-z_]*)"', config)
-    return " by-own-length" if turns else ""
 
 
 def _gpu(device: torch.device) -> str:

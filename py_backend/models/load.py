@@ -99,13 +99,19 @@ def template_beside(adapter: Path | None) -> str | None:
 
 
 def chat_template_of(tokenizer: PreTrainedTokenizerBase) -> str:
-    """The template in force as text, with the one for conversations with tools where the model has one of its own;
-    empty when there is none."""
+    """The template in force as text, empty when there is none."""
+    return _template(tokenizer, "default")
+
+
+def tool_template_of(tokenizer: PreTrainedTokenizerBase) -> str:
+    """The template for conversations with tools where the model has one of its own, else empty."""
+    return _template(tokenizer, "tool_use")
+
+
+def _template(tokenizer: PreTrainedTokenizerBase, name: str) -> str:
     template = getattr(tokenizer, "chat_template", None)
-    if isinstance(template, dict):
-        with_tools = template.get("tool_use", "")
-        template = template.get("default", "") + (f"\0tool_use\0{with_tools}" if with_tools else "")
-    return template or ""
+    named = template if isinstance(template, dict) else {"default": template}
+    return named.get(name) or ""
 
 
 def embeddings(loaded: Loaded) -> int:

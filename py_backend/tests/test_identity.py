@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -20,6 +21,7 @@ from py_backend.models.identity import ModelIdentity
 from py_backend.models.spec import ModelSpec
 from py_backend.progress import Progress, silent
 from py_backend.roots import Roots
+from py_backend.tests import templates
 from py_backend.tests.client import Client
 
 Folder = Callable[[str], Path]
@@ -118,14 +120,43 @@ def test_the_template_and_the_tokenizer_have_fields_of_their_own(model: Path) ->
     assert identity(model).tokenizer != before.tokenizer
 
 
-def test_a_template_for_conversations_with_tools_is_part_of_the_template(model: Path) -> None:
+def test_a_template_for_conversations_with_tools_is_told_apart_beside_the_digests(model: Path) -> None:
     plain = identity(model)
     (model / "additional_chat_templates").mkdir()
-    found = {plain.chat_template}
+    found = {plain.numeric_path}
     for text in ("{{ tools }}", "{{ tools | tojson }}"):
         (model / "additional_chat_templates" / "tool_use.jinja").write_text(text)
-        found.add(identity(model).chat_template)
+        with_tools = identity(model)
+        assert with_tools.chat_template == plain.chat_template
+        found.add(with_tools.numeric_path)
     assert len(found) == 3
+
+
+ALWAYS_OPEN = templates.CHATML.replace("{% if add_generation_prompt %}", "").removesuffix("{% endif %}")
+
+
+@pytest.mark.parametrize(
+    ("template", "marks"),
+    [
+        (templates.CHATML, ""),
+        (templates.END_ONCE, ""),
+        ("{{ bos_token }}" + templates.CHATML, "; bos-of-template"),
+        ("!" + templates.CHATML, "; bos-of-template"),
+        (templates.R1.removeprefix("{{ bos_token }}"), "; opening-apart"),
+        (ALWAYS_OPEN, "; opens-unasked"),
+        ("{% for", ""),
+        ("{{ raise_exception('no') }}", ""),
+    ],
+)
+def test_what_was_once_read_otherwise_is_marked_beside_the_digests(
+    model_folder: Folder, tmp_path: Path, template: str, marks: str
+) -> None:
+    """qwen2's tokenizer puts no BOS in front; "!" stands for one that a template spells."""
+    folder = Path(shutil.copytree(model_folder("qwen2"), tmp_path / "model"))
+    edit_json(folder / "tokenizer_config.json", bos_token="!")
+    found = identity(folder, chat_template=template)
+    assert found.chat_template == hashlib.sha256(template.encode()).hexdigest()
+    assert found.numeric_path.partition("layout-2")[2] == marks
 
 
 def test_a_models_configuration_is_part_of_its_weights(model: Path) -> None:

@@ -104,7 +104,7 @@ export interface ModelIdentity {
   readonly tokenizer: string;
   /** Of the template in use; of the empty text if there is none. */
   readonly chatTemplate: string;
-  /** What rounding depends on: kind of device, number format, quantisation, version of the layout. */
+  /** What rounding depends on: kind of device, number format, quantisation, version of the layout. Then marks, see {@link readingOf}. */
   readonly numericPath: string;
   /** Commit that a hub id resolved to; empty for a folder. */
   readonly revision: string;

@@ -2,6 +2,7 @@
 import { basename } from 'node:path';
 import type { Backend, ModelIdentity, ModelSpec } from '../backend/backend.js';
 import { BackendFault } from '../backend/fault.js';
+import { readingOf } from '../backend/numeric-path.js';
 import { MrpoError } from '../core/errors.js';
 import { canonicalJson } from '../core/hash.js';
 import type { LogpCache } from './cache/index.js';
@@ -88,7 +89,7 @@ function recallImported(spec: ModelSpec, cache: LogpCache): ModelIdentity | unde
 
 /**
  * The numeric path under which another machine scored this very model, asked for with the same quantisation and number
- * format. Importing its scores was the user's consent to use them.
+ * format. Importing its scores was the user's consent to use them: not to those that mean something else by now.
  */
 export function importedNumericPath(spec: ModelSpec, identity: ModelIdentity, cache: LogpCache): string | undefined {
   const same = cache
@@ -98,6 +99,7 @@ export function importedNumericPath(spec: ModelSpec, identity: ModelIdentity, ca
         model.identity.weights === identity.weights &&
         model.identity.tokenizer === identity.tokenizer &&
         model.identity.chatTemplate === identity.chatTemplate &&
+        readingOf(model.identity.numericPath) === readingOf(identity.numericPath) &&
         (model.spec.quantization ?? 'none') === (spec.quantization ?? 'none') &&
         model.spec.dtype === spec.dtype,
     );

@@ -8,6 +8,9 @@ import { join, resolve } from 'node:path';
 import type { ModelSpec } from '../backend/backend.js';
 import { contentHash } from '../core/hash.js';
 
+/** Raise it with every new mark of the backend (`readings.py`): what was remembered before does not know of it. */
+const READINGS = 2;
+
 /** The fingerprint of a model, its adapter and a tokenizer it is given; `undefined` where they do not lie on this machine. */
 export function fingerprintModel(spec: ModelSpec): string | undefined {
   const parts = [
@@ -16,7 +19,7 @@ export function fingerprintModel(spec: ModelSpec): string | undefined {
     ...(spec.tokenizer === undefined ? [] : [locate(spec.tokenizer, spec.tokenizerRevision)]),
   ];
   const listings = parts.map((path) => (path === undefined ? undefined : listing(path)));
-  return listings.includes(undefined) ? undefined : contentHash(listings);
+  return listings.includes(undefined) ? undefined : contentHash([READINGS, ...listings]);
 }
 
 /** Bytes of a model's files, 0 where they do not lie on this machine: how slow it will be, next to other models. */

@@ -24,7 +24,7 @@ import { prepareRun, releaseRun, type PreparedRun } from './prepare-run.js';
 import { recordTraining, type StepBoundary, type TrainingRecord } from './record-training.js';
 import { createRecovery, isLost } from './recovery.js';
 import { runStage, type RunContext } from './run-context.js';
-import { requireSameRun } from './run-identity.js';
+import { goingOn, readOtherwise, requireSameRun } from './run-identity.js';
 import { newestCheckpoint, type ResumePoint } from './resume-point.js';
 import { STATE_FORMAT, type ResumableState } from './run-state.js';
 import { answerSamples, samplePairs } from './samples.js';
@@ -199,7 +199,8 @@ async function train(
     sayConnection: note,
     start: async (abort) => {
       if (state !== undefined) {
-        const pairs = await keptScores(folder.file('scores'), scores, examples, prepared);
+        const otherwise = readOtherwise(state.identity, identity);
+        const pairs = await keptScores(folder.file('scores'), scores, examples, { ...prepared, otherwise });
         ({ heldOut } = pairs);
         return pairs;
       }
@@ -233,7 +234,7 @@ async function train(
   });
   const stateAt = async (boundary: Pick<StepBoundary, 'training' | 'recording'>): Promise<ResumableState> => ({
     format: STATE_FORMAT,
-    identity,
+    identity: goingOn(state?.identity, identity),
     training: boundary.training,
     recording: await boundary.recording(),
     checkpointing: trainer.checkpointing as ResumableState['checkpointing'],

@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import type { ModelIdentity } from '../backend/backend.js';
 import type { RunConfig } from '../config/index.js';
+import { readingOf } from '../backend/numeric-path.js';
 import { MrpoError } from '../core/errors.js';
 import { contentHash, sha256 } from '../core/hash.js';
 import type { PreferencePair } from '../data/index.js';
@@ -102,12 +103,21 @@ export function requireSameRun(kept: RunIdentity, now: RunIdentity): readonly st
     ...settingChanges(kept.settings, now.settings),
   ];
   refuse(changes);
-  return kept.policy.numericPath === now.policy.numericPath
-    ? []
-    : [
-        `the checkpoint was written with ${kept.policy.numericPath}, this is ${now.policy.numericPath}: it goes on, but not bit for bit`,
-      ];
+  const [before, after] = [kept.policy.numericPath, now.policy.numericPath];
+  if (before === after) return [];
+  const otherwise = readingOf(before) === readingOf(after) ? '' : ', and some pairs are read otherwise than before';
+  return [`the checkpoint was written with ${before}, this is ${after}: it goes on, but not bit for bit${otherwise}`];
 }
+
+/** Positions of references whose scores from before may mean something else by now. */
+export const readOtherwise = (kept: RunIdentity, now: RunIdentity): readonly number[] =>
+  now.references.flatMap(({ key }, k) =>
+    readingOf(kept.references[k]?.key.numericPath ?? '') === readingOf(key.numericPath) ? [] : [k],
+  );
+
+/** What checkpoints of a run that goes on are written with: the keys of its references stay those of the kept scores. */
+export const goingOn = (kept: RunIdentity | undefined, now: RunIdentity): RunIdentity =>
+  kept === undefined ? now : { ...now, references: kept.references };
 
 /** The part of {@link requireSameRun} that needs no model and no data. @throws MrpoError `config`. */
 export function requireSameSettings(kept: RunIdentity, config: RunConfig): void {

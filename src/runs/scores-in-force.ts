@@ -35,28 +35,36 @@ export function keepScores(path: string, pairs: RunPairs): Promise<string> {
  * The pairs with the log-probs that are kept.
  * @param now The same pairs, with log-probs as the cache has them today.
  * @param policyReferences Which references are the policy as it starts: what is kept may be its own and not the cache's.
+ * @param otherwise Which references are read otherwise than when they were kept: the log-probs of today are in force.
  * @throws MrpoError `config` if the cache has something else than the same numbers rounded otherwise.
  */
 export async function keptScores(
   path: string,
   sha256: string,
   now: RunPairs,
-  { referenceNames, policyReferences }: { referenceNames: readonly string[]; policyReferences: readonly number[] },
+  { referenceNames, policyReferences, otherwise }: KeptReferences,
 ): Promise<RunPairs> {
   const columns = await readColumns(path, sha256);
   for (const part of PARTS) {
     referenceNames.forEach((name, k) => {
-      if (!policyReferences.includes(k)) requireNear(name, now[part], columns, part, k);
+      if (![...policyReferences, ...otherwise].includes(k)) requireNear(name, now[part], columns, part, k);
     });
   }
-  return { train: withKept(now.train, columns, 'train'), heldOut: withKept(now.heldOut, columns, 'heldOut') };
+  const withKept = (part: (typeof PARTS)[number]): Examples => ({
+    ...now[part],
+    references: now[part].references.map((model, k) =>
+      otherwise.includes(k)
+        ? model
+        : eachSide((side) => ({ ...model[side], logps: columns[nameOf(k, part, side)] ?? model[side].logps })),
+    ),
+  });
+  return { train: withKept('train'), heldOut: withKept('heldOut') };
 }
 
-function withKept(examples: Examples, columns: Columns, part: (typeof PARTS)[number]): Examples {
-  const references = examples.references.map((model, k) =>
-    eachSide((side) => ({ ...model[side], logps: columns[nameOf(k, part, side)] ?? model[side].logps })),
-  );
-  return { ...examples, references };
+interface KeptReferences {
+  readonly referenceNames: readonly string[];
+  readonly policyReferences: readonly number[];
+  readonly otherwise: readonly number[];
 }
 
 function requireNear(

@@ -15,7 +15,7 @@ import { lockRun } from '../store/run-lock.js';
 import { dropOld } from './checkpoint-writer.js';
 import type { PreparedRun } from './prepare-run.js';
 import { newestCheckpoint } from './resume-point.js';
-import { requireSameRun } from './run-identity.js';
+import { goingOn, readOtherwise, requireSameRun } from './run-identity.js';
 import { STATE_FORMAT, type ResumableState } from './run-state.js';
 import { keepScores, keptScores, type RunPairs } from './scores-in-force.js';
 
@@ -72,13 +72,15 @@ export async function openSessionCheckpoints(
         if (found === undefined) throw new Error('there is no checkpoint to go on from');
         requireSameRun(found.state.identity, prepared.identity).forEach(note);
         await prepared.trainer.loadCheckpoint(checkpointPieces(found.checkpoint));
-        return keptScores(folder.file('scores'), scores, prepared.examples, prepared);
+        const otherwise = readOtherwise(found.state.identity, prepared.identity);
+        return keptScores(folder.file('scores'), scores, prepared.examples, { ...prepared, otherwise });
       },
       async begin(pairs) {
         scores = await keepScores(folder.file('scores'), pairs);
       },
-      async save({ identity, trainer }, training, limit) {
+      async save({ identity: now, trainer }, training, limit) {
         const checkpointing = trainer.checkpointing as SessionState['checkpointing'];
+        const identity = goingOn(found?.state.identity, now);
         const state: SessionState = { format: STATE_FORMAT, identity, training, checkpointing, scores };
         const saved = writing.then(() => write(trainer, state, limit));
         writing = saved.catch(() => undefined);

@@ -1,10 +1,11 @@
 /** Which model a specification means, when its files are here, elsewhere, or were imported under the same name. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { contentHash } from '../../src/core/hash.js';
 import { exportCache, importCache, openLogpCache, type LogpCache } from '../../src/references/cache/index.js';
-import { identifyForReport } from '../../src/references/identify.js';
+import { identifyForReport, importedNumericPath } from '../../src/references/identify.js';
 import { fingerprintModel } from '../../src/references/model-files.js';
 
 let folder: string;
@@ -58,10 +59,25 @@ describe('an imported model', () => {
     expect(await identifyForReport({ source: join(folder, 'llama') }, cache)).toEqual({ identity, from: 'imported' });
   });
 
+  test('gives its scores to the same model on other hardware, and none that mean something else by now', () => {
+    const spec = { source: '/gpu/models/llama' };
+    const here = { ...identity, numericPath: 'cpu float32' };
+    expect(importedNumericPath(spec, here, cache)).toBe('cuda bfloat16');
+    expect(importedNumericPath(spec, { ...here, numericPath: 'cpu float32; by-own-length' }, cache)).toBeUndefined();
+  });
+
   test('never stands for one that is here and may be another', async () => {
     const source = modelFolder('llama', '{"model_type":"qwen2"}');
     await expect(identifyForReport({ source }, cache)).rejects.toThrow('not scored yet on this machine');
   });
+});
+
+test('what a version without the marks of today remembers of a model is not gone by', () => {
+  const source = modelFolder('model');
+  const file = join(source, 'config.json');
+  const { size, ino, mtimeNs, ctimeNs } = statSync(file, { bigint: true });
+  const before = contentHash([[[file, size, ino, mtimeNs, ctimeNs].join(' ')]]);
+  expect(fingerprintModel({ source })).not.toBe(before);
 });
 
 test('the tokenizer that a model is given is part of its fingerprint', () => {

@@ -2,11 +2,12 @@
 import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { Backend, Trainer } from '../../src/backend/backend.js';
+import type { Backend, ModelIdentity, Trainer } from '../../src/backend/backend.js';
 import { BackendFault } from '../../src/backend/fault.js';
 import { createMemoryBackend } from '../../src/backend/memory.js';
 import { loadConfig, type LoadedConfig, type RunConfigInput } from '../../src/config/index.js';
 import { type MrpoError } from '../../src/core/errors.js';
+import { eachSide } from '../../src/core/sides.js';
 import { evaluateHeldOut, readRun, continueRun, RUN_FILES, type StartOptions } from '../../src/runs/index.js';
 import type { LogpCache } from '../../src/references/index.js';
 import { listCheckpoints } from '../../src/store/checkpoints.js';
@@ -90,6 +91,34 @@ async function cacheOf(folder: string, shift: number): Promise<LogpCache> {
   await evaluateHeldOut({ loaded, backend: offBy(shift), cache });
   return cache;
 }
+
+/** A backend of a later version, which marks models whose numbers are others than they were: here all are. */
+function readsOtherwise(backend: Backend): Backend {
+  const marked = <T extends ModelIdentity>(identity: T): T => ({
+    ...identity,
+    numericPath: `${identity.numericPath}; by-own-length`,
+  });
+  return {
+    ...backend,
+    identifyModel: async (...given) => marked(await backend.identifyModel(...given)),
+    async loadModel(...given) {
+      const model = await backend.loadModel(...given);
+      return { ...model, identity: marked(model.identity) };
+    },
+    async *score(...given) {
+      for await (const chunk of backend.score(...given)) {
+        yield { ...chunk, logps: eachSide((side) => chunk.logps[side].map((logp) => 2 * logp)) };
+      }
+    },
+  };
+}
+
+/** The references' log-probs of the held-out pairs that a run went by. */
+const referencesOf = (run: string): unknown[] =>
+  readFileSync(join(run, RUN_FILES.heldOut), 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => (JSON.parse(line) as { references: unknown }).references);
 
 const diesAtCommit = (step: number, reason: 'died' | 'failed' = 'died', times = Infinity): Backend => {
   let left = times;
@@ -360,6 +389,22 @@ describe('what is another run', () => {
     );
     expect((await resume(run.folder)).result?.status).toBe('succeeded');
     expect(resultOf(run.folder)).toEqual(await undisturbed());
+  });
+
+  it('a backend that reads pairs otherwise by now has its own scores in force, and the run goes on', async () => {
+    const folder = temporaryFolder();
+    writePairs(folder);
+    const { run } = await runToEnd(config(folder), { backend: diesAtCommit(7) });
+    const cache = temporaryCache();
+    const first = await resume(run.folder, undefined, { backend: readsOtherwise(diesAtCommit(12)), cache });
+    expect(first.error).toMatchObject({ reason: 'died' });
+    expect(notesOf(first.events)).toContainEqual(expect.stringContaining('some pairs are read otherwise than before'));
+    const { error } = await resume(run.folder, undefined, { backend: readsOtherwise(createMemoryBackend()), cache });
+    expect(error).toBeUndefined();
+    const anew = await runToEnd(config(temporaryFolder(), { data: { train: join(folder, 'pairs.jsonl'), eval: 8 } }), {
+      backend: readsOtherwise(createMemoryBackend()),
+    });
+    expect(referencesOf(run.folder)).toEqual(referencesOf(anew.run.folder));
   });
 
   it('a run that another process works on is left to it', async () => {

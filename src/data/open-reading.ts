@@ -37,13 +37,11 @@ const SAMPLE_ROWS = 64;
 export async function openReading(source: string, options: ReadOptions): Promise<OpenedReading> {
   const rows = await openSource(source, options);
   const iterator = rows.batches[Symbol.asyncIterator]();
-  const head: RawRow[] = [];
-  while (head.length < SAMPLE_ROWS) {
-    const next = await iterator.next();
-    if (next.done === true) break;
-    for (const row of next.value) head.push(row);
-  }
-  const sample = sampleOf(source, rows, head);
+  const close = async (): Promise<void> => void (await iterator.return?.());
+  const { head, sample } = await firstRows(source, rows, iterator).catch(async (error: unknown) => {
+    await close();
+    throw error;
+  });
   let paired = 0;
   const gatherer = createGatherer((scored) => pairsOfAnswers(scored, context));
   const context: FormatContext = {
@@ -69,8 +67,22 @@ export async function openReading(source: string, options: ReadOptions): Promise
     context,
     gatherer,
     paired: () => paired,
-    close: async () => void (await iterator.return?.()),
+    close,
   };
+}
+
+async function firstRows(
+  source: string,
+  rows: RowSource,
+  iterator: AsyncIterator<readonly RawRow[]>,
+): Promise<Pick<OpenedReading, 'head' | 'sample'>> {
+  const head: RawRow[] = [];
+  while (head.length < SAMPLE_ROWS) {
+    const next = await iterator.next();
+    if (next.done === true) break;
+    for (const row of next.value) head.push(row);
+  }
+  return { head, sample: sampleOf(source, rows, head) };
 }
 
 function sampleOf(source: string, { place }: RowSource, head: readonly RawRow[]): readonly Row[] {

@@ -1,5 +1,5 @@
 /** Every way a preference file was seen to be broken: each is one clear error, or counted drops with their lines. */
-import { mkdirSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readlinkSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { parquetWriteBuffer } from 'hyparquet-writer';
@@ -363,4 +363,12 @@ describe('what is odd but right is read', () => {
     );
     expect(data.pairs[0]?.chosen[0]?.content).toBe('a');
   });
+});
+
+it.runIf(existsSync('/proc/self/fd'))('a file that is refused is closed', async () => {
+  const file = folder.write('open.jsonl', '{x\n'.repeat(1_000_000)); // more than is read at once
+  expect((await failureOf(readPreferenceData(file))).message).toMatch(/no row can be read/);
+  const targetOf = (fd: string): string =>
+    existsSync(`/proc/self/fd/${fd}`) ? readlinkSync(`/proc/self/fd/${fd}`) : '';
+  expect(readdirSync('/proc/self/fd').map(targetOf)).not.toContain(file);
 });

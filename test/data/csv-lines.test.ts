@@ -18,7 +18,7 @@ async function rowsOf(text: string, chunkBytes = 2 ** 20): Promise<RawRow[]> {
 describe('csvRows', () => {
   const plain = fc.constantFrom('x', 'two words', 'naïve 中文 😀', 'a "quote" inside');
   const quoted = (end: string) =>
-    fc.constantFrom('', 'a', `one${end}two`, `${end}`, `x${end}${end}y`, 'say "hi", please', 'é');
+    fc.constantFrom('', 'a', `one${end}two`, `${end}`, `x${end}${end}y`, 'say "hi", please', '"say \\"hi\\""', 'é');
   const table = fc.constantFrom('\n', '\r\n', '\r').chain((end) => {
     const cell = fc.oneof(
       plain,

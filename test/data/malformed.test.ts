@@ -234,21 +234,23 @@ describe('rows that cannot be used are dropped, with line and reason', () => {
       `"[{'role': 'user', 'content': array(['x'])}]",a,b`,
       '"[{""role"": ""user""",a,b',
       'q5,"say \\"hi\\"",b',
-      'q6,a,"never closed',
-      'q7,a,b',
+      'q6,"""say \\""hi\\""""",b',
+      'q7,a,"never closed',
+      'q8,a,b',
     ].join('\n');
     const data = await readPreferenceData(folder.write('rows.csv', text));
     expect(data.pairs.map(({ line, chosen }) => [line, chosen[0]?.content])).toEqual([
       [2, 'a'],
       [4, '"a"x'],
       [5, 'two\nlines'],
+      [10, '"say \\"hi\\""'],
     ]);
     expect(data.dropped).toEqual([
       { line: 3, reason: 'not CSV: expected 3 columns, got 2' },
       { line: 7, reason: "prompt: a list of messages in Python's notation that cannot be read" },
       { line: 8, reason: expect.stringContaining('prompt: a list of messages that is not JSON') },
       { line: 9, reason: expect.stringContaining('not CSV: quotes in it are escaped by backslashes') },
-      { line: 10, reason: 'not CSV: a quote that is opened here is never closed; all that follows it is lost' },
+      { line: 11, reason: 'not CSV: a quote that is opened here is never closed; all that follows it is lost' },
     ]);
   });
 

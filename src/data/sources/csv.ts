@@ -7,6 +7,7 @@ import { throwIfAborted } from '../../core/abort.js';
 import { largest } from '../../core/extremes.js';
 import { checkedHeader } from './header.js';
 import { createLineStarts } from './line-starts.js';
+import { createRecentBytes } from './recent-bytes.js';
 import { DEFAULT_MAX_ROW_BYTES, type RawRow, type SourceOptions } from './source.js';
 import { utf8Chunks } from './utf8-chunks.js';
 
@@ -55,6 +56,7 @@ export async function* csvRows(
   const skipped: RawRow[] = [];
   // The parser's own line numbers count a return and a newline inside quotes as two lines; its byte counts are right.
   let recordEnd = 0;
+  const recent = createRecentBytes(() => recordEnd);
   const recordLine = (): number => {
     const line = lines.lineFrom(recordEnd);
     recordEnd = parser.info.bytes;
@@ -73,8 +75,12 @@ export async function* csvRows(
       return checkedHeader(header, path, `line ${headerLine}`);
     },
     on_record: (cells: Cells) => {
+      const begin = recordEnd;
       const line = recordLine();
-      if (!Object.values(cells).some(hasBackslashQuotes)) return { line, cells };
+      const doubtful = Object.values(cells).filter(mayHaveBackslashQuotes);
+      if (doubtful.length === 0) return { line, cells };
+      const written = recent.text(begin, recordEnd);
+      if (doubtful.every((cell) => written.includes(quoted(cell)))) return { line, cells };
       skipped.push({ line, problem: BACKSLASH_QUOTES });
       return undefined;
     },
@@ -85,7 +91,7 @@ export async function* csvRows(
       return undefined;
     },
   });
-  const text = Readable.from(utf8Chunks(chunks, path, lines));
+  const text = Readable.from(recent.keep(utf8Chunks(chunks, path, lines)));
   text.on('error', (error) => parser.destroy(error));
   text.pipe(parser);
   let batch: RawRow[] = [];
@@ -116,9 +122,11 @@ export async function* csvRows(
   if (batch.length > 0) yield batch;
 }
 
-/** A cell that is quoted, and was not understood so: `"say \\"hi\\""`, as Spark and MySQL write it. */
-const hasBackslashQuotes = (cell: string): boolean =>
+/** A cell that is quoted, and was not understood so: `"say \\"hi\\""`, as Spark and MySQL write it. Or that is such a text. */
+const mayHaveBackslashQuotes = (cell: string): boolean =>
   cell.startsWith('"') && cell.endsWith('"') && cell.includes('\\"');
+/** A cell as it is written, with its quotes doubled. */
+const quoted = (cell: string): string => `"${cell.replaceAll('"', '""')}"`;
 const BACKSLASH_QUOTES =
   'not CSV: quotes in it are escaped by backslashes; write the file with doubled quotes (Spark: option("escape", "\\""))';
 

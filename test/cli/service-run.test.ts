@@ -270,6 +270,11 @@ it('downloads a run into a folder of its own, again if need be, and nothing else
   await endedRun('other');
   const taken = await start('runs', 'download', 'other', '--to', folder, ...atService()).ended;
   expect(taken).toMatchObject({ code: 2, notes: expect.stringContaining('the folder of run loaded') as string });
+  const elsewhere = { address: '127.0.0.1:1', id: 'loaded' };
+  writeFileSync(join(folder, 'service.json'), JSON.stringify(elsewhere));
+  const namesake = await start('runs', 'download', 'loaded', '--to', folder, ...atService()).ended;
+  expect(namesake).toMatchObject({ code: 2, notes: expect.stringContaining('service at 127.0.0.1:1') as string });
+  expect(note()).toEqual(elsewhere);
   const full = await start('runs', 'download', 'other', '--to', root, ...atService()).ended;
   expect(full).toMatchObject({ code: 2, notes: expect.stringContaining('--to:') as string });
   const none = await start('runs', 'download', 'other', '--what', 'metrics', '--to', join(root, 'none'), ...atService())

@@ -8,6 +8,7 @@ import { writeFileAtomic } from '../../store/atomic-file.js';
 import { notEmpty, runFolder } from '../../store/run-folder.js';
 import { LOCK_FILE, lockRun, type RunLock } from '../../store/run-lock.js';
 import { readServiceNote, refuseRunOfService, SERVICE_NOTE, type ServiceNote } from '../../store/service-note.js';
+import { requireService } from './same-run.js';
 
 /** A folder that this process has to itself. */
 export interface TakenFolder {
@@ -53,7 +54,7 @@ export async function takeAgain(path: string, note: ServiceNote): Promise<TakenF
 
 /**
  * Takes a folder for the files of a run that is there: a new or empty one, or one that is the run's already.
- * @throws MrpoError `usage` if another run is in it, else as {@link takeFolder}.
+ * @throws MrpoError `usage` if another run is in it, or one of another service, else as {@link takeFolder}.
  */
 export async function takeForRun(path: string, note: ServiceNote): Promise<TakenFolder> {
   const known = await readServiceNote(path);
@@ -64,10 +65,14 @@ export async function takeForRun(path: string, note: ServiceNote): Promise<Taken
       hint: 'Name a new or empty folder, or that of an earlier download of this run.',
     });
   }
-  if (known.id === note.id) return takeAgain(path, note);
-  throw new MrpoError('usage', `${path} is the folder of run ${known.id} of the service at ${known.address}`, {
-    hint: 'Name another folder with --to.',
-  });
+  const hint = 'Name another folder with --to.';
+  if (known.id !== note.id)
+    throw new MrpoError('usage', `${path} is the folder of run ${known.id} of the service at ${known.address}`, {
+      hint,
+    });
+  // Of two services that have a run of this id, the files of one would come to lie among those of the other.
+  requireService(path, known, note.address, hint);
+  return takeAgain(path, known);
 }
 
 /** Where nothing came of it: a folder that was taken just now, and has nothing in it yet, is given back as it was before. */

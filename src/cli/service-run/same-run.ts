@@ -12,11 +12,19 @@ import { SERVICE_NOTE, type ServiceNote } from '../../store/service-note.js';
 import { configDifferences } from '../config-diff.js';
 import { specToSend } from '../spec-to-send.js';
 
-/** @throws MrpoError `usage` if the folder's run is one of another service. */
-export function requireService(folder: string, { address: own, id }: ServiceNote, address: string): void {
+/**
+ * @param way The way through, if the service has not moved. Default: go on with the run there.
+ * @throws MrpoError `usage` if the folder's run is one of another service.
+ */
+export function requireService(
+  folder: string,
+  { address: own, id }: ServiceNote,
+  address: string,
+  way = `Go on with it there: mrpo resume ${folder}.`,
+): void {
   if (parseAddress(own).target === parseAddress(address).target) return;
   throw new MrpoError('usage', `--service ${address}: ${folder} is the folder of run ${id} of the service at ${own}`, {
-    hint: `Go on with it there: mrpo resume ${folder}. If that service has moved, write its new address into ${join(folder, SERVICE_NOTE)}.`,
+    hint: `${way} If that service has moved, write its new address into ${join(folder, SERVICE_NOTE)}.`,
   });
 }
 

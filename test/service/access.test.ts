@@ -158,6 +158,17 @@ describe('orders', () => {
     await ana.cancel('changes');
   });
 
+  it('are not refused for what lies in a model folder and is not read', async () => {
+    const model = join(world.folder, 'edited');
+    mkdirSync(model);
+    writeFileSync(join(model, 'config.json'), '{}');
+    const order = () => as('ana').create({ ...world.config(), policy: { model } }, { validateOnly: true });
+    for (const name of ['.#config.json', 'notes.md']) symlinkSync('nowhere', join(model, name));
+    expect((await order()).warnings).toEqual([]);
+    symlinkSync('nowhere', join(model, 'model-00001-of-00002.safetensors'));
+    await expect(order()).rejects.toThrow(/spec\.policy\.model: .*safetensors: no such file/);
+  });
+
   it('name every field that is wrong', async () => {
     const wrong = {
       ...world.config({ batch_size: 0, learning_rate: -1 }),

@@ -121,8 +121,20 @@ async function filesOfModel(path: string, needs: readonly string[]): Promise<rea
   });
   const missing = needs.filter((name) => !names.includes(name));
   if (missing.length > 0) throw new MrpoError('model', `${path}: a folder without ${missing.join(' and ')}`);
-  return names.map((name) => join(path, name));
+  // What is neither asked for nor loaded from may be anything: a dead link, a folder that is somebody else's.
+  const isNeeded = (name: string): boolean => needs.includes(name) || WEIGHTS.test(name);
+  const kept = await Promise.all(names.map(async (name) => isNeeded(name) || (await isReadable(join(path, name)))));
+  return names.filter((_, index) => kept[index]).map((name) => join(path, name));
 }
+
+/** What a model or an adapter is loaded from, if it is there. */
+const WEIGHTS = /^(?:model|pytorch_model|adapter_model)\b.*\.(?:safetensors|bin)$/;
+
+const isReadable = (file: string): Promise<boolean> =>
+  access(file, constants.R_OK).then(
+    () => true,
+    () => false,
+  );
 
 const factsOrUndefined = (path: string) => stat(path).catch(() => undefined);
 

@@ -1,4 +1,4 @@
-/** Callers who do not go on: they connect and say nothing, begin a request and do not end it, ask and do not read. */
+/** Callers who do not go on: they connect and say nothing, begin a request and do not end it, ask and do not read. And a watcher's patience. */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { connect as connectHttp2 } from 'node:http2';
@@ -6,10 +6,13 @@ import { connect as connectSocket, createServer, type AddressInfo, type Socket }
 import { EventEmitter, once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Client, credentials, Metadata, status } from '@grpc/grpc-js';
+import type { Writable } from 'node:stream';
+import { promisify } from 'node:util';
+import { Client, credentials, Metadata, Server, ServerCredentials, status } from '@grpc/grpc-js';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { abortError } from '../../src/core/abort.js';
-import { WatchRunRequest } from '../../src/gen/mrpo/runs/v1/runs.js';
+import { GetServiceInfoResponse, RunServiceService, WatchRunRequest } from '../../src/gen/mrpo/runs/v1/runs.js';
+import { connect } from '../../src/service/client/connect.js';
 import { openJournal } from '../../src/service/journal/append.js';
 import { LOCAL_CALLER } from '../../src/service/access/tokens.js';
 import { createGuard } from '../../src/service/rpc/guard.js';
@@ -119,4 +122,21 @@ it('tells who waits for work that the service stops, and not that the work has f
   work(call as unknown as Parameters<typeof work>[0]);
   guard.endStreams();
   expect(await ended).toMatchObject({ code: status.UNAVAILABLE, details: 'the service stops' });
+});
+
+it('of a service whose streams all break, though it answers, is told once or twice, and not waited for without end', async () => {
+  const server = new Server();
+  server.addService(RunServiceService, {
+    getServiceInfo: (_: unknown, reply: (error: null, info: GetServiceInfoResponse) => void) =>
+      reply(null, GetServiceInfoResponse.fromPartial({})),
+    watchRun: (call: Writable) => void call.emit('error', { code: status.UNAVAILABLE, details: 'no streams here' }),
+  });
+  const at = await promisify(server.bindAsync.bind(server))('127.0.0.1:0', ServerCredentials.createInsecure());
+  const client = connect({ address: `127.0.0.1:${at}` });
+  const [onAway, onBack] = [vi.fn(), vi.fn()];
+  const watching = client.watch('a', { patienceMs: 1500, onAway, onBack });
+  await expect(watching[Symbol.asyncIterator]().next()).rejects.toMatchObject({ reason: 'unreachable' });
+  expect([onAway, onBack].map(({ mock }) => mock.calls.length)).toEqual([2, 1]);
+  client.close();
+  server.forceShutdown();
 });

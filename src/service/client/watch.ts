@@ -22,7 +22,7 @@ export interface WatchOptions {
   readonly afterSeq?: number | undefined;
   /** End behind the newest event instead of waiting for more. */
   readonly onlyKept?: boolean | undefined;
-  /** Without a service for so long, the watch fails. Default 10 minutes. */
+  /** Without a service, or without a stream of it that stands, for so long, the watch fails. Default 10 minutes. */
   readonly patienceMs?: number | undefined;
   /** Told once when the service has gone, or the way to it. */
   readonly onAway?: ((away: Away) => void) | undefined;
@@ -35,6 +35,8 @@ const FIRST_PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 5_000;
 const PATIENCE_MS = 600_000;
 const ASK_TIMEOUT_MS = 10_000;
+/** A stream that has stood for so long was a good one, also where the run had no news. */
+const STOOD_MS = 30_000;
 
 /** The events of a run, each once and in order, over as many connections as it takes. */
 export async function* watch(
@@ -47,16 +49,28 @@ export async function* watch(
   let pause = FIRST_PAUSE_MS;
   let away: number | undefined;
   let told = false;
+  // Something on the way may let single questions through, and no stream: who has answered once is back with its news.
+  let answered = false;
+  const isBack = (): void => {
+    if (told) options.onBack?.(Date.now() - (away ?? Date.now()));
+    told = false;
+  };
+  const forget = (): void => {
+    [pause, away, told, answered] = [FIRST_PAUSE_MS, undefined, false, false];
+  };
   for (;;) {
     const opened = () => connection.client.watchRun({ runId, afterSeq, onlyKept }, connection.metadata);
+    let begin = Infinity;
     try {
-      if (told) {
+      if (away !== undefined) {
         await askWhetherBack(connection, signal);
-        options.onBack?.(Date.now() - (away ?? Date.now()));
-        [told, away] = [false, undefined];
+        if (!answered) isBack();
+        answered = true;
       }
+      begin = Date.now();
       for await (const { events } of serverStream(connection, 'watchRun', opened, signal)) {
-        [pause, away] = [FIRST_PAUSE_MS, undefined];
+        isBack();
+        forget();
         for (const event of events) {
           if (event.seq !== afterSeq + 1)
             throw new RunsFault('protocol', `event ${event.seq} came behind event ${afterSeq}`);
@@ -66,6 +80,7 @@ export async function* watch(
       }
       return;
     } catch (thrown) {
+      if (Date.now() - begin >= STOOD_MS) forget();
       away ??= Date.now();
       if (!isAway(thrown) || connection.closed.aborted || Date.now() - away > patienceMs) throw thrown;
       if (!told && thrown.reason !== 'slow_reader') {

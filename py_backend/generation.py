@@ -19,6 +19,7 @@ from transformers import GenerationConfig, LogitsProcessor, PreTrainedModel, Sto
 
 from .engine.errors import is_out_of_memory
 from .engine.pair_dropout import generator_on
+from .engine.turning_positions import turning_positions
 from .faults import Fault
 from .models.load import Loaded, first_line
 from .tokens.chat import PROBE, TemplateRefused, render, render_prompt
@@ -108,19 +109,28 @@ def generate(
     """Calls `give` for every prompt; `check` is called between tokens and may raise to stop. An answer ends unfinished
     where the model's context does."""
     loaded.model.eval()
-    for ends, limit, batch in _batches(prompts, sampling.max_new_tokens):
+    turning = turning_positions(loaded.base)
+    turns_at = turning.limit if turning else math.inf
+    for ends, limit, batch in _batches(prompts, sampling.max_new_tokens, turns_at):
         ids = {index: prompts[index].ids for index in batch}
+        if turning:
+            turning.reset()
         _generate_batch(loaded, encoder, batch, ids, replace(sampling, max_new_tokens=limit), ends, give, check)
 
 
-def _batches(prompts: Sequence[EncodedPrompt], max_new_tokens: int) -> Iterator[tuple[tuple[int, ...], int, list[int]]]:
-    """Prompts that end alike and may go on for as many tokens, of similar lengths."""
+def _batches(
+    prompts: Sequence[EncodedPrompt], max_new_tokens: int, turns_at: float
+) -> Iterator[tuple[tuple[int, ...], int, list[int]]]:
+    """Prompts that end alike and may go on for as many tokens, of similar lengths. One that may become longer than
+    `turns_at` tokens is alone: the longest of a batch decides how positions of all are read."""
 
-    def kind(index: int) -> tuple[tuple[int, ...], int]:
-        return prompts[index].ends, int(min(max_new_tokens, prompts[index].room))
+    def kind(index: int) -> tuple[tuple[int, ...], int, int]:
+        prompt = prompts[index]
+        limit = int(min(max_new_tokens, prompt.room))
+        return prompt.ends, limit, index if len(prompt.ids) + limit > turns_at else -1
 
     ordered = sorted(range(len(prompts)), key=lambda index: (kind(index), len(prompts[index].ids), index))
-    for (ends, limit), alike in itertools.groupby(ordered, key=kind):
+    for (ends, limit, _), alike in itertools.groupby(ordered, key=kind):
         indices = list(alike)
         for start in range(0, len(indices), BATCH):
             yield ends, limit, indices[start : start + BATCH]

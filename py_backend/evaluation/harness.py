@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import importlib.util
 import logging
+import os
+import signal
 from importlib.metadata import version
 from typing import Any
 
@@ -34,8 +36,8 @@ def require_harness() -> None:
 
 @functools.cache
 def _prepare() -> None:
-    """Prompts are Jinja, rendered in this process: a task file may hold text and no way out of it. And the
-    harness's own log speaks of every step."""
+    """Prompts are Jinja, rendered in this process: a task file may hold text and no way out of it. Standard errors of
+    perplexity are drawn in forked processes, which are then ended. And the harness's own log speaks of every step."""
     from jinja2 import BaseLoader, StrictUndefined
     from jinja2.sandbox import SandboxedEnvironment
     from lm_eval import utils
@@ -43,7 +45,14 @@ def _prepare() -> None:
     confined = SandboxedEnvironment(loader=BaseLoader(), undefined=StrictUndefined, keep_trailing_newline=True)
     confined.filters.update(utils.env.filters)
     utils.env = confined
+    os.register_at_fork(after_in_child=_end_alone)
     logging.getLogger("lm_eval").setLevel(logging.ERROR)
+
+
+def _end_alone() -> None:
+    """A forked process has the signal handlers of this one: what ends it would stop the server."""
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 @functools.cache

@@ -5,9 +5,11 @@ the examples are gone, or the question, and the score is of something else."""
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
+from ..engine.turning_positions import turning_positions
 from ..faults import Fault
 from ..models.context import context_length
 from ..models.load import Loaded
@@ -21,6 +23,8 @@ def watched_model(loaded: Loaded, batch_size: int, report: Report, check: Callab
     """A HFLM on the model in memory, with its adapter as it stands."""
     from lm_eval.models.huggingface import HFLM
     from lm_eval.models.utils import normalize_gen_kwargs
+
+    turning = turning_positions(loaded.base)
 
     class WatchedModel(HFLM):
         """Its methods' names are the harness's."""
@@ -39,33 +43,54 @@ def watched_model(loaded: Loaded, batch_size: int, report: Report, check: Callab
         def _loglikelihood_tokens(
             self, requests: Any, disable_tqdm: bool = False, override_bs: int | None = None
         ) -> Any:
-            for place, (_, context, continuation) in enumerate(requests):
-                self._fits(place, len(context) + len(continuation) - 1)
+            lengths = [len(context) + len(continuation) - 1 for _, context, continuation in requests]
+            for place, length in enumerate(lengths):
+                self._fits(place, length)
             self._begin(len(requests))
-            return super()._loglikelihood_tokens(requests, disable_tqdm=True, override_bs=override_bs)
+            with self._apart_if_longer(lengths):
+                return super()._loglikelihood_tokens(requests, disable_tqdm=True, override_bs=override_bs)
 
         def generate_until(self, requests: Any, disable_tqdm: bool = False) -> Any:
             self._asked = requests
+            lengths = []
             for place, request in enumerate(requests):
                 context, settings = request.args
                 room = normalize_gen_kwargs(settings, self.max_gen_toks)["max_gen_toks"]
-                self._fits(place, len(self.tok_encode(context)) + room, f" with {room} for the answer")
+                lengths.append(len(self.tok_encode(context)) + room)
+                self._fits(place, lengths[-1], f" with {room} for the answer")
             self._begin(len(requests))
-            return super().generate_until(requests, disable_tqdm=True)
+            with self._apart_if_longer(lengths):
+                return super().generate_until(requests, disable_tqdm=True)
+
+        @contextmanager
+        def _apart_if_longer(self, lengths: Sequence[int]) -> Iterator[None]:
+            """One request at a time where the longest of a batch would decide how positions of all are read."""
+            kept = self.batch_size_per_gpu
+            if turning and max(lengths, default=0) > turning.limit:
+                self.batch_size_per_gpu = 1
+            try:
+                yield
+            finally:
+                self.batch_size_per_gpu = kept
 
         def _model_call(self, inps: Any, *args: Any, **kwargs: Any) -> Any:
-            check()
+            self._before_call()
             try:
                 return super()._model_call(inps, *args, **kwargs)
             finally:
                 self._advance(len(inps))
 
         def _model_generate(self, context: Any, *args: Any, **kwargs: Any) -> Any:
-            check()
+            self._before_call()
             try:
                 return super()._model_generate(context, *args, **kwargs)
             finally:
                 self._advance(len(context))
+
+        def _before_call(self) -> None:
+            check()
+            if turning:
+                turning.reset()
 
         def _begin(self, total: int) -> None:
             self._done, self._total = 0, total

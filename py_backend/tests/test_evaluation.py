@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from py_backend.evaluation.harness import harness_installed
 from py_backend.gen.mrpo.backend.v1 import backend_pb2 as pb
 from py_backend.tests.client import Client, reason
+from py_backend.tests.test_generation import turn_positions
 from tiny_models import tiny_model
 
 needs_harness = pytest.mark.skipif(not harness_installed(), reason="lm-eval (requirements-eval.txt) is not installed")
@@ -114,6 +117,28 @@ def test_a_local_task_of_20_documents_is_what_a_hand_computes(client: Client, tm
     assert 0 < sum(by_sum) < 20  # else it would prove little
     assert (progress[-1].done, progress[-1].total, progress[-1].unit) == (60, 60, "requests")
     assert result.settings["lm_eval"] == "0.4.13"
+
+
+@needs_harness
+@pytest.mark.parametrize("kind", ["longrope", "dynamic"])
+def test_positions_that_turn_with_the_length_do_not_turn_for_others(client: Client, tmp_path: Path, kind: str) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_model("llama"), folder)
+    turn_positions(folder, kind)
+    rows = [{"text": "The cat sat on the mat." * count, "answer": "two cats"} for count in (9, 2, 5, 1)]
+    perplexity = {"metric": "perplexity", "aggregation": "perplexity", "higher_is_better": False}
+    written = {"output_type": "loglikelihood", "doc_to_text": "{{text}}", "doc_to_target": "{{' ' + answer}}"}
+    task = write_task(tmp_path, **written, doc_to_choice=None, metric_list=[perplexity])
+    (tmp_path / "sums.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    _, together, _ = evaluate(client, client.load(folder).model_handle, task, batch_size=4)
+    network, tokenizer = AutoModelForCausalLM.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
+    for row, document in zip(rows, sorted(together, key=lambda each: each["doc_id"]), strict=True):
+        ids = tokenizer(f"{row['text']} {row['answer']}")["input_ids"]
+        start = len(tokenizer(row["text"])["input_ids"])
+        with torch.no_grad():
+            logps = deepcopy(network)(torch.tensor([ids[:-1]])).logits[0].log_softmax(-1)
+        expected = sum(float(logps[place - 1, ids[place]]) for place in range(start, len(ids)))
+        assert document["metrics"]["perplexity"] == pytest.approx(expected, rel=1e-5)
 
 
 @needs_harness

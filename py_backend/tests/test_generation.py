@@ -61,6 +61,31 @@ def test_settings_of_the_models_own_have_no_part(client: Client, tmp_path: Path)
     assert texts[0] == texts[1]
 
 
+@pytest.mark.parametrize("kind", ["longrope", "dynamic"])
+def test_an_answer_past_the_length_where_positions_turn_is_its_own(client: Client, tmp_path: Path, kind: str) -> None:
+    """Whatever stands beside it, and whatever was read before."""
+    folder = tmp_path / kind
+    shutil.copytree(tiny_model("llama"), folder)
+    turn_positions(folder, kind)
+    model = client.load(folder).model_handle
+    texts = ["The cat sat on the mat. " * count for count in (1, 3, 6, 9)]
+    alone = [generate(client, client.load(folder).model_handle, [text], max_new_tokens=16)[0].text for text in texts]
+    for order in (texts, texts[::-1]):
+        together = [response.text for response in generate(client, model, order, max_new_tokens=16)]
+        assert together == [alone[texts.index(text)] for text in order]
+
+
+def turn_positions(folder: Path, kind: str) -> None:
+    """Makes a Llama of 64 tokens one of 256, of rotary positions that turn at 64."""
+    file = folder / "config.json"
+    config = json.loads(file.read_text())
+    half = config["head_dim"] // 2
+    rope = {"rope_type": kind, "rope_theta": 10000.0, "factor": 4.0, "original_max_position_embeddings": 64}
+    factors = {"short_factor": [1.0] * half, "long_factor": [4.0] * half}
+    reach = {"max_position_embeddings": 64 if kind == "dynamic" else 256}
+    file.write_text(json.dumps(config | reach | {"rope_parameters": rope | (factors if kind == "longrope" else {})}))
+
+
 def test_a_sample_depends_on_its_seed_and_place_alone(client: Client, model_folder: Folder) -> None:
     model = client.load(model_folder("llama")).model_handle
     first = generate(client, model, TEXTS, temperature=1.0, seed=3)

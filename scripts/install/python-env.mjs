@@ -183,10 +183,11 @@ async function pipInstall(root, environment, files, more, lock) {
  */
 async function compileImports(root, environment, lock) {
   const progress = startProgress('Python modules');
-  await runTool(pythonIn(environment), ['-c', 'import py_backend.rpc.server, peft, bitsandbytes'], {
+  const program = 'import py_backend.rpc.server, peft, bitsandbytes';
+  const { code, output } = await runTool(pythonIn(environment), ['-c', program], {
     cwd: root,
     env: { ...process.env, PYTHONDONTWRITEBYTECODE: '' },
     onStart: lock.running,
   });
-  progress.done('compiled');
+  progress.done(code === 0 ? 'compiled' : `not all compiled: ${output.trim().split('\n').at(-1)}`);
 }

@@ -24,7 +24,11 @@ beforeAll(async () => {
   for (const name of ['llama', 'mistral'] as const) tinyModel(name);
   backend = await launchBackend({ python: testPython(), threads: 1 });
 });
-afterAll(() => backend.close().catch(() => undefined)); // the last test has killed it
+afterAll(async () => {
+  // The last test has killed it; whatever else fails here is a fault.
+  const failed: unknown = await backend.close().catch((thrown: unknown) => thrown);
+  expect(failed).toBeOneOf([undefined, expect.objectContaining({ reason: 'died' })]);
+});
 
 function realConfig(folder: string, changes: Partial<RunConfigInput> = {}): LoadedConfig {
   return loadConfig({

@@ -138,8 +138,8 @@ def _difference(
     layers = decoder_layers(parts.backbone)
 
     def taught(index: int, x: torch.Tensor) -> torch.Tensor:
-        parts = [own.inputs[side][index][..., some, :] for side, some in pieces]
-        return torch.cat(parts, dim=-2).unsqueeze(-3).to(x.dtype)
+        inputs = [own.inputs[side][index][..., some, :] for side, some in pieces]
+        return torch.cat(inputs, dim=-2).unsqueeze(-3).to(x.dtype)
 
     got: dict[tuple[int, str], torch.Tensor] = {}
     with watching(layers, got, taught):

@@ -9,8 +9,11 @@ from pathlib import Path
 
 from .source import Source
 
-_COPIES = re.compile(r"(-unsloth)?-bnb-4bit$|-(gptq|awq|gguf|fp8|nf4|int4|int8|4bit|8bit)\b.*$|\.gguf$")
-"""Ends of the names of copies in fewer bits."""
+_COPIES = re.compile(
+    r"(-unsloth)?-bnb-4bit$|-(gptq|awq|gguf|fp8|nf4|int4|int8|4bit|8bit)\b.*$"
+    r"|([-._](ud-)?([it]?q\d\w*|mxfp4\w*|bf16|fp?16|fp?32))?(-\d+-of-\d+)?\.gguf$"
+)
+"""Ends of the names of copies in fewer bits; a GGUF file names its number format: "-q4_k_m.gguf", ".IQ3_XXS.gguf"."""
 
 
 def note_on_base(source: Source) -> str:

@@ -84,3 +84,14 @@ def test_an_adapter_of_another_base_is_told(tmp_path: Path, trained_on: str | No
         folder.mkdir()
         (folder / file).write_text(json.dumps(content))
     assert bool(note_on_base(Source(str(model), model, None, adapter, ""))) == told
+
+
+@pytest.mark.parametrize("end", ["", "-q4_k_m", ".Q4_K_M", ".IQ3_XXS", "-UD-Q2_K_XL", "-fp16", "-Q8_0-00001-of-00002"])
+def test_the_number_format_in_a_gguf_files_name_is_no_other_base(tmp_path: Path, end: str) -> None:
+    adapter = tmp_path / "adapter"
+    adapter.mkdir()
+    for trained_on, told in (("Qwen/Qwen2.5-7B-Instruct", False), ("Qwen/Qwen2.5-7B", True)):
+        (adapter / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": trained_on}))
+        file = f"qwen2.5-7b-instruct{end}.gguf"
+        source = Source(str(tmp_path / file), tmp_path, file, adapter, "")
+        assert bool(note_on_base(source)) == told

@@ -227,7 +227,12 @@ class Backend:
         held.policy = policy
         try:
             gradients, state = bytes_to_come(spec.optimizer, policy.parameters())
-            held.engine = build_engine(policy.model, checkpointing=spec.checkpointing, reserve_bytes=gradients + state)
+            held.engine = build_engine(
+                policy.model,
+                checkpointing=spec.checkpointing,
+                reserve_bytes=gradients + state,
+                longest=self.registry.longest_of(handle),
+            )
             trainer = Trainer(handle, policy, held.engine, spec.seed, spec.optimizer, spec.deterministic)
             held.engine.reserve_bytes = gradients  # the state is there by now
             micro_batch_tokens = held.engine.micro_batch_tokens()

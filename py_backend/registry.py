@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import math
 from dataclasses import dataclass, field
 
 from .engine import Engine, TokenPair
@@ -110,10 +111,19 @@ class Registry:
 
     def pairs_of(self, model_handle: str) -> list[TokenPair]:
         """The shortest few pairs of a model's row sets."""
-        sets = [rows for rows in self._row_sets.values() if rows.model_handle == model_handle]
-        rows = [each.rows[index] for each in sets for index in each.usable()]
-        shortest = heapq.nsmallest(3, rows, key=lambda row: len(row.prefix) + len(row.chosen) + len(row.rejected))
+        shortest = heapq.nsmallest(
+            3, self._rows_of(model_handle), key=lambda row: len(row.prefix) + len(row.chosen) + len(row.rejected)
+        )
         return [row.pair() for row in shortest]
+
+    def longest_of(self, model_handle: str) -> float:
+        """Tokens of the longest sequence in a model's row sets; infinite where there is none."""
+        lengths = (len(row.prefix) + max(len(row.chosen), len(row.rejected)) for row in self._rows_of(model_handle))
+        return max(lengths, default=math.inf)
+
+    def _rows_of(self, model_handle: str) -> list[TokenizedRow]:
+        sets = [rows for rows in self._row_sets.values() if rows.model_handle == model_handle]
+        return [each.rows[index] for each in sets for index in each.usable()]
 
     def add_trainer(self, model: HeldModel, trainer: Trainer) -> str:
         """Keeps a trainer and notes it on its model; gives its handle."""

@@ -48,6 +48,7 @@ def build_engine(
     head_chunk: int = DEFAULT_CHUNK,
     write_out: bool = True,
     reserve_bytes: int = 0,
+    longest: float = math.inf,
 ) -> Engine:
     """Prepares a loaded model, PEFT-wrapped or not; put adapters on first.
 
@@ -57,7 +58,7 @@ def build_engine(
     Never fails over a layout: what cannot be shared runs plain, and the note and the log say why.
 
     write_out: 4-bit weights may be dequantised once and kept, where a quarter of the free memory holds them.
-    reserve_bytes: of the memory that is free, what is spoken for.
+    reserve_bytes: of the memory that is free, what is spoken for. longest: tokens of the longest sequence to come.
     """
     if layout not in LAYOUTS:
         raise ValueError(f"layout: expected one of {', '.join(LAYOUTS)}, got {layout!r}")
@@ -95,6 +96,7 @@ def build_engine(
         own_head=own_head,
         head_chunk=head_chunk,
         reserve_bytes=reserve_bytes,
+        longest=longest,
     )
     engine.set_checkpointing(checkpointing)
     return engine

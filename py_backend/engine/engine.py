@@ -5,6 +5,7 @@ Not its business: tokenizers, losses, optimizers, train/eval mode (the caller's)
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -42,6 +43,7 @@ class Engine:
     layout_note: why it is plain, or what the self-check measured.
     checkpointing: "off", "selective" or "full", and never "auto": what is in force.
     reserve_bytes: memory that is free now and will not stay so: gradients and what an optimizer still has to make.
+    longest: tokens of the longest sequence to come.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class Engine:
         own_head: bool,
         head_chunk: int,
         reserve_bytes: int = 0,
+        longest: float = math.inf,
     ) -> None:
         self.layout = "shared" if shared else "plain"
         self.packs = packs
@@ -63,6 +66,7 @@ class Engine:
         self.layout_note = note
         self.checkpointing = "off"
         self.reserve_bytes = reserve_bytes
+        self.longest = longest
         self._model = model
         self._parts = parts
         self._own_head = own_head
@@ -140,7 +144,8 @@ class Engine:
     def bytes_per_token(self) -> float:
         """Memory for one token of a micro-batch at its peak, which lies in the backward pass: what autograd keeps with
         the checkpointing in force, one layer of those that are recomputed, and what a layer's gradients need in
-        passing. Measured on this model, but for the last."""
+        passing. Measured on this model, but for the last. Where responses may stand in rows of their own the prompt
+        is there twice and counted once: a token may cost two."""
         pair = made_up_pair(vocabulary(self._parts))
         kept = self._kept(pair)
         layers = decoder_layers(self._parts.backbone)
@@ -153,7 +158,10 @@ class Engine:
             one_layer -= self._kept(pair)
             set_checkpointed(layers, recomputed)
         dtype = self._parts.causal.get_input_embeddings().weight.dtype
-        return (kept + one_layer) / pair.tokens + _PASSING * widest(self._parts.backbone) * dtype.itemsize
+        in_rows = sum(row.input_ids.shape[1] for row in self._lay_out([pair]))
+        apart = self.layout == "plain" or (self._turning is not None and self.longest > self._turning.limit)
+        each = (kept + one_layer) / in_rows + _PASSING * widest(self._parts.backbone) * dtype.itemsize
+        return 2 * each if apart else each
 
     def _kept(self, pair: TokenPair) -> int:
         return saved_bytes(self._model, lambda: self._forward([pair]))

@@ -85,3 +85,20 @@ def test_a_call_that_does_not_fit_says_so_and_the_next_one_works(failure: Except
         engine.forward(PAIRS, grad=True)
     handle.remove()
     assert torch.equal(engine.forward(PAIRS, grad=False), expected)
+
+
+@pytest.mark.parametrize("layout", ["auto", "plain"])
+def test_a_long_prompt_that_is_read_twice_is_planned_for_twice(layout: str) -> None:
+    """The prompt of a pair whose responses stand in rows of their own: always, or past the length where positions
+    turn."""
+    rope = {"rope_type": "longrope", "rope_theta": 10000.0, "factor": 16.0, "original_max_position_embeddings": 64}
+    rope |= {"short_factor": [1.0] * 4, "long_factor": [4.0] * 4}
+    turning = {"rope_parameters": rope, "max_position_embeddings": 1024} if layout == "auto" else {}
+    policy = with_adapter(model("llama", torch.float32, **{"max_position_embeddings": 1024} | turning))
+    engine = build_engine(policy, layout=layout)
+    pair = TokenPair([1 + i % 50 for i in range(400)], [3] * 10, [4] * 10)
+    held = saved_bytes(policy, lambda: engine.forward([pair], grad=True))
+    assert held <= engine.bytes_per_token() * pair.tokens <= 2 * held
+    twice = engine.bytes_per_token()
+    engine.longest = 64
+    assert engine.bytes_per_token() == (twice if layout == "plain" else twice / 2)

@@ -213,7 +213,10 @@ export interface ModelIdentity {
   tokenizer: string;
   /** the template in force; of the empty string when there is none */
   chatTemplate: string;
-  /** readable: device kind, dtype, quantisation, head precision, layout version */
+  /**
+   * Readable: device kind, dtype, quantisation, head precision, layout version; behind "; " marks of what this server
+   * reads otherwise than earlier versions did. Scores under other marks are other scores.
+   */
   numericPath: string;
   /** resolved commit of a hub id */
   revision: string;

@@ -2,6 +2,7 @@
 import { MrpoError } from '../core/errors.js';
 import { connect, type RunsClient } from '../service/client/connect.js';
 import type { TlsFiles } from '../rpc/channel.js';
+import type { ServiceNote } from '../store/service-note.js';
 import type { CliIo } from './command.js';
 
 const valueOf = (io: CliIo, name: string): string | undefined => (io.env[name] === '' ? undefined : io.env[name]);
@@ -32,6 +33,10 @@ function tlsFrom(io: CliIo): TlsFiles | undefined {
   const [ca, cert, key] = ['MRPO_TLS_CA', 'MRPO_TLS_CERT', 'MRPO_TLS_KEY'].map((name) => valueOf(io, name));
   return ca === undefined && cert === undefined && key === undefined ? undefined : { ca, cert, key };
 }
+
+/** A run of a service as an argument of `mrpo runs`, for hints: the id, and the service where MRPO_SERVICE does not say it. */
+export const runArgument = (io: CliIo, { address, id }: ServiceNote): string =>
+  valueOf(io, 'MRPO_SERVICE') === address ? id : `${id} --service ${address}`;
 
 /** A label as a flag says it: KEY=VALUE. */
 export function labelOf(text: string): [string, string] {

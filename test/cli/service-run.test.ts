@@ -185,7 +185,7 @@ it('says that the service is away and when it is back, and stops the run then if
   expect(watched.out).toMatch(/^PENDING[^]*CANCELLED: interrupted/);
   expect(watched.out).not.toContain('away');
   expect(watched.notes).toMatch(
-    /is away[^]*is back[^]*was stopped: interrupted\n {2}Go on with: mrpo runs resume train-/,
+    /is away[^]*is back[^]*was stopped: interrupted\n {2}Go on with: mrpo runs resume train-\S+ --service /,
   );
 }, 60_000);
 
@@ -219,6 +219,9 @@ it.each([
     const { code, notes } = await command.ended;
     expect({ code, notes }).toMatchObject({ code: expected, notes: expect.stringContaining('it is so') as string });
     // It is not the caller's to set.
+    const watched = await start('runs', 'watch', id, ...atService()).ended;
+    expect(watched.notes).toContain(`mend that first`);
+    expect(watched.notes).toContain(`mrpo runs resume ${id} --service ${running.address}\n`);
     if (error.hint !== undefined) expect(notes).toContain(`  On the machine of the service: ${error.hint}`);
   },
 );

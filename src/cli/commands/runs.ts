@@ -77,9 +77,9 @@ Examples:
     .argument('<run>', run)
     .option('--after <number>', 'only events behind this number', '0')
     .action((name: string, options: RunsOptions & { readonly after: string }) =>
-      atService(name, options, io, 'Watch the runs of a folder with: mrpo page FOLDER', async (service, { id }) => {
-        await service.get(id); // a watch would wait for a service that was never there
-        await watchToEnd(service, id, Number(options.after), options.json === true, io);
+      atService(name, options, io, 'Watch the runs of a folder with: mrpo page FOLDER', async (service, at) => {
+        await service.get(at.id); // a watch would wait for a service that was never there
+        await watchToEnd(service, at, Number(options.after), options.json === true, io);
       }),
     );
   add('cancel', 'stop at the next step, with the adapter of that step')
@@ -195,7 +195,7 @@ async function remove(name: string, options: RunsOptions & { readonly yes?: bool
         : `The run of the service: mrpo runs delete ${at.id} --service ${at.address}. What is here of it: rm -r ${folder}`;
     throw new MrpoError('usage', `${folder} is a folder of this machine; only runs of a service are deleted`, { hint });
   }
-  await withServiceRun(named, io, '', (service, { id }) => deleteRun(service, id, options, io));
+  await withServiceRun(named, io, '', (service, run) => deleteRun(service, run, options, io));
 }
 
 async function atService(

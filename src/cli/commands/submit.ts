@@ -6,7 +6,7 @@ import { isLocal, parseAddress } from '../../rpc/address.js';
 import type { ServiceRun } from '../../service/client/values.js';
 import { collect, printJson, type CliIo } from '../command.js';
 import { watchToEnd } from '../runs/watch.js';
-import { labelOf, openService, serviceAddress } from '../service-client.js';
+import { labelOf, openService, runArgument, serviceAddress } from '../service-client.js';
 import { sendingTo, specToSend } from '../spec-to-send.js';
 
 interface SubmitOptions {
@@ -50,7 +50,8 @@ Examples:
 async function submit(file: string, options: SubmitOptions, io: CliIo): Promise<void> {
   const { config } = loadConfig({ file, set: options.set, env: io.env, cwd: io.cwd });
   await using service = openService(io, options.service);
-  const elsewhere = !isLocal(parseAddress(serviceAddress(io, options.service) ?? ''));
+  const address = serviceAddress(io, options.service) ?? '';
+  const elsewhere = !isLocal(parseAddress(address));
   const spec = await specToSend(config, (options.upload ?? elsewhere) ? sendingTo(service, io) : undefined);
   const { run, existed, warnings } = await service.create(spec, {
     id: options.id,
@@ -60,18 +61,19 @@ async function submit(file: string, options: SubmitOptions, io: CliIo): Promise<
   });
   if (options.watch === true && options.validateOnly !== true) io.note(`run ${run.id}\n`);
   for (const warning of warnings) io.note(`note: ${warning}\n`);
-  if (existed) io.note(`it was ordered before: this is that run${stoppedText(run)}\n`);
+  if (existed)
+    io.note(`it was ordered before: this is that run${stoppedText(run, runArgument(io, { address, id: run.id }))}\n`);
   if (options.watch === true && options.validateOnly !== true)
-    return await watchToEnd(service, run.id, 0, options.json === true, io); // awaited: the connection closes behind it
+    return await watchToEnd(service, { address, id: run.id }, 0, options.json === true, io); // awaited: the connection closes behind it
   if (options.json === true) printJson(io, { ...run, existed });
   else if (options.validateOnly === true) io.out('valid\n');
   else io.out(`${run.id}\n`);
 }
 
 /** Of a run that does not go on by itself: an order does not start it again. */
-function stoppedText({ id, state, reason }: ServiceRun): string {
+function stoppedText({ state, reason }: ServiceRun, named: string): string {
   if (!['PAUSED', 'CANCELLED', 'FAILED'].includes(state)) return '';
-  return `, which is ${state}${reason === '' ? '' : ` (${reason})`}; go on with it: mrpo runs resume ${id}`;
+  return `, which is ${state}${reason === '' ? '' : ` (${reason})`}; go on with it: mrpo runs resume ${named}`;
 }
 
 function priorityOf(text: string): number {

@@ -2,19 +2,22 @@
 import { MrpoError } from '../../core/errors.js';
 import type { RunsClient } from '../../service/client/connect.js';
 import { isFinal } from '../../service/journal/fold.js';
+import type { ServiceNote } from '../../store/service-note.js';
 import { printJson, type CliIo } from '../command.js';
+import { runArgument } from '../service-client.js';
 
 /** @param yes Nobody is asked. @throws MrpoError `usage` for a run at work, and where nobody can be asked. */
 export async function deleteRun(
   service: RunsClient,
-  id: string,
+  at: ServiceNote,
   { yes = false, json = false }: { readonly yes?: boolean; readonly json?: boolean },
   io: CliIo,
 ): Promise<void> {
+  const { id } = at;
   const { state, folder, progress } = await service.get(id);
   if (!isFinal(state) && state !== 'PAUSED') {
     throw new MrpoError('usage', `run ${id} is ${state}; only a run that has ended, or is paused, can be deleted`, {
-      hint: `Stop it first: mrpo runs cancel ${id}`,
+      hint: `Stop it first: mrpo runs cancel ${runArgument(io, at)}`,
     });
   }
   const what = `run ${id} (${state}, step ${progress.step} of ${progress.totalSteps}; ${folder})`;

@@ -7,6 +7,7 @@ import type { ServiceNote } from '../../store/service-note.js';
 import { printJson, type CliIo } from '../command.js';
 import { fetchArtifacts, fetchRun } from '../service-run/fetch.js';
 import { giveBack, takeForRun } from '../service-run/folder.js';
+import { runArgument } from '../service-client.js';
 import { showTransfer } from '../transfer-display.js';
 
 /**
@@ -41,7 +42,7 @@ export async function downloadRun(
     await giveBack(taken);
     throw new MrpoError(error.code, `${error.message}; it is ${run.state}`, {
       cause: error,
-      hint: `See how far it is: mrpo runs watch ${id}`,
+      hint: `See how far it is: mrpo runs watch ${runArgument(io, note)}`,
     });
   } finally {
     await taken.lock.release();

@@ -4,8 +4,10 @@ import { toMrpoError } from '../../core/errors.js';
 import type { RunsClient } from '../../service/client/connect.js';
 import type { ServiceRun } from '../../service/client/values.js';
 import { isFinal } from '../../service/journal/fold.js';
+import type { ServiceNote } from '../../store/service-note.js';
 import type { CliIo } from '../command.js';
 import { createRunDisplay } from '../run-display.js';
+import { runArgument } from '../service-client.js';
 import { awayNotes, isOutOfReach } from '../service-away.js';
 import { shownOf } from './shown.js';
 
@@ -16,11 +18,12 @@ import { shownOf } from './shown.js';
  */
 export async function followToEnd(
   service: RunsClient,
-  id: string,
+  at: ServiceNote,
   afterSeq: number,
   quiet: boolean,
   io: CliIo,
 ): Promise<ServiceRun> {
+  const { id } = at;
   const display = createRunDisplay(io, quiet);
   const note = (message: string): void => display.show({ type: 'note', message });
   const over = new AbortController();
@@ -35,7 +38,7 @@ export async function followToEnd(
     for (let seen = afterSeq; ;) {
       for await (const event of service.watch(id, { afterSeq: seen, ...awayNotes(note) })) {
         seen = event.seq;
-        const shown = shownOf(event, id);
+        const shown = shownOf(event, runArgument(io, at));
         if (shown !== undefined) display.show(shown);
       }
       const run = await service.get(id);

@@ -158,7 +158,7 @@ async function withRun(
   try {
     const { lastSeq } = await begin(service);
     io.note(`run ${note.id} of the service at ${note.address}, for ${folder}\n`);
-    const run = await followToEnd(service, note.id, lastSeq, quiet, io).catch((thrown: unknown) => {
+    const run = await followToEnd(service, note, lastSeq, quiet, io).catch((thrown: unknown) => {
       throw outOfReach(thrown, 'the run itself goes on', folder);
     });
     const transfer = showTransfer(quiet ? { progress: () => silentProgress } : io);

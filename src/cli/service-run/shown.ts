@@ -3,8 +3,8 @@ import type { RunStage } from '../../sdk/index.js';
 import type { ServiceEvent } from '../../service/client/values.js';
 import type { ShownEvent } from '../run-display.js';
 
-/** Undefined: nothing to show. @param id Of the run. */
-export function shownOf(event: ServiceEvent, id: string): ShownEvent | undefined {
+/** Undefined: nothing to show. @param run As an argument of `mrpo runs`. */
+export function shownOf(event: ServiceEvent, run: string): ShownEvent | undefined {
   switch (event.type) {
     case 'phase':
       return { type: 'stage', stage: event.phase as RunStage };
@@ -17,7 +17,7 @@ export function shownOf(event: ServiceEvent, id: string): ShownEvent | undefined
     case 'recovery':
       return event;
     case 'state':
-      return stateText(event, id);
+      return stateText(event, run);
     case 'unknown':
       return undefined;
   }
@@ -26,11 +26,11 @@ export function shownOf(event: ServiceEvent, id: string): ShownEvent | undefined
 /** What only a service has to say; how a run ended is told by its result. */
 function stateText(
   { state, reason, actor }: Extract<ServiceEvent, { type: 'state' }>,
-  id: string,
+  run: string,
 ): ShownEvent | undefined {
   const note = (message: string): ShownEvent => ({ type: 'note', message });
   if (state === 'PENDING') return note('waiting for a backend');
-  if (state === 'PAUSED') return note(`paused by ${actor}; it waits to be resumed: mrpo runs resume ${id}`);
+  if (state === 'PAUSED') return note(`paused by ${actor}; it waits to be resumed: mrpo runs resume ${run}`);
   if (state === 'RECOVERING') return note(reason);
   if (state === 'CANCELLING') return note('it stops at its next step');
   return undefined;

@@ -48,6 +48,9 @@ export async function servePage(options: ServePageOptions): Promise<ServedPage> 
       hint: 'Give both, or keep the page on 127.0.0.1 and use an SSH tunnel.',
     });
   }
+  if (!Number.isInteger(port) || port < 0 || port > 65535) {
+    throw new MrpoError('usage', `page: got port ${port}, expected 0 (any free one) to 65535`);
+  }
   const hosts = new Set(
     [...LOOPBACK, host.includes(':') ? `[${host}]` : host, ...names].map((name) => name.toLowerCase()),
   );

@@ -21,7 +21,8 @@ export function parseAddress(address: string): Address {
   }
   const parts = /^(?<host>\[[\da-fA-F:.]+\]|[^:/\s]+):(?<port>\d{1,5})$/.exec(address)?.groups;
   const host = parts?.['host'];
-  if (host === undefined || Number(parts?.['port']) > 65535) throw badAddress(address, 'unix:/path or host:port');
+  if (host === undefined || Number(parts?.['port']) > 65535)
+    throw badAddress(address, 'unix:/path or host:port (port 0 to 65535)');
   return { kind: 'tcp', target: address, host, loopback: isLoopback(host) };
 }
 
@@ -30,7 +31,7 @@ function isLoopback(host: string): boolean {
 }
 
 function badAddress(address: string, expected: string): MrpoError {
-  return new MrpoError('usage', `backend address: got "${address}", expected ${expected}`, {
+  return new MrpoError('usage', `address: got "${address}", expected ${expected}`, {
     hint: 'For example 127.0.0.1:50051 or unix:/tmp/mrpo.sock.',
   });
 }

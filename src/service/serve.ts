@@ -1,5 +1,5 @@
 /** The service as a whole: opened, brought up to date, serving, stopped. */
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, statSync } from 'node:fs';
 import type { Metadata } from '@grpc/grpc-js';
 import { MrpoError } from '../core/errors.js';
 import { runFolder } from '../store/run-folder.js';
@@ -69,17 +69,22 @@ const RUNS_GRACE_MS = 30_000;
 
 /**
  * Opens the folder, brings the index up to date, and serves.
- * @throws MrpoError `usage` for an address that must not be used so, or a folder that another service uses.
+ * @throws MrpoError `usage` for an address that must not be used so, a root that is no folder, or a folder that another
+ *   service uses.
  */
 export async function startService(options: ServeOptions): Promise<RunsService> {
   const { onLog = () => undefined } = options;
   checkAccess(options);
+  checkRoots(options.roots);
   const home = serviceHome(options.home);
   mkdirSync(home.runs, { recursive: true, mode: 0o700 });
   const tokens = options.tokens === undefined ? undefined : openTokenFile(options.tokens);
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const lock = await lockRun(runFolder(home.path));
-  const ledger = await openLedger(home);
+  const ledger = await openLedger(home).catch(async (thrown: unknown) => {
+    await lock.release();
+    throw thrown;
+  });
   const backends = options.backends ?? [{ address: 'embedded', slots: 1 }];
   const env = options.env ?? process.env;
   const conductor = startConductor({
@@ -134,6 +139,7 @@ export async function startService(options: ServeOptions): Promise<RunsService> 
       },
     };
   } catch (thrown) {
+    await Promise.all(servers.map((one) => one.stop(0)));
     await close(0);
     throw thrown;
   }
@@ -146,6 +152,14 @@ function checkAccess({ address, tokens, tls }: ServeOptions): void {
   throw new MrpoError('usage', `address ${address}: other machines can reach it; expected tokens and TLS, both`, {
     hint: 'Give --tokens FILE and --tls-cert, --tls-key; or use a loopback address with an SSH tunnel.',
   });
+}
+
+/** A name that is mistyped would refuse every run that lies where it was meant to lead. */
+function checkRoots(roots: readonly string[]): void {
+  for (const root of roots) {
+    if (statSync(root, { throwIfNoEntry: false })?.isDirectory() === true) continue;
+    throw new MrpoError('usage', `--roots: got ${root}, expected a folder that exists`);
+  }
 }
 
 /** One header, and a token that is known; of several, whoever reads another one would be deceived. */

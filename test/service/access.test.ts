@@ -1,5 +1,6 @@
 /** Who may what, over real gRPC: a service without a backend, so that orders wait. */
-import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Client, credentials, Metadata, status, type ServiceError } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -84,6 +85,21 @@ describe('tokens and roles', () => {
     await expect(startService({ ...open, tokens: join(world.folder, 'tokens') })).rejects.toThrow(
       /tokens and TLS, both/,
     );
+  });
+
+  it('refuses a root that is no folder', async () => {
+    const home = join(world.folder, 'other');
+    for (const root of [join(world.folder, 'nowhere'), world.data]) {
+      await expect(startService({ ...world.options, home, roots: [root] })).rejects.toThrow(`--roots: got ${root}`);
+    }
+  });
+
+  it.each(['127.0.0.1:99999', '0.0.0.0:0'])('ends with a word where the page cannot be served so: %s', (page) => {
+    const { home, roots, env } = { ...world.options, home: join(world.folder, 'paged') };
+    const argv = ['serve', '--address', '127.0.0.1:0', '--home', home, '--page', page, '--roots', ...roots];
+    const { status: code, stderr } = spawnSync(process.execPath, ['bin/mrpo.js', ...argv], { env, encoding: 'utf8' });
+    expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringMatching(/^error: .*page: /s) as string });
+    expect(existsSync(join(home, '.lock'))).toBe(false);
   });
 
   it('gives a folder to one service at a time', async () => {

@@ -84,11 +84,33 @@ async function serve(options: ServeCommandOptions, io: CliIo): Promise<void> {
   if (options.newToken !== undefined) return newToken(options, io);
   const path = (file: string): string => resolve(io.cwd, file);
   const home = path(options.home ?? io.env['MRPO_SERVICE_HOME'] ?? join(homedir(), '.local', 'share', 'mrpo'));
+  const pageAt = pageAddress(options.page);
   const inner = makePrivateFolder();
   const tracing = await startTracing(io.env, 'mrpo-service', (line) => io.note(`${line}\n`));
+  // What was opened is closed on every way out: a listener or a lock that is left would keep the process, or the folder.
+  const opened: (() => Promise<void> | void)[] = [() => inner.remove(), () => tracing.shutdown()];
+  try {
+    await serveUntilStopped(options, io, { path, home, pageAt, socket: inner.socket, opened });
+  } finally {
+    for (const close of opened.reverse()) await close();
+  }
+}
+
+interface Serving {
+  readonly path: (file: string) => string;
+  readonly home: string;
+  readonly pageAt: PageAddress | undefined;
+  readonly socket: string;
+  /** What is to be closed, the last one first. */
+  readonly opened: (() => Promise<void> | void)[];
+}
+
+async function serveUntilStopped(options: ServeCommandOptions, io: CliIo, serving: Serving): Promise<void> {
+  const { path, home, pageAt, opened } = serving;
+  const inner = `unix:${serving.socket}`;
   const service = await startService({
     home,
-    inner: `unix:${inner.socket}`,
+    inner,
     address: options.address,
     backends: (options.backend.length === 0 ? ['embedded'] : options.backend).map(parseBackend),
     roots: (options.roots ?? ['.']).map(path),
@@ -102,8 +124,11 @@ async function serve(options: ServeCommandOptions, io: CliIo): Promise<void> {
     env: io.env,
     onLog: (line) => io.note(`${line}\n`),
   });
-  const source = serviceSource({ address: `unix:${inner.socket}` }, () => service.metrics());
-  const page = await openPage(options, source, path, io);
+  opened.push(() => service.stop());
+  const source = serviceSource({ address: inner }, () => service.metrics());
+  opened.push(() => source.close());
+  const page = pageAt && (await openPage(options, pageAt, source, path, io));
+  if (page !== undefined) opened.push(() => page.close());
   const facts = { address: service.address, page: page?.url, home };
   if (options.json === true) printJson(io, { ...facts, processId: process.pid });
   else
@@ -112,32 +137,42 @@ async function serve(options: ServeCommandOptions, io: CliIo): Promise<void> {
     );
   if (!io.signal.aborted) await new Promise((done) => io.signal.addEventListener('abort', done, { once: true }));
   io.note('runs stop at their next step and go on when the service is back\n');
-  await page?.close();
-  source.close();
-  await service.stop();
-  await tracing.shutdown();
-  inner.remove();
+}
+
+interface PageAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Undefined: no page is wanted. */
+function pageAddress(text: string): PageAddress | undefined {
+  if (text === 'off') return undefined;
+  const [, host, port] = /^(.+):(\d+)$/.exec(text) ?? [];
+  if (host === undefined || Number(port) > 65535) {
+    throw new MrpoError(
+      'usage',
+      `--page: got "${text}", expected HOST:PORT (port 0 = any free one, at most 65535) or off`,
+    );
+  }
+  return { host: host.replace(/^\[(.*)\]$/, '$1'), port: Number(port) };
 }
 
 /** A page that cannot be served stops no service; only an address that must not be used so does. */
 async function openPage(
   options: ServeCommandOptions,
+  at: PageAddress,
   source: PageSource,
   path: (file: string) => string,
   io: CliIo,
 ): Promise<ServedPage | undefined> {
-  if (options.page === 'off') return undefined;
   if (options.tlsClientCa !== undefined) {
     io.note('no page: a browser has no client certificate of this service\n');
     return undefined;
   }
-  const [, host = '', port = ''] = /^(.+):(\d+)$/.exec(options.page) ?? [];
-  if (host === '') throw new MrpoError('usage', `--page: got "${options.page}", expected HOST:PORT or off`);
   const tls = tlsFrom(options);
   return servePage({
     source,
-    host: host.replace(/^\[(.*)\]$/, '$1'),
-    port: Number(port),
+    ...at,
     names: options.pageName,
     tls: tls && { cert: path(tls.cert), key: path(tls.key) },
     hasTokens: options.tokens !== undefined,

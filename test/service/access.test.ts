@@ -114,6 +114,12 @@ describe('orders', () => {
     const second = await ana.create(world.config(), { id: 'twice' });
     expect([first.existed, second.existed]).toEqual([false, true]);
     expect(second.run.specHash).toBe(first.run.specHash);
+    const otherwise = await ana.create(world.config(), { id: 'twice', priority: 7, labels: { team: 'b' } });
+    expect(otherwise.run).toMatchObject({ priority: 0, labels: {} });
+    expect(otherwise.warnings).toEqual([
+      'run "twice" keeps its priority 0, got 7',
+      'run "twice" keeps its labels (none), got team=b',
+    ]);
     await expect(ana.create(world.config({ seed: 9 }), { id: 'twice' })).rejects.toEqual(refused('run_exists'));
     await expect(as('bob').create(world.config(), { id: 'twice' })).rejects.toEqual(refused('run_exists'));
     const both = await Promise.all([1, 2, 3].map(() => ana.create(world.config(), { id: 'at-once' })));

@@ -305,6 +305,9 @@ it('is followed to its end by mrpo submit --watch', async () => {
   expect({ code, notes }).toMatchObject({ code: 0 });
   expect(JSON.parse(out.trim().split('\n').at(-1) ?? '')).toMatchObject({ type: 'state', state: 'SUCCEEDED' });
   expect(notes).toContain('run first');
+  const checked = await startCli([...argv.slice(0, 2), '--validate-only', '--json']).ended;
+  const { valid, ...rest } = JSON.parse(checked.out) as Record<string, unknown>;
+  expect([valid, Object.keys(rest)]).toEqual([true, ['warnings', 'spec', 'resolvedSpec']]);
 }, 60_000);
 
 it('goes to no backend where nobody listens', async () => {

@@ -35,7 +35,10 @@ export function registerSubmit(program: Command, io: CliIo): void {
     .option('--upload', 'send the preference files too (default: where the service is on another machine)')
     .option('--validate-only', 'only check: the settings, and whether the files that they name are there')
     .option('--watch', 'follow the run to its end')
-    .option('--json', 'print one JSON object with the run')
+    .option(
+      '--json',
+      'print one JSON object: the run, with --validate-only the checked settings; with --watch one an event',
+    )
     .addHelpText(
       'after',
       `
@@ -65,8 +68,11 @@ async function submit(file: string, options: SubmitOptions, io: CliIo): Promise<
     io.note(`it was ordered before: this is that run${stoppedText(run, runArgument(io, { address, id: run.id }))}\n`);
   if (options.watch === true && options.validateOnly !== true)
     return await watchToEnd(service, { address, id: run.id }, 0, options.json === true, io); // awaited: the connection closes behind it
-  if (options.json === true) printJson(io, { ...run, existed });
-  else if (options.validateOnly === true) io.out('valid\n');
+  const { validateOnly = false, json = false } = options;
+  // Nothing was ordered: there is no id, state or folder to tell of.
+  if (validateOnly && json) printJson(io, { valid: true, warnings, spec: run.spec, resolvedSpec: run.resolvedSpec });
+  else if (validateOnly) io.out('valid\n');
+  else if (json) printJson(io, { ...run, existed });
   else io.out(`${run.id}\n`);
 }
 

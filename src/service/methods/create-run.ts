@@ -81,8 +81,23 @@ async function existing(
     });
   }
   const changes = await changesSince(service, known.order);
-  return { run: runMessageOf(service, known), existed: true, warnings: [...warnings, ...changes] };
+  const kept = keptOf(known.order, order);
+  return { run: runMessageOf(service, known), existed: true, warnings: [...warnings, ...changes, ...kept] };
 }
+
+/** What a second order says otherwise, beside the spec: the run stays as it was ordered first. */
+function keptOf({ id, priority, labels }: Order, again: Order): string[] {
+  const others = Object.entries(again.labels).some(([key, value]) => labels[key] !== value);
+  return [
+    ...(priority === again.priority ? [] : [`run "${id}" keeps its priority ${priority}, got ${again.priority}`]),
+    ...(others ? [`run "${id}" keeps its labels (${pairsOf(labels)}), got ${pairsOf(again.labels)}`] : []),
+  ];
+}
+
+const pairsOf = (labels: Readonly<Record<string, string>>): string =>
+  Object.entries(labels)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(', ') || 'none';
 
 async function waitFor({ ledger }: Service, id: string): Promise<IndexedRun> {
   for (let look = 0; look < 100; look++) {

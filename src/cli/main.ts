@@ -10,7 +10,7 @@ import { MrpoError, toMrpoError, type ErrorCode } from '../core/errors.js';
 import { applyDotenv } from '../config/dotenv.js';
 import { VERSION } from '../core/version.js';
 import type { CliIo, RegisterCommand } from './command.js';
-import { createProgress, silentProgress } from './progress.js';
+import { createProgress, silentProgress, type ProgressDisplay } from './progress.js';
 
 interface CommandEntry {
   readonly summary: string;
@@ -182,7 +182,7 @@ function unknownCommand(name: string): MrpoError {
 
 /** The message, the hint, and with MRPO_DEBUG the whole chain of causes. */
 function errorText(error: MrpoError, debug: boolean): string {
-  const lines = [`error: ${error.message}`];
+  const lines = [error.code === 'aborted' ? error.message : `error: ${error.message}`]; // who stops it knows that
   if (error.hint !== undefined) lines.push(`  ${error.hint}`);
   if (error.code === 'internal' && !debug)
     lines.push('  This is a defect of mrpo. Set MRPO_DEBUG=1 to see where it happened.');
@@ -198,16 +198,28 @@ export function loadDotenv(): void {
   for (const note of applyDotenv(process.env, process.cwd())) process.stderr.write(`${note}\n`);
 }
 
+/** Whether a command only looks at what goes on without it: nothing of it has to stop. */
+function onlyFollows(argv: readonly string[]): boolean {
+  const [command, below] = argv.filter((argument) => !argument.startsWith('-'));
+  return command === 'page' || (command === 'runs' && below === 'watch');
+}
+
 /** The process as a {@link CliIo}: real streams, Ctrl-C. */
 export function processIo(argv: readonly string[]): CliIo {
   const stop = new AbortController();
+  let shown: ProgressDisplay = silentProgress;
   const interrupt = (): void => {
     if (stop.signal.aborted) return;
     stop.abort(new MrpoError('aborted', 'interrupted'));
-    process.stderr.write('\nstopping at the next safe point; press Ctrl-C again to stop at once\n');
+    shown.stop(); // what is written over a bar would be overwritten
+    const stopping = onlyFollows(argv) ? '' : 'stopping at the next safe point; press Ctrl-C again to stop at once\n';
+    process.stderr.write(`\n${stopping}`);
   };
   process.on('SIGINT', () => {
-    if (stop.signal.aborted) process.exit(EXIT_INTERRUPTED);
+    if (stop.signal.aborted) {
+      shown.stop(); // the cursor is hidden beside a bar
+      process.exit(EXIT_INTERRUPTED);
+    }
     interrupt();
   });
   // Batch systems, shells and closed terminals ask once and more; only a person's second Ctrl-C means "at once".
@@ -224,7 +236,7 @@ export function processIo(argv: readonly string[]): CliIo {
     env: process.env,
     cwd: process.cwd(),
     signal: stop.signal,
-    progress: (title) => (quiet ? silentProgress : createProgress(title, process.stderr)),
+    progress: (title) => (shown = quiet ? silentProgress : createProgress(title, process.stderr)),
     readStdin: async () => {
       const leave = (): void => void process.stdin.destroy(abortError(stop.signal));
       stop.signal.addEventListener('abort', leave, { once: true });

@@ -39,6 +39,7 @@ function terminalBar(title: string, stream: ProgressStream): ProgressDisplay {
           barIncompleteChar: '\u2591',
           barsize: 28,
           hideCursor: true,
+          gracefulExit: false, // else it ends itself at Ctrl-C, and moves the cursor over what is said there
           stream: stream as NodeJS.WriteStream,
         });
         bar.start(total, done, { remaining: '', detail });

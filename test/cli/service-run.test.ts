@@ -189,6 +189,15 @@ it('says that the service is away and when it is back, and stops the run then if
   );
 }, 60_000);
 
+it('watches until Ctrl-C, which is no error', async () => {
+  await start('submit', config, '--id', 'watched', ...atService()).ended;
+  const watching = start('runs', 'watch', 'watched', ...atService());
+  await watching.said(/^PENDING/);
+  watching.interrupt();
+  const { code, notes } = await watching.ended;
+  expect({ code, notes }).toMatchObject({ code: 130, notes: expect.stringMatching(/^run watched is no/) as string });
+});
+
 it('leaves a folder as it was where certainly nothing was ordered', async () => {
   const refused = ['--set', 'policy.model=/elsewhere'];
   const deep = join(folder, 'deep', 'er');

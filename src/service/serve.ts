@@ -80,7 +80,7 @@ export async function startService(options: ServeOptions): Promise<RunsService> 
   mkdirSync(home.runs, { recursive: true, mode: 0o700 });
   const tokens = options.tokens === undefined ? undefined : openTokenFile(options.tokens);
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
-  const lock = await lockRun(runFolder(home.path));
+  const lock = await lockRun(runFolder(home.path), 'service');
   const ledger = await openLedger(home).catch(async (thrown: unknown) => {
     await lock.release();
     throw thrown;
@@ -124,7 +124,9 @@ export async function startService(options: ServeOptions): Promise<RunsService> 
   };
   try {
     const handlers = runServiceHandlers(service, guard);
-    const shared = { handlers, callerOf, patience };
+    const onRefused = (method: string, peer: string): void =>
+      audit.write({ caller: undefined, method, peer, outcome: 'unauthenticated', ms: 0 });
+    const shared = { handlers, callerOf, patience, onRefused };
     const server = await startServer({ address: options.address, tls: options.tls, ...shared });
     servers.push(server);
     if (options.inner !== undefined) servers.push(await startServer({ address: options.inner, ...shared }));

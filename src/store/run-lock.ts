@@ -12,13 +12,18 @@ export type RunLock = FileLock;
 
 /**
  * Takes the lock of a run's folder; a lock whose process has ended is taken over.
+ * @param by What works in such a folder: a process on a run, or a service on all of its own.
  * @throws MrpoError `usage` if another process works on the run.
  */
-export async function lockRun(folder: RunFolder): Promise<RunLock> {
+export async function lockRun(folder: RunFolder, by: 'run' | 'service' = 'run'): Promise<RunLock> {
   const lock = await tryLock(join(folder.path, LOCK_FILE));
   if (!('holder' in lock)) return lock;
   const { process, host } = lock.holder;
-  throw new MrpoError('usage', `${folder.path}: process ${process} on ${host} works on this run`, {
+  const who =
+    by === 'run'
+      ? `process ${process} on ${host} works on this run`
+      : `a service (process ${process} on ${host}) works in this folder`;
+  throw new MrpoError('usage', `${folder.path}: ${who}`, {
     hint: 'Wait for it, or stop it first.',
   });
 }

@@ -75,7 +75,9 @@ describe('tokens and roles', () => {
       .catch(() => undefined);
     await expect.poll(() => readFileSync(running.service.home.audit, 'utf8')).toContain('"outcome":"run_not_found"');
     const log = readFileSync(running.service.home.audit, 'utf8');
-    expect(log).toContain('"caller":"reader","method":"getRun"');
+    expect(log).toContain('"caller":"reader","method":"getRun","run":"missing"');
+    expect(log).toMatch(/"method":"getRun","peer":"[^"]+","outcome":"unauthenticated"/);
+    expect(log).toMatch(/"method":"\/grpc.health.v1.Health\/Check","peer":"[^"]+","outcome":"unauthenticated"/);
     for (const token of Object.values(tokens)) expect(log).not.toContain(token);
   });
 
@@ -103,7 +105,9 @@ describe('tokens and roles', () => {
   });
 
   it('gives a folder to one service at a time', async () => {
-    await expect(startService(world.options)).rejects.toThrow(/works on this/);
+    await expect(startService(world.options)).rejects.toThrow(/a service \(process \d+ on .*\) works in this folder/);
+    const taken = { ...world.options, address: running.address, home: join(world.folder, 'other') };
+    await expect(startService(taken)).rejects.toThrow(/: it is in use by another process$/);
   });
 });
 

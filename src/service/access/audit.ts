@@ -6,6 +6,8 @@ export interface AuditEntry {
   /** Name of the token; absent for who was not let in. */
   readonly caller: string | undefined;
   readonly method: string;
+  /** The run that the request names, existing or not; absent where it names none. */
+  readonly run?: string | undefined;
   readonly peer: string;
   /** ok, gone (the caller left), or the reason of the refusal. */
   readonly outcome: string;

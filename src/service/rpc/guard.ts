@@ -74,21 +74,29 @@ type AnyCall =
 
 /** A guard that lets in whom `callerOf` knows. */
 export function createGuard({ callerOf, audit, onDefect, slowReaderMs, onStuck }: GuardOptions): Guard {
-  const run = async <Response>(
-    { name, role }: Method<unknown>,
+  const run = async <Request, Response>(
+    method: Method<Request>,
     call: AnyCall,
-    work: (context: Context) => Promise<Response>,
+    work: (context: Context, decode: (bytes: Buffer) => Request) => Promise<Response>,
   ): Promise<Response> => {
+    const { name, role } = method;
     const started = performance.now();
     const caller = callerOf(call.metadata);
     const gone = new AbortController();
     (call as EventEmitter).once('cancelled', () => gone.abort());
     const span = startCallSpan(name, call.metadata);
+    let named: string | undefined;
+    const decode = (bytes: Buffer): Request => {
+      const request = decoded(method, bytes);
+      named ??= runNamedBy(request);
+      return request;
+    };
     const told = (outcome: string): void => {
       span.end(outcome, caller?.name);
       audit.write({
         caller: caller?.name,
         method: name,
+        run: named,
         peer: call.getPeer(),
         outcome,
         ms: Math.round(performance.now() - started),
@@ -97,7 +105,7 @@ export function createGuard({ callerOf, audit, onDefect, slowReaderMs, onStuck }
     try {
       if (caller === undefined) throw unauthenticated();
       if (RANK[caller.role] < RANK[role]) throw denied(name, role, caller);
-      const response = await work({ caller, signal: gone.signal, traceParent: span.traceParent });
+      const response = await work({ caller, signal: gone.signal, traceParent: span.traceParent }, decode);
       told('ok');
       return response;
     } catch (thrown) {
@@ -111,13 +119,13 @@ export function createGuard({ callerOf, audit, onDefect, slowReaderMs, onStuck }
   return {
     endStreams: () => streams.forEach((stream) => stream.abort()),
     unary: (method, answer) => (call, callback) => {
-      run(method, call, async (context) => answer(decoded(method, call.request), context)).then(
+      run(method, call, async (context, decode) => answer(decode(call.request), context)).then(
         (response) => callback(null, response),
         (fault: RunsFault) => callback(statusOf(fault)),
       );
     },
     serverStream: (method, answers) => (call) => {
-      run(method, call, async (context) => {
+      run(method, call, async (context, decode) => {
         const stream = new AbortController();
         const { signal } = stream;
         context.signal.addEventListener('abort', () => stream.abort(), { once: true });
@@ -125,7 +133,7 @@ export function createGuard({ callerOf, audit, onDefect, slowReaderMs, onStuck }
         const writer = writerTo(call, signal, slowReaderMs);
         const isEnded = (): boolean => signal.aborted && !context.signal.aborted;
         try {
-          for await (const response of answers(decoded(method, call.request), { ...context, signal })) {
+          for await (const response of answers(decode(call.request), { ...context, signal })) {
             if (signal.aborted) break;
             await writer.write(response);
           }
@@ -148,15 +156,23 @@ export function createGuard({ callerOf, audit, onDefect, slowReaderMs, onStuck }
       );
     },
     clientStream: (method, answer) => (call, callback) => {
-      const requests = async function* () {
-        for await (const bytes of call) yield decoded(method, bytes as Buffer);
+      const requests = async function* (decode: (bytes: Buffer) => ReturnType<typeof method.decode>) {
+        for await (const bytes of call) yield decode(bytes as Buffer);
       };
-      run(method, call, (context) => answer(requests(), context)).then(
+      run(method, call, (context, decode) => answer(requests(decode), context)).then(
         (response) => callback(null, response),
         (fault: RunsFault) => callback(statusOf(fault)),
       );
     },
   };
+}
+
+/** Longer ones are no run's: a line of the log stays a line. */
+const LONGEST_ID = 200;
+
+function runNamedBy(request: unknown): string | undefined {
+  const { runId } = request as { readonly runId?: unknown };
+  return typeof runId === 'string' && runId !== '' ? runId.slice(0, LONGEST_ID) : undefined;
 }
 
 function decoded<Request>({ name, decode }: Method<Request>, bytes: Buffer): Request {

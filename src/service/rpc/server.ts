@@ -7,6 +7,8 @@ import {
   ServerCredentials,
   ServerInterceptingCall,
   ServerListenerBuilder,
+  logVerbosity,
+  setLogVerbosity,
   type Metadata,
   type ServerInterceptor,
   type ServerOptions,
@@ -40,6 +42,8 @@ export interface ServerConfig {
   readonly handlers: UntypedServiceImplementation;
   readonly callerOf: (metadata: Metadata) => Caller | undefined;
   readonly patience: Patience;
+  /** Hears of calls that are not let in; no handler does. `method` as handlers are named, of other services with its path. */
+  readonly onRefused?: ((method: string, peer: string) => void) | undefined;
 }
 
 /** A server that listens. */
@@ -64,11 +68,16 @@ const OPTIONS: ServerOptions = {
 
 /** Listens and serves. @throws MrpoError `usage` for an address that cannot be listened on. */
 export async function startServer({ address: asked, ...config }: ServerConfig): Promise<RunningServer> {
-  const { tls, handlers, callerOf, patience } = config;
+  const { tls, handlers, callerOf, patience, onRefused } = config;
   const address = parseAddress(asked);
   if (address.kind === 'unix') await clearStaleSocket(address.target);
   let keeper: Doorkeeper | undefined;
-  const door = doorOf(callerOf, patience.nextMessageMs, (peer) => keeper?.admit(peer));
+  const door = doorOf({
+    callerOf,
+    nextMessageMs: patience.nextMessageMs,
+    onRefused,
+    onAdmitted: (peer) => keeper?.admit(peer),
+  });
   const server = new Server({ ...OPTIONS, interceptors: [door] });
   server.addService(RUN_SERVICE, handlers);
   const health = new HealthImplementation({ '': 'SERVING', [SERVICE_NAME]: 'SERVING' });
@@ -90,16 +99,25 @@ export async function startServer({ address: asked, ...config }: ServerConfig): 
   };
 }
 
+interface Door extends Pick<ServerConfig, 'callerOf' | 'onRefused'> {
+  readonly nextMessageMs: number;
+  readonly onAdmitted: (peer: string) => void;
+}
+
+/** `/mrpo.runs.v1.RunService/GetRun` is `getRun`. */
+function methodAt(path: string): string {
+  const own = `/${SERVICE_NAME}/`;
+  if (!path.startsWith(own)) return path;
+  const name = path.slice(own.length);
+  return name.charAt(0).toLowerCase() + name.slice(1);
+}
+
 /**
  * Denies every call of every service without a token that is known, and ends one whose request has begun and does not go
  * on: no method waits for a caller for ever.
  */
-function doorOf(
-  callerOf: ServerConfig['callerOf'],
-  nextMessageMs: number,
-  onAdmitted: (peer: string) => void,
-): ServerInterceptor {
-  return (_, call) => {
+function doorOf({ callerOf, nextMessageMs, onRefused, onAdmitted }: Door): ServerInterceptor {
+  return ({ path }, call) => {
     const timer = setTimeout(() => call.sendStatus(statusOf(silent(nextMessageMs)) as never), nextMessageMs).unref();
     const listener = new ServerListenerBuilder()
       .withOnReceiveMetadata((metadata, next) => {
@@ -109,6 +127,7 @@ function doorOf(
           return;
         }
         clearTimeout(timer);
+        onRefused?.(methodAt(path), call.getPeer());
         call.sendStatus(statusOf(unauthenticated()) as never);
       })
       .withOnReceiveMessage((message, next) => {
@@ -130,13 +149,24 @@ const silent = (patienceMs: number): RunsFault =>
 
 function bind(server: Server, address: Address, credentials: ServerCredentials): Promise<number> {
   return new Promise((resolve, reject) => {
+    // gRPC writes what fails here to stderr too, less clearly; who has asked it to speak still hears it.
+    const isAsked = ['GRPC_VERBOSITY', 'GRPC_NODE_VERBOSITY'].some((name) => process.env[name] !== undefined);
+    if (!isAsked) setLogVerbosity(logVerbosity.NONE);
     server.bindAsync(address.target, credentials, (error, port) => {
+      if (!isAsked) setLogVerbosity(logVerbosity.ERROR);
       if (error !== null) {
-        const inUse = /EADDRINUSE/.test(error.message);
+        // "No address added out of total 1 resolved errors: [listen EADDRNOTAVAIL: ...]" is gRPC's way to say the last part.
+        const [, cause = error.message] = /errors: \[(?:listen )?(.*)\]$/s.exec(error.message) ?? [];
+        const inUse = cause.includes('EADDRINUSE');
         const hint = inUse
           ? 'Stop the process that uses it, or choose another one (port 0 = any free one).'
           : undefined;
-        reject(new MrpoError('usage', `address ${address.target}: ${error.message}`, { cause: error, hint }));
+        reject(
+          new MrpoError('usage', `address ${address.target}: ${inUse ? 'it is in use by another process' : cause}`, {
+            cause: error,
+            hint,
+          }),
+        );
         return;
       }
       if (address.kind === 'unix') chmodSync(address.target.replace(/^unix:/, ''), 0o600);

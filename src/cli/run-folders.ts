@@ -1,11 +1,12 @@
 /** Runs without a service: the folders that `mrpo train` writes, and the processes that work on them. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { hasEnded, type ProcessOwner } from '../core/process-owner.js';
 import { MrpoError } from '../core/errors.js';
 import { isRunFolder, readRun, type StoredRun } from '../sdk/index.js';
 import { LOCK_FILE } from '../store/run-lock.js';
+import type { CliIo } from './command.js';
 
 /** Runs in a folder and one level below it, newest first. */
 export async function runsIn(folder: string): Promise<readonly StoredRun[]> {
@@ -14,6 +15,13 @@ export async function runsIn(folder: string): Promise<readonly StoredRun[]> {
   const there = await Promise.all(paths.map(async (path) => ((await isRunFolder(path)) ? [path] : [])));
   const runs = await Promise.all(there.flat().map((path) => readRun(path).catch(() => undefined)));
   return runs.filter((run) => run !== undefined).sort((a, b) => (a.record.createdAt < b.record.createdAt ? 1 : -1));
+}
+
+/** @throws MrpoError `usage` where a folder that was named is not there: no runs in it would be no answer. */
+export function requireFolder(folder: string, { cwd }: Pick<CliIo, 'cwd'>): void {
+  const path = resolve(cwd, folder);
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() !== true)
+    throw new MrpoError('usage', `${path}: there is no such folder`);
 }
 
 /**

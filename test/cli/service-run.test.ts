@@ -291,8 +291,27 @@ it('downloads a run into a folder of its own, again if need be, and nothing else
   expect(full).toMatchObject({ code: 2, notes: expect.stringContaining('--to:') as string });
   const none = await start('runs', 'download', 'other', '--what', 'metrics', '--to', join(root, 'none'), ...atService())
     .ended;
+  expect(got.notes).toBe('');
+  rmSync(join(running.service.home.run('other').run, 'adapter'), { recursive: true });
+  running.service.ledger.record('other', { type: 'resumed-by', actor: 'a' });
+  running.service.ledger.record('other', { type: 'ended', outcome: 'cancelled' });
+  const early = await start('runs', 'download', 'other', '--to', join(root, 'early'), ...atService()).ended;
+  expect(early).toMatchObject({ code: 0, notes: 'there is no adapter of it: the run is CANCELLED\n' });
   expect(none.notes).toMatch(/has no metrics yet; it is SUCCEEDED/);
   expect(existsSync(join(root, 'none'))).toBe(false);
+});
+
+it('says what becomes of a run that is asked to pause or to stop while it works', async () => {
+  await start('submit', config, '--id', 'works', ...atService()).ended;
+  const { ledger } = running.service;
+  ledger.record('works', { type: 'attempt', attempt: 1, backend: 'none' });
+  ledger.record('works', { type: 'stage', stage: 'data' });
+  const ask = async (what: string): Promise<string> => (await start('runs', what, 'works', ...atService()).ended).out;
+  expect(await ask('resume')).toBe('works: PREPARING, at work already\n');
+  expect(await ask('pause')).toBe('works: PREPARING, to pause at its next step\n');
+  expect(await ask('cancel')).toMatch(/^works: CANCELLING, to stop at its next step \(cancelled by/);
+  ledger.record('works', { type: 'ended', outcome: 'stopped' });
+  expect(await ask('cancel')).toMatch(/^works: CANCELLED \(/);
 });
 
 it('deletes a run that has ended when a person, or --yes, says so', async () => {
@@ -316,7 +335,8 @@ it('means the folder by the name of one, and by a path, whatever MRPO_SERVICE sa
   await start('submit', config, '--id', 'here', ...atService()).ended;
   const runs = (...argv: string[]) => startIn({ env: { MRPO_SERVICE: running.address } }, 'runs', ...argv).ended;
   expect((await runs('list')).out).toContain('here');
-  expect((await runs('list', 'nowhere')).out).toBe(`no runs in ${join(root, 'nowhere')}\n`);
+  expect(await runs('list', 'nowhere')).toMatchObject({ code: 2, notes: expect.stringMatching('no such') as string });
+  expect((await runs('list', 'model')).out).toBe(`no runs in ${join(root, 'model')}\n`);
   expect((await runs('list', 'nowhere', ...atService())).code).toBe(2);
   expect((await runs('list', 'nowhere', '--state', 'RUNNING')).code).toBe(2);
   mkdirSync(folder);

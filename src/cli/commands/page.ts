@@ -1,6 +1,7 @@
 /** `mrpo page`: runs of a folder on a web page, without a service. */
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { folderSource } from '../../page/folder-source.js';
@@ -26,6 +27,8 @@ Example:
 `,
     )
     .action(async (folder: string, { port }: { readonly port: string }) => {
+      if (!existsSync(resolve(io.cwd, folder)))
+        io.note(`note: there is no folder ${resolve(io.cwd, folder)} yet; its runs are shown when it is there\n`);
       const token = randomBytes(24).toString('base64url');
       const source = withToken(folderSource(resolve(io.cwd, folder)), token);
       const page = await servePage({ source, port: Number(port), hasTokens: true });

@@ -5,10 +5,10 @@ import { MrpoError } from '../../core/errors.js';
 import { isRunFolder, readRun, resumeRun } from '../../sdk/index.js';
 import type { RunsClient } from '../../service/client/connect.js';
 import { ARTIFACTS } from '../../service/client/transfer.js';
-import { RUN_STATES } from '../../service/journal/line.js';
+import { RUN_STATES, type RunState } from '../../service/journal/line.js';
 import type { ServiceNote } from '../../store/service-note.js';
 import { collect, printJson, type CliIo } from '../command.js';
-import { stopRunIn } from '../run-folders.js';
+import { requireFolder, stopRunIn } from '../run-folders.js';
 import { deleteRun } from '../runs/delete.js';
 import { diffRuns } from '../runs/diff.js';
 import { artifactsOf, downloadRun } from '../runs/download.js';
@@ -94,7 +94,7 @@ Examples:
         options,
         io,
         `Stop it with "mrpo runs cancel ${name}"; "mrpo resume ${name}" goes on with it.`,
-        async (service, { id }) => tell(io, options, await service.pause(id)),
+        async (service, { id }) => tell(io, options, await service.pause(id), 'to pause at its next step'),
       ),
     );
   add('resume', 'go on from the newest checkpoint')
@@ -127,6 +127,7 @@ async function list(folder: string | undefined, options: ListOptions, io: CliIo)
     if (options.state.length + options.label.length > 0) {
       throw new MrpoError('usage', '--state and --label choose among the runs of a service, not among folders');
     }
+    if (folder !== undefined) requireFolder(folder, io);
     return listFolders(resolve(io.cwd, folder ?? 'runs'), json, io);
   }
   const filter = { states: options.state.map(stateOf), labels: Object.fromEntries(options.label.map(labelOf)) };
@@ -161,7 +162,7 @@ async function cancel(name: string, options: CancelFlags, io: CliIo): Promise<vo
     return io.note('asked to stop at the next step\n');
   }
   await withServiceRun(named, io, '', async (service, { id }) =>
-    tell(io, options, await service.cancel(id, '', { atOnce })),
+    tell(io, options, await service.cancel(id, '', { atOnce }), atOnce ? 'to end at once' : 'to stop at its next step'),
   );
 }
 
@@ -170,7 +171,9 @@ async function resume(name: string, options: RunsOptions, io: CliIo): Promise<vo
   const { folder, at } = named;
   if (folder !== undefined && at === undefined)
     return runWith(io, { set: [], json: options.json ?? false }, (start) => resumeRun(folder, start));
-  await withServiceRun(named, io, '', async (service, { id }) => tell(io, options, await service.resume(id)));
+  await withServiceRun(named, io, '', async (service, { id }) =>
+    tell(io, options, await service.resume(id), 'at work already'),
+  );
 }
 
 async function download(name: string, options: DownloadOptions, io: CliIo): Promise<void> {
@@ -208,11 +211,16 @@ async function atService(
   await withServiceRun(await namedRun(name, flag, io), io, hint, work);
 }
 
+const AT_WORK: readonly RunState[] = ['PREPARING', 'RUNNING', 'RECOVERING', 'CANCELLING'];
+
+/** @param atWork What an answer means whose run still works: it shows no change yet. */
 function tell(
   io: CliIo,
   { json }: RunsOptions,
-  run: { readonly id: string; readonly state: string; readonly reason: string },
+  run: { readonly id: string; readonly state: RunState; readonly reason: string },
+  atWork: string,
 ): void {
-  if (json === true) printJson(io, run);
-  else io.out(`${run.id}: ${run.state}${run.reason === '' ? '' : ` (${run.reason})`}\n`);
+  if (json === true) return printJson(io, run);
+  const meaning = AT_WORK.includes(run.state) ? `, ${atWork}` : '';
+  io.out(`${run.id}: ${run.state}${meaning}${run.reason === '' ? '' : ` (${run.reason})`}\n`);
 }

@@ -1,11 +1,12 @@
 /** Files of a run of a service, in a folder of this machine that says which run they are of. */
+import { basename, join, sep } from 'node:path';
 import { MrpoError, toMrpoError } from '../../core/errors.js';
 import { RunsFault } from '../../service/fault.js';
 import type { RunsClient } from '../../service/client/connect.js';
 import { ARTIFACTS, type ArtifactName } from '../../service/client/transfer.js';
 import type { ServiceNote } from '../../store/service-note.js';
 import { printJson, type CliIo } from '../command.js';
-import { fetchArtifacts, fetchRun } from '../service-run/fetch.js';
+import { fetchArtifacts, fetchRun, resultFolder } from '../service-run/fetch.js';
 import { giveBack, takeForRun } from '../service-run/folder.js';
 import { runArgument } from '../service-client.js';
 import { showTransfer } from '../transfer-display.js';
@@ -35,6 +36,9 @@ export async function downloadRun(
     if (files.length === 0) throw new RunsFault('artifact_not_found', `run "${id}" has no files yet`);
     if (json) return printJson(io, { id, folder, files });
     io.out(`${folder}\n${files.map((file) => `  ${file}\n`).join('')}`);
+    const result = resultFolder(run, folder);
+    if (what.length === 0 && !files.some((file) => file.startsWith(join(result, sep))))
+      io.note(`there is no ${basename(result)} of it: the run is ${run.state}\n`);
   } catch (thrown) {
     transfer.end();
     const error = toMrpoError(thrown);

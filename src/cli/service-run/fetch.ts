@@ -32,17 +32,24 @@ export async function fetchRun(
   return written;
 }
 
+/** Where the result of a run lies in its folder. */
+export const resultFolder = ({ resolvedSpec }: ServiceRun, folder: string): string =>
+  join(folder, resolvedSpec?.policy?.lora === 'off' ? 'model' : 'adapter');
+
 /** Fetches some artifacts to where they lie in a run folder. @returns the paths that were written. */
 export async function fetchArtifacts(
   service: RunsClient,
-  { id, resolvedSpec }: ServiceRun,
+  run: ServiceRun,
   artifacts: readonly ArtifactName[],
   folder: string,
   options: DownloadOptions,
 ): Promise<readonly string[]> {
-  const result = join(folder, resolvedSpec?.policy?.lora === 'off' ? 'model' : 'adapter');
+  const result = resultFolder(run, folder);
   let written: readonly string[] = [];
   for (const artifact of artifacts)
-    written = [...written, ...(await service.download(id, artifact, artifact === 'result' ? result : folder, options))];
+    written = [
+      ...written,
+      ...(await service.download(run.id, artifact, artifact === 'result' ? result : folder, options)),
+    ];
   return written;
 }

@@ -50,6 +50,11 @@ it('orders, watches and fetches a run, and says why it is refused', { timeout: 3
       'unreachable',
     ],
     artifacts: expect.stringMatching(/expected one of result, report, .*checkpoint, log$/),
+    states: [
+      expect.stringMatching(/^state 'RUNING': expected one of PENDING, .*RUNNING/),
+      expect.stringContaining("expected a list of names: ['RUNNING']"),
+    ],
+    said: expect.stringMatching(/^Event \d+ phase_change phase: "\w+"$/),
     report: 24,
     models: expect.arrayContaining([world.config().policy.model]),
     beta1: 0.9,

@@ -6,6 +6,7 @@ python whole_cycle.py ADDRESS TOKEN CONFIG_JSON PAIRS FOLDER
 import asyncio
 import json
 import sys
+from functools import partial
 
 from mrpo_client import AsyncClient, Client, RunsError, state_name
 from opentelemetry import trace
@@ -60,9 +61,9 @@ async def refusals() -> list[str]:
         return reasons
 
 
-def no_artifact() -> str:
+def wrong_argument(call) -> str:
     try:
-        service.download("py", "unspecified", folder)
+        call()
     except ValueError as error:
         return str(error)
     return ""
@@ -102,7 +103,9 @@ print(
             "listed": listed,
             "checkpoints": checkpoints,
             "reasons": reasons,
-            "artifacts": no_artifact(),
+            "artifacts": wrong_argument(lambda: service.download("py", "unspecified", folder)),
+            "states": [wrong_argument(partial(list, service.list(states))) for states in (["RUNING"], "RUNNING")],
+            "said": next(str(event) for event in events if event.kind == "phase_change"),
             "report": report["pairs"],
             "models": [model.path for model in models],
             "spans": {span.name.split("/")[1]: f"{span.context.span_id:016x}" for span in sent.get_finished_spans()},

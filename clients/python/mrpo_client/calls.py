@@ -41,6 +41,7 @@ KEEPALIVE = [
 ]
 """Finds a service on another machine that vanished silently. On this machine the system tells of every end."""
 ARTIFACTS = {name.removeprefix("ARTIFACT_").lower(): number for name, number in pb.Artifact.items() if number != 0}
+STATES = {name.removeprefix("RUN_STATE_"): number for name, number in pb.RunState.items() if number != 0}
 SERVICE = pb.DESCRIPTOR.services_by_name["RunService"]
 
 
@@ -169,8 +170,13 @@ def created(response: pb.CreateRunResponse) -> pb.Run:
 def list_request(
     states: list[str] | None, labels: Mapping[str, str] | None, tenant: str, page_token: str
 ) -> pb.ListRunsRequest:
-    """States by name, without their prefix."""
-    numbers = [pb.RunState.Value(f"RUN_STATE_{state}") for state in states or []]
+    """States by name, without their prefix. Raises ValueError for a state that there is none of."""
+    if isinstance(states, str):
+        raise ValueError(f"states: got {states!r}, expected a list of names: [{states!r}]")
+    for state in states or []:
+        if state not in STATES:
+            raise ValueError(f"state {state!r}: expected one of {', '.join(STATES)}")
+    numbers = [STATES[state] for state in states or []]
     return pb.ListRunsRequest(states=numbers, labels=labels, tenant=tenant, page_token=page_token)
 
 

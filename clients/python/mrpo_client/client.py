@@ -82,7 +82,7 @@ class Client:
     def list(
         self, states: list[str] | None = None, labels: Mapping[str, str] | None = None, tenant: str = ""
     ) -> Iterator[pb.Run]:
-        """Newest first; `states` by name: ["RUNNING", "PENDING"]. Pages are fetched as they are needed."""
+        """Newest first; `states` by name: ["RUNNING", "PENDING"]. Nothing is asked before the first is taken."""
         token = ""
         while True:
             page = self._call("ListRuns", calls.list_request(states, labels, tenant, token))

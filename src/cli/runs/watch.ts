@@ -23,6 +23,7 @@ export async function watchToEnd(
   try {
     for await (const event of service.watch(id, { afterSeq, ...away })) {
       last = event.seq;
+      if (event.type === 'unknown') continue; // it counts, and there is nothing to show
       if (json) printJson(io, event);
       else {
         const line = eventLine(event);

@@ -52,7 +52,7 @@ export type ServiceEvent = EventBase &
     | { readonly type: 'evaluation'; readonly step: number; readonly epoch: number; readonly measures: Measures }
     | { readonly type: 'resumed'; readonly step: number }
     | { readonly type: 'recovery'; readonly reason: string; readonly pauseSeconds: number }
-    /** Of a kind that a later service has. */
+    /** Only for the service itself, or of a kind that a later one has: it counts in `seq`, and is to be passed over. */
     | { readonly type: 'unknown' }
   );
 

@@ -63,7 +63,7 @@ Examples:
       .exitOverride()
       .configureOutput({ writeOut: io.out, writeErr: io.note })
       .option('--service <address>', 'host:port or unix:/path (default: MRPO_SERVICE; without it: folders)')
-      .option('--json', 'print JSON');
+      .option('--json', 'print one JSON object (list: one a line; watch: one an event; diff: an array)');
   const run = 'id of a run of a service, or a run folder (see "mrpo runs --help")';
   add('list', 'newest first')
     .argument('[folder]', 'the runs in this folder, and of no service (default without a service: runs)')

@@ -64,7 +64,10 @@ export function registerServe(program: Command, io: CliIo): void {
     .option('--allow-modules', 'let specs name code (objective.module) below the roots')
     .option('--page <host:port>', 'where the web page is served, or off', `127.0.0.1:${PAGE_PORT}`)
     .option('--page-name <name>', 'a further name that browsers may call the page by; may be given again', collect, [])
-    .option('--json', 'print one JSON object when it listens: address, page, home')
+    .option(
+      '--json',
+      'print one JSON object when it listens: address, page, home, processId (--new-token: the token as text)',
+    )
     .addHelpText(
       'after',
       `

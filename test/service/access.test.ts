@@ -255,6 +255,7 @@ describe('paths', () => {
     const train = path.replace('LINK', link);
     const error = as('ana').create({ ...config, data: { ...config.data, train } });
     await expect(error).rejects.toMatchObject({ reason: 'path_refused', message: expect.stringContaining(field) });
+    await expect(error).rejects.toThrow(`(its --roots: ${world.folder}, `);
   });
 
   it('of code, of output and of another tenant are refused', async () => {

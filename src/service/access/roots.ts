@@ -61,10 +61,11 @@ export function pathsOutside(config: RunConfig, roots: Roots, own: Roots): Refus
       : dataSources(config.data.eval).map(({ path }): [string, string] => ['spec.data.eval', plainFolder(path)])),
     ['spec.objective.module', config.objective.module],
   ];
+  const allowed = roots.folders.length === 0 ? 'none' : roots.folders.join(', ');
   return named.flatMap(([field, path]) =>
     path === undefined || !isPath(path) || roots.contains(path) || own.contains(path)
       ? []
-      : [{ field, description: `${path} is outside the folders that this service may read` }],
+      : [{ field, description: `${path} is outside the folders that this service may read (its --roots: ${allowed})` }],
   );
 }
 

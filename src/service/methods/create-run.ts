@@ -76,7 +76,9 @@ async function existing(
     const what = own ? 'was ordered before, with another spec' : 'belongs to another tenant';
     throw new RunsFault('run_exists', `run "${order.id}" ${what}`, {
       fields: [{ field: 'run_id', description: own ? 'taken by a run with another spec' : 'taken' }],
-      hint: own ? `Choose another id, or look at the run: GetRun, mrpo runs show ${order.id}` : 'Choose another id.',
+      hint: own
+        ? `Choose another id, or look at the run: mrpo runs show ${order.id}, in a program GetRun`
+        : 'Choose another id.',
       details: { specHash: own ? known.order.specHash : '' },
     });
   }

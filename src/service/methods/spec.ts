@@ -80,7 +80,8 @@ function withUploads({ uploads }: Service, written: RunConfigInput, { tenant }: 
   };
 }
 
-const UPLOAD_HINT = 'A preference file that the service cannot read is sent to it: UploadData, mrpo submit --upload.';
+const UPLOAD_HINT =
+  'A preference file that the service cannot read is sent to it: mrpo submit --upload, in a program UploadData.';
 
 /** The fault for fields that are refused. */
 export function refused(reason: 'spec_invalid' | 'path_refused', fields: readonly RefusedField[]): RunsFault {

@@ -228,11 +228,13 @@ const stops = (): RunsFault =>
 /** The fault for a caller who is not known. */
 export const unauthenticated = (): RunsFault =>
   new RunsFault('unauthenticated', 'the bearer token is missing or wrong', {
-    hint: 'Send metadata "authorization: Bearer TOKEN" (MRPO_SERVICE_TOKEN for the mrpo command).',
+    hint: 'For the mrpo command, set MRPO_SERVICE_TOKEN; a program sends the metadata "authorization: Bearer TOKEN".',
   });
 
 const denied = (method: string, role: Role, caller: Caller): RunsFault =>
-  new RunsFault('permission_denied', `${method}: "${caller.name}" has role ${caller.role}, expected ${role}`);
+  new RunsFault('permission_denied', `${method}: "${caller.name}" has role ${caller.role}, expected ${role}`, {
+    hint: `Whoever runs the service makes a token of that role: mrpo serve --tokens FILE --new-token ${role}:NAME:TENANT`,
+  });
 
 function asFault(thrown: unknown): RunsFault {
   if (thrown instanceof RunsFault) return thrown;

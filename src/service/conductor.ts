@@ -2,6 +2,7 @@
  * Brings waiting runs to free backends, follows those at work, and passes on what is asked of them. All that it needs to
  * know after a restart is in the journals and in the locks of living processes.
  */
+import { MrpoError } from '../core/errors.js';
 import type { ServiceHome } from './home.js';
 import { isWaiting } from './journal/fold.js';
 import type { Asked } from './journal/line.js';
@@ -26,6 +27,8 @@ export interface Conductor {
   resume(run: IndexedRun, actor: string): IndexedRun;
   /** 1 = next; 0 = does not wait. */
   queuePosition(id: string): number;
+  /** Why no run can be started at all, in words. Undefined: what waits, waits for its turn. */
+  whyNoneStarts(): string | undefined;
   /** Addresses of the backends at work: one for each run, those that help it, and those that are borrowed. */
   busy(): readonly string[];
   /** Which backends answer. */
@@ -72,6 +75,8 @@ export function startConductor(options: ConductorOptions): Conductor {
   let stopping = false;
   let positions: ReadonlyMap<string, number> = new Map();
   let again: NodeJS.Timeout | undefined;
+  /** While no backend answers: the runs that were told so. */
+  let outage: Set<string> | undefined;
 
   /** Does what nobody waits for. A failure ends neither the service nor what else there is to do: it is tried again. */
   const tended = (work: () => void): void => {
@@ -87,7 +92,31 @@ export function startConductor(options: ConductorOptions): Conductor {
       }, tryAgainMs).unref();
     }
   };
-  const tick = (): void => tended(startWaiting);
+  const tick = (): void => {
+    tended(startWaiting);
+    tended(tellAway);
+  };
+
+  const whyNoneStarts = (): string | undefined =>
+    backends.length === 0 || living().length > 0
+      ? undefined
+      : `no backend answers (${backends.map(({ address }) => address).join(', ')})`;
+
+  /** Once in an outage, here and in each run that waits: from outside it would look like a long queue. */
+  const tellAway = (): void => {
+    const why = whyNoneStarts();
+    if (why === undefined || stopping) {
+      outage = undefined;
+      return;
+    }
+    if (outage === undefined) options.onTrouble?.(new MrpoError('backend', why));
+    outage ??= new Set();
+    for (const id of positions.keys()) {
+      if (outage.has(id)) continue;
+      outage.add(id);
+      ledger.record(id, { type: 'note', message: `waits: ${why}` });
+    }
+  };
 
   const startWaiting = (): void => {
     if (stopping) return;
@@ -181,6 +210,7 @@ export function startConductor(options: ConductorOptions): Conductor {
     },
     health,
     queuePosition: (id) => positions.get(id) ?? 0,
+    whyNoneStarts,
     busy,
     borrow: lending.borrow,
     lender: lending.lender,

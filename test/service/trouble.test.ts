@@ -53,9 +53,9 @@ afterEach(async () => {
 });
 
 /** @returns what hears of backends that could not be reached. */
-function start(slots = 1): Mock {
+function start(slots = 1, isAway = (): boolean => false): Mock {
   const noteAway = vi.fn();
-  const watch = () => ({ isAway: () => false, awayFor: () => 0, noteAway, stop: () => undefined });
+  const watch = () => ({ isAway, awayFor: () => 0, noteAway, stop: () => undefined });
   conductor = startConductor({
     ...{ home, ledger, env: {}, watch, times: { tryAgainMs: 50 } },
     backends: [{ address: 'a:1', slots }],
@@ -111,6 +111,22 @@ it('a run that cannot reach its backend waits for one, however often', async () 
   await vi.waitFor(() => expect(workers).toHaveLength(6));
   expect(view('first')).toMatchObject({ state: 'PREPARING', attempt: 6 });
   expect(avoided).toHaveBeenCalledTimes(5);
+});
+
+it('a run that waits while no backend answers says so, once', async () => {
+  let isAway = true;
+  start(1, () => isAway);
+  await order('first');
+  await order('second');
+  const notes = (id: string) => readLines(home.run(id).journal, 0).lines.filter(({ type }) => type === 'note');
+  const note = expect.objectContaining({ message: 'waits: no backend answers (a:1)' }) as unknown;
+  for (const id of ['first', 'second']) expect(notes(id)).toEqual([note]);
+  expect(troubles).toEqual(['no backend answers (a:1)']);
+  expect(conductor?.whyNoneStarts()).toBe('no backend answers (a:1)');
+  isAway = false;
+  conductor?.tick();
+  expect(workers.map(({ id }) => id)).toEqual(['first']);
+  expect(conductor?.whyNoneStarts()).toBeUndefined();
 });
 
 it('a process of an attempt before, which the queue counts on another backend, is asked to stop and followed', async () => {

@@ -63,7 +63,9 @@ export const runMessageOf = (service: Service, run: IndexedRun): Run => runMessa
 export const encodedRunOf = (service: Service, run: IndexedRun, whole: boolean): Uint8Array =>
   encodedRun(factsOf(service, run), whole);
 
-const factsOf = ({ conductor }: Service, run: IndexedRun): RunFacts => ({
-  ...run,
-  queuePosition: conductor.queuePosition(run.order.id),
-});
+function factsOf({ conductor }: Service, run: IndexedRun): RunFacts {
+  const queuePosition = conductor.queuePosition(run.order.id);
+  const { view } = run;
+  const why = queuePosition > 0 && view.state === 'PENDING' ? conductor.whyNoneStarts() : undefined;
+  return { ...run, queuePosition, view: why === undefined ? view : { ...view, reason: why } };
+}

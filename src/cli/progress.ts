@@ -34,7 +34,7 @@ function terminalBar(title: string, stream: ProgressStream): ProgressDisplay {
       if (bar === undefined) {
         [started, first] = [Date.now(), done];
         bar = new cliProgress.SingleBar({
-          format: `${title} {bar} {value}/{total} {remaining} {detail}`,
+          format: (options, params, payload: BarPayload) => barText(title, options, params, payload),
           barCompleteChar: '\u2588',
           barIncompleteChar: '\u2591',
           barsize: 28,
@@ -53,6 +53,22 @@ function terminalBar(title: string, stream: ProgressStream): ProgressDisplay {
       bar = undefined;
     },
   };
+}
+
+interface BarPayload {
+  readonly remaining: string;
+  readonly detail: string;
+}
+
+/** Without a total there is nothing that a bar could be a part of. */
+function barText(
+  title: string,
+  options: cliProgress.Options,
+  { progress, value, total }: cliProgress.Params,
+  { remaining, detail }: BarPayload,
+): string {
+  const share = total > 0 ? [cliProgress.Format.BarFormat(progress, options), `${value}/${total}`] : [value || ''];
+  return [title, ...share, remaining, detail].filter((text) => text !== '').join(' ');
 }
 
 function plainLines(title: string, stream: ProgressStream): ProgressDisplay {

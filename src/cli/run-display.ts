@@ -26,6 +26,12 @@ const STAGE_TITLES: Readonly<Partial<Record<RunStage, string>>> = {
   export: 'writing the result',
 };
 
+/** Done, total and unit as people read them. */
+const amountOf = ({ done, total, unit }: Extract<ShownEvent, { type: 'progress' }>): [number, number, string] =>
+  unit === 'bytes' ? [megabytes(done), megabytes(total), 'MB'] : [done, total, unit];
+
+const megabytes = (bytes: number): number => Math.ceil(bytes / 1e5) / 10;
+
 /** A display that shows nothing yet. @param quiet Only notes and evaluations, no stages and no progress. */
 export function createRunDisplay(io: CliIo, quiet = false): RunDisplay {
   let bar: { readonly title: string; readonly progress: ProgressDisplay } | undefined;
@@ -54,8 +60,7 @@ export function createRunDisplay(io: CliIo, quiet = false): RunDisplay {
           return quiet ? undefined : say(STAGE_TITLES[event.stage] ?? event.stage);
         case 'progress':
           // An evaluation in the middle of training would replace the bar that people watch.
-          if (!quiet && event.stage !== 'train')
-            update(`  ${event.what}: ${event.work}`, event.done, event.total, event.unit);
+          if (!quiet && event.stage !== 'train') update(`  ${event.what}: ${event.work}`, ...amountOf(event));
           return;
         case 'note':
           return say(`  ${event.message}`);

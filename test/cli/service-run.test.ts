@@ -7,6 +7,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest';
 import type { CliIo } from '../../src/cli/command.js';
 import { runCli } from '../../src/cli/main.js';
+import { createProgress } from '../../src/cli/progress.js';
+import { createRunDisplay } from '../../src/cli/run-display.js';
 import { requireSameSettings } from '../../src/cli/service-run/same-run.js';
 import { sendingTo, specToSend } from '../../src/cli/spec-to-send.js';
 import { loadConfig } from '../../src/config/index.js';
@@ -189,7 +191,21 @@ it('says that the service is away and when it is back, and stops the run then if
   );
 }, 60_000);
 
+it('shows a bar only where a total is known, and bytes as MB', () => {
+  let shown = '';
+  const progress = (title: string) => createProgress(title, { isTTY: true, write: (text) => void (shown += text) });
+  const display = createRunDisplay({ progress, note: (text: string) => void (shown += text) } as CliIo);
+  const work = { type: 'progress', stage: 'load', what: 'policy' } as const;
+  display.show({ ...work, work: 'tokenize', done: 420, total: 0, unit: 'rows' });
+  display.show({ ...work, work: 'load', done: 4_478_880, total: 4_478_880, unit: 'bytes' });
+  display.end();
+  expect(shown).toContain('policy: tokenize 420 rows');
+  expect(shown).toMatch(/policy: load \u2588+ 4\.5\/4\.5 MB/);
+});
+
 it('watches until Ctrl-C, which is no error', async () => {
+  const both = await start('submit', config, '--validate-only', '--watch', ...atService()).ended;
+  expect(both).toMatchObject({ code: 2, notes: expect.stringContaining('--watch') as string });
   await start('submit', config, '--id', 'watched', ...atService()).ended;
   const watching = start('runs', 'watch', 'watched', ...atService());
   await watching.said(/^PENDING/);

@@ -51,6 +51,8 @@ Examples:
 }
 
 async function submit(file: string, options: SubmitOptions, io: CliIo): Promise<void> {
+  if (options.watch === true && options.validateOnly === true)
+    throw new MrpoError('usage', '--watch: with --validate-only nothing is ordered that could be followed');
   const { config } = loadConfig({ file, set: options.set, env: io.env, cwd: io.cwd });
   await using service = openService(io, options.service);
   const address = serviceAddress(io, options.service) ?? '';
@@ -62,12 +64,12 @@ async function submit(file: string, options: SubmitOptions, io: CliIo): Promise<
     priority: priorityOf(options.priority),
     validateOnly: options.validateOnly,
   });
-  if (options.watch === true && options.validateOnly !== true) io.note(`run ${run.id}\n`);
+  if (options.watch === true) io.note(`run ${run.id}\n`);
   for (const warning of warnings) io.note(`note: ${warning}\n`);
   if (existed)
     io.note(`it was ordered before: this is that run${stoppedText(run, runArgument(io, { address, id: run.id }))}\n`);
-  if (options.watch === true && options.validateOnly !== true)
-    return await watchToEnd(service, { address, id: run.id }, 0, options.json === true, io); // awaited: the connection closes behind it
+  // Awaited: the connection closes behind it.
+  if (options.watch === true) return await watchToEnd(service, { address, id: run.id }, 0, options.json === true, io);
   const { validateOnly = false, json = false } = options;
   // Nothing was ordered: there is no id, state or folder to tell of.
   if (validateOnly && json) printJson(io, { valid: true, warnings, spec: run.spec, resolvedSpec: run.resolvedSpec });

@@ -2,14 +2,14 @@
  * The service with many runs and many watchers, while a real run trains: how long GetRun and ListRuns take, when an event
  * reaches a watcher, and what watchers and callers cost the training.
  *
- *   npm run bench -- service [--runs 1000] [--events 1000000] [--watchers 200] [--calls 6] [--blocks 41] [--seconds 12] [--batch 200]
+ *   npm run bench -- service [--runs 1000] [--events 1000000] [--watchers 200] [--calls 10] [--blocks 31] [--seconds 12] [--batch 200]
  *
- * One run trains, with steps as long as those of real models are (a second and more); watchers and callers (`calls` a
- * second) come and go in turns of `seconds`, so that a machine that changes its pace meanwhile changes it for both. They are
- * processes of their own, as they would be, but all on this machine, whose processors share caches and memory with each
- * other. What that costs is measured by itself: in every other turn a plain loop that knows nothing of the service uses half
- * of a processor. The difference of two noisy pace measurements is noisy; the cost of the loop, scaled to the processor time
- * that service, watchers and callers used, is the second and steadier answer.
+ * One run trains, with steps as long as those of real models are (a second and more). In turns of `seconds` it is left alone,
+ * watched, watched while others ask (`calls` a second), so that a machine that changes its pace meanwhile changes it for all.
+ * Watchers and callers are processes of their own, as they would be, but all on this machine, whose processors share caches
+ * and memory with each other. What that costs is measured by itself: in some turns a plain loop that knows nothing of the
+ * service uses half of a processor. The difference of two noisy paces is noisy; the cost of the loop, scaled to the processor
+ * time that service and watchers used, is the second and steadier answer.
  */
 import { fork, spawn, type ChildProcess } from 'node:child_process';
 import { once, setMaxListeners } from 'node:events';
@@ -33,8 +33,8 @@ const given = {
   runs: argument('runs', 1000),
   events: argument('events', 1_000_000),
   watchers: argument('watchers', 200),
-  calls: argument('calls', 6),
-  blocks: argument('blocks', 41),
+  calls: argument('calls', 10),
+  blocks: argument('blocks', 31),
   seconds: argument('seconds', 12),
   batch: argument('batch', 200),
 };
@@ -149,7 +149,10 @@ const turn = () => {
 turn();
 `;
 
-type Kind = 'alone' | 'watched' | 'loop';
+const TURNS = ['alone', 'watched', 'alone', 'loop', 'alone', 'asked'] as const;
+
+/** `asked`: watched, while others ask. */
+type Kind = (typeof TURNS)[number];
 
 /** One turn of the run that trains. */
 interface Block {
@@ -205,10 +208,10 @@ async function benchmark(): Promise<void> {
       callers: sum(Object.values(process.cpuUsage())) / 1e6,
     });
     for (let number = 0; number < blocks; number++) {
-      const kind = (['alone', 'watched', 'alone', 'loop'] as const)[number % 4] ?? 'alone';
+      const kind = TURNS[number % TURNS.length] ?? 'alone';
       const loop = kind === 'loop' ? spawn(process.execPath, ['-e', LOOP, String(LOOP_SHARE)]) : undefined;
-      if (kind === 'watched') for (const one of watching) one.send('watch');
-      const asking = kind === 'watched' ? ask(service, seconds, asked) : undefined;
+      if (kind === 'watched' || kind === 'asked') for (const one of watching) one.send('watch');
+      const asking = kind === 'asked' ? ask(service, seconds, asked) : undefined;
       await sleep(SETTLING_MS);
       const [from, before] = [Date.now(), usedBy()];
       await (asking ?? sleep(1000 * seconds - SETTLING_MS));
@@ -328,7 +331,7 @@ interface Slower {
 const slowerText = ({ by, error, turns }: Slower): string =>
   `${percent(by)}, standard error ${percent(error)} (${turns} turns, each against its neighbours)`;
 
-function report({ indexing, restart, asked, past, seen, steps }: Figures): void {
+function report({ indexing, restart, asked: calls, past, seen, steps }: Figures): void {
   const row = (what: string, values: readonly number[], goal: string): string =>
     `| ${what} | ${values.length} | ${quantile(values, 0.5).toFixed(1)} ms | ${quantile(values, 0.99).toFixed(1)} ms | ${goal} |`;
   const timesOf = ({ from, to }: Block): number[] =>
@@ -348,20 +351,21 @@ function report({ indexing, restart, asked, past, seen, steps }: Figures): void 
     return { by: mean(ratios), error: spread / Math.sqrt(ratios.length), turns: ratios.length };
   };
   const used = (who: keyof Used, blocksOf = watched): number => mean(blocksOf.map((block) => block.used[who]));
-  const inAll = used('service') + used('watchers') + used('callers');
+  const inAll = used('service') + used('watchers');
+  const asked = of('asked');
   const [measured, loop] = [slower('watched'), slower('loop')];
   const scaled = inAll / LOOP_SHARE;
   const command = Object.entries(given).map(([name, value]) => `--${name} ${value}`);
   const text = `# Many runs, many watchers
 
 ${runs} kept runs with ${events} events; one run trains (tiny Llama, ${batch} pairs a step), ${watchers} watchers in ${WATCH_PROCESSES} processes, GetRun and
-ListRuns ${calls} times a second; with them and without them in turns of ${seconds} s. ${cpus().length} processors, ${cpus()[0]?.model ?? ''}. Made by
+ListRuns ${given.calls} times a second in some of the turns of ${seconds} s. ${cpus().length} processors, ${cpus()[0]?.model ?? ''}. Made by
 \`npm run bench -- service ${command.join(' ')}\`.
 
 | what | number | p50 | p99 | goal (p99) |
 | --- | --- | --- | --- | --- |
-${row('GetRun', asked.get, '50 ms')}
-${row('ListRuns, a page of 100 by label', asked.list, '50 ms')}
+${row('GetRun', calls.get, '50 ms')}
+${row('ListRuns, a page of 100 by label', calls.list, '50 ms')}
 ${row(
   'event, from its being written to a watcher having it',
   seen.flatMap(({ delays }) => delays),
@@ -376,8 +380,9 @@ ${row(
 | step without watchers and callers, mean (median) | ${mean(without).toFixed(0)} ms (${quantile(without, 0.5).toFixed(0)}), ${without.length} steps |
 | step with ${watchers} watchers, mean (median) | ${mean(withThem).toFixed(0)} ms (${quantile(withThem, 0.5).toFixed(0)}), ${withThem.length} steps |
 | of one processor, the service uses with and without | ${percent(used('service'))}, ${percent(used('service', alone))} |
-| of one processor, the watchers and the callers use | ${percent(used('watchers'))}, ${percent(used('callers'))} |
-| training slower by, difference of turns (goal 1 %) | ${slowerText(measured)} |
+| of one processor, the watchers use | ${percent(used('watchers'))} |
+| while others ask: of one processor, service, watchers, callers use | ${percent(used('service', asked))}, ${percent(used('watchers', asked))}, ${percent(used('callers', asked))} |
+| training slower by, watched against alone (goal 1 %) | ${slowerText(measured)} |
 | beside a plain loop that uses ${percent(LOOP_SHARE)} of a processor | ${slowerText(loop)} |
 | training slower by, the loop's cost scaled to ${percent(inAll)} of a processor | ${percent(loop.by * scaled)}, standard error ${percent(loop.error * scaled)} |
 `;
